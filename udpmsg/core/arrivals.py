@@ -1,0 +1,76 @@
+"""What arrived in one session: new, duplicate, reordered, missing. Owns the sequence numbers seen; knows no payloads and no time.
+
+Loss is a set difference over sequence numbers, never a running counter: a duplicate cannot cancel a loss, and nothing
+becomes negative.
+"""
+
+from enum import Enum
+
+from udpmsg.core.ranges import RangeSet
+
+
+class Arrival(Enum):
+    """What one sequence number is, when it arrives."""
+
+    NEW = "new"
+    REORDERED = "reordered"
+    """New, and below the next expected number (RFC 4737, section 3.3)."""
+    DUPLICATE = "duplicate"
+    """Delivered before (RFC 5560)."""
+    STALE = "stale"
+    """Never seen, but the sender gave it up, or its gap was forgotten: too late to be delivered."""
+
+
+class Arrivals:
+    """Sequence numbers of one session. Memory grows with the gaps, of which it remembers `gap_limit`, not with the messages."""
+
+    __slots__ = ("_gap_limit", "_missing", "forgotten", "highest", "lowest", "unique")
+
+    def __init__(self, gap_limit: int) -> None:
+        self._gap_limit = gap_limit
+        self._missing = RangeSet()
+        self.unique = 0
+        """How many different messages arrived."""
+        self.highest = 0
+        """The largest sequence number that arrived; the next expected is one more."""
+        self.lowest = 1
+        """Everything below was resolved by the sender: delivered, or given up."""
+        self.forgotten = 0
+        """Gaps up to this number are no longer remembered: the limit was reached."""
+
+    def classify(self, sequence: int) -> Arrival:
+        """What this number would be now; changes nothing."""
+        if sequence > self.highest:
+            return Arrival.NEW if sequence >= self.lowest else Arrival.STALE
+        if sequence in self._missing:
+            return Arrival.REORDERED if sequence >= self.lowest else Arrival.STALE
+        return Arrival.DUPLICATE if sequence > self.forgotten else Arrival.STALE
+
+    def opens_gap_over_limit(self, sequence: int) -> bool:
+        """Whether recording this number would need one gap more than the limit."""
+        opens = sequence > self.highest + 1 or (sequence - 1 in self._missing and sequence + 1 in self._missing)
+        return opens and len(self._missing) >= self._gap_limit
+
+    def record(self, sequence: int) -> None:
+        """Note a number that `classify` called NEW or REORDERED. Over the limit the oldest gap is forgotten: lost for good."""
+        self.unique += 1
+        if sequence <= self.highest:
+            self._missing.remove(sequence)
+        else:
+            if sequence > self.highest + 1:
+                self._missing.append(self.highest + 1, sequence - 1)
+            self.highest = sequence
+        while len(self._missing) > self._gap_limit:
+            self.forgotten = self._missing.pop_first()[1]
+
+    def resolve_below(self, lowest: int) -> None:
+        """The sender's word that it waits for nothing below `lowest` any more; it never goes back."""
+        self.lowest = max(self.lowest, lowest)
+
+    def missing(self) -> int:
+        """How many numbers up to the highest never arrived."""
+        return self.highest - self.unique
+
+    def lost(self, messages_sent: int) -> int:
+        """Of the messages that the peer says it sent, how many never arrived. A refused one was not sent."""
+        return max(messages_sent - self.unique, 0)

@@ -1,0 +1,119 @@
+"""What the state machines tell the application. Owns no state; knows neither sockets nor the clock.
+
+A peer is whatever hashable value the transport names its endpoints with; the core hands it back untouched.
+Times are nanoseconds unless a name says otherwise; sizes are bytes.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from enum import Enum
+
+Peer = Hashable
+
+
+class State(Enum):
+    """How a message that `send` accepted ended: exactly one of these."""
+
+    DELIVERED = "delivered"
+    UNCONFIRMED = "unconfirmed"
+    REFUSED = "refused"
+
+
+# Slots, not frozen: one of each of the next two is made per message, and a frozen dataclass costs four times as much.
+@dataclass(slots=True)
+class Message:
+    """A message for the application, in either direction (a reply has `reply_to`).
+
+    `session`, `sequence` and `transmission` are None for raw bytes that carry no header of ours. `transmission` is 1 for
+    the first, 2 for the first retransmission, and so on, as the sender numbered it.
+    """
+
+    payload: bytes
+    peer: Peer
+    session: int | None = None
+    sequence: int | None = None
+    reply_to: int | None = None
+    acknowledged: bool = False
+    reordered: bool = False
+    transmission: int | None = None
+
+    @property
+    def raw(self) -> bool:
+        """True for bytes without our header: any program's datagram."""
+        return self.session is None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How one message of an acknowledged sender ended, told once. `rtt_ns` is an RFC 6298 sample or None; never from a guess."""
+
+    sequence: int
+    state: State
+    reason: str | None = None
+    transmissions: int = 0
+    rtt_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A message that was delivered before came again, and was suppressed."""
+
+    peer: Peer
+    session: int
+    sequence: int
+    transmission: int
+
+
+@dataclass(frozen=True, slots=True)
+class Goodbye:
+    """The peer's session ended. `messages_sent` is the peer's word; `messages_lost` those of them that never came."""
+
+    peer: Peer
+    session: int
+    messages_sent: int
+    messages_lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """Bytes that no rule of wire format 1 allows: counted, dropped, never answered."""
+
+    peer: Peer
+    reason: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReached:
+    """Something was dropped, unacknowledged, because a limit of this side is reached (told once for each run of drops)."""
+
+    peer: Peer
+    session: int
+    limit: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRestarted:
+    """The acknowledgments now come from another session: the receiver was restarted. What it never had is sent again."""
+
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The network's hint that nobody is there (ICMP). It belongs to an earlier datagram and proves nothing for later ones."""
+
+    peer: Peer
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """TCP only: a connection ended. `reason` is "end of stream" when the peer closed it in order."""
+
+    peer: Peer
+    reason: str
+
+
+Event = Message | Outcome | Duplicate | Goodbye | Malformed | LimitReached | PeerRestarted | Unreachable | Disconnected

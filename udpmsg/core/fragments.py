@@ -1,0 +1,84 @@
+"""Large messages: cut into fragments that fit datagrams, and put together again. Owns the fragments of an unfinished message.
+
+Knows neither sequence numbers nor limits. A fragment is not a message: only the whole is delivered, counted or confirmed.
+"""
+
+from udpmsg.core import wire
+from udpmsg.errors import MalformedDatagram, MessageTooLarge
+
+REASSEMBLIES = 4
+"""Unfinished messages that a receiver keeps for one session, so a sender has no more of them under way."""
+MAX_FRAGMENTS = 65_535
+"""The fragment block counts in 16 bits."""
+
+
+class Cutter:
+    """How one sender cuts: `datagram_size` in bytes, or None where frames of a stream carry whole messages."""
+
+    __slots__ = ("_acknowledged", "_datagram_size", "_max_message")
+
+    def __init__(self, *, datagram_size: int | None, max_message: int, acknowledged: bool) -> None:
+        self._datagram_size = datagram_size
+        self._max_message = max_message
+        self._acknowledged = acknowledged
+
+    def check(self, size: int, *, reply: bool) -> None:
+        """Raise MessageTooLarge for a payload above the limit, or one that 65,535 fragments can't carry."""
+        if size > self._max_message:
+            advice = "cut it up, or raise the limit on both sides (max_message, --max-message)"
+            raise MessageTooLarge(size, self._max_message, advice)
+        if self._datagram_size is not None and size > self._room(reply=reply, fragment=True) * MAX_FRAGMENTS:
+            advice = "cut it up, or allow larger datagrams (datagram_size, --datagram-size)"
+            raise MessageTooLarge(size, self._room(reply=reply, fragment=True) * MAX_FRAGMENTS, advice)
+
+    def count(self, size: int, *, reply: bool) -> int:
+        """Into how many datagrams a payload of `size` bytes goes."""
+        if self._datagram_size is None or size <= self._room(reply=reply, fragment=False):
+            return 1
+        return -(-size // self._room(reply=reply, fragment=True))
+
+    def cut(self, payload: bytes, index: int, count: int, *, reply: bool) -> tuple[bytes, tuple[int, int, int, int] | None]:
+        """Fragment `index` of `count`: its bytes and its block, or the whole payload and None."""
+        if count == 1:
+            return payload, None
+        size = self._room(reply=reply, fragment=True)
+        return payload[index * size : (index + 1) * size], (index, count, size, len(payload))
+
+    def datagram_length(self, size: int, index: int, count: int, *, reply: bool) -> int:
+        """Bytes of the datagram that carries fragment `index` of a payload of `size` bytes."""
+        carried = size
+        if count > 1:
+            room = self._room(reply=reply, fragment=True)
+            carried = min(room, size - index * room)
+        return carried + wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=count > 1)
+
+    def _room(self, *, reply: bool, fragment: bool) -> int:
+        """Payload bytes that one datagram has room for."""
+        taken = wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=fragment)
+        return (self._datagram_size or 0) - taken
+
+
+class Reassembly:
+    """One message of which not every fragment has come. It reserves its `total` bytes from the first fragment on."""
+
+    __slots__ = ("_count", "_parts", "_size", "started_at", "total", "transmission")
+
+    def __init__(self, fragment: tuple[int, int, int, int], now: int) -> None:
+        _, self._count, self._size, self.total = fragment
+        self._parts: dict[int, bytes] = {}
+        self.started_at = now
+        self.transmission = 0
+        """The largest transmission number among its fragments."""
+
+    def add(self, fragment: tuple[int, int, int, int], payload: bytes, transmission: int) -> bytes | None:
+        """Take a fragment; return the whole payload once it is complete.
+
+        Raises MalformedDatagram when it contradicts the fragments before it."""
+        index, count, size, total = fragment
+        if (count, size, total) != (self._count, self._size, self.total):
+            raise MalformedDatagram(f"{count} fragments of {size} bytes, {total} in all, contradict the ones before")
+        self._parts[index] = payload
+        self.transmission = max(self.transmission, transmission)
+        if len(self._parts) < count:
+            return None
+        return b"".join(self._parts[index] for index in range(count))

@@ -1,0 +1,99 @@
+"""A set of whole numbers as ascending ranges. Owns nothing else: no meaning of the numbers, no limits.
+
+Numbers mostly come in order, so adding at the end costs the same however many there are; anything else is a bisection.
+"""
+
+from bisect import bisect_right
+
+
+class RangeSet:
+    """Whole numbers, held as ranges that neither touch nor overlap; its size in memory is the number of ranges."""
+
+    __slots__ = ("_firsts", "_lasts")
+
+    def __init__(self) -> None:
+        self._firsts: list[int] = []
+        self._lasts: list[int] = []
+
+    def __contains__(self, number: int) -> bool:
+        place = bisect_right(self._firsts, number) - 1
+        return place >= 0 and number <= self._lasts[place]
+
+    def __len__(self) -> int:
+        """How many ranges there are (not how many numbers)."""
+        return len(self._firsts)
+
+    def ranges(self) -> list[tuple[int, int]]:
+        """All ranges as (first, last), ascending."""
+        return list(zip(self._firsts, self._lasts, strict=True))
+
+    def count(self) -> int:
+        """How many numbers the set has."""
+        return sum(self._lasts) - sum(self._firsts) + len(self._firsts)
+
+    def add(self, number: int) -> bool:
+        """Put one number in; False when it was there already."""
+        firsts, lasts = self._firsts, self._lasts
+        if not lasts or number > lasts[-1] + 1:
+            firsts.append(number)
+            lasts.append(number)
+            return True
+        if number == lasts[-1] + 1:
+            lasts[-1] = number
+            return True
+        place = bisect_right(firsts, number)  # the first range that begins above it
+        if place and number <= lasts[place - 1]:
+            return False
+        touches_left = place > 0 and lasts[place - 1] == number - 1
+        touches_right = firsts[place] == number + 1 if place < len(firsts) else False
+        if touches_left and touches_right:
+            lasts[place - 1] = lasts[place]
+            del firsts[place], lasts[place]
+        elif touches_left:
+            lasts[place - 1] = number
+        elif touches_right:
+            firsts[place] = number
+        else:
+            firsts.insert(place, number)
+            lasts.insert(place, number)
+        return True
+
+    def append(self, first: int, last: int) -> None:
+        """Put a range in that begins above everything in the set."""
+        if self._lasts and first == self._lasts[-1] + 1:
+            self._lasts[-1] = last
+        else:
+            self._firsts.append(first)
+            self._lasts.append(last)
+
+    def remove(self, number: int) -> bool:
+        """Take one number out; False when it was not there."""
+        firsts, lasts = self._firsts, self._lasts
+        place = bisect_right(firsts, number) - 1
+        if place < 0 or number > lasts[place]:
+            return False
+        first, last = firsts[place], lasts[place]
+        if first == last:
+            del firsts[place], lasts[place]
+        elif number == first:
+            firsts[place] = number + 1
+        elif number == last:
+            lasts[place] = number - 1
+        else:
+            lasts[place] = number - 1
+            firsts.insert(place + 1, number + 1)
+            lasts.insert(place + 1, last)
+        return True
+
+    def pop_first(self) -> tuple[int, int]:
+        """Take the lowest range out."""
+        return self._firsts.pop(0), self._lasts.pop(0)
+
+    def discard_below(self, number: int) -> None:
+        """Take everything below `number` out."""
+        firsts, lasts = self._firsts, self._lasts
+        place = bisect_right(firsts, number - 1)  # ranges before this one begin below the number
+        if place and lasts[place - 1] >= number:
+            place -= 1
+            firsts[place] = number
+        del firsts[:place], lasts[:place]

@@ -1,0 +1,64 @@
+"""The retransmission timeout, by RFC 6298 and with its names. Owns SRTT, RTTVAR and RTO; knows no messages and no timer.
+
+Times are whole nanoseconds. Every transmission has a datagram number of its own, so every sample is unambiguous and
+Karn's rule (RFC 6298, section 3) is kept by construction: a sample never comes from a guess.
+"""
+
+SECOND = 1_000_000_000
+MILLISECOND = 1_000_000
+
+INITIAL_RTO = SECOND
+"""RFC 6298 (2.1)."""
+MAX_RTO = 60 * SECOND
+"""RFC 6298 (2.5) allows a maximum of at least 60 seconds."""
+K = 4
+"""RFC 6298 (2.3)."""
+CLOCK_GRANULARITY = MILLISECOND
+"""G of RFC 6298: the waits of the operating system are no finer."""
+
+
+class RttEstimator:
+    """Turns round-trip time samples into a timeout. `min_rto` in nanoseconds."""
+
+    __slots__ = ("_base_rto", "latest", "min_rto", "minimum", "rttvar", "srtt", "timeouts")
+
+    def __init__(self, min_rto: int) -> None:
+        self.min_rto = min_rto
+        self.srtt: int | None = None
+        self.rttvar = 0
+        self.latest: int | None = None
+        """The last sample."""
+        self.minimum: int | None = None
+        """The smallest sample, never corrected by the peer's delay."""
+        self.timeouts = 0
+        """How often the timer expired since the last sample: the exponent of the back-off."""
+        self._base_rto = max(INITIAL_RTO, min_rto)
+
+    @property
+    def rto(self) -> int:
+        """The timeout now, back-off included: doubled for each expiry (RFC 6298 (5.5)), at most 60 s."""
+        return min(self._base_rto << min(self.timeouts, 16), MAX_RTO)
+
+    def sample(self, rtt: int, delay: int = 0) -> None:
+        """One measured round trip, and how much of it the peer says that it held the acknowledgment back.
+
+        The delay is taken off only where the rest is not below the smallest round trip seen (RFC 9002, section 5.3).
+        """
+        self.minimum = rtt if self.minimum is None else min(self.minimum, rtt)
+        R = self.latest = rtt - delay if rtt - delay >= self.minimum else rtt
+        if self.srtt is None:
+            # RFC 6298 (2.2)
+            self.srtt = R
+            self.rttvar = R // 2
+        else:
+            # RFC 6298 (2.3): RTTVAR before SRTT, because it uses the old SRTT
+            self.rttvar = (3 * self.rttvar + abs(self.srtt - R)) // 4
+            self.srtt = (7 * self.srtt + R) // 8
+        # RFC 6298 (2.2), (2.3), then the bounds of (2.4) and (2.5)
+        rto = self.srtt + max(CLOCK_GRANULARITY, K * self.rttvar)
+        self._base_rto = min(max(rto, self.min_rto), MAX_RTO)
+        self.timeouts = 0
+
+    def back_off(self) -> None:
+        """The timer expired: RFC 6298 (5.5)."""
+        self.timeouts += 1

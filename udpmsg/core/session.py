@@ -1,0 +1,189 @@
+"""What a receiver knows about one sending session. Owns its sequence numbers, its place in the limits and its acknowledgments.
+
+Knows neither the other sessions nor the queue to the application; `udpmsg.core.receiver` asks it and feeds it.
+"""
+
+from udpmsg.core.arrivals import Arrivals
+from udpmsg.core.events import Message, Peer
+from udpmsg.core.fragments import Reassembly
+from udpmsg.core.ranges import RangeSet
+from udpmsg.core.wire import MAX_RANGES, Acknowledgment
+
+ACKNOWLEDGE_EVERY = 2
+"""Datagrams: RFC 9000 section 13.2.2 recommends the second at the latest."""
+MAX_CREDIT = 2**32 - 1
+
+
+class Session:
+    """One sender's session, as its receiver sees it."""
+
+    __slots__ = (
+        "_arrived",
+        "_biggest",
+        "_delivered",
+        "_largest",
+        "_largest_at",
+        "_last_transit",
+        "_unacknowledged",
+        "acknowledged",
+        "all_below",
+        "arrivals",
+        "duplicates",
+        "ended",
+        "held",
+        "identity",
+        "jitter_us",
+        "last_seen_at",
+        "limit_told",
+        "messages_sent",
+        "next_ordered",
+        "over_limit",
+        "payload_bytes",
+        "peer",
+        "queued_messages",
+        "reassemblies",
+        "reordered",
+        "waiting_bytes",
+        "waiting_messages",
+    )
+
+    def __init__(self, identity: int, peer: Peer, gap_limit: int, *, acknowledged: bool) -> None:
+        self.identity = identity
+        self.peer = peer
+        """The address that its newest datagram came from."""
+        self.acknowledged = acknowledged
+        """Its messages ask for acknowledgments: all of them, or none."""
+        self.last_seen_at = 0
+        self.ended = False
+        """It said goodbye, or its connection is gone."""
+        # what came
+        self.arrivals = Arrivals(gap_limit)
+        self.reassemblies: dict[int, Reassembly] = {}
+        self.held: dict[int, Message] = {}
+        """Ordered messages that wait behind a gap, by sequence number."""
+        self.next_ordered = 1
+        self.waiting_messages = 0
+        """Messages that the application does not have yet: queued, held, or in reassembly."""
+        self.waiting_bytes = 0
+        self.queued_messages = 0
+        """Of the waiting messages, those that only the application holds up: they are complete, and in order."""
+        self._biggest = 0
+        # what is acknowledged
+        self.all_below = 1
+        """Every message below was delivered, or given up by its sender."""
+        self._delivered = RangeSet()
+        self._arrived = RangeSet()
+        self._largest = 0
+        self._largest_at = 0
+        self._unacknowledged = 0
+        # what is reported
+        self.messages_sent: int | None = None
+        self.duplicates = 0
+        self.reordered = 0
+        self.over_limit = 0
+        self.payload_bytes = 0
+        self.limit_told = False
+        self.jitter_us = 0.0
+        self._last_transit: int | None = None
+
+    # What came -----------------------------------------------------------------------------------------------------------
+
+    def note_datagram(self, number: int, now: int, *, at_once: bool = False) -> bool:
+        """A datagram that wants an acknowledgment is here for good; True when that is due at once.
+
+        At once: on a gap, out of order, the second since the last acknowledgment, or when the caller says so.
+        """
+        in_order = number == self._largest + 1
+        self._arrived.add(number)
+        while len(self._arrived) > MAX_RANGES:
+            self._arrived.pop_first()
+        if number > self._largest:
+            self._largest = number
+            self._largest_at = now
+        self._unacknowledged += 1
+        return at_once or not in_order or self._unacknowledged >= ACKNOWLEDGE_EVERY
+
+    def note_peer(self, number: int, peer: Peer) -> None:
+        """Follow a sender to a new address, by its newest datagram alone."""
+        if number > self._largest:
+            self.peer = peer
+            if not self.acknowledged:
+                self._largest = number
+
+    def note_transit(self, sent_at_us: int, now: int) -> None:
+        """Jitter by RFC 3550 section 6.4.1, from one message's times on two clocks whose difference cancels out."""
+        transit = now // 1000 - sent_at_us
+        if self._last_transit is not None:
+            self.jitter_us += (abs(transit - self._last_transit) - self.jitter_us) / 16
+        self._last_transit = transit
+
+    # What waits for the application --------------------------------------------------------------------------------------
+
+    def reserve(self, size: int) -> None:
+        """A message of `size` bytes takes its place until it is handed over."""
+        self.waiting_messages += 1
+        self.waiting_bytes += size
+        self._biggest = max(size, self._biggest * 7 // 8)
+
+    def release(self, size: int) -> None:
+        """A place is free again."""
+        self.waiting_messages -= 1
+        self.waiting_bytes -= size
+
+    def in_order(self, message: Message) -> list[Message]:
+        """Take an ordered message; return what may be delivered now, in order."""
+        assert message.sequence is not None
+        self.held[message.sequence] = message
+        return self.fill()
+
+    def fill(self) -> list[Message]:
+        """Ordered messages that no gap holds back any more: it was filled, or its sender gave it up."""
+        ready = []
+        if self.next_ordered < self.arrivals.lowest:
+            passed = sorted(sequence for sequence in self.held if sequence < self.arrivals.lowest)
+            ready += [self.held.pop(sequence) for sequence in passed]
+            self.next_ordered = self.arrivals.lowest
+        while self.next_ordered in self.held:
+            ready.append(self.held.pop(self.next_ordered))
+            self.next_ordered += 1
+        return ready
+
+    # What is acknowledged ------------------------------------------------------------------------------------------------
+
+    def deliver(self, sequence: int) -> None:
+        """The application has this message."""
+        if sequence >= self.all_below:
+            self._delivered.add(sequence)
+            self._advance(self.all_below)
+
+    def resolve_below(self, lowest: int) -> None:
+        """The sender waits for nothing below `lowest` any more."""
+        self.arrivals.resolve_below(lowest)
+        if lowest > self.all_below:
+            self._delivered.discard_below(lowest)
+            self._advance(lowest)
+        for sequence in [sequence for sequence in self.reassemblies if sequence < lowest]:
+            self.release(self.reassemblies.pop(sequence).total)
+
+    def _advance(self, all_below: int) -> None:
+        """Everything below is settled; so is what was delivered right behind it."""
+        self.all_below = all_below
+        if all_below in self._delivered:
+            self.all_below = self._delivered.pop_first()[1] + 1
+
+    def acknowledgment(self, now: int, *, messages: int, bytes_free: int) -> Acknowledgment:
+        """What to tell the sender now; `messages` and `bytes_free` are what the limits leave."""
+        self._unacknowledged = 0
+        delivered = self._delivered.ranges()
+        if len(delivered) > MAX_RANGES:  # the gaps to fill first, and the newest
+            delivered = delivered[: MAX_RANGES // 2] + delivered[-MAX_RANGES // 2 :]
+        credit = min(messages, bytes_free // self._biggest) if self._biggest else messages
+        return Acknowledgment(
+            session=self.identity,
+            largest=self._largest,
+            delay_us=min(max(now - self._largest_at, 0) // 1000, 2**32 - 1),
+            credit=max(0, min(credit, MAX_CREDIT)),
+            all_below=self.all_below,
+            arrived=self._arrived.ranges(),
+            delivered=delivered,
+        )

@@ -1,0 +1,316 @@
+"""Wire format 1: types become bytes here, and bytes become types here, and nowhere else. Knows no session and no state.
+
+    0                   1                   2                   3
+    0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+   +---------------+---------------+---------------+---------------+
+   |  magic "UM" = 0x554D          | version = 1   | kind          |   0
+   +---------------+---------------+---------------+---------------+
+   | flags                         | payload length (framed: 0)    |   4
+   +---------------+---------------+---------------+---------------+
+   | session (64 bits, random, never 0)                            |   8
+   +---------------------------------------------------------------+
+   | datagram number (64 bits, from 1; a new one every transmission)|  16
+   +---------------------------------------------------------------+
+   | sequence number (64 bits, from 1; 0: this is not a message)   |  24
+   +---------------------------------------------------------------+
+   | sent at (64 bits, microseconds since the session's start)     |  32
+   +---------------------------------------------------------------+
+   then the blocks that the flags name, in the order of the flags' bits:                                   40
+     ACK_REQUESTED  lowest unresolved sequence u64 | transmission u16 | zero u16            12 bytes
+     FRAGMENT       index u16 | count u16 | fragment size u16 | zero u16 | total size u32   12 bytes
+     REPLY          the sequence number that this message answers u64                        8 bytes
+     ORDERED        no block: deliver in order (only with ACK_REQUESTED)
+   then the payload, and at the end
+     CHECKSUM       CRC-32 (IEEE) of everything before it                                    4 bytes
+     SEALED         reserved; refused by version 1
+
+All numbers are big-endian. CHECKSUM is required on everything but a fire-and-forget MESSAGE: a flipped bit must not be able
+to confirm, end or alter a message that somebody counts on (docs/decisions/0003).
+
+ACK payload: session acknowledged u64 | largest datagram number u64 | delay u32 (µs) | credit u32 | all-below sequence u64 |
+number of datagram ranges u8 | number of sequence ranges u8 | zero u16, then the ranges, each first u64 | last u64, ascending.
+GOODBYE payload: messages sent u64. PROBE: no payload. PROBE_REPLY payload: the session that probed u64.
+"""
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from zlib import crc32
+
+from udpmsg.errors import MalformedDatagram
+
+MAGIC = 0x554D
+VERSION = 1
+HEADER = struct.Struct(">HBBHHQQQQ")
+ACK_REQUESTED_BLOCK = struct.Struct(">QHH")
+FRAGMENT_BLOCK = struct.Struct(">HHHHI")
+REPLY_BLOCK = struct.Struct(">Q")
+CHECKSUM_BLOCK = struct.Struct(">I")
+ACK_BODY = struct.Struct(">QQIIQBBH")
+RANGE = struct.Struct(">QQ")
+NUMBER = struct.Struct(">Q")
+
+MAX_RANGES = 32
+"""Ranges of each sort in one acknowledgment: 36 + 64 * 16 bytes of payload fit a datagram of 1200 bytes."""
+
+MAX_NUMBER = 2**63 - 1
+"""The largest datagram or sequence number: nobody reaches it, and one more still fits its field."""
+
+
+class Kind(IntEnum):
+    """What a datagram is. CHALLENGE and COOKIE are reserved and dropped by version 1."""
+
+    MESSAGE = 1
+    ACK = 2
+    GOODBYE = 3
+    PROBE = 4
+    PROBE_REPLY = 5
+    CHALLENGE = 6
+    COOKIE = 7
+
+
+class Flag(IntFlag):
+    """Which blocks follow the header, in the order of these bits."""
+
+    ACK_REQUESTED = 1
+    FRAGMENT = 2
+    REPLY = 4
+    ORDERED = 8
+    CHECKSUM = 16
+    SEALED = 32
+
+
+# Slots, not frozen: one is made per datagram, and a frozen dataclass costs four times as much.
+@dataclass(slots=True)
+class Datagram:
+    """One decoded datagram or frame. `lowest` and `transmission` are 0 without ACK_REQUESTED; `reply_to` is 0 without REPLY.
+
+    `fragment` is (index, count, fragment size, total size) or None; sizes in bytes. `sent_at` is in microseconds.
+    """
+
+    kind: Kind
+    session: int
+    number: int
+    sequence: int
+    sent_at: int
+    payload: bytes
+    lowest: int = 0
+    transmission: int = 0
+    fragment: tuple[int, int, int, int] | None = None
+    reply_to: int = 0
+    ordered: bool = False
+
+    @property
+    def acknowledged(self) -> bool:
+        """True when the sender asks for an acknowledgment."""
+        return self.lowest != 0
+
+
+@dataclass(slots=True)
+class Acknowledgment:
+    """The payload of an ACK. Ranges are (first, last), ascending: datagrams that arrived, messages that were delivered.
+
+    `delay_us` is how long the largest datagram waited for this ACK; `credit` how many messages more the receiver will take.
+    """
+
+    session: int
+    largest: int
+    delay_us: int
+    credit: int
+    all_below: int
+    arrived: list[tuple[int, int]]
+    delivered: list[tuple[int, int]]
+
+
+def is_ours(data: bytes) -> bool:
+    """Whether bytes start as every datagram of ours does; any other datagram is some other program's (raw)."""
+    return data[:2] == b"UM"
+
+
+def kind_of(data: bytes) -> int:
+    """The kind byte of a datagram whose header has not been checked yet; 0 when there is none."""
+    return data[3] if len(data) > 3 else 0
+
+
+def session_of(data: bytes) -> int:
+    """The session field of a datagram whose header has not been checked yet; 0 when there is nothing to read."""
+    return int.from_bytes(data[8:16], "big") if len(data) >= HEADER.size else 0
+
+
+def acknowledged_session(data: bytes) -> int:
+    """Whom an ACK or a PROBE_REPLY is for, read before it is checked; 0 when there is nothing to read."""
+    end = HEADER.size + NUMBER.size
+    return int.from_bytes(data[HEADER.size : end], "big") if len(data) >= end else 0
+
+
+def overhead(*, acknowledged: bool, reply: bool, fragment: bool) -> int:
+    """Bytes that a MESSAGE carries besides its payload."""
+    return (
+        HEADER.size
+        + (ACK_REQUESTED_BLOCK.size + CHECKSUM_BLOCK.size) * acknowledged
+        + FRAGMENT_BLOCK.size * fragment
+        + REPLY_BLOCK.size * reply
+    )
+
+
+def encode(
+    kind: Kind,
+    *,
+    session: int,
+    number: int,
+    sent_at: int,
+    sequence: int = 0,
+    payload: bytes = b"",
+    lowest: int = 0,
+    transmission: int = 0,
+    fragment: tuple[int, int, int, int] | None = None,
+    reply_to: int = 0,
+    ordered: bool = False,
+    framed: bool = False,
+) -> bytes:
+    """One datagram as bytes. `lowest` above 0 asks for an acknowledgment; `framed`: the length is told by the frame around it."""
+    flags = 0
+    blocks = b""
+    if lowest:
+        flags |= Flag.ACK_REQUESTED
+        blocks += ACK_REQUESTED_BLOCK.pack(lowest, transmission, 0)
+    if fragment is not None:
+        index, count, size, total = fragment
+        flags |= Flag.FRAGMENT
+        blocks += FRAGMENT_BLOCK.pack(index, count, size, 0, total)
+    if reply_to:
+        flags |= Flag.REPLY
+        blocks += REPLY_BLOCK.pack(reply_to)
+    if ordered:
+        flags |= Flag.ORDERED
+    if lowest or kind != Kind.MESSAGE:
+        flags |= Flag.CHECKSUM
+    length = 0 if framed else len(payload)
+    datagram = HEADER.pack(MAGIC, VERSION, kind, flags, length, session, number, sequence, sent_at) + blocks + payload
+    return datagram + CHECKSUM_BLOCK.pack(crc32(datagram)) if flags & Flag.CHECKSUM else datagram
+
+
+KNOWN_FLAGS = Flag.ACK_REQUESTED | Flag.FRAGMENT | Flag.REPLY | Flag.ORDERED | Flag.CHECKSUM
+ACCEPTED_KINDS = {kind.value: kind for kind in (Kind.MESSAGE, Kind.ACK, Kind.GOODBYE, Kind.PROBE, Kind.PROBE_REPLY)}
+_ACK_REQUESTED, _FRAGMENT, _REPLY, _ORDERED, _CHECKSUM = (
+    int(flag) for flag in (Flag.ACK_REQUESTED, Flag.FRAGMENT, Flag.REPLY, Flag.ORDERED, Flag.CHECKSUM)
+)
+"""Plain numbers: testing an IntFlag costs ten times as much, and every datagram comes this way."""
+
+
+def decode(data: bytes, *, framed: bool = False) -> Datagram:
+    """Bytes to a Datagram; raises MalformedDatagram, whose sentence is the reason, for anything that format 1 does not allow."""
+    if len(data) < HEADER.size:
+        raise MalformedDatagram(f"{len(data)} bytes are less than a header")
+    magic, version, kind_number, flags, length, session, number, sequence, sent_at = HEADER.unpack_from(data)
+    if magic != MAGIC:
+        raise MalformedDatagram("no magic number")
+    if version != VERSION:
+        raise MalformedDatagram(f"unknown version {version}")
+    kind = ACCEPTED_KINDS.get(kind_number)
+    if kind is None:
+        raise MalformedDatagram(f"unknown kind {kind_number}")
+    if flags & ~int(KNOWN_FLAGS):
+        raise MalformedDatagram(f"unknown flag in {flags:#06x}")
+    if (kind_number != Kind.MESSAGE.value or flags & _ACK_REQUESTED) and not flags & _CHECKSUM:
+        raise MalformedDatagram("the checksum is missing")
+    offset = HEADER.size
+    end = len(data)
+    try:
+        if flags & _CHECKSUM:
+            end -= CHECKSUM_BLOCK.size
+            if CHECKSUM_BLOCK.unpack_from(data, end)[0] != crc32(memoryview(data)[:end]):
+                raise MalformedDatagram("wrong checksum")
+        lowest = transmission = reply_to = 0
+        fragment = None
+        if flags & _ACK_REQUESTED:
+            lowest, transmission, zero = ACK_REQUESTED_BLOCK.unpack_from(data, offset)
+            offset += ACK_REQUESTED_BLOCK.size
+            if not lowest or not transmission or zero:
+                raise MalformedDatagram("a zero where a number must be, or the reverse")
+        if flags & _FRAGMENT:
+            index, count, size, zero, total = FRAGMENT_BLOCK.unpack_from(data, offset)
+            offset += FRAGMENT_BLOCK.size
+            fragment = (index, count, size, total)
+            if zero:
+                raise MalformedDatagram("the reserved part of the fragment block is not zero")
+        if flags & _REPLY:
+            (reply_to,) = REPLY_BLOCK.unpack_from(data, offset)
+            offset += REPLY_BLOCK.size
+            if not reply_to:
+                raise MalformedDatagram("a reply to no message")
+    except struct.error:
+        raise MalformedDatagram("shorter than its flags say") from None
+    if end < offset:
+        raise MalformedDatagram("shorter than its flags say")
+    if length != (0 if framed else end - offset):
+        raise MalformedDatagram(f"payload length {length} where {end - offset} bytes follow")
+    if not session or not number:
+        raise MalformedDatagram("session and datagram number are never 0")
+    if number > MAX_NUMBER or sequence > MAX_NUMBER or lowest > MAX_NUMBER:
+        raise MalformedDatagram("a number above 2^63 - 1")
+    if (kind_number == Kind.MESSAGE.value) != (sequence > 0):
+        raise MalformedDatagram(f"sequence number {sequence} in kind {kind.name}")
+    if kind_number == Kind.MESSAGE.value:
+        if lowest > sequence:
+            raise MalformedDatagram("resolved already, by its own word")
+        if flags & _ORDERED and not lowest:
+            raise MalformedDatagram("ordered without acknowledgments")
+    elif flags & (_FRAGMENT | _REPLY | _ORDERED):
+        raise MalformedDatagram(f"a flag in {flags:#06x} means nothing to {kind.name}")
+    elif kind_number == Kind.PROBE.value and end > offset:
+        raise MalformedDatagram("a PROBE has no payload")
+    if fragment is not None:
+        check_fragment(fragment, end - offset)
+    payload, ordered = data[offset:end], bool(flags & _ORDERED)
+    return Datagram(kind, session, number, sequence, sent_at, payload, lowest, transmission, fragment, reply_to, ordered)
+
+
+def check_fragment(fragment: tuple[int, int, int, int], length: int) -> None:
+    """Raise MalformedDatagram unless index, count, sizes and this payload's length (bytes) fit together exactly."""
+    index, count, size, total = fragment
+    if index >= count:
+        raise MalformedDatagram(f"fragment {index} of {count}")
+    if count < 2 or not (count - 1) * size < total <= count * size:
+        raise MalformedDatagram(f"{count} fragments of {size} bytes can't make {total} bytes")
+    expected = size if index < count - 1 else total - (count - 1) * size
+    if length != expected:
+        raise MalformedDatagram(f"fragment {index} has {length} bytes instead of {expected}")
+
+
+def encode_acknowledgment(acknowledgment: Acknowledgment) -> bytes:
+    """The payload of an ACK; at most MAX_RANGES ranges of each sort."""
+    ranges = acknowledgment.arrived + acknowledgment.delivered
+    return ACK_BODY.pack(
+        acknowledgment.session,
+        acknowledgment.largest,
+        acknowledgment.delay_us,
+        acknowledgment.credit,
+        acknowledgment.all_below,
+        len(acknowledgment.arrived),
+        len(acknowledgment.delivered),
+        0,
+    ) + b"".join(RANGE.pack(first, last) for first, last in ranges)
+
+
+def decode_acknowledgment(payload: bytes) -> Acknowledgment:
+    """The payload of an ACK; raises MalformedDatagram when counts, order or length of the ranges are wrong."""
+    if len(payload) < ACK_BODY.size:
+        raise MalformedDatagram("an ACK without its body")
+    session, largest, delay_us, credit, all_below, arrived, delivered, zero = ACK_BODY.unpack_from(payload)
+    if zero or max(arrived, delivered) > MAX_RANGES or len(payload) != ACK_BODY.size + (arrived + delivered) * RANGE.size:
+        raise MalformedDatagram("an ACK whose ranges do not fit it")
+    ranges = list(RANGE.iter_unpack(payload[ACK_BODY.size :]))
+    for part, floor in ((ranges[:arrived], 0), (ranges[arrived:], all_below)):
+        for first, last in part:
+            if not floor < first <= last:
+                raise MalformedDatagram("ranges of an ACK out of order")
+            floor = last + 1
+    return Acknowledgment(session, largest, delay_us, credit, all_below, ranges[:arrived], ranges[arrived:])
+
+
+def decode_number(payload: bytes) -> int:
+    """The payload of a GOODBYE (messages sent) or PROBE_REPLY (the session that probed)."""
+    if len(payload) != NUMBER.size:
+        raise MalformedDatagram(f"{len(payload)} bytes where a number of 8 must be")
+    return int.from_bytes(payload, "big")
