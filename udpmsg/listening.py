@@ -1,0 +1,39 @@
+"""Binding an address to listen on, the same for both twins, with an error that says what to do."""
+
+import errno
+import socket
+import sys
+
+from udpmsg.endpoint import DEFAULT_PORT, Address, Endpoint, endpoint_of
+from udpmsg.errors import CannotListen
+
+LAST_PRIVILEGED_PORT = 1023
+
+
+def bind(listener: socket.socket, address: Address, transport: str) -> None:
+    """Bind, alone (on Windows a port could otherwise be taken over) and, on `::`, for IPv4 too. Raises CannotListen."""
+    if sys.platform == "win32":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    if address.family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if address.sockaddr[0] == "::" else 1)
+    try:
+        listener.bind(address.sockaddr)
+    except OSError as error:
+        raise CannotListen(explain(error, endpoint_of(transport, address.sockaddr))) from None
+
+
+def explain(error: OSError, endpoint: Endpoint) -> str:
+    """Why an endpoint cannot be bound, and what to do."""
+    what = f"cannot listen on {endpoint.transport} {endpoint}"
+    if error.errno == errno.EADDRINUSE:
+        who = f"ss -lnp 'sport = :{endpoint.port}'" if sys.platform == "linux" else f"lsof -i :{endpoint.port}"
+        hint = "; on macOS the AirPlay Receiver may hold it" if sys.platform == "darwin" and endpoint.port == 5000 else ""
+        return f"{what}: the port is in use; choose another with --port, or see who has it: {who}{hint}"
+    if error.errno in (errno.EACCES, errno.EPERM) and 0 < endpoint.port <= LAST_PRIVILEGED_PORT:
+        return (
+            f"{what}: a port below {LAST_PRIVILEGED_PORT + 1} needs a right that you do not have; "
+            f"choose one from {LAST_PRIVILEGED_PORT + 1} to 65535, such as --port {DEFAULT_PORT}"
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{what}: this machine has no address {endpoint.host}; choose 127.0.0.1, or 0.0.0.0 for all of its addresses"
+    return f"{what}: {error.strerror or error}"

@@ -1,0 +1,395 @@
+"""Sending messages: the core's sender and a socket, joined by one loop. The same class for UDP and TCP.
+
+Owns the order in which things happen: input, events, data to send, wait. Knows neither header fields nor socket options.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from types import TracebackType
+
+from udpmsg import clock
+from udpmsg.core import wire
+from udpmsg.core.events import Disconnected, Event, Message, Outcome, State
+from udpmsg.core.receiver import Limits
+from udpmsg.core.receiver import Receiver as CoreReceiver
+from udpmsg.core.rtt import SECOND
+from udpmsg.core.sender import Sender as CoreSender
+from udpmsg.core.sender import SenderConfig
+from udpmsg.core.wire import Kind
+from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
+from udpmsg.errors import MessageTooLarge, UsageError
+from udpmsg.tcp.sender import TcpSender
+from udpmsg.udp.sender import UdpSender
+from udpmsg.waiting import Waiter, earliest
+
+BATCH = 64
+"""Messages that `send_many` gives the core at one go."""
+BACKLOG = 256
+"""Acknowledged messages that may wait to be sent for the first time; `send` waits while there are more."""
+CLOSE_WAIT = 1 * SECOND
+"""How long `close` waits at most for the kernel to take the rest, and over TCP for the peer to end its side."""
+LARGEST_RAW = 65_507
+"""What one datagram can carry over IPv4: 65,535 less the IP and UDP headers."""
+FRAME_OVERHEAD = 2048
+"""Above the largest payload: our header, or an acknowledgment, which has no payload of a user's."""
+
+
+@dataclass(frozen=True)
+class SenderStatistics:
+    """What one sender counted. None: the sender can't know it. Sizes in bytes, times in seconds."""
+
+    transport: str
+    acknowledged: bool
+    messages_sent: int
+    messages_delivered: int | None
+    messages_unconfirmed: int | None
+    messages_refused: int
+    retransmissions: int | None
+    malformed: int
+    payload_bytes: int
+    delivered_bytes: int | None
+    duration_s: float
+    """From the first message to the last outcome; without acknowledgments to the last message."""
+    replies: int
+
+
+class Sender:
+    """Sends messages to one endpoint, over UDP or TCP, and tells what became of them.
+
+    Not thread-safe, but for `wake`. Use it as a context manager: leaving it waits for all outcomes and says goodbye.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int = DEFAULT_PORT,
+        *,
+        transport: str = "udp",
+        acknowledged: bool = False,
+        ordered: bool = False,
+        raw: bool = False,
+        broadcast: bool = False,
+        ttl: int | None = None,
+        interface: str | None = None,
+        window: int | None = None,
+        max_transmissions: int = 8,
+        deadline: float = 60.0,
+        min_rto: float = 0.2,
+        datagram_size: int = 1200,
+        max_message: int = 1 << 20,
+        connect_timeout: float = 10.0,
+    ) -> None:
+        """Open a socket. Over UDP nothing is sent; over TCP this connects.
+
+        Args:
+            host: a name or a numeric address, without a port.
+            port: 1 to 65535.
+            transport: "udp" or "tcp".
+            acknowledged: have the receiver confirm each message, retransmit over UDP, and tell each outcome.
+            ordered: have the receiver deliver in order (with `acknowledged`; TCP always does).
+            raw: send payloads as they are, without our header, to any program.
+            broadcast: allow sending to a broadcast address.
+            ttl: hops that a packet lives, 0 to 255; for a multicast group the system's default is 1.
+            interface: multicast leaves by the interface that has this address (IPv6: this name).
+            window: at most so many messages unacknowledged at once.
+            max_transmissions: how often a datagram is sent at most, 1 to 255.
+            deadline: seconds after which a message is UNCONFIRMED at the latest.
+            min_rto: seconds, the smallest retransmission timeout.
+            datagram_size: bytes of the largest datagram, 128 to 65507; a larger message is cut up.
+            max_message: bytes of the largest message.
+            connect_timeout: seconds for each address of `host`, over TCP.
+
+        Raises:
+            NameUnknown, UsageError, and over TCP CannotConnect.
+        """
+        check_port(port)
+        if transport not in ("udp", "tcp"):
+            raise UsageError(f"the transport is {transport!r}: choose 'udp' or 'tcp'")
+        if raw and acknowledged:
+            raise UsageError("raw bytes carry no header, so nobody can acknowledge them: leave one of raw and acknowledged out")
+        if ttl is not None and not 0 <= ttl <= 255:
+            raise UsageError(f"a time to live of {ttl} hops does not fit a packet: choose 0 to 255")
+        if datagram_size > LARGEST_RAW:
+            raise UsageError(f"datagrams of {datagram_size} bytes do not exist: the most is {LARGEST_RAW}")
+        self.raw = raw
+        self.acknowledged = acknowledged
+        self.closed = False
+        config = SenderConfig(
+            acknowledged=acknowledged,
+            ordered=ordered,
+            datagram_size=datagram_size if transport == "udp" else None,
+            max_message=max_message,
+            window=window,
+            max_transmissions=max_transmissions,
+            deadline=int(deadline * SECOND),
+            min_rto=int(min_rto * SECOND),
+        )
+        self._waiter = Waiter()
+        try:
+            self._socket = self._open(transport, host, port, broadcast, ttl, interface, max_message, connect_timeout)
+        except BaseException:
+            self._waiter.close()
+            raise
+        now = clock.now()
+        self._core = CoreSender(config, session=new_session(), now=now)
+        limits = Limits(max_message=max_message, session_bytes=max(max_message, Limits.session_bytes))
+        self._replies = CoreReceiver(session=new_session(), now=now, framed=self._socket.framed, limits=limits)
+        """What comes back is received as any receiver would."""
+        self._events: deque[Event] = deque()
+        self._outcomes: Counter[State] = Counter()
+        self._reply_count = 0
+        self._raw_sent = self._raw_bytes = 0
+        self._first_sent_at: int | None = None
+        self._last_at = now
+
+    # Public: sending -----------------------------------------------------------------------------------------------------
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where messages go."""
+        return self._socket.endpoint
+
+    @property
+    def one_to_many(self) -> bool:
+        """Whether several receivers may get each message: a multicast group or a broadcast address."""
+        return self._socket.one_to_many
+
+    @property
+    def unresolved(self) -> int:
+        """Acknowledged messages that have not ended."""
+        return self._core.unresolved
+
+    def send(self, payload: bytes | str) -> int:
+        """Send one message (text as UTF-8); return its sequence number, from 1.
+
+        Without acknowledgments the kernel has it when this returns. With them it is accepted, and sent as the network and the
+        receiver allow; this waits while too much is waiting already. Raises MessageTooLarge: then nothing was sent.
+        """
+        return self._accept([payload.encode() if isinstance(payload, str) else payload])[0]
+
+    def send_many(self, payloads: Iterable[bytes]) -> range:
+        """Send messages as they come from the iterable, in batches; return their sequence numbers.
+
+        `wake` makes it stop early. Raises MessageTooLarge as `send` does, when it comes to such a message.
+        """
+        first = last = 0
+        iterator = iter(payloads)
+        while batch := list(islice(iterator, BATCH)):
+            numbers = self._accept(batch)
+            first, last = first or numbers[0], numbers[-1]
+            if self._waiter.take_woken():
+                break
+        return range(first, last + 1) if first else range(0)
+
+    def poll(self, timeout: float | None = 0) -> list[Event]:
+        """Everything that has happened; waits for something up to `timeout` seconds (None: for ever) or until `wake`.
+
+        Outcome, Message (a reply), Duplicate (of a reply), Unreachable, Disconnected, PeerRestarted, LimitReached, Malformed.
+        """
+        until = None if timeout is None else clock.now() + int(timeout * SECOND)
+        self._settle()
+        while not self._events and not self._waiter.take_woken() and (until is None or clock.now() < until):
+            self._turn(until)
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """How each acknowledged message ended, until all have. Other events that come meanwhile are for a later `poll`."""
+        while True:
+            for event in [event for event in self._events if isinstance(event, Outcome)]:
+                self._events.remove(event)
+                yield event
+            if not self._core.unresolved:
+                return
+            self._turn(None)
+
+    def replies(self, timeout: float) -> Iterator[Message]:
+        """Replies as they come, until none has come for `timeout` seconds. Other events are for a later `poll`."""
+        until = clock.now() + int(timeout * SECOND)
+        while True:
+            for event in [event for event in self._events if isinstance(event, Message)]:
+                self._events.remove(event)
+                yield event
+                until = clock.now() + int(timeout * SECOND)
+            if clock.now() >= until:
+                return
+            self._turn(until)
+
+    def wake(self) -> None:
+        """Make a `poll` or `send_many` that is under way return. Safe from any thread and from signal handlers."""
+        self._waiter.wake()
+
+    def statistics(self) -> SenderStatistics:
+        """What was counted so far."""
+        known = self.acknowledged
+        refused = self._outcomes[State.REFUSED]
+        return SenderStatistics(
+            transport=self.endpoint.transport,
+            acknowledged=known,
+            messages_sent=self._raw_sent if self.raw else self._core.messages_sent,
+            messages_delivered=self._outcomes[State.DELIVERED] if known else None,
+            messages_unconfirmed=self._outcomes[State.UNCONFIRMED] if known else None,
+            messages_refused=refused,
+            retransmissions=self._core.retransmissions if not self._socket.framed else None,
+            malformed=self._core.malformed + self._replies.totals().malformed,
+            payload_bytes=self._raw_bytes if self.raw else self._core.payload_bytes,
+            delivered_bytes=self._core.delivered_bytes if known else None,
+            duration_s=(self._last_at - self._first_sent_at) / SECOND if self._first_sent_at is not None else 0.0,
+            replies=self._reply_count,
+        )
+
+    def close(self, *, wait: bool = True) -> None:
+        """End the session. `wait`: until every message has ended (each has a deadline), or until `wake`; then say goodbye.
+
+        Outcomes that come meanwhile are returned by a later `poll`. What has not ended is UNCONFIRMED or REFUSED.
+        """
+        if self.closed:
+            return
+        if wait and not self._waiter.take_woken():
+            while self._core.unresolved and not self._waiter.take_woken():
+                self._turn(None)
+        now = clock.now()
+        self._core.abandon("closed before it was acknowledged", now=now)
+        if not self.raw and self._core.messages_sent:
+            self._core.goodbye(now=now)
+        until = now + CLOSE_WAIT
+        self._settle()
+        while (self._socket.waiting or not self._socket.finish()) and clock.now() < until:
+            self._turn(until)
+        self._settle()
+        self.closed = True
+        self._socket.close()
+        self._waiter.close()
+
+    def __enter__(self) -> "Sender":
+        """Use it in a `with` statement."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close; after an error without waiting."""
+        self.close(wait=error is None)
+
+    # Helpers -------------------------------------------------------------------------------------------------------------
+
+    def _open(
+        self,
+        transport: str,
+        host: str,
+        port: int,
+        broadcast: bool,
+        ttl: int | None,
+        interface: str | None,
+        max_message: int,
+        connect_timeout: float,
+    ) -> UdpSender | TcpSender:
+        if transport == "udp":
+            opened = UdpSender(host, port, selector=self._waiter.selector, broadcast=broadcast, ttl=ttl, interface=interface)
+            if opened.one_to_many and self.acknowledged:
+                opened.close()
+                raise UsageError(f"{opened.endpoint.host} is many receivers: nobody can say for all of them that a message came")
+            return opened
+        if broadcast or interface:
+            raise UsageError("TCP connects two endpoints: broadcast and interface mean nothing to it")
+        return TcpSender(
+            host,
+            port,
+            selector=self._waiter.selector,
+            raw=self.raw,
+            ttl=ttl,
+            frame_limit=max_message + FRAME_OVERHEAD,
+            connect_timeout=connect_timeout,
+        )
+
+    def _accept(self, payloads: list[bytes]) -> range:
+        """Give messages to the core, or raw to the socket, and see them on their way."""
+        if self.closed:
+            raise UsageError("this sender is closed: open another")
+        while self._core.backlog >= BACKLOG and not self._waiter.take_woken():
+            self._turn(None)
+        self._last_at = clock.now()
+        if self._first_sent_at is None:
+            self._first_sent_at = self._last_at
+        if self.raw:
+            numbers = self._send_raw(payloads)
+        else:
+            numbers = self._core.send(payloads, now=self._last_at)
+        self._settle()
+        while self._socket.waiting and not self.acknowledged:
+            self._turn(None)
+            if self._waiter.take_woken():
+                self._waiter.wake()  # it was meant for the caller
+                break
+        return numbers
+
+    def _send_raw(self, payloads: list[bytes]) -> range:
+        for payload in payloads:
+            if not self._socket.framed and len(payload) > LARGEST_RAW:
+                raise MessageTooLarge(len(payload), LARGEST_RAW, "raw bytes travel in one datagram; cut them up")
+        first = self._raw_sent + 1
+        self._raw_sent += len(payloads)
+        self._raw_bytes += sum(map(len, payloads))
+        self._socket.write(payloads)
+        return range(first, self._raw_sent + 1)
+
+    def _turn(self, until: int | None) -> None:
+        """One round: wait for input or a timeout, then settle everything that follows from it."""
+        due = earliest(until, self._core.next_timeout(), self._replies.next_timeout())
+        for peer, messages, now in self._waiter.wait(due):
+            self._take(peer, messages, now)
+        self._settle()
+
+    def _take(self, peer: Endpoint, messages: list[bytes], now: int) -> None:
+        """Input: acknowledgments are for the sender's core, everything else is received as by any receiver."""
+        if self.raw:
+            self._events += [Message(message, peer) for message in messages]
+            self._reply_count += len(messages)
+            return
+        for message in messages:
+            if wire.is_ours(message) and wire.kind_of(message) in (Kind.ACK, Kind.PROBE_REPLY):
+                self._core.receive([message], now=now, peer=peer)
+            else:
+                self._replies.receive([message], now=now, peer=peer)
+
+    def _settle(self) -> None:
+        """Timeouts, events, data to send: in this order, after every change."""
+        now = clock.now()
+        self._core.handle_timeout(now=now)
+        for event in self._replies.events():
+            self._reply_count += isinstance(event, Message)
+            self._events.append(event)
+        self._replies.flush(now=now)
+        batch = [datagram for datagram, _ in self._replies.data_to_send(now=now)]
+        if not self._socket.waiting:  # what the kernel has not taken holds back what follows
+            batch += self._core.data_to_send(now=now)
+        if batch:
+            self._socket.write(batch)
+        self._note_trouble(now)
+        for event in self._core.events():
+            if isinstance(event, Outcome):
+                self._note_outcome(event, now)
+            self._events.append(event)
+
+    def _note_trouble(self, now: int) -> None:
+        """What the system refused to send, and what the socket noticed."""
+        failures, self._socket.failures = self._socket.failures, []
+        for datagram, reason, permanent in failures:
+            if self.raw:
+                self._raw_sent -= 1
+                self._raw_bytes -= len(datagram)
+                refused = Outcome(0, State.REFUSED, f"not sent ({reason})")
+                self._note_outcome(refused, now)
+                self._events.append(refused)
+            else:
+                self._core.not_sent([datagram], reason, now=now, permanent=permanent)
+        for notice in self._socket.notices:
+            if isinstance(notice, Disconnected):
+                self._core.abandon(f"the connection ended: {notice.reason}", now=now)
+            self._events.append(notice)
+        self._socket.notices.clear()
+
+    def _note_outcome(self, outcome: Outcome, now: int) -> None:
+        self._outcomes[outcome.state] += 1
+        self._last_at = now

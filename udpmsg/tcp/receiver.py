@@ -1,0 +1,225 @@
+"""The receiving side of TCP: one listening socket, and a connection for every sender that the kernel accepted.
+
+Owns the sockets, the unfinished frames and what the kernel has not taken yet. Knows no message: `udpmsg.receiver` is handed
+what each frame carried and where it came from. Its twin is `udpmsg.udp.receiver`.
+
+A peer can hold a connection open, but not for nothing: an unfinished frame and an unread answer each have a deadline.
+"""
+
+import os
+import selectors
+import socket
+from collections.abc import Callable
+
+from udpmsg.core.events import Disconnected, Event, LimitReached, Malformed
+from udpmsg.core.framing import FrameReader, FrameTooLarge, frame
+from udpmsg.core.rtt import SECOND
+from udpmsg.endpoint import Endpoint, endpoint_of, resolve
+from udpmsg.listening import bind
+from udpmsg.tcp.sender import CHUNK
+
+OnReady = Callable[[int, int], list[tuple[Endpoint, list[bytes]]]]
+BACKLOG = 1024
+"""Connections that the kernel keeps ready until they are accepted."""
+FRAME_GRACE = 10 * SECOND
+"""How long a frame may take in any case; above that it must come at MIN_FRAME_RATE."""
+MIN_FRAME_RATE = 16 * 1024
+"""Bytes a second of a large frame: 1 MiB has 74 seconds."""
+WRITE_GRACE = 10 * SECOND
+"""How long a peer may read nothing of what waits for it."""
+WAITING_LIMIT = 1 << 20
+"""Bytes that may wait for one peer; above that nothing more is read from it until it reads."""
+
+
+class Connection:
+    """One accepted sender: its stream in, and what waits to go out."""
+
+    __slots__ = ("ended", "endpoint", "frame_since", "mask", "on_ready", "reader", "socket", "unread_since", "waiting")
+
+    def __init__(self, connected: socket.socket, endpoint: Endpoint, reader: FrameReader) -> None:
+        self.socket = connected
+        self.endpoint = endpoint
+        self.reader = reader
+        self.waiting = bytearray()
+        self.ended = False
+        """The peer will send nothing more."""
+        self.frame_since: int | None = None
+        """When the unfinished frame began to come, in nanoseconds."""
+        self.unread_since: int | None = None
+        """Since when the peer has read nothing of what waits for it."""
+        self.mask = selectors.EVENT_READ
+        self.on_ready: OnReady
+
+    def deadline(self) -> int:
+        """When this connection will have wasted its time; only for one that has something unfinished or unread."""
+        times = []
+        if self.frame_since is not None:
+            size = self.reader.announced or 0
+            times.append(self.frame_since + FRAME_GRACE + size * SECOND // MIN_FRAME_RATE)
+        if self.unread_since is not None:
+            times.append(self.unread_since + WRITE_GRACE)
+        return min(times)
+
+    def offence(self) -> str:
+        """What the deadline was missed with."""
+        if self.waiting:
+            return f"read nothing for {WRITE_GRACE // SECOND} s"
+        return f"sent an unfinished frame too slowly ({self.reader.pending} bytes of it)"
+
+
+class TcpReceiver:
+    """Accepts connections on one address; receives frames from each, and sends frames back."""
+
+    framed = True
+
+    def __init__(
+        self, host: str, port: int, *, selector: selectors.BaseSelector, frame_limit: int, connections: int, buffer: int
+    ) -> None:
+        """Bind and listen. Raises NameUnknown and CannotListen.
+
+        `frame_limit` in bytes, `connections` at once, `buffer` in bytes is asked of the kernel for each connection.
+        """
+        self.notices: list[Event] = []
+        self.failures: list[tuple[bytes, Endpoint, str, bool]] = []
+        self._selector = selector
+        self._frame_limit = frame_limit
+        self._limit = connections
+        self._connections: dict[Endpoint, Connection] = {}
+        self._suspects: dict[Endpoint, Connection] = {}
+        """Connections with an unfinished frame or something unread: the only ones with a deadline."""
+        address = resolve(host, port, socket.SOCK_STREAM)[0]
+        self._socket = socket.socket(address.family, socket.SOCK_STREAM)
+        try:
+            if os.name == "posix":
+                # A listener that is started again must not wait for the old connections' TIME_WAIT to be over.
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+            bind(self._socket, address, "tcp")
+            self._socket.listen(BACKLOG)
+            self._socket.setblocking(False)
+        except BaseException:
+            self._socket.close()
+            raise
+        self.endpoint: Endpoint = endpoint_of("tcp", self._socket.getsockname())
+        selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether some peer has not taken everything yet."""
+        return any(connection.waiting for connection in self._suspects.values())
+
+    def write(self, batch: list[tuple[bytes, Endpoint]], *, now: int) -> None:
+        """Put messages on the streams of their endpoints; what the kernel does not take now is sent when it does."""
+        written = {}
+        for message, peer in batch:
+            connection = self._connections.get(peer)
+            if connection is None:
+                self.failures.append((message, peer, "the connection is closed", True))
+            else:
+                connection.waiting += frame(message)
+                written[peer] = connection
+        for connection in written.values():
+            self._flush(connection, now)
+
+    def next_timeout(self) -> int | None:
+        """When the first peer's deadline is over, in nanoseconds; None while nobody keeps anything waiting."""
+        return min((connection.deadline() for connection in self._suspects.values()), default=None)
+
+    def handle_timeout(self, *, now: int) -> None:
+        """Close the connections whose deadline is over; the others are not harmed."""
+        for connection in list(self._suspects.values()):
+            if connection.deadline() <= now:
+                self._drop(connection, connection.offence())
+
+    def close(self) -> None:
+        """Close every connection and stop listening."""
+        for connection in list(self._connections.values()):
+            self._drop(connection, "closed here")
+        self._selector.unregister(self._socket)
+        self._socket.close()
+
+    def _on_ready(self, mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
+        """The selector's call for the listening socket: accept who waits."""
+        try:
+            accepted, sockaddr = self._socket.accept()
+        except OSError:  # it gave up while it waited, or this process has no descriptor left
+            return []
+        endpoint = endpoint_of("tcp", sockaddr)
+        if len(self._connections) >= self._limit:
+            accepted.close()
+            self.notices.append(LimitReached(endpoint, 0, "sessions", self._limit))
+            return []
+        accepted.setblocking(False)
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = Connection(accepted, endpoint, FrameReader(self._frame_limit))
+        self._connections[endpoint] = connection
+
+        def on_ready(mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
+            return self._on_connection_ready(connection, mask, now)
+
+        connection.on_ready = on_ready
+        self._selector.register(accepted, selectors.EVENT_READ, on_ready)
+        return []
+
+    def _on_connection_ready(self, connection: Connection, mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
+        """The selector's call for one connection: what came on it."""
+        if mask & selectors.EVENT_WRITE:
+            self._flush(connection, now)
+        if not mask & selectors.EVENT_READ or connection.ended:
+            return []
+        try:
+            data = connection.socket.recv(CHUNK)
+        except BlockingIOError:
+            return []
+        except OSError as error:
+            self._drop(connection, os.strerror(error.errno) if error.errno else str(error))
+            return []
+        if not data:
+            connection.ended = True
+            self._flush(connection, now)  # closes it, unless an answer waits
+            return []
+        try:
+            messages = connection.reader.feed(data)
+        except FrameTooLarge as error:
+            self.notices.append(Malformed(connection.endpoint, str(error), len(data)))
+            self._drop(connection, f"does not speak udpmsg: {error}")
+            return []
+        if messages or connection.frame_since is None:
+            connection.frame_since = now if connection.reader.pending else None
+        self._watch(connection)
+        return [(connection.endpoint, messages)] if messages else []
+
+    def _flush(self, connection: Connection, now: int) -> None:
+        """Give the kernel what it takes; then read on, wait, or close, as the peer behaves."""
+        try:
+            while connection.waiting:
+                del connection.waiting[: connection.socket.send(connection.waiting)]
+                connection.unread_since = None
+        except BlockingIOError:
+            connection.unread_since = connection.unread_since or now
+        except OSError as error:
+            self._drop(connection, os.strerror(error.errno) if error.errno else str(error))
+            return
+        if connection.ended and not connection.waiting:
+            self._drop(connection, "end of stream")
+            return
+        self._watch(connection)
+
+    def _watch(self, connection: Connection) -> None:
+        """Have the selector wait for what this connection can do next, and note whether it has a deadline."""
+        reading = len(connection.waiting) < WAITING_LIMIT and not connection.ended
+        mask = selectors.EVENT_READ * reading | selectors.EVENT_WRITE * bool(connection.waiting)
+        if mask != connection.mask:
+            connection.mask = mask
+            self._selector.modify(connection.socket, mask, connection.on_ready)
+        if connection.waiting or connection.frame_since is not None:
+            self._suspects[connection.endpoint] = connection
+        else:
+            self._suspects.pop(connection.endpoint, None)
+
+    def _drop(self, connection: Connection, reason: str) -> None:
+        self._selector.unregister(connection.socket)
+        connection.socket.close()
+        del self._connections[connection.endpoint]
+        self._suspects.pop(connection.endpoint, None)
+        self.notices.append(Disconnected(connection.endpoint, reason))

@@ -1,0 +1,147 @@
+"""The sending side of TCP: one connection, and frames on its stream. A handshake comes before the first message.
+
+Owns the socket and what the kernel has not taken yet. Knows no message: `udpmsg.sender` gives it encoded messages.
+Its twin is `udpmsg.udp.sender`.
+"""
+
+import os
+import selectors
+import socket
+
+from udpmsg.core.events import Disconnected, Event
+from udpmsg.core.framing import FrameReader, FrameTooLarge, frame
+from udpmsg.endpoint import Endpoint, endpoint_of, resolve
+from udpmsg.errors import CannotConnect
+from udpmsg.tcp.lines import LineReader
+
+CHUNK = 1 << 16
+"""Bytes read at one go."""
+
+
+class TcpSender:
+    """Sends frames, or with `raw` lines, over one connection."""
+
+    framed = True
+    one_to_many = False
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        selector: selectors.BaseSelector,
+        raw: bool = False,
+        ttl: int | None = None,
+        frame_limit: int,
+        connect_timeout: float = 10.0,
+    ) -> None:
+        """Connect, trying each address of the name in turn (`connect_timeout` seconds each).
+
+        Raises NameUnknown, and CannotConnect when nobody accepts.
+        """
+        self.notices: list[Event] = []
+        self.failures: list[tuple[bytes, str, bool]] = []
+        self._selector = selector
+        self._waiting = bytearray()
+        self._raw = raw
+        self._reader: FrameReader | LineReader = LineReader(frame_limit) if raw else FrameReader(frame_limit)
+        self._connected = True
+        self._finished = False
+        self._socket, self.endpoint = connect(host, port, ttl, connect_timeout)
+        selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the kernel has not taken everything yet."""
+        return bool(self._waiting)
+
+    def write(self, batch: list[bytes]) -> None:
+        """Put messages on the stream, in order; what the kernel does not take now is sent when it does."""
+        if not self._connected:
+            self.failures += [(message, "not connected", True) for message in batch]
+            return
+        self._waiting += b"".join([message + b"\n" if self._raw else frame(message) for message in batch])
+        try:
+            while self._waiting:
+                del self._waiting[: self._socket.send(self._waiting)]
+        except BlockingIOError:
+            self._selector.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self._on_ready)
+        except OSError as error:
+            self._disconnect(os.strerror(error.errno) if error.errno else str(error))
+
+    def finish(self) -> bool:
+        """Nothing more will be written: end the stream. True once the peer has ended its side too: closing loses nothing."""
+        if self._connected and not self._waiting and not self._finished:
+            self._finished = True
+            try:
+                self._socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                self._disconnect("end of stream")
+        return not self._connected
+
+    def close(self) -> None:
+        """Give the socket back."""
+        if self._connected:
+            self._selector.unregister(self._socket)
+        self._socket.close()
+
+    def _on_ready(self, mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
+        """The selector's call: what came, with whom it is from."""
+        if mask & selectors.EVENT_WRITE:
+            self._selector.modify(self._socket, selectors.EVENT_READ, self._on_ready)
+            self.write([])
+        if not self._connected or not mask & selectors.EVENT_READ:
+            return []
+        try:
+            data = self._socket.recv(CHUNK)
+        except BlockingIOError:
+            return []
+        except OSError as error:
+            self._disconnect(os.strerror(error.errno) if error.errno else str(error))
+            return []
+        try:
+            messages = self._reader.feed(data) if data else self._reader.rest()
+        except FrameTooLarge as error:
+            self._disconnect(f"{self.endpoint} does not speak udpmsg: {error}")
+            return []
+        if not data:
+            self._disconnect("end of stream")
+        return [(self.endpoint, messages)] if messages else []
+
+    def _disconnect(self, reason: str) -> None:
+        if self._connected:
+            self._connected = False
+            self._waiting.clear()
+            self._selector.unregister(self._socket)
+            self.notices.append(Disconnected(self.endpoint, reason))
+
+
+def connect(host: str, port: int, ttl: int | None, timeout: float) -> tuple[socket.socket, Endpoint]:
+    """A connected, non-blocking socket to the first address that accepts. Raises NameUnknown and CannotConnect."""
+    reasons = []
+    for address in resolve(host, port, socket.SOCK_STREAM):
+        connection = socket.socket(address.family, socket.SOCK_STREAM)
+        try:
+            if ttl is not None:
+                ipv6 = address.family == socket.AF_INET6
+                level, option = (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) if ipv6 else (socket.IPPROTO_IP, socket.IP_TTL)
+                connection.setsockopt(level, option, ttl)
+            connection.settimeout(timeout)
+            connection.connect(address.sockaddr)
+            connection.setblocking(False)
+            # Nagle's algorithm would hold a small message back until the one before is acknowledged.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection, endpoint_of("tcp", address.sockaddr)
+        except TimeoutError:
+            connection.close()
+            reasons.append(f"{endpoint_of('tcp', address.sockaddr)} did not answer within {timeout:g} s")
+        except OSError as error:
+            connection.close()
+            reasons.append(f"{endpoint_of('tcp', address.sockaddr)}: {error.strerror or error}")
+        except BaseException:
+            connection.close()
+            raise
+    raise CannotConnect(
+        f"cannot connect over TCP ({'; '.join(reasons)}): "
+        "start a listener there first (udpmsg listen --tcp), or check host and port"
+    )

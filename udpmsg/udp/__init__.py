@@ -1,0 +1,1 @@
+"""SOCK_DGRAM: one datagram is one message or one fragment of it. Its twin is `udpmsg.tcp`, file for file."""

@@ -1,0 +1,55 @@
+"""Joining groups, and choosing the interface that a group's datagrams leave by. UDP alone: TCP has one peer."""
+
+import ipaddress
+import socket
+import struct
+
+from udpmsg.errors import UsageError
+
+
+def join(listener: socket.socket, group: str, interface: str | None) -> None:
+    """Receive what is sent to `group`, on the interface that has the address (or IPv6 name) `interface`, or the system's choice.
+
+    Raises UsageError for an address that is no group, and OSError when the system has no such interface.
+    """
+    if listener.family == socket.AF_INET6:
+        request = socket.inet_pton(socket.AF_INET6, group.split("%")[0]) + struct.pack("@I", interface_index(interface))
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
+    else:
+        request = socket.inet_aton(group) + socket.inet_aton(ipv4(interface) if interface else "0.0.0.0")
+        listener.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
+
+
+def choose_interface(sender: socket.socket, family: int, interface: str) -> None:
+    """Let multicast datagrams leave by the interface with this address (IPv4) or name (IPv6)."""
+    if family == socket.AF_INET6:
+        sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface_index(interface))
+    else:
+        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(ipv4(interface)))
+
+
+def check_group(group: str) -> None:
+    """Raise UsageError for what is not a multicast address."""
+    try:
+        valid = ipaddress.ip_address(group.split("%")[0]).is_multicast
+    except ValueError:
+        valid = False
+    if not valid:
+        raise UsageError(f"{group!r} is not a multicast group: choose one such as 239.1.2.3 or ff15::1")
+
+
+def ipv4(interface: str) -> str:
+    """The interface as an IPv4 address; raises UsageError for anything else."""
+    try:
+        return str(ipaddress.IPv4Address(interface))
+    except ValueError:
+        raise UsageError(f"{interface!r} is not an IPv4 address of this machine: give the address of the interface") from None
+
+
+def interface_index(interface: str | None) -> int:
+    """The number of an interface by its name; 0, the system's choice, for None. Raises UsageError for an unknown name."""
+    try:
+        return socket.if_nametoindex(interface) if interface else 0
+    except OSError:
+        names = ", ".join(name for _, name in socket.if_nameindex())
+        raise UsageError(f"there is no interface {interface!r} here: choose one of {names}") from None

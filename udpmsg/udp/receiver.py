@@ -1,0 +1,137 @@
+"""The receiving side of UDP: one socket for every sender. Nobody is accepted; whoever sends is there.
+
+Owns the socket and what the kernel has not taken yet. Knows no message: `udpmsg.receiver` is handed datagrams and where they
+came from. Its twin is `udpmsg.tcp.receiver`.
+"""
+
+import errno
+import selectors
+import socket
+import struct
+import sys
+from collections import deque
+
+from udpmsg.core.events import Event
+from udpmsg.endpoint import Endpoint, endpoint_of, resolve
+from udpmsg.listening import bind
+from udpmsg.udp import multicast
+from udpmsg.udp.sender import BATCH, LARGEST_DATAGRAM
+
+SO_MEMINFO = 55
+"""Linux, asm-generic/socket.h; it has no name in Python 3.11."""
+MEMINFO = struct.Struct("@9I")
+"""sock_diag.h: SK_MEMINFO_RMEM_ALLOC … SK_MEMINFO_DROPS; the last counts what the full buffer discarded."""
+WAITING_LIMIT = 4096
+"""Datagrams kept for a kernel that takes no more: acknowledgments and replies, which may be lost like any datagram."""
+
+
+class UdpReceiver:
+    """Receives datagrams from everybody on one address, and sends datagrams back."""
+
+    framed = False
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        selector: selectors.BaseSelector,
+        receive_buffer: int,
+        group: str | None = None,
+        interface: str | None = None,
+    ) -> None:
+        """Bind, and join the multicast `group` if there is one. Raises NameUnknown, CannotListen, UsageError.
+
+        `receive_buffer` in bytes is asked of the kernel, which may give less.
+        """
+        self.notices: list[Event] = []
+        self.failures: list[tuple[bytes, Endpoint, str, bool]] = []
+        """Datagrams that the system refused: (datagram, for whom, reason, whether trying again is in vain)."""
+        self._selector = selector
+        self._waiting: deque[tuple[bytes, Endpoint]] = deque(maxlen=WAITING_LIMIT)
+        address = resolve(host, port, socket.SOCK_DGRAM)[0]
+        self._socket = socket.socket(address.family, socket.SOCK_DGRAM)
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            if sys.platform == "win32":
+                self._socket.ioctl(0x9800000C, False)  # SIO_UDP_CONNRESET: an ICMP refusal must not fail a receive
+            if group is not None:
+                # several listeners of one machine may listen to one group
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bind(self._socket, address, "udp")
+            if group is not None:
+                multicast.join(self._socket, group, interface)
+            self._socket.setblocking(False)
+        except BaseException:
+            self._socket.close()
+            raise
+        self.endpoint: Endpoint = endpoint_of("udp", self._socket.getsockname())
+        selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the kernel has not taken everything yet."""
+        return bool(self._waiting)
+
+    @property
+    def receive_buffer(self) -> int:
+        """Bytes that the kernel gave. Linux tells the double of it, for its own bookkeeping."""
+        size = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        return size // 2 if sys.platform == "linux" else size
+
+    def kernel_drops(self) -> int | None:
+        """Datagrams that this host discarded because the socket's buffer was full; None where the system does not tell."""
+        if sys.platform != "linux":
+            return None
+        try:
+            drops: int = MEMINFO.unpack(self._socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO.size))[-1]
+        except (OSError, struct.error):
+            return None
+        return drops
+
+    def write(self, batch: list[tuple[bytes, Endpoint]], *, now: int) -> None:
+        """Send datagrams, each to its endpoint; what the kernel does not take now is sent when it does."""
+        self._waiting += batch
+        while self._waiting:
+            datagram, peer = self._waiting[0]
+            try:
+                self._socket.sendto(datagram, (peer.host, peer.port))
+            except BlockingIOError:
+                self._selector.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self._on_ready)
+                return
+            except OSError as error:
+                name = errno.errorcode.get(error.errno or 0, "error")
+                self.failures.append((datagram, peer, name, error.errno == errno.EMSGSIZE))
+            self._waiting.popleft()
+
+    def next_timeout(self) -> int | None:
+        """UDP has no connection that could be kept open for nothing."""
+        return None
+
+    def handle_timeout(self, *, now: int) -> None:
+        """Nothing is due, ever."""
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._selector.unregister(self._socket)
+        self._socket.close()
+
+    def _on_ready(self, mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
+        """The selector's call: what came, with whom it is from."""
+        if mask & selectors.EVENT_WRITE:
+            self._selector.modify(self._socket, selectors.EVENT_READ, self._on_ready)
+            self.write([], now=now)
+        arrivals: list[tuple[Endpoint, list[bytes]]] = []
+        for _ in range(BATCH):
+            try:
+                datagram, sockaddr = self._socket.recvfrom(LARGEST_DATAGRAM)
+            except BlockingIOError:
+                break
+            except OSError:  # Windows tells here that an earlier datagram of ours was refused
+                continue
+            peer = endpoint_of("udp", sockaddr)
+            if arrivals and arrivals[-1][0] == peer:
+                arrivals[-1][1].append(datagram)
+            else:
+                arrivals.append((peer, [datagram]))
+        return arrivals

@@ -1,0 +1,158 @@
+"""The sending side of UDP: one socket, and datagrams to one address. No handshake: the first thing that leaves is a message.
+
+Owns the socket and what the kernel has not taken yet. Knows no message: `udpmsg.sender` gives it encoded datagrams.
+Its twin is `udpmsg.tcp.sender`.
+"""
+
+import errno
+import os
+import selectors
+import socket
+
+from udpmsg.core.events import Event, Unreachable
+from udpmsg.endpoint import Address, Endpoint, endpoint_of, is_multicast, resolve
+from udpmsg.errors import UsageError
+from udpmsg.udp.multicast import choose_interface
+
+LARGEST_DATAGRAM = 65_535
+BATCH = 64
+"""Datagrams read at one go, so that what came is handed on before more is read."""
+
+
+class UdpSender:
+    """Sends datagrams to one address, which may be a group (multicast) or everybody (broadcast)."""
+
+    framed = False
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        selector: selectors.BaseSelector,
+        broadcast: bool = False,
+        ttl: int | None = None,
+        interface: str | None = None,
+    ) -> None:
+        """Open a socket. Nothing is sent. Raises NameUnknown, and UsageError for a broadcast address without `broadcast`."""
+        address = resolve(host, port, socket.SOCK_DGRAM)[0]
+        self.endpoint: Endpoint = endpoint_of("udp", address.sockaddr)
+        self.one_to_many = broadcast or is_multicast(address)
+        """Several receivers may answer, each from its own address."""
+        self.notices: list[Event] = []
+        self.failures: list[tuple[bytes, str, bool]] = []
+        """Datagrams that the system refused: (datagram, reason, whether trying again is in vain)."""
+        self._address = address
+        self._selector = selector
+        self._waiting: list[bytes] = []
+        self._connected = False
+        self._socket = socket.socket(address.family, socket.SOCK_DGRAM)
+        try:
+            self._socket.setblocking(False)
+            self._set_options(address, broadcast, ttl, interface)
+            if not self.one_to_many:
+                self._connect()
+        except BaseException:
+            self._socket.close()
+            raise
+        selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the kernel has not taken everything yet."""
+        return bool(self._waiting)
+
+    def write(self, batch: list[bytes]) -> None:
+        """Send datagrams, in order; what the kernel does not take now is sent when it does."""
+        self._waiting += batch
+        for sent, datagram in enumerate(self._waiting):
+            if not self._send(datagram):
+                del self._waiting[:sent]
+                self._selector.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self._on_ready)
+                return
+        self._waiting.clear()
+
+    def finish(self) -> bool:
+        """Nothing more will be written. True: there is nothing to wait for."""
+        return True
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._selector.unregister(self._socket)
+        self._socket.close()
+
+    def _on_ready(self, mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
+        """The selector's call: what came, with whom it is from."""
+        if mask & selectors.EVENT_WRITE:
+            self._selector.modify(self._socket, selectors.EVENT_READ, self._on_ready)
+            self.write([])
+        arrivals: list[tuple[Endpoint, list[bytes]]] = []
+        for _ in range(BATCH):
+            try:
+                datagram, sockaddr = self._socket.recvfrom(LARGEST_DATAGRAM)
+            except BlockingIOError:
+                break
+            except OSError as error:  # ICMP; on Windows, ConnectionResetError
+                self._note_unreachable(error)
+                continue
+            peer = endpoint_of("udp", sockaddr)
+            if arrivals and arrivals[-1][0] == peer:
+                arrivals[-1][1].append(datagram)
+            else:
+                arrivals.append((peer, [datagram]))
+        return arrivals
+
+    def _send(self, datagram: bytes) -> bool:
+        """Hand one datagram to the kernel; False when it can't take it now."""
+        for attempt in (1, 2):
+            try:
+                if self._connected:
+                    self._socket.send(datagram)
+                else:
+                    self._socket.sendto(datagram, self._address.sockaddr)
+            except BlockingIOError:
+                return False
+            except (ConnectionRefusedError, ConnectionResetError) as error:
+                # An earlier datagram was refused, and the kernel tells it by failing this one: so send this one again.
+                self._note_unreachable(error)
+                if attempt == 2:
+                    self.failures.append((datagram, "ECONNREFUSED", False))
+            except OSError as error:
+                name = errno.errorcode.get(error.errno or 0, "error")
+                self.failures.append((datagram, name, error.errno == errno.EMSGSIZE))
+                break
+            else:
+                break
+        return True
+
+    def _note_unreachable(self, error: OSError) -> None:
+        self.notices.append(Unreachable(self.endpoint, os.strerror(error.errno) if error.errno else str(error)))
+
+    def _connect(self) -> None:
+        """No packet leaves: it only fixes the peer, so that ICMP errors are told and strangers' datagrams are not."""
+        try:
+            self._socket.connect(self._address.sockaddr)
+        except PermissionError:
+            raise UsageError(
+                f"{self.endpoint.host} is a broadcast address: add --broadcast (broadcast=True) to send to everybody there"
+            ) from None
+        except OSError as error:
+            if error.errno not in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
+                raise
+            return  # no route now; there may be one later, and each send will say so until then
+        self._connected = True
+
+    def _set_options(self, address: Address, broadcast: bool, ttl: int | None, interface: str | None) -> None:
+        ipv6 = address.family == socket.AF_INET6
+        if broadcast:
+            if ipv6:
+                raise UsageError(f"{self.endpoint.host}: IPv6 has no broadcast; send to the group ff02::1 instead")
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        if ttl is not None:
+            if ipv6:
+                unicast, multicast, level = socket.IPV6_UNICAST_HOPS, socket.IPV6_MULTICAST_HOPS, socket.IPPROTO_IPV6
+            else:
+                unicast, multicast, level = socket.IP_TTL, socket.IP_MULTICAST_TTL, socket.IPPROTO_IP
+            self._socket.setsockopt(level, multicast if is_multicast(address) else unicast, ttl)
+        if interface is not None:
+            choose_interface(self._socket, address.family, interface)

@@ -1,0 +1,73 @@
+"""Waiting for sockets, a point in time, or a call from elsewhere. Owns the selector; knows no protocol.
+
+Whoever registers a socket gives a function `(mask, now) -> [(endpoint, messages)]` with it, which is called when it is ready.
+"""
+
+import selectors
+import socket
+import sys
+from collections.abc import Iterator
+
+from udpmsg import clock
+from udpmsg.core.rtt import MILLISECOND, SECOND
+from udpmsg.endpoint import Endpoint
+
+LONGEST_WAIT = 200 * MILLISECOND if sys.platform == "win32" else None
+"""On Windows a wait can't be broken by Ctrl-C, so it is cut into slices."""
+
+
+class Waiter:
+    """One selector, and a socket pair by which another thread or a signal handler makes a wait return."""
+
+    def __init__(self) -> None:
+        self.selector = selectors.DefaultSelector()
+        self._woken = False
+        self._inside, self._outside = socket.socketpair()
+        self._inside.setblocking(False)
+        self._outside.setblocking(False)
+        self.selector.register(self._inside, selectors.EVENT_READ, self._on_wake)
+
+    def wake(self) -> None:
+        """Make the wait that is under way return, or the next one. Safe from any thread and any signal handler."""
+        self._woken = True
+        try:
+            self._outside.send(b"\0")
+        except OSError:
+            pass  # full: it is awake already; closed: nobody waits
+
+    def take_woken(self) -> bool:
+        """Whether `wake` was called since the last time this was asked."""
+        woken, self._woken = self._woken, False
+        return woken
+
+    def wait(self, until: int | None) -> Iterator[tuple[Endpoint, list[bytes], int]]:
+        """Wait until something is ready, `until` (nanoseconds, None: for ever) or `wake`; tell what came, from whom, and when."""
+        timeout = None if until is None else max(0, until - clock.now())
+        if LONGEST_WAIT is not None:
+            timeout = LONGEST_WAIT if timeout is None else min(timeout, LONGEST_WAIT)
+        ready = self.selector.select(None if timeout is None else timeout / SECOND)
+        now = clock.now()
+        for key, mask in ready:
+            if key.fileobj in self.selector.get_map():  # an earlier one in this round may have closed it
+                for endpoint, messages in key.data(mask, now):
+                    yield endpoint, messages, now
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.selector.close()
+        self._inside.close()
+        self._outside.close()
+
+    def _on_wake(self, mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
+        try:
+            while self._inside.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+        return []
+
+
+def earliest(*times: int | None) -> int | None:
+    """The first of some points in time, None where there is none."""
+    known = [time for time in times if time is not None]
+    return min(known) if known else None
