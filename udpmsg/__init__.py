@@ -9,6 +9,7 @@
 outcome of every message. Importing this imports no command-line library.
 """
 
+from udpmsg.core.config import Limits
 from udpmsg.core.events import (
     Disconnected,
     Duplicate,
@@ -22,7 +23,6 @@ from udpmsg.core.events import (
     State,
     Unreachable,
 )
-from udpmsg.core.receiver import Limits
 from udpmsg.endpoint import Endpoint
 from udpmsg.errors import (
     CannotConnect,

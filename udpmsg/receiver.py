@@ -11,8 +11,8 @@ from types import TracebackType
 
 from udpmsg import clock
 from udpmsg.core import wire
+from udpmsg.core.config import Limits
 from udpmsg.core.events import Event, Malformed, Message
-from udpmsg.core.receiver import Limits, Totals
 from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.rtt import SECOND
 from udpmsg.core.wire import Kind
@@ -315,6 +315,3 @@ def known_sum(values: Iterator[int | None]) -> int | None:
             return None
         total += value
     return total
-
-
-__all__ = ["Receiver", "ReceiverStatistics", "Totals"]

@@ -7,9 +7,9 @@ own, so its datagram numbers never collide with those of the acknowledgments (do
 from collections.abc import Iterator
 
 from udpmsg.core import wire
+from udpmsg.core.config import Limits, SenderConfig
 from udpmsg.core.events import Event, Message
-from udpmsg.core.receiver import Limits
-from udpmsg.core.sender import Sender, SenderConfig
+from udpmsg.core.sender import Sender
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import Endpoint, new_session
 from udpmsg.errors import MessageTooLarge

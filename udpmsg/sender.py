@@ -11,12 +11,11 @@ from types import TracebackType
 
 from udpmsg import clock
 from udpmsg.core import wire
+from udpmsg.core.config import Limits, SenderConfig
 from udpmsg.core.events import Disconnected, Event, Message, Outcome, State
-from udpmsg.core.receiver import Limits
 from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.rtt import SECOND
 from udpmsg.core.sender import Sender as CoreSender
-from udpmsg.core.sender import SenderConfig
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
 from udpmsg.errors import MessageTooLarge, UsageError

@@ -6,6 +6,7 @@ transmission in flight. Every transmission has a datagram number of its own, so 
 
 from collections.abc import Iterable
 
+from udpmsg.core.outbox import Outgoing
 from udpmsg.core.rtt import MILLISECOND, RttEstimator
 
 PACKET_THRESHOLD = 3
@@ -16,59 +17,6 @@ GRANULARITY = MILLISECOND
 """kGranularity, RFC 9002 section 6.1.2."""
 LATE_LIMIT = 4096
 """How many transmissions that were deemed lost are remembered, in case their acknowledgment still comes."""
-
-
-class Outgoing:
-    """A message that was accepted and has not ended: which of its fragments were sent, how often, and which arrived."""
-
-    __slots__ = (
-        "arrived",
-        "deadline",
-        "failures",
-        "next_fragment",
-        "payload",
-        "reply_to",
-        "rtt",
-        "sequence",
-        "transmissions",
-        "waiting",
-    )
-
-    def __init__(self, sequence: int, payload: bytes, fragments: int, reply_to: int, deadline: int) -> None:
-        self.sequence = sequence
-        self.payload = payload
-        self.reply_to = reply_to
-        self.deadline = deadline
-        self.transmissions = bytearray(fragments)
-        """How often each fragment was sent."""
-        self.arrived = bytearray(fragments)
-        """1 for each fragment that the receiver's host has."""
-        self.waiting = fragments
-        """How many fragments have not arrived."""
-        self.next_fragment = 0
-        """The first fragment that was never sent."""
-        self.failures = 0
-        """How many transmissions the system refused to send."""
-        self.rtt: int | None = None
-        """The last round trip measured on one of its transmissions."""
-
-    @property
-    def started(self) -> bool:
-        """Whether anything of it was ever handed to the transport."""
-        return self.next_fragment > 0
-
-    def arrive(self, index: int) -> None:
-        """The receiver's host has this fragment."""
-        if not self.arrived[index]:
-            self.arrived[index] = 1
-            self.waiting -= 1
-
-    def forget_arrivals(self) -> list[int]:
-        """The receiver lost what it had; return the fragments to send again."""
-        again = [index for index, arrived in enumerate(self.arrived) if arrived]
-        self.arrived = bytearray(len(self.arrived))
-        self.waiting = len(self.arrived)
-        return again
 
 
 class Transmission:
@@ -163,7 +111,7 @@ class InFlight:
                 self.loss_at = due
         return self._take_out(lost)
 
-    def time_out(self, now: int) -> list[Transmission]:
+    def time_out(self) -> list[Transmission]:
         """The retransmission timer expired: everything in flight is deemed lost, and the timeout doubles (RFC 6298 (5.5))."""
         self._rtt.back_off()
         self.loss_at = None

@@ -1,4 +1,4 @@
-"""The sending state machine. Owns a session's sequence and datagram numbers, and every accepted message until it has ended.
+"""The sending state machine: one session. Joins the messages, their transmissions, the path and the receiver's word.
 
 Knows neither sockets nor the clock: it is told bytes and the time (`now`, nanoseconds) and tells what to send. It does not know
 whether a datagram or a frame carries its messages, only whether one must fit in `datagram_size` and may be lost on the way.
@@ -9,63 +9,25 @@ application has it); UNCONFIRMED from every state once something was sent, REFUS
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from udpmsg.core import wire
+from udpmsg.core.config import SenderConfig
 from udpmsg.core.congestion import Congestion
 from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import Event, Malformed, Outcome, Peer, PeerRestarted, State
-from udpmsg.core.fragments import REASSEMBLIES, Cutter
-from udpmsg.core.retransmission import InFlight, Outgoing, Transmission
-from udpmsg.core.rtt import MAX_RTO, MILLISECOND, SECOND, RttEstimator
+from udpmsg.core.fragments import Cutter
+from udpmsg.core.outbox import Outbox, Outgoing
+from udpmsg.core.retransmission import InFlight, Transmission
+from udpmsg.core.rtt import MAX_RTO, SECOND, RttEstimator
 from udpmsg.core.wire import Acknowledgment, Datagram, Kind
-from udpmsg.errors import MalformedDatagram, UsageError
+from udpmsg.errors import MalformedDatagram
 
 GOODBYES = 3
 """A GOODBYE is not acknowledged, so over datagrams it is sent so often: loss at the tail is then known."""
 INITIAL_CREDIT = 16
 """Messages that may be sent before the receiver has said how many it will take."""
-MIN_DATAGRAM_SIZE = 128
-"""Bytes: the header, all blocks and a little payload fit."""
-MOST_TRANSMISSIONS = 255
-"""Transmissions of one datagram are counted in a byte."""
 FORMER_RECEIVERS = 16
 """Sessions of receivers that were restarted, whose late acknowledgments are ignored."""
-
-
-@dataclass(frozen=True)
-class SenderConfig:
-    """What a sender promises and how hard it tries. Times in nanoseconds, sizes in bytes."""
-
-    acknowledged: bool = False
-    """Ask for acknowledgments, retransmit, and tell how each message ended."""
-    ordered: bool = False
-    """Have the receiver deliver in order; only with `acknowledged`."""
-    datagram_size: int | None = 1200
-    """The largest datagram. None: frames of a reliable stream carry the messages, so nothing is cut up or retransmitted."""
-    max_message: int = 1 << 20
-    """The largest payload that is accepted."""
-    window: int | None = None
-    """At most so many messages unacknowledged at once; None: as many as the network and the receiver take."""
-    max_transmissions: int = 8
-    """How often one datagram is sent before its message is UNCONFIRMED; at most 255."""
-    deadline: int = 60 * SECOND
-    """How long after `send` a message ends at the latest."""
-    min_rto: int = 200 * MILLISECOND
-    """The smallest retransmission timeout."""
-    jitter: float = 0.5
-    """Timeouts are multiplied by 1 to 1 + jitter."""
-
-    def __post_init__(self) -> None:
-        """Raise UsageError for values that no sender can keep."""
-        if self.datagram_size is not None and self.datagram_size < MIN_DATAGRAM_SIZE:
-            raise UsageError(f"datagrams of {self.datagram_size} bytes are too small: the least is {MIN_DATAGRAM_SIZE}")
-        if not 1 <= self.max_transmissions <= MOST_TRANSMISSIONS:
-            raise UsageError(f"{self.max_transmissions} transmissions: choose from 1 to {MOST_TRANSMISSIONS}")
-        if self.window is not None and self.window < 1:
-            raise UsageError(f"a window of {self.window} messages sends nothing: choose 1 or more")
-        if self.ordered and not self.acknowledged:
-            raise UsageError("ordered delivery needs acknowledgments: without them nobody knows whether a gap will be filled")
 
 
 class Sender:
@@ -79,19 +41,11 @@ class Sender:
         self._cutter = Cutter(
             datagram_size=config.datagram_size, max_message=config.max_message, acknowledged=config.acknowledged
         )
-        self._sequence = 0
-        self._lowest = 1
-        self._outbox: list[bytes] = []
+        self._outbox = Outbox(config.window)
+        self._ready: list[bytes] = []
+        """Encoded already: what is not acknowledged leaves without being asked for again."""
         self._events: list[Event] = []
-        # messages: accepted and not ended (by sequence number), never sent, and fragments to send again
-        self._unresolved: dict[int, Outgoing] = {}
-        self._queue: deque[Outgoing] = deque()
-        self._again: deque[tuple[Outgoing, int]] = deque()
-        self._started_messages = 0
-        self.messages_in_flight = 0
-        """Messages that were sent and of which the receiver's host has not everything yet: what its credit is for."""
-        self._fragmented_in_flight = 0
-        # the peer
+        # the receiver
         self._receiver: int | None = None
         self._former_receivers: deque[int] = deque(maxlen=FORMER_RECEIVERS)
         self._newest_acknowledgment = 0
@@ -120,30 +74,34 @@ class Sender:
     @property
     def unresolved(self) -> int:
         """Acknowledged messages that were accepted and have not ended."""
-        return len(self._unresolved)
+        return len(self._outbox)
 
     @property
     def backlog(self) -> int:
         """Acknowledged messages that were accepted and of which nothing was sent yet."""
-        return len(self._unresolved) - self._started_messages
+        return self._outbox.unsent
+
+    @property
+    def messages_in_flight(self) -> int:
+        """Messages that were sent and of which the receiver's host has not everything yet."""
+        return self._outbox.in_flight
 
     def send(self, payloads: Sequence[bytes], *, now: int, reply_to: int = 0) -> range:
         """Accept messages; return their sequence numbers. Raises MessageTooLarge before anything of them is queued."""
         for payload in payloads:
             self._cutter.check(len(payload), reply=reply_to > 0)
-        first = self._sequence + 1
-        self._sequence += len(payloads)
+        first = self._outbox.sequence + 1
+        self._outbox.sequence += len(payloads)
         deadline = now + self.config.deadline
         for sequence, payload in enumerate(payloads, first):
             fragments = self._cutter.count(len(payload), reply=reply_to > 0)
             message = Outgoing(sequence, payload, fragments, reply_to, deadline)
             if self.config.acknowledged:
-                self._unresolved[sequence] = message
-                self._queue.append(message)
+                self._outbox.accept(message)
             else:
-                self._count_sent(message)
-                self._outbox += [self._encode_fragment(message, index, now) for index in range(fragments)]
-        return range(first, self._sequence + 1)
+                self._count_sent(1, len(payload))
+                self._ready += [self._encode(message, index, now) for index in range(fragments)]
+        return range(first, first + len(payloads))
 
     def goodbye(self, *, now: int) -> None:
         """Say that the session is over and how many messages it sent."""
@@ -152,24 +110,24 @@ class Sender:
 
     def abandon(self, reason: str, *, now: int) -> None:
         """End every unresolved message now: UNCONFIRMED if something of it was sent, else REFUSED."""
-        for message in list(self._unresolved.values()):
+        for message in self._outbox:
             self._give_up(message, reason)
 
     def not_sent(self, datagrams: Sequence[bytes], reason: str, *, now: int, permanent: bool = False) -> None:
         """The system refused to send these. A fire-and-forget message is REFUSED; an acknowledged one is tried again, unless
         the refusal is `permanent`."""
-        for datagram in datagrams:
-            sent = wire.decode(datagram, framed=self._framed)
-            if sent.kind is not Kind.MESSAGE:
+        for data in datagrams:
+            datagram = wire.decode(data, framed=self._framed)
+            if datagram.kind is not Kind.MESSAGE:
                 continue
-            message = self._unresolved.get(sent.sequence)
+            message = self._outbox.find(datagram.sequence)
             if message is not None:
                 message.failures += 1
                 if permanent:
                     self._give_up(message, f"not sent ({reason})")
-            elif not self.config.acknowledged and (sent.fragment is None or sent.fragment[0] == 0):
-                self._uncount_sent(sent.fragment[3] if sent.fragment else len(sent.payload))
-                self._events.append(Outcome(sent.sequence, State.REFUSED, f"not sent ({reason})"))
+            elif not self.config.acknowledged and (datagram.fragment is None or datagram.fragment[0] == 0):
+                self._count_sent(-1, datagram.fragment[3] if datagram.fragment else len(datagram.payload))
+                self._events.append(Outcome(datagram.sequence, State.REFUSED, f"not sent ({reason})"))
 
     # What the network tells ----------------------------------------------------------------------------------------------
 
@@ -197,10 +155,10 @@ class Sender:
 
     def data_to_send(self, *, now: int) -> list[bytes]:
         """Everything that may leave now, as encoded messages in order. Retransmissions go before new messages."""
-        batch, self._outbox = self._outbox, []
+        batch, self._ready = self._ready, []
         self._paced_until = None
         self._window_was_limit = False
-        while (item := self._next_fragment()) is not None:
+        while (item := self._outbox.next_fragment(self.credit)) is not None:
             if not self._framed and self._held_back(*item, now):
                 break
             batch.append(self._transmit(*item, now))
@@ -209,19 +167,18 @@ class Sender:
 
     def next_timeout(self) -> int | None:
         """When `handle_timeout` or `data_to_send` is due next, in nanoseconds; None: never, unless something comes in."""
-        if not self._unresolved:
+        oldest = self._outbox.oldest()
+        if oldest is None:
             return None
-        times = [self._unresolved[self._lowest].deadline, self._probe_at, self._paced_until]
+        times = [oldest.deadline, self._probe_at, self._paced_until]
         if not self._framed:
             times += [self._in_flight.rto_at, self._in_flight.loss_at]
         return min(time for time in times if time is not None)
 
     def handle_timeout(self, *, now: int) -> None:
         """Do what is due: end messages past their deadline, deem transmissions lost, probe a silent receiver."""
-        while self._unresolved and self._unresolved[self._lowest].deadline <= now:
-            self._give_up(self._unresolved[self._lowest], f"no acknowledgment within {self.config.deadline / SECOND:g} s")
-        if not self._unresolved:
-            return
+        while (oldest := self._outbox.oldest()) is not None and oldest.deadline <= now:
+            self._give_up(oldest, f"no acknowledgment within {self.config.deadline / SECOND:g} s")
         if self._in_flight.loss_at is not None and self._in_flight.loss_at <= now:
             self._detect_lost(now)
         if not self._framed and self._in_flight.rto_at is not None and self._in_flight.rto_at <= now:
@@ -229,54 +186,13 @@ class Sender:
                 self.congestion.on_persistent_congestion(now)
             else:
                 self.congestion.on_congestion(now, now)
-            self._lose(self._in_flight.time_out(now))
-        if self._probe_at is not None and self._probe_at <= now and self._unresolved:
+            self._lose(self._in_flight.time_out())
+        if self._probe_at is not None and self._probe_at <= now:
             self._probes += 1
             self._probe_at = None
             self._control(Kind.PROBE, now)
 
-    # Helpers: bytes ------------------------------------------------------------------------------------------------------
-
-    def _encode_fragment(self, message: Outgoing, index: int, now: int) -> bytes:
-        payload, fragment = self._cutter.cut(message.payload, index, len(message.transmissions), reply=message.reply_to > 0)
-        return self._encoder.encode(
-            Kind.MESSAGE,
-            now=now,
-            sequence=message.sequence,
-            payload=payload,
-            lowest=self._lowest if self.config.acknowledged else 0,
-            transmission=message.transmissions[index] + 1,
-            fragment=fragment,
-            reply_to=message.reply_to,
-            ordered=self.config.ordered,
-        )
-
-    def _control(self, kind: Kind, now: int, payload: bytes = b"") -> None:
-        lowest = self._lowest if self.config.acknowledged else 0
-        self._outbox.append(self._encoder.encode(kind, now=now, payload=payload, lowest=lowest, transmission=1))
-
     # Helpers: transmission -----------------------------------------------------------------------------------------------
-
-    def _next_fragment(self) -> tuple[Outgoing, int] | None:
-        """What to send next, left where it is until `_transmit`; None when nothing may start."""
-        while self._again:
-            message, fragment = self._again[0]
-            if message.sequence in self._unresolved and not message.arrived[fragment]:
-                return message, fragment
-            self._again.popleft()  # it arrived or ended while it waited
-        while self._queue:
-            message = self._queue[0]
-            if message.sequence not in self._unresolved:
-                self._queue.popleft()
-                continue
-            if not message.started:
-                window = self.config.window
-                if self.messages_in_flight >= self.credit or (window is not None and self._started_messages >= window):
-                    return None
-                if len(message.transmissions) > 1 and self._fragmented_in_flight >= REASSEMBLIES:
-                    return None
-            return message, message.next_fragment
-        return None
 
     def _held_back(self, message: Outgoing, fragment: int, now: int) -> bool:
         """Whether the congestion window or the pace keeps this datagram back."""
@@ -288,40 +204,41 @@ class Sender:
         return self._window_was_limit
 
     def _transmit(self, message: Outgoing, fragment: int, now: int) -> bytes:
-        data = self._encode_fragment(message, fragment, now)
+        data = self._encode(message, fragment, now)
         if message.transmissions[fragment]:
-            self._again.popleft()
             self.retransmissions += 1
-        else:
-            if not message.started:
-                self._started_messages += 1
-                self._count_in_flight(message, 1)
-                self._count_sent(message)
-            message.next_fragment = fragment + 1
-            if message.next_fragment == len(message.transmissions):
-                self._queue.popleft()
-        message.transmissions[fragment] += 1
+        elif not message.started:
+            self._count_sent(1, len(message.payload))
+        self._outbox.sent(message, fragment)
         self._in_flight.add(Transmission(self._encoder.number, message, fragment, len(data), now))
         self.congestion.on_sent(len(data), now, self.rtt.srtt)
         return data
 
-    def _count_in_flight(self, message: Outgoing, change: int) -> None:
-        self.messages_in_flight += change
-        if len(message.transmissions) > 1:
-            self._fragmented_in_flight += change
+    def _encode(self, message: Outgoing, index: int, now: int) -> bytes:
+        payload, fragment = self._cutter.cut(message.payload, index, len(message.transmissions), reply=message.reply_to > 0)
+        return self._encoder.encode(
+            Kind.MESSAGE,
+            now=now,
+            sequence=message.sequence,
+            payload=payload,
+            lowest=self._outbox.lowest if self.config.acknowledged else 0,
+            transmission=message.transmissions[index] + 1,
+            fragment=fragment,
+            reply_to=message.reply_to,
+            ordered=self.config.ordered,
+        )
 
-    def _count_sent(self, message: Outgoing) -> None:
-        self.messages_sent += 1
-        self.payload_bytes += len(message.payload)
+    def _control(self, kind: Kind, now: int, payload: bytes = b"") -> None:
+        lowest = self._outbox.lowest if self.config.acknowledged else 0
+        self._ready.append(self._encoder.encode(kind, now=now, payload=payload, lowest=lowest, transmission=1))
 
-    def _uncount_sent(self, size: int) -> None:
-        """The system refused it, so it was not sent after all."""
-        self.messages_sent -= 1
-        self.payload_bytes -= size
+    def _count_sent(self, messages: int, size: int) -> None:
+        self.messages_sent += messages
+        self.payload_bytes += size * messages
 
     def _schedule_probe(self, now: int) -> None:
         """Nothing in flight and something unresolved: no acknowledgment can be on its way, so ask (RFC 9293, 3.8.6.1)."""
-        if self._framed or not self._unresolved or len(self._in_flight) or self._paced_until is not None:
+        if self._framed or not self._outbox or self._in_flight or self._paced_until is not None:
             self._probe_at = None
         elif self._probe_at is None:
             self._probe_at = now + self._in_flight.spread(min(self.rtt.rto << min(self._probes, 16), MAX_RTO))
@@ -329,16 +246,9 @@ class Sender:
     # Helpers: acknowledgments --------------------------------------------------------------------------------------------
 
     def _receive_acknowledgment(self, datagram: Datagram, acknowledgment: Acknowledgment, now: int) -> None:
-        if acknowledgment.session != self.session:
-            raise MalformedDatagram("an ACK for another session")
-        highest = acknowledgment.delivered[-1][1] if acknowledgment.delivered else acknowledgment.all_below - 1
-        last = acknowledgment.arrived[-1][1] if acknowledgment.arrived else acknowledgment.largest
-        if max(acknowledgment.largest, last) > self._encoder.number or highest > self._sequence:
-            raise MalformedDatagram("an ACK for what was never sent")
+        self._check_acknowledgment(acknowledgment)
         if not self._is_current_receiver(datagram.session):
             return
-        self._probes = 0
-        self._probe_at = None
         arrived = self._in_flight.acknowledge(acknowledgment.arrived)
         for transmission in arrived:
             self._arrive(transmission, now)
@@ -346,55 +256,58 @@ class Sender:
                 self.rtt.sample(now - transmission.sent_at, acknowledgment.delay_us * 1000)
         if arrived:
             self._in_flight.restart(now)
-        while self._lowest < acknowledgment.all_below:
-            self._deliver(self._lowest)
+        self._deliver(self._outbox.lowest, acknowledgment.all_below - 1)
         for first, last in acknowledgment.delivered:
-            for sequence in range(max(first, self._lowest), last + 1):
-                self._deliver(sequence)
+            self._deliver(max(first, self._outbox.lowest), last)
         if datagram.number > self._newest_acknowledgment:
             self._newest_acknowledgment = datagram.number
             self.credit = acknowledgment.credit
-        if self._unresolved and not self._framed:
+        if not self._framed:
             self._detect_lost(now)
+
+    def _check_acknowledgment(self, acknowledgment: Acknowledgment) -> None:
+        """Raise MalformedDatagram for what no receiver of this session can say."""
+        if acknowledgment.session != self.session:
+            raise MalformedDatagram("an ACK for another session")
+        arrived = acknowledgment.arrived[-1][1] if acknowledgment.arrived else 0
+        delivered = acknowledgment.delivered[-1][1] if acknowledgment.delivered else 0
+        if max(acknowledgment.largest, arrived) > self._encoder.number:
+            raise MalformedDatagram("an ACK for datagrams that were never sent")
+        if max(acknowledgment.all_below - 1, delivered) > self._outbox.sequence:
+            raise MalformedDatagram("an ACK for messages that were never sent")
 
     def _receive_probe_reply(self, datagram: Datagram) -> None:
         if wire.decode_number(datagram.payload) != self.session:
             raise MalformedDatagram("a PROBE_REPLY for another session")
         if self._is_current_receiver(datagram.session):
-            self._probes = 0
-            self._probe_at = None
             self._send_arrived_again()  # it answers so only when it knows nothing of this session
 
     def _is_current_receiver(self, session: int) -> bool:
         """Notice a restarted receiver; False for what still comes from the one before."""
         if session in self._former_receivers:
             return False
+        self._probes = 0
+        self._probe_at = None
         if self._receiver is not None and session != self._receiver:
             self._former_receivers.append(self._receiver)
             self._newest_acknowledgment = 0
             self._events.append(PeerRestarted(session))
-            self._receiver = session
             self._send_arrived_again()
         self._receiver = session
         return True
 
     def _send_arrived_again(self) -> None:
         """The receiver lost what had arrived there and was not delivered."""
-        for message in [message for message in self._unresolved.values() if message.started]:
-            if not message.waiting:
-                self._count_in_flight(message, 1)
-            for fragment in message.forget_arrivals():
-                self._send_again(message, fragment)
+        for message in self._outbox:
+            if message.started:
+                for fragment in self._outbox.forget_arrivals(message):
+                    self._send_again(message, fragment)
 
     def _arrive(self, transmission: Transmission, now: int) -> None:
-        message = transmission.message
         if not transmission.deemed_lost:
             self.congestion.on_acknowledged(transmission.size, transmission.sent_at, self._window_was_limit)
-        message.rtt = now - transmission.sent_at
-        if message.waiting:
-            message.arrive(transmission.fragment)
-            if not message.waiting and message.sequence in self._unresolved:
-                self._count_in_flight(message, -1)
+        transmission.message.rtt = now - transmission.sent_at
+        self._outbox.arrive(transmission.message, transmission.fragment)
 
     def _detect_lost(self, now: int) -> None:
         lost = self._in_flight.detect_lost(now)
@@ -406,45 +319,39 @@ class Sender:
         for transmission in lost:
             self.congestion.on_lost(transmission.size)
         for transmission in lost:
-            message, fragment = transmission.message, transmission.fragment
-            if not message.arrived[fragment]:
-                self._send_again(message, fragment)
+            if not transmission.message.arrived[transmission.fragment]:
+                self._send_again(transmission.message, transmission.fragment)
 
     def _send_again(self, message: Outgoing, fragment: int) -> None:
         """Queue a fragment for retransmission, or give its message up if it was sent as often as allowed."""
-        limit = self.config.max_transmissions
-        if message.sequence not in self._unresolved:
+        if message not in self._outbox:
             return
-        if message.transmissions[fragment] >= limit:
-            self._give_up(message, f"no acknowledgment after {limit} transmissions")
+        if message.transmissions[fragment] >= self.config.max_transmissions:
+            self._give_up(message, f"no acknowledgment after {self.config.max_transmissions} transmissions")
         else:
-            self._again.append((message, fragment))
+            self._outbox.send_again(message, fragment)
 
     # Helpers: how a message ends -----------------------------------------------------------------------------------------
 
-    def _deliver(self, sequence: int) -> None:
-        message = self._unresolved.get(sequence)
-        if message is not None:
-            self.delivered_bytes += len(message.payload)
-            self._end(message, State.DELIVERED, None)
+    def _deliver(self, first: int, last: int) -> None:
+        for sequence in range(first, last + 1):
+            message = self._outbox.find(sequence)
+            if message is not None:
+                self.delivered_bytes += len(message.payload)
+                self._end(message, State.DELIVERED, None)
 
     def _give_up(self, message: Outgoing, reason: str) -> None:
-        sent = sum(message.transmissions) > message.failures
-        self._end(message, State.UNCONFIRMED if sent else State.REFUSED, reason)
+        if sum(message.transmissions) > message.failures:
+            self._end(message, State.UNCONFIRMED, reason)
+        else:
+            if message.started:
+                self._count_sent(-1, len(message.payload))
+            self._end(message, State.REFUSED, reason)
 
     def _end(self, message: Outgoing, state: State, reason: str | None) -> None:
-        del self._unresolved[message.sequence]
-        if message.started:
-            self._started_messages -= 1
-            if message.waiting:
-                self._count_in_flight(message, -1)
-            if state is State.REFUSED:
-                self._uncount_sent(len(message.payload))
-        while self._lowest <= self._sequence and self._lowest not in self._unresolved:
-            self._lowest += 1
-        if not self._unresolved:
+        self._outbox.remove(message)
+        if not self._outbox:
             self._in_flight.clear()
-            self._again.clear()
             self.congestion.bytes_in_flight = 0
             self._probe_at = None
         self._events.append(Outcome(message.sequence, state, reason, max(message.transmissions), message.rtt))
