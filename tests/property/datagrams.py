@@ -1,0 +1,97 @@
+"""Strategies: any valid datagram of wire format 1, as the arguments that `encode` takes.
+
+Owns what "valid" means to the tests. Does not test anything itself.
+"""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from udpmsg.core.wire import MAX_NUMBER, MAX_RANGES, Acknowledgment, Kind, encode, encode_acknowledgment
+
+numbers = st.one_of(st.integers(1, 300), st.integers(1, MAX_NUMBER))
+payloads = st.one_of(st.binary(max_size=40), st.binary(max_size=1100))
+
+
+@st.composite
+def ascending(draw: st.DrawFn, floor: int) -> list[tuple[int, int]]:
+    """Ranges above `floor` that neither touch nor overlap, near to it or far away."""
+    ranges = []
+    for _ in range(draw(st.one_of(st.integers(0, 4), st.just(MAX_RANGES)))):
+        first = floor + draw(st.integers(1, 50) | st.integers(1, 2**57))
+        last = first + draw(st.integers(0, 50))
+        if last > MAX_NUMBER:
+            break
+        ranges.append((first, last))
+        floor = last + 1
+    return ranges
+
+
+@st.composite
+def acknowledgments(draw: st.DrawFn) -> Acknowledgment:
+    """What an ACK can say."""
+    below = draw(st.integers(1, 300) | st.integers(1, MAX_NUMBER))
+    return Acknowledgment(
+        session=draw(numbers),
+        largest=draw(st.integers(0, MAX_NUMBER)),
+        delay_us=draw(st.integers(0, 2**32 - 1)),
+        credit=draw(st.integers(0, 2**32 - 1)),
+        all_below=below,
+        arrived=draw(ascending(0)),
+        delivered=draw(ascending(below)),
+    )
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> dict[str, Any]:
+    """A MESSAGE with any blocks that go together."""
+    sequence = draw(numbers)
+    fields: dict[str, Any] = {
+        "session": draw(numbers),
+        "number": draw(numbers),
+        "sent_at": draw(st.integers(0, MAX_NUMBER)),
+        "sequence": sequence,
+        "payload": draw(payloads),
+    }
+    if draw(st.booleans()):
+        fields["lowest"] = draw(st.integers(1, sequence))
+        fields["transmission"] = draw(st.integers(1, 65535))
+        fields["ordered"] = draw(st.booleans())
+    if draw(st.booleans()):
+        fields["reply_to"] = draw(numbers)
+    if draw(st.booleans()):
+        size = draw(st.integers(1, 1100))
+        count = draw(st.integers(2, 65535))
+        total = draw(st.integers((count - 1) * size + 1, count * size))
+        index = draw(st.sampled_from((0, count - 1)) | st.integers(0, count - 1))
+        fields["fragment"] = (index, count, size, total)
+        length = size if index < count - 1 else total - (count - 1) * size
+        fields["payload"] = draw(st.binary(min_size=length, max_size=length))
+    return fields
+
+
+@st.composite
+def controls(draw: st.DrawFn) -> tuple[Kind, dict[str, Any]]:
+    """Any kind but MESSAGE."""
+    kind = draw(st.sampled_from((Kind.ACK, Kind.GOODBYE, Kind.PROBE, Kind.PROBE_REPLY)))
+    if kind is Kind.ACK:
+        payload = encode_acknowledgment(draw(acknowledgments()))
+    elif kind is Kind.PROBE:
+        payload = b""
+    else:
+        payload = draw(st.integers(0, MAX_NUMBER)).to_bytes(8, "big")
+    return kind, {
+        "session": draw(numbers),
+        "number": draw(numbers),
+        "sent_at": draw(st.integers(0, MAX_NUMBER)),
+        "payload": payload,
+    }
+
+
+@st.composite
+def encoded(draw: st.DrawFn, framed: bool = False) -> bytes:
+    """The bytes of any valid datagram."""
+    if draw(st.booleans()):
+        return encode(Kind.MESSAGE, framed=framed, **draw(messages()))
+    kind, fields = draw(controls())
+    return encode(kind, framed=framed, **fields)

@@ -1,0 +1,354 @@
+"""The receiver against a naive model: sets and lists in place of ranges, any order of anything, small limits.
+
+Time passes in steps too small for a session to be forgotten; that is tested in `tests/simulation`.
+"""
+
+from dataclasses import dataclass, field
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from udpmsg.core.events import Duplicate, Goodbye, Malformed, Message
+from udpmsg.core.receiver import Limits, Receiver
+from udpmsg.core.wire import NUMBER, Kind, decode, decode_acknowledgment, encode
+
+LIMITS = Limits(sessions=3, reassemblies=2, session_bytes=200, session_messages=6, total_bytes=400, max_message=100, gaps=4)
+ACK_DELAY = 25_000_000
+FRAGMENT_SIZE, FRAGMENTED_SIZE = 30, 50
+sessions = st.integers(1, 5)
+numbers = st.integers(1, 24)
+
+
+@dataclass
+class ModelSession:
+    """What a receiver must know about one session, the slow way. Session 3 is ordered, 4 and 5 are fire-and-forget."""
+
+    identity: int
+    seen: set[int] = field(default_factory=set)
+    delivered: list[int] = field(default_factory=list)
+    queued: list[int] = field(default_factory=list)
+    held: set[int] = field(default_factory=set)
+    sizes: dict[int, int] = field(default_factory=dict)
+    parts: dict[int, set[int]] = field(default_factory=dict)
+    arrived: set[int] = field(default_factory=set)
+    forgotten: int = 0
+    lowest: int = 1
+    duplicates: int = 0
+    reordered: int = 0
+    over_limit: int = 0
+    messages_sent: int | None = None
+    next_number: int = 0
+
+    @property
+    def acknowledged(self) -> bool:
+        return self.identity <= 3
+
+    @property
+    def ordered(self) -> bool:
+        return self.identity == 3
+
+    def gaps(self, also: int = 0) -> list[tuple[int, int]]:
+        """The ranges never seen and not forgotten below the highest number, as if `also` were seen."""
+        seen = self.seen | {also}
+        found: list[tuple[int, int]] = []
+        for number in range(self.forgotten + 1, max(seen)):
+            if number not in seen:
+                if found and found[-1][1] == number - 1:
+                    found[-1] = (found[-1][0], number)
+                else:
+                    found.append((number, number))
+        return found
+
+    def waiting_messages(self) -> int:
+        return len(self.queued) + len(self.held) + len(self.parts)
+
+    def waiting_bytes(self) -> int:
+        whole = sum(self.sizes[number] for number in [*self.queued, *self.held])
+        return whole + FRAGMENTED_SIZE * len(self.parts)
+
+    def ready(self) -> None:
+        """In ordered mode: what no gap below holds back is queued. A gap that the sender gave up holds nothing back."""
+        for number in sorted(self.held):
+            before = set(range(self.lowest, number))
+            if number < self.lowest or before <= set(self.delivered) | set(self.queued):
+                self.held.discard(number)
+                self.queued.append(number)
+
+
+class ReceiverAgainstAModel(RuleBasedStateMachine):
+    """Messages, fragments, repeats, goodbyes and probes from five sessions where three have room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1_000_000_000
+        self.receiver = Receiver(session=99, now=self.now, limits=LIMITS)
+        self.model: dict[int, ModelSession] = {}
+        self.strangers: dict[int, int] = {}
+        self.refused = 0
+        self.malformed = 0
+        self.told_duplicates = 0
+        self.waiting: list[tuple[int, int]] = []
+        self.owed: set[int] = set()
+
+    # -- what arrives ------------------------------------------------------------------------------------------------
+
+    def session(self, identity: int) -> ModelSession | None:
+        if identity not in self.model:
+            if len(self.model) >= LIMITS.sessions:
+                self.refused += 1
+                return None
+            self.model[identity] = ModelSession(identity)
+        return self.model[identity]
+
+    def number(self, identity: int) -> int:
+        self.strangers[identity] = self.strangers.get(identity, 0) + 1
+        return self.strangers[identity]
+
+    def give(self, data: bytes, identity: int) -> None:
+        self.receiver.receive([data], now=self.now, peer=("peer", identity))
+
+    @rule(identity=sessions, sequence=numbers, back=st.integers(0, 24), index=st.integers(0, 1), skip=st.integers(0, 2))
+    def message(self, identity: int, sequence: int, back: int, index: int, skip: int) -> None:
+        """Every fifth sequence number is a message of two fragments; the size of the others depends on the number."""
+        for _ in range(skip):
+            self.number(identity)
+        number = self.number(identity)
+        acknowledged = identity <= 3
+        lowest = max(1, sequence - back) if acknowledged else 0
+        fragmented = sequence % 5 == 0
+        size = FRAGMENTED_SIZE if fragmented else sequence * 4
+        payload = bytes([identity, sequence] * 60)[:size]
+        piece = payload[index * FRAGMENT_SIZE : (index + 1) * FRAGMENT_SIZE] if fragmented else payload
+        data = encode(
+            Kind.MESSAGE,
+            session=identity,
+            number=number,
+            sent_at=self.now // 1000,
+            sequence=sequence,
+            payload=piece,
+            lowest=lowest,
+            transmission=1,
+            fragment=(index, 2, FRAGMENT_SIZE, FRAGMENTED_SIZE) if fragmented else None,
+            ordered=identity == 3,
+        )
+        self.give(data, identity)
+        session = self.session(identity)
+        if session is None:
+            return
+        self.resolve(session, lowest)
+        self.expect(session, sequence, number, size, index if fragmented else None)
+
+    def resolve(self, session: ModelSession, lowest: int) -> None:
+        session.lowest = max(session.lowest, lowest)
+        session.parts = {number: parts for number, parts in session.parts.items() if number >= session.lowest}
+        before = len(session.queued)
+        session.ready()
+        self.waiting += [(session.identity, number) for number in session.queued[before:]]
+
+    def expect(self, session: ModelSession, sequence: int, number: int, size: int, index: int | None) -> None:
+        if sequence in session.seen and sequence > session.forgotten:
+            if index in (None, 0):
+                session.duplicates += 1
+                self.told_duplicates += 1
+            session.arrived.add(number)
+            return
+        if sequence < session.lowest or sequence <= session.forgotten:
+            session.over_limit += sequence <= session.forgotten
+            session.arrived.add(number)
+            return
+        if index is not None:
+            if not self.begin(session, sequence, size):
+                return
+            session.arrived.add(number)
+            session.parts[sequence].add(index)
+            if len(session.parts[sequence]) < 2:
+                return
+            del session.parts[sequence]
+        elif not self.fits(session, sequence, size):
+            return
+        session.arrived.add(number)
+        session.reordered += bool(session.seen) and sequence < max(session.seen)
+        session.seen.add(sequence)
+        session.sizes[sequence] = size
+        while len(session.gaps(sequence)) > LIMITS.gaps:
+            session.forgotten = session.gaps(sequence)[0][1]
+        before = len(session.queued)
+        if session.ordered:
+            session.held.add(sequence)
+            session.ready()
+        else:
+            session.queued.append(sequence)
+        self.waiting += [(session.identity, each) for each in session.queued[before:]]
+
+    def begin(self, session: ModelSession, sequence: int, size: int) -> bool:
+        """Whether there is, or may be, an unfinished message for this fragment."""
+        if sequence in session.parts:
+            return True
+        if not session.acknowledged and len(session.parts) >= LIMITS.reassemblies:
+            # Nothing lost ever comes again: the oldest makes room.
+            session.parts.pop(next(iter(session.parts)))
+            session.over_limit += 1
+        if len(session.parts) >= LIMITS.reassemblies:
+            session.over_limit += 1
+            return False
+        if not self.fits(session, sequence, size):
+            return False
+        session.parts[sequence] = set()
+        return True
+
+    def fits(self, session: ModelSession, sequence: int, size: int) -> bool:
+        fits = (
+            size <= LIMITS.max_message
+            and session.waiting_messages() < LIMITS.session_messages
+            and session.waiting_bytes() + size <= LIMITS.session_bytes
+            and self.held_bytes() + size <= LIMITS.total_bytes
+            and (
+                not session.acknowledged
+                or len(session.gaps(sequence)) <= max(LIMITS.gaps, len(session.gaps(max([0, *session.seen]))))
+            )
+        )
+        session.over_limit += not fits
+        return fits
+
+    def held_bytes(self) -> int:
+        return sum(session.waiting_bytes() for session in self.model.values())
+
+    @rule(identity=sessions, sent=st.integers(0, 30))
+    def goodbye(self, identity: int, sent: int) -> None:
+        lowest = self.model[identity].lowest if identity in self.model else 1
+        data = encode(
+            Kind.GOODBYE,
+            session=identity,
+            number=self.number(identity),
+            sent_at=0,
+            payload=NUMBER.pack(sent),
+            lowest=lowest if identity <= 3 else 0,
+            transmission=1,
+        )
+        self.give(data, identity)
+        session = self.session(identity)
+        if session is not None and session.messages_sent is None:
+            session.messages_sent = sent
+
+    @rule(identity=st.integers(1, 3))
+    def probe(self, identity: int) -> None:
+        number = self.number(identity)
+        known = self.model.get(identity)
+        lowest = known.lowest if known else 1
+        self.give(encode(Kind.PROBE, session=identity, number=number, sent_at=0, lowest=lowest, transmission=1), identity)
+        if known:
+            known.arrived.add(number)
+            self.owed.add(identity)
+
+    @rule(data=st.binary(max_size=50))
+    def garbage(self, data: bytes) -> None:
+        self.give(b"UM\x02" + data, 1)
+        self.malformed += 1
+
+    @rule(identity=sessions)
+    def the_other_sort(self, identity: int) -> None:
+        """A session asks for acknowledgments always or never."""
+        if identity in self.model:
+            lowest = 1 if identity > 3 else 0
+            self.give(
+                encode(
+                    Kind.MESSAGE,
+                    session=identity,
+                    number=self.number(identity),
+                    sent_at=0,
+                    sequence=1,
+                    lowest=lowest,
+                    transmission=1,
+                ),
+                identity,
+            )
+            self.malformed += 1
+
+    # -- what leaves -------------------------------------------------------------------------------------------------
+
+    @rule(limit=st.none() | st.integers(0, 4))
+    def application(self, limit: int | None) -> None:
+        events = self.receiver.events(limit)
+        assert limit is None or len(events) <= limit
+        for event in events:
+            if isinstance(event, Message):
+                identity, sequence = self.waiting.pop(0)
+                assert (event.session, event.sequence) == (identity, sequence)
+                session = self.model[identity]
+                assert event.payload == bytes([identity, sequence] * 60)[: session.sizes[sequence]]
+                session.queued.remove(sequence)
+                assert sequence not in session.delivered
+                session.delivered.append(sequence)
+            elif isinstance(event, Duplicate):
+                self.told_duplicates -= 1
+            elif isinstance(event, Goodbye):
+                assert 0 <= event.messages_lost <= event.messages_sent
+            else:
+                assert not isinstance(event, Malformed) or event.reason
+        if limit is None:
+            assert not self.waiting
+            assert self.told_duplicates == 0
+
+    @rule(step=st.integers(0, 30_000_000), flush=st.booleans())
+    def send(self, step: int, flush: bool) -> None:
+        if self.now + step > 2_800_000_000:
+            step = 0
+        self.now += step
+        if flush:
+            self.receiver.flush(now=self.now)
+        self.receiver.handle_timeout(now=self.now)
+        told = set()
+        for data, peer in self.receiver.data_to_send(now=self.now):
+            datagram = decode(data)
+            if datagram.kind is Kind.PROBE_REPLY:
+                assert peer[1] not in self.model or peer[1] in told or datagram.sequence == 0
+                continue
+            acknowledgment = decode_acknowledgment(datagram.payload)
+            told.add(acknowledgment.session)
+            assert peer == ("peer", acknowledgment.session)
+            session = self.model[acknowledgment.session]
+            claimed = set(range(1, acknowledgment.all_below))
+            for first, last in acknowledgment.delivered:
+                claimed |= set(range(first, last + 1))
+            assert claimed == set(session.delivered) | set(range(1, session.lowest))
+            arrived = {number for first, last in acknowledgment.arrived for number in range(first, last + 1)}
+            assert arrived <= session.arrived
+            assert len(acknowledgment.arrived) == 32 or arrived == session.arrived
+            room = LIMITS.session_messages - session.waiting_messages()
+            assert 0 <= acknowledgment.credit <= max(0, room)
+        assert self.owed <= told
+        self.owed.clear()
+        timeout = self.receiver.next_timeout()
+        assert timeout is None or self.now < timeout <= self.now + ACK_DELAY
+
+    # -- what must hold ----------------------------------------------------------------------------------------------
+
+    @invariant()
+    def counts_agree(self) -> None:
+        totals = self.receiver.totals()
+        sessions = self.model.values()
+        assert totals.sessions == self.receiver.sessions_open == len(sessions) <= LIMITS.sessions
+        assert self.receiver.held_bytes == self.held_bytes() <= LIMITS.total_bytes
+        assert totals.messages_delivered == sum(len(session.delivered) for session in sessions)
+        assert totals.duplicates == sum(session.duplicates for session in sessions)
+        assert totals.reordered == sum(session.reordered for session in sessions)
+        assert totals.malformed == self.malformed
+        missing = sum(max([0, *session.seen]) - len(session.seen) for session in sessions)
+        assert totals.messages_missing == missing
+        assert totals.payload_bytes == sum(sum(session.sizes.values()) for session in sessions)
+        # Messages over a limit: what is stale because its sender gave it up may count here or not.
+        assert totals.over_limit >= self.refused + sum(session.over_limit for session in sessions)
+        said = [session.messages_sent for session in sessions]
+        if None in said:
+            assert totals.messages_sent is None
+            assert totals.messages_lost is None
+        else:
+            lost = sum(max(session.messages_sent or 0, len(session.seen)) - len(session.seen) for session in sessions)
+            assert totals.messages_lost == lost >= 0
+            waits = sum(len(session.seen) - len(session.delivered) for session in sessions)
+            assert totals.messages_sent == totals.messages_delivered + totals.messages_lost + waits
+
+
+ReceiverAgainstAModel.TestCase.settings = settings(max_examples=250, stateful_step_count=60)
+TestReceiverAgainstAModel = ReceiverAgainstAModel.TestCase

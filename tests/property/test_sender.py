@@ -1,0 +1,212 @@
+"""The sender against a receiver that lies, restarts and falls silent: each message ends exactly once, and in time."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from udpmsg.core.events import Malformed, Outcome, PeerRestarted, State
+from udpmsg.core.sender import Sender, SenderConfig
+from udpmsg.core.wire import NUMBER, Acknowledgment, Kind, decode, encode, encode_acknowledgment
+
+MILLISECOND = 1_000_000
+DEADLINE = 20_000 * MILLISECOND
+SESSION = 7
+MAX_TRANSMISSIONS = 3
+
+
+class SenderAgainstALiar(RuleBasedStateMachine):
+    """The peer knows the session, and may claim anything."""
+
+    @initialize(
+        window=st.none() | st.integers(1, 5),
+        ordered=st.booleans(),
+        framed=st.booleans(),
+        jitter=st.sampled_from((0.0, 0.5)),
+    )
+    def start(self, window: int | None, ordered: bool, framed: bool, jitter: float) -> None:
+        self.now = 10**9
+        self.window = window
+        self.framed = framed
+        config = SenderConfig(
+            acknowledged=True,
+            ordered=ordered,
+            window=window,
+            deadline=DEADLINE,
+            max_transmissions=MAX_TRANSMISSIONS,
+            datagram_size=None if framed else 200,
+            jitter=jitter,
+        )
+        self.sender = Sender(config, session=SESSION, now=self.now)
+        self.accepted_at: list[int] = []
+        self.ended: dict[int, State] = {}
+        self.transmissions: dict[tuple[int, int], int] = {}
+        self.datagrams = 0
+        self.receiver_number = 0
+        self.confirmed: set[int] = set()
+
+    # -- what the application and the network do ---------------------------------------------------------------------
+
+    @rule(sizes=st.lists(st.integers(0, 700), max_size=12))
+    def send(self, sizes: list[int]) -> None:
+        given = self.sender.send([b"x" * size for size in sizes], now=self.now)
+        assert given == range(len(self.accepted_at) + 1, len(self.accepted_at) + 1 + len(sizes))
+        self.accepted_at += [self.now] * len(sizes)
+        self.drain()
+
+    @rule(
+        receiver=st.integers(1, 3),
+        arrived=st.lists(st.integers(1, 40), max_size=8, unique=True),
+        delivered=st.lists(st.integers(1, 30), max_size=6, unique=True),
+        below=st.integers(1, 20),
+        credit=st.integers(0, 20) | st.just(2**32 - 1),
+        delay=st.integers(0, 2**32 - 1),
+    )
+    def acknowledge(self, receiver: int, arrived: list[int], delivered: list[int], below: int, credit: int, delay: int) -> None:
+        # Anything at all, though most of it about what was sent.
+        ranges = [(number, number) for number in sorted(arrived) if number <= self.datagrams]
+        claims = sorted(number for number in delivered if number > below)
+        acknowledgment = Acknowledgment(
+            session=SESSION,
+            largest=ranges[-1][0] if ranges else 0,
+            delay_us=delay,
+            credit=credit,
+            all_below=below,
+            arrived=spread(ranges),
+            delivered=spread([(number, number) for number in claims]),
+        )
+        self.receiver_number += 1
+        data = encode(
+            Kind.ACK,
+            session=receiver,
+            number=self.receiver_number,
+            sent_at=0,
+            payload=encode_acknowledgment(acknowledgment),
+            framed=self.framed,
+        )
+        self.confirmed |= set(range(1, below)) | set(claims)
+        self.sender.receive([data], now=self.now)
+        self.drain()
+
+    @rule(receiver=st.integers(1, 3))
+    def knows_nothing(self, receiver: int) -> None:
+        self.receiver_number += 1
+        data = encode(
+            Kind.PROBE_REPLY,
+            session=receiver,
+            number=self.receiver_number,
+            sent_at=0,
+            payload=NUMBER.pack(SESSION),
+            framed=self.framed,
+        )
+        self.sender.receive([data], now=self.now)
+        self.drain()
+
+    @rule(data=st.binary(max_size=120))
+    def garbage(self, data: bytes) -> None:
+        before = self.sender.malformed
+        self.sender.receive([data], now=self.now)
+        assert self.sender.malformed == before + 1
+        self.drain()
+
+    @rule(timers=st.integers(1, 4))
+    def time_passes(self, timers: int) -> None:
+        for _ in range(timers):
+            at = self.sender.next_timeout()
+            if at is not None:
+                self.now = at
+                self.sender.handle_timeout(now=self.now)
+                self.drain()
+
+    @rule(step=st.integers(0, 400 * MILLISECOND))
+    def early(self, step: int) -> None:
+        """Called before anything is due, or late: both must be harmless."""
+        self.now += step
+        self.sender.handle_timeout(now=self.now)
+        self.drain()
+
+    # -- what must hold ----------------------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        self.outcomes()
+        datagrams = self.sender.data_to_send(now=self.now)
+        for data in datagrams:
+            datagram = decode(data, framed=self.framed)
+            self.datagrams += 1
+            assert datagram.number == self.datagrams
+            assert self.framed or len(data) <= 200
+            if datagram.kind is Kind.MESSAGE:
+                key = (datagram.sequence, datagram.fragment[0] if datagram.fragment else 0)
+                count = self.transmissions[key] = self.transmissions.get(key, 0) + 1
+                assert datagram.sequence not in self.ended
+                assert count == datagram.transmission <= MAX_TRANSMISSIONS
+                assert all(number in self.ended for number in range(1, datagram.lowest))
+        self.outcomes()
+        congestion = self.sender.congestion
+        if not self.framed:
+            assert congestion.window >= 2 * 200
+            if any(decode(data).kind is Kind.MESSAGE for data in datagrams):
+                assert congestion.bytes_in_flight <= congestion.window
+        if self.window is not None:
+            started = {sequence for sequence, _ in self.transmissions}
+            assert len(started - set(self.ended)) <= self.window
+        timeout = self.sender.next_timeout()
+        assert (timeout is not None) == (self.sender.unresolved > 0)
+        assert timeout is None or timeout > self.now
+
+    def outcomes(self) -> None:
+        for event in self.sender.events():
+            if isinstance(event, Outcome):
+                assert event.sequence not in self.ended
+                assert self.now <= self.accepted_at[event.sequence - 1] + DEADLINE + 400 * MILLISECOND
+                self.ended[event.sequence] = event.state
+                if event.state is State.DELIVERED:
+                    assert event.sequence in self.confirmed
+                else:
+                    assert event.reason
+                assert event.rtt_ns is None or event.rtt_ns >= 0
+            else:
+                assert isinstance(event, PeerRestarted | Malformed)
+
+    @invariant()
+    def counts_agree(self) -> None:
+        if not hasattr(self, "sender"):
+            return
+        sender = self.sender
+        assert sender.unresolved == len(self.accepted_at) - len(self.ended)
+        assert 0 <= sender.backlog <= sender.unresolved
+        assert sender.congestion.bytes_in_flight >= 0
+        assert 0 <= sender.messages_in_flight <= sender.unresolved
+        assert sender.messages_sent == len({sequence for sequence, _ in self.transmissions})
+        assert sender.retransmissions == sum(self.transmissions.values()) - len(self.transmissions)
+
+    def teardown(self) -> None:
+        """Left alone, everything ends; abandoned, at once."""
+        if not hasattr(self, "sender"):
+            return
+        for _ in range(20_000):
+            at = self.sender.next_timeout()
+            if at is None:
+                break
+            self.now = at
+            self.sender.handle_timeout(now=self.now)
+            self.drain()
+        assert len(self.ended) == len(self.accepted_at)
+        self.send([1, 2, 3])
+        self.sender.abandon("the test is over", now=self.now)
+        self.drain()
+        assert len(self.ended) == len(self.accepted_at)
+
+
+def spread(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Single numbers as ranges that do not touch, as the wire wants them."""
+    joined: list[tuple[int, int]] = []
+    for first, last in ranges:
+        if joined and joined[-1][1] + 1 >= first:
+            joined[-1] = (joined[-1][0], last)
+        else:
+            joined.append((first, last))
+    return joined
+
+
+SenderAgainstALiar.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
+TestSenderAgainstALiar = SenderAgainstALiar.TestCase

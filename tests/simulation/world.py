@@ -1,0 +1,793 @@
+"""The virtual world: an event heap on an integer clock, two state machines, a link, an application, and what must hold.
+
+Owns the order of things and the checks at every step. Knows the core only by its verbs, and reads what passes on the link
+with its own unpacking, so that an error of the codec cannot hide itself. The drain of each side is always: receive,
+events, data_to_send, next_timeout.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from random import Random
+from struct import Struct
+from zlib import crc32
+
+from tests.simulation.hostile import Hostile
+from tests.simulation.link import MILLISECOND, SECOND, Faults, Link
+from udpmsg.core.events import Goodbye, Message, Outcome, PeerRestarted, State
+from udpmsg.core.receiver import Limits, Receiver
+from udpmsg.core.sender import Sender, SenderConfig
+
+HEADER = Struct(">HBBHHQQQQ")
+ACK_BLOCK = Struct(">QHH")
+FRAGMENT_INDEX = Struct(">H")
+ACK_BODY = Struct(">QQIIQBBH")
+RANGE = Struct(">QQ")
+MESSAGE, ACK, GOODBYE, PROBE = 1, 2, 3, 4
+ACK_REQUESTED, FRAGMENT = 1, 2
+NEVER = 1 << 62
+SENDER_PEER = ("sender", 40_000)
+RECEIVER_PEER = ("receiver", 5000)
+HOSTILE_PEER = ("hostile", 6666)
+GARBAGE_PEER = ("garbage", 6667)
+INITIAL_RTO = SECOND
+MAX_STEPS_PER_MESSAGE = 400
+POOL = Random(1).randbytes(1 << 16)
+
+
+class Broken(AssertionError):
+    """An invariant does not hold."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One sort of world; a seed makes it a run."""
+
+    name: str
+    about: str
+    acknowledged: bool = True
+    ordered: bool = False
+    forward: Faults = field(default_factory=Faults)
+    backward: Faults = field(default_factory=Faults)
+    messages: int = 500
+    sizes: str = "mixed"
+    """`mixed` (0 to 1 datagram, a few larger), `small`, or `fragments` (3 to 20 kB)."""
+    application: str = "at once"
+    """`at once`, `slow`, `bursts` or `never`: how the receiving application takes its messages."""
+    window: int | None = None
+    deadline: int = 60 * SECOND
+    max_transmissions: int = 8
+    limits: Limits = field(default_factory=Limits)
+    receiver_restarts: int = 0
+    sender_restarts: int = 0
+    hostile: int = 0
+    """How many bad datagrams are thrown in, at each side."""
+    framed: bool = False
+    refused: float = 0.0
+    """The share of datagrams that the system refuses to send, each told by `not_sent`."""
+    delivered_at_least: float = 0.0
+    """The share that must arrive, each run: safety alone would be kept by a sender that never sends."""
+    delivered_on_average: float = 0.0
+    """The same over all seeds, where one unlucky run proves nothing."""
+    no_retransmission: bool = False
+    """Nothing is lost and nothing is late here: a retransmission would be a wrong guess."""
+    within_limits: bool = False
+    """The receiver's limits leave room for all that an honest sender sends: whoever keeps to the credit meets none."""
+    span: int = 2 * SECOND
+    """The application sends its messages over about this long."""
+
+
+class Ledger:
+    """What one sender was told to send, and how it ended: the harness's own account."""
+
+    def __init__(self, session: int, messages: int) -> None:
+        self.session = session
+        self.payloads: list[bytes] = []
+        self.accepted_at: list[int] = []
+        self.ended = bytearray(messages + 2)
+        self.delivered_ever = bytearray(messages + 2)
+        self.transmitted = bytearray(messages + 2)
+        self.fragments: dict[tuple[int, int], int] = {}
+        self.in_flight = 0
+        self.unresolved = 0
+        self.lowest_unresolved = 1
+        self.outcomes = dict.fromkeys(State, 0)
+        self.last_datagram_number = 0
+        self.sent_at = [0]
+        self.first_flight = 0
+        self.sent_all = False
+        self.said_goodbye = False
+        self.forgotten = False
+        self.crashed = False
+        self.refused = 0
+
+    def sent(self) -> int:
+        """How many messages left, at least in part."""
+        count = len(self.payloads)
+        return count - self.transmitted.count(0, 1, count + 1) - self.refused
+
+
+class Life:
+    """One receiver's life: what its application was given, by session."""
+
+    def __init__(self, session: int, receiver: Receiver) -> None:
+        self.session = session
+        self.receiver = receiver
+        self.delivered: dict[int, bytearray] = {}
+        self.strangers: set[tuple[int, int]] = set()
+        self.last_in_order: dict[int, int] = {}
+        self.verified_below: dict[int, int] = {}
+        self.goodbyes: dict[int, list[Goodbye]] = {}
+        self.delivered_count = 0
+        self.raw = 0
+
+
+class World:
+    """One run. `run()` returns the trace hash, or raises Broken."""
+
+    def __init__(self, scenario: Scenario, seed: int, *, tell: Callable[[str], None] | None = None) -> None:
+        self.scenario = scenario
+        self.random = Random(f"{scenario.name}:{seed}")
+        self.tell = tell
+        self.start = self.now = self.random.randrange(1, 10**15)
+        self.trace = 0
+        self.steps = 0
+        self.heap: list[tuple[int, int, str, object, bytes]] = []
+        self.order = 0
+        random = self.random
+        one_way = random.choice((20_000, 500_000, 5 * MILLISECOND, 20 * MILLISECOND, 70 * MILLISECOND))
+        self.rtt_at_most = 0
+        jitter = random.choice((0, one_way // 10))
+        self.forward = Link(scenario.forward, Random(random.random()), start=self.start, delay=one_way, jitter=jitter)
+        self.backward = Link(scenario.backward, Random(random.random()), start=self.start, delay=one_way, jitter=jitter)
+        self.hostile = Hostile(Random(random.random()))
+        self.ledgers: list[Ledger] = []
+        self.by_session: dict[int, Ledger] = {}
+        self.lives: list[Life] = []
+        self.sender_timer = NEVER
+        self.receiver_timer = NEVER
+        self.acknowledgments_seen = 0
+        self.garbage_sent = 0
+        self.drain_at = NEVER
+        """When the application of `slow` and `bursts` comes by next."""
+        self.quiet = False
+        self.delivered_share = 0.0
+        """Of the messages accepted, how many are known to be delivered; known at the end."""
+        self.remaining = scenario.messages
+        self._new_sender()
+        self._new_receiver()
+        self._plan()
+
+    # -- the plan ----------------------------------------------------------------------------------------------------
+
+    def _plan(self) -> None:
+        """When the application sends, drains, restarts; when the hostile peer strikes."""
+        scenario, random = self.scenario, self.random
+        left, at = scenario.messages, self.start
+        chunks = []
+        while left:
+            count = min(left, random.choice((1, 1, 2, 5, 16, 64)))
+            left -= count
+            chunks.append(count)
+        for count in chunks:
+            self._at(at, "send", count)
+            at += random.randrange(2 * scenario.span // len(chunks) + 1)
+        for _ in range(scenario.receiver_restarts):
+            self._at(self.start + random.randrange(2 * scenario.span), "restart receiver", None)
+        for _ in range(scenario.sender_restarts):
+            self._at(self.start + random.randrange(scenario.span), "restart sender", random.random() < 0.5)
+        for _ in range(scenario.hostile):
+            self._at(self.start + random.randrange(2 * scenario.span), "hostile", None)
+        if scenario.application in ("slow", "bursts"):
+            self.drain_at = self.start
+
+    def _at(self, time: int, what: str, who: object, datagram: bytes = b"") -> None:
+        self.order += 1
+        heappush(self.heap, (time, self.order, what, who, datagram))
+
+    def _new_sender(self) -> None:
+        scenario = self.scenario
+        session = self.random.getrandbits(64) | 1
+        config = SenderConfig(
+            acknowledged=scenario.acknowledged,
+            ordered=scenario.ordered,
+            datagram_size=None if scenario.framed else 1200,
+            window=scenario.window,
+            max_transmissions=scenario.max_transmissions,
+            deadline=scenario.deadline,
+        )
+        self.sender = Sender(config, session=session, now=self.now)
+        self.ledger = Ledger(session, scenario.messages)
+        self.ledgers.append(self.ledger)
+        self.by_session[session] = self.ledger
+        self.sender_started = self.now
+        self.peer_restarted = 0
+        self.acknowledgments_seen = 0
+
+    def _new_receiver(self) -> None:
+        session = self.random.getrandbits(64) | 1
+        scenario = self.scenario
+        self.receiver = Receiver(session=session, now=self.now, framed=scenario.framed, limits=scenario.limits)
+        self.life = Life(session, self.receiver)
+        self.lives.append(self.life)
+        self.receiver_timer = NEVER
+
+    # -- the loop ----------------------------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Until nothing more can happen; then the accounts are compared."""
+        limit = MAX_STEPS_PER_MESSAGE * (self.scenario.messages + self.scenario.hostile + 100)
+        heap = self.heap
+        while True:
+            at = min(heap[0][0] if heap else NEVER, self.sender_timer)
+            if at == NEVER:
+                if self._finish():
+                    continue
+                break
+            at = min(at, self.receiver_timer, self.drain_at)
+            if at < self.now:
+                raise Broken(f"time runs backwards: {at - self.now} ns")
+            self.now = at
+            self.steps += 1
+            if self.steps > limit:
+                raise Broken(f"busy loop: {limit} steps and no end")
+            if heap and heap[0][0] == at:
+                self._happen(at)
+            else:
+                if self.sender_timer <= at:
+                    self.sender.handle_timeout(now=at)
+                    self._drain_sender()
+                if self.receiver_timer <= at:
+                    self.receiver.handle_timeout(now=at)
+                    self._drain_receiver()
+                if self.drain_at <= at:
+                    self._application()
+        self._final()
+        return self.trace
+
+    def _finish(self) -> bool:
+        """Called when the heap is empty and the sender waits for nothing. True when that made something happen."""
+        if self.quiet:
+            return False
+        ledger = self.ledger
+        if self.remaining == 0 and not ledger.said_goodbye:
+            if ledger.unresolved and self.scenario.acknowledged:
+                raise Broken(f"{ledger.unresolved} messages unresolved, and the sender waits for nothing")
+            ledger.said_goodbye = True
+            self.sender.goodbye(now=self.now)
+            self._drain_sender()
+            return True
+        # The last owed acknowledgments and timers of the receiver: two seconds more, then it is quiet.
+        self.quiet = True
+        self._at(self.now + 2 * SECOND, "quiet", None)
+        return True
+
+    def _happen(self, at: int) -> None:
+        """Everything that happens at this instant, neighbours of one sort and one origin as a batch."""
+        heap = self.heap
+        while heap and heap[0][0] == at:
+            _, _, what, who, datagram = heappop(heap)
+            if what == "to receiver" or what == "to sender":
+                batch = [datagram]
+                while heap and heap[0][0] == at and heap[0][2] == what and heap[0][3] == who:
+                    batch.append(heappop(heap)[4])
+                if what == "to receiver":
+                    self.receiver.receive(batch, now=at, peer=who)
+                    self._drain_receiver()
+                else:
+                    self.acknowledgments_seen += 1
+                    before = self.sender.rtt.latest
+                    self.sender.receive(batch, now=at, peer=who)
+                    if self.sender.rtt.latest != before:
+                        self._check_sample(batch)
+                    self._drain_sender()
+            elif what == "send":
+                self._send(who)
+            elif what == "hostile":
+                self._strike()
+            elif what == "restart receiver":
+                self._note("receiver restarts")
+                self._new_receiver()
+                self._drain_receiver()
+            elif what == "restart sender":
+                self._restart_sender(bool(who))
+
+    def _note(self, what: str) -> None:
+        if self.tell is not None:
+            self.tell(f"{(self.now - self.start) / 1e9:12.6f}  {what}")
+
+    # -- the sending side --------------------------------------------------------------------------------------------
+
+    def _payload(self) -> bytes:
+        random, sizes = self.random, self.scenario.sizes
+        dice = random.random()
+        if sizes == "fragments":
+            size = int(3000 + 17_000 * dice**3)
+        elif sizes == "small":
+            size = int(dice * 64)
+        elif dice < 0.1:
+            size = 0
+        elif dice < 0.6:
+            size = int(dice * 200)
+        elif dice < 0.9:
+            size = int(dice * 1000)
+        elif dice < 0.98:
+            size = random.choice((1136, 1143, 1144, 1145, 1156, 1160))
+        else:
+            size = random.randrange(1161, 5000)
+        offset = random.randrange(len(POOL) - size)
+        return POOL[offset : offset + size]
+
+    def _send(self, count: int) -> None:
+        ledger, now = self.ledger, self.now
+        count = min(count, self.remaining)
+        self.remaining -= count
+        payloads = [self._payload() for _ in range(count)]
+        first = len(ledger.payloads) + 1
+        given = self.sender.send(payloads, now=now)
+        if given != range(first, first + count):
+            raise Broken(f"send gave {given}, not {range(first, first + count)}")
+        ledger.payloads += payloads
+        ledger.accepted_at += [now] * count
+        ledger.unresolved += count
+        self._note(f"send {given}")
+        self._drain_sender()
+
+    def _restart_sender(self, crash: bool) -> None:
+        ledger = self.ledger
+        self._note(f"sender restarts ({'crash' if crash else 'in order'})")
+        if not crash:
+            self.sender.abandon("the test restarts it", now=self.now)
+            self._sender_events()
+            if self.scenario.acknowledged and ledger.unresolved:
+                raise Broken(f"{ledger.unresolved} messages unresolved after abandon")
+            ledger.said_goodbye = True
+            self.sender.goodbye(now=self.now)
+            self._sender_data()
+        else:
+            ledger.crashed = True
+        self._new_sender()
+        self.sender_timer = NEVER
+
+    def _drain_sender(self) -> None:
+        sender = self.sender
+        self._sender_events()
+        self._sender_data()
+        self._sender_events()
+        timer = sender.next_timeout()
+        if timer is None:
+            self.sender_timer = NEVER
+        else:
+            if timer <= self.now:
+                raise Broken(f"busy loop: the sender's next timeout is {self.now - timer} ns ago after a drain")
+            self.sender_timer = timer
+
+    def _sender_events(self) -> None:
+        ledger = self.ledger
+        for event in self.sender.events():
+            if type(event) is Outcome:
+                sequence, state = event.sequence, event.state
+                if not 0 < sequence <= len(ledger.payloads):
+                    raise Broken(f"an outcome for message {sequence} that was never accepted")
+                if ledger.ended[sequence]:
+                    raise Broken(f"message {sequence} ended twice, now {state}")
+                ledger.ended[sequence] = 1
+                ledger.unresolved -= 1
+                ledger.outcomes[state] += 1
+                if ledger.transmitted[sequence]:
+                    ledger.in_flight -= 1
+                if self.now > ledger.accepted_at[sequence - 1] + self.scenario.deadline:
+                    late = self.now - ledger.accepted_at[sequence - 1] - self.scenario.deadline
+                    raise Broken(f"message {sequence} ended {state} {late} ns after its deadline")
+                if state is State.DELIVERED:
+                    if not ledger.delivered_ever[sequence]:
+                        raise Broken(f"message {sequence} is DELIVERED and no application has it")
+                elif not event.reason:
+                    raise Broken(f"message {sequence} is {state} without a reason")
+                if self.scenario.refused:
+                    ledger.refused += state is State.REFUSED and ledger.transmitted[sequence] > 0
+                elif (state is State.REFUSED) != (event.transmissions == 0):
+                    raise Broken(f"message {sequence} is {state} after {event.transmissions} transmissions")
+                elif event.transmissions != ledger.transmitted[sequence]:
+                    count = ledger.transmitted[sequence]
+                    raise Broken(f"message {sequence}: {event.transmissions} transmissions, the ledger says {count}")
+                if event.rtt_ns is not None and not self._possible_rtt(event.rtt_ns):
+                    raise Broken(f"message {sequence}: a round trip of {event.rtt_ns} ns is impossible")
+                if self.tell is not None:
+                    self._note(f"{event}")
+            else:
+                if type(event) is PeerRestarted:
+                    self.peer_restarted += 1
+                    if self.peer_restarted > self.scenario.receiver_restarts:
+                        raise Broken(f"{self.peer_restarted} restarts of the receiver were noticed")
+                if self.tell is not None:
+                    self._note(f"sender: {event}")
+        if ledger.unresolved != self.sender.unresolved and self.scenario.acknowledged:
+            raise Broken(f"the sender says {self.sender.unresolved} unresolved, the ledger {ledger.unresolved}")
+
+    def _possible_rtt(self, rtt: int) -> bool:
+        # A hostile peer may be quicker than the link with what it overheard.
+        return rtt >= self.forward.delay + self.backward.delay or self.scenario.hostile > 0
+
+    def _check_sample(self, batch: list[bytes]) -> None:
+        """A sample is the time since the very datagram that an acknowledgment of this batch names as the largest."""
+        sent_at, latest = self.ledger.sent_at, self.sender.rtt.latest
+        for datagram in batch:
+            if len(datagram) >= 76 and datagram[3] == ACK:
+                _, largest, delay, _, _, _, _, _ = ACK_BODY.unpack_from(datagram, 40)
+                if largest < len(sent_at) and latest in (
+                    self.now - sent_at[largest],
+                    self.now - sent_at[largest] - delay * 1000,
+                ):
+                    return
+        raise Broken(f"a round trip of {latest} ns was sampled, which no acknowledgment gives")
+
+    def _sender_data(self) -> None:
+        sender, now, ledger = self.sender, self.now, self.ledger
+        datagrams = sender.data_to_send(now=now)
+        if not datagrams:
+            return
+        scenario = self.scenario
+        acknowledged, framed, trace = scenario.acknowledged, scenario.framed, self.trace
+        transmitted, carry = ledger.transmitted, self.forward.carry
+        unpack = HEADER.unpack_from
+        messages = began = 0
+        for datagram in datagrams:
+            trace = crc32(datagram, trace)
+            _, _, kind, flags, _, session, number, sequence, _ = unpack(datagram)
+            if session != ledger.session:
+                raise Broken("a datagram of another session")
+            if number != ledger.last_datagram_number + 1:
+                raise Broken(f"datagram number {number} after {ledger.last_datagram_number}")
+            ledger.last_datagram_number = number
+            ledger.sent_at.append(now)
+            if not framed and len(datagram) > 1200:
+                raise Broken(f"a datagram of {len(datagram)} bytes")
+            if kind == MESSAGE:
+                messages += 1
+                if not 0 < sequence <= len(ledger.payloads):
+                    raise Broken(f"message {sequence} sent, and never accepted")
+                if ledger.ended[sequence]:
+                    raise Broken(f"message {sequence} sent after it ended")
+                first = not transmitted[sequence]
+                if flags & FRAGMENT:
+                    at = 52 if flags & ACK_REQUESTED else 40
+                    key = (sequence, FRAGMENT_INDEX.unpack_from(datagram, at)[0])
+                    count = ledger.fragments[key] = ledger.fragments.get(key, 0) + 1
+                    transmitted[sequence] = max(transmitted[sequence], count)
+                else:
+                    count = transmitted[sequence] = transmitted[sequence] + 1
+                if first:
+                    began += 1
+                    ledger.in_flight += 1
+                if acknowledged:
+                    if count > scenario.max_transmissions:
+                        raise Broken(f"message {sequence}: transmission {count}")
+                    below, said, _ = ACK_BLOCK.unpack_from(datagram, 40)
+                    if said != count and not flags & FRAGMENT:
+                        raise Broken(f"message {sequence}: transmission {count} says it is {said}")
+                    self._check_lowest(ledger, below)
+                elif count > 1:
+                    raise Broken(f"message {sequence} sent again in fire-and-forget")
+            if self.tell is not None:
+                self._note(f"sender -> kind {kind} datagram {number} message {sequence} ({len(datagram)} bytes)")
+            if scenario.refused and kind == MESSAGE and self.random.random() < scenario.refused:
+                self._note("the system refuses it")
+                sender.not_sent([datagram], "ENOBUFS", now=now)
+                continue
+            for at, arrived in carry(datagram, now=now):
+                self._at(at, "to receiver", SENDER_PEER, arrived)
+        self.trace = hash((trace, now))
+        if scenario.hostile and len(self.hostile.overheard) < 200:
+            self.hostile.overheard += datagrams
+        if acknowledged and messages and not framed:
+            self._check_flight(ledger, sum(map(len, datagrams)), began=began > 0)
+        if scenario.window is not None and ledger.in_flight > scenario.window:
+            raise Broken(f"{ledger.in_flight} messages in flight, the window is {scenario.window}")
+
+    def _check_lowest(self, ledger: Ledger, below: int) -> None:
+        """The lowest unresolved number may not pass a message that has not ended."""
+        lowest = ledger.lowest_unresolved
+        if below > lowest:
+            lowest = ledger.ended.find(0, lowest)
+            ledger.lowest_unresolved = lowest
+            if below > lowest:
+                raise Broken(f"lowest unresolved is said to be {below}, and {lowest} has not ended")
+
+    def _check_flight(self, ledger: Ledger, size: int, *, began: bool) -> None:
+        sender = self.sender
+        congestion = sender.congestion
+        if congestion.bytes_in_flight > congestion.window:
+            raise Broken(f"{congestion.bytes_in_flight} bytes in flight, the congestion window is {congestion.window}")
+        if not self.acknowledgments_seen and self.now < self.sender_started + INITIAL_RTO:
+            # RFC 9002 section 7.2: ten datagrams at first. No acknowledgment came, and no timer has fired.
+            ledger.first_flight += size
+            if ledger.first_flight > 10 * 1200:
+                raise Broken(f"{ledger.first_flight} bytes sent before any acknowledgment")
+        if began and sender.credit is not None and sender.messages_in_flight > sender.credit:
+            raise Broken(f"{sender.messages_in_flight} messages in flight, the credit is {sender.credit}")
+        if self.scenario.window is not None and sender.messages_in_flight > self.scenario.window:
+            raise Broken(f"{sender.messages_in_flight} messages in flight, the window is {self.scenario.window}")
+
+    # -- the receiving side ------------------------------------------------------------------------------------------
+
+    def _drain_receiver(self) -> None:
+        if self.scenario.application == "at once":
+            self._take(None)
+        self._receiver_data()
+        receiver = self.receiver
+        self._check_limits(receiver)
+        timer = receiver.next_timeout()
+        if timer is None:
+            self.receiver_timer = NEVER
+        else:
+            if timer <= self.now:
+                raise Broken(f"busy loop: the receiver's next timeout is {self.now - timer} ns ago after a drain")
+            self.receiver_timer = timer
+
+    def _check_limits(self, receiver: Receiver) -> None:
+        limits = self.scenario.limits
+        if receiver.held_bytes < 0 or receiver.held_bytes > limits.total_bytes:
+            raise Broken(f"{receiver.held_bytes} bytes held, the limit is {limits.total_bytes}")
+        if receiver.sessions_open > limits.sessions:
+            raise Broken(f"{receiver.sessions_open} sessions open, the limit is {limits.sessions}")
+
+    def _application(self) -> None:
+        """The application of `slow` and `bursts` comes by."""
+        random = self.random
+        if self.scenario.application == "slow":
+            took = self._take(random.randint(1, 3))
+            pause = random.randrange(MILLISECOND, 10 * MILLISECOND) if took else 20 * MILLISECOND
+        else:
+            self._take(None)
+            pause = random.randrange(20 * MILLISECOND, 800 * MILLISECOND)
+        if random.random() < 0.3:
+            self.receiver.flush(now=self.now)
+        self._drain_receiver()
+        self.drain_at = self.now + pause
+
+    def _take(self, limit: int | None) -> int:
+        life = self.life
+        took = size = 0
+        for event in life.receiver.events(limit):
+            if type(event) is Message:
+                took += 1
+                size += len(event.payload)
+                self._deliver(life, event)
+            else:
+                if type(event) is Goodbye and event.session in self.by_session:
+                    life.goodbyes.setdefault(event.session, []).append(event)
+                    self._check_goodbye(life, event)
+                if self.tell is not None:
+                    self._note(f"receiver: {event}")
+        if limit is not None and took > limit:
+            raise Broken(f"events({limit}) gave {took} messages")
+        if not self.scenario.hostile and not self._may_be_corrupt():
+            # What was handed over was held until now, and no session is here but the honest ones.
+            limits, sessions = self.scenario.limits, len(self.ledgers)
+            if took > limits.session_messages * sessions or size > limits.session_bytes * sessions:
+                raise Broken(f"{took} messages of {size} bytes waited, above the limits of {sessions} sessions")
+        return took
+
+    def _deliver(self, life: Life, message: Message) -> None:
+        if self.tell is not None:
+            self._note(f"application has {message.session} {message.sequence} ({len(message.payload)} bytes)")
+        session, sequence = message.session, message.sequence
+        ledger = self.by_session.get(session)
+        if ledger is None:
+            if session is None and self.scenario.forward.flips:
+                life.raw += 1
+            elif not self.scenario.hostile and not self._may_be_corrupt():
+                raise Broken(f"a message of session {session}, which nobody has")
+            if session is not None:
+                if (session, sequence) in life.strangers:
+                    raise Broken(f"message {sequence} of stranger {session} delivered twice")
+                life.strangers.add((session, sequence))
+            return
+        if not 0 < sequence <= len(ledger.payloads):
+            if self._may_be_corrupt():
+                if (session, sequence) in life.strangers:
+                    raise Broken(f"message {sequence} delivered twice")
+                life.strangers.add((session, sequence))
+                return
+            raise Broken(f"message {sequence} delivered, and never sent")
+        delivered = life.delivered.get(session)
+        if delivered is None:
+            delivered = life.delivered[session] = bytearray(self.scenario.messages + 2)
+        if delivered[sequence]:
+            raise Broken(f"message {sequence} delivered twice in one receiver's life")
+        delivered[sequence] = 1
+        life.delivered_count += 1
+        ledger.delivered_ever[sequence] = 1
+        if message.payload != ledger.payloads[sequence - 1] and not self._may_be_corrupt():
+            raise Broken(f"message {sequence} delivered with other bytes")
+        if message.reply_to is not None and not self._may_be_corrupt():
+            raise Broken(f"message {sequence} claims to be a reply")
+        if self.scenario.ordered:
+            if sequence <= life.last_in_order.get(session, 0):
+                raise Broken(f"message {sequence} delivered after {life.last_in_order[session]} in ordered mode")
+            life.last_in_order[session] = sequence
+
+    def _may_be_corrupt(self) -> bool:
+        """Fire-and-forget has no checksum of its own: where bits flip, or somebody listens in, nothing is promised."""
+        return not self.scenario.acknowledged and bool(self.scenario.forward.flips or self.scenario.hostile)
+
+    def _check_goodbye(self, life: Life, event: Goodbye) -> None:
+        if self._may_be_corrupt():
+            return
+        ledger = self.by_session[event.session]
+        delivered = life.delivered.get(event.session, b"").count(1)
+        if event.messages_sent != ledger.sent():
+            raise Broken(f"{event} says other than the {ledger.sent()} that were sent")
+        if not 0 <= event.messages_lost <= event.messages_sent:
+            raise Broken(f"{event}: lost is not within sent")
+        if self.scenario.application == "at once" and event.messages_lost != event.messages_sent - delivered:
+            raise Broken(f"{event}, and {delivered} are delivered")
+
+    def _receiver_data(self) -> None:
+        now, life = self.now, self.life
+        out = life.receiver.data_to_send(now=now)
+        if not out:
+            return
+        carry = self.backward.carry
+        trace = self.trace
+        for datagram, peer in out:
+            trace = crc32(datagram, trace)
+            if len(datagram) > 1200 and not self.scenario.framed:
+                raise Broken(f"the receiver sends {len(datagram)} bytes")
+            if peer == GARBAGE_PEER:
+                raise Broken("a bad datagram was answered")
+            if datagram[3] == ACK:
+                self._check_acknowledgment(life, datagram)
+            elif datagram[3] == MESSAGE:
+                raise Broken("the receiver sends a message")
+            if self.tell is not None:
+                self._note(f"receiver -> {self._describe(datagram)} to {peer}")
+            if peer == SENDER_PEER:
+                for at, arrived in carry(datagram, now=now):
+                    self._at(at, "to sender", RECEIVER_PEER, arrived)
+        self.trace = hash((trace, now))
+
+    def _describe(self, datagram: bytes) -> str:
+        _, _, kind, _, _, _, number, _, _ = HEADER.unpack_from(datagram)
+        if kind != ACK:
+            return f"kind {kind} datagram {number}"
+        _, largest, delay, credit, below, arrived, delivered, _ = ACK_BODY.unpack_from(datagram, 40)
+        ranges = [RANGE.unpack_from(datagram, 76 + 16 * index) for index in range(arrived + delivered)]
+        return (
+            f"ACK largest {largest} delay {delay} µs credit {credit} all below {below} "
+            f"arrived {ranges[:arrived]} delivered {ranges[arrived:]}"
+        )
+
+    def _check_acknowledgment(self, life: Life, datagram: bytes) -> None:
+        """It may claim only what this life's application has, or what the sender has given up already."""
+        session, largest, _, _, below, arrived, delivered_ranges, _ = ACK_BODY.unpack_from(datagram, 40)
+        ledger = self.by_session.get(session)
+        if ledger is None:
+            return
+        if largest > ledger.last_datagram_number:
+            raise Broken(f"datagram {largest} acknowledged, {ledger.last_datagram_number} was the last one sent")
+        if not arrived and not delivered_ranges and below <= 1:
+            return
+        delivered = life.delivered.get(session) or bytes(self.scenario.messages + 2)
+        verified = life.verified_below.get(session, 1)
+        while verified < below:
+            verified = delivered.find(0, verified, below)
+            if verified < 0:
+                verified = below
+            elif ledger.ended[verified]:
+                verified += 1
+            else:
+                raise Broken(f"all below {below} acknowledged; the application has no {verified}")
+        life.verified_below[session] = verified
+        offset = 76
+        before = 0
+        for index in range(arrived + delivered_ranges):
+            first, last = RANGE.unpack_from(datagram, offset)
+            offset += 16
+            if index == arrived:
+                before = 0
+            if not before < first <= last:
+                raise Broken(f"ranges out of order: {first}-{last} after {before}")
+            before = last
+            if index < arrived:
+                if last > ledger.last_datagram_number:
+                    raise Broken(f"datagram {last} acknowledged, never sent")
+                continue
+            missing = delivered.find(0, first, last + 1) if last < len(delivered) else last
+            while missing >= 0:
+                if missing > len(ledger.payloads) or not ledger.ended[missing]:
+                    raise Broken(f"message {missing} acknowledged; the application does not have it")
+                missing = delivered.find(0, missing + 1, last + 1)
+
+    # -- the hostile peer --------------------------------------------------------------------------------------------
+
+    def _strike(self) -> None:
+        random, hostile, now = self.random, self.hostile, self.now
+        dice = random.random()
+        if dice < 0.25:
+            self.garbage_sent += 1
+            self.receiver.receive([hostile.garbage()], now=now, peer=GARBAGE_PEER)
+            self._drain_receiver()
+        elif dice < 0.7:
+            # Now and then from the honest peer's own address.
+            peer = SENDER_PEER if random.random() < 0.2 else HOSTILE_PEER
+            self.receiver.receive([hostile.to_receiver() for _ in range(random.randint(1, 4))], now=now, peer=peer)
+            self._drain_receiver()
+        else:
+            peer = RECEIVER_PEER if random.random() < 0.5 else HOSTILE_PEER
+            self.sender.receive([hostile.to_sender()], now=now, peer=peer)
+            self._drain_sender()
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def _final(self) -> None:
+        scenario = self.scenario
+        if scenario.application != "never":
+            while self._take(None):
+                self._drain_receiver()
+        for ledger in self.ledgers:
+            accepted = len(ledger.payloads)
+            if scenario.acknowledged and not ledger.crashed and sum(ledger.outcomes.values()) != accepted:
+                raise Broken(f"{accepted} accepted, and the outcomes are {ledger.outcomes}")
+        self._check_sender_counts()
+        self._check_receiver_counts()
+        accepted = sum(len(ledger.payloads) for ledger in self.ledgers)
+        if scenario.acknowledged:
+            delivered = sum(ledger.outcomes[State.DELIVERED] for ledger in self.ledgers)
+        else:
+            delivered = sum(ledger.delivered_ever.count(1) for ledger in self.ledgers)
+        self.delivered_share = delivered / accepted
+        if self.delivered_share < scenario.delivered_at_least:
+            raise Broken(f"only {delivered} of {accepted} were delivered")
+        self.trace = hash((self.trace, self.steps, delivered))
+
+    def _check_sender_counts(self) -> None:
+        sender, ledger, scenario = self.sender, self.ledger, self.scenario
+        if sender.unresolved or sender.backlog:
+            raise Broken(f"at the end {sender.unresolved} unresolved, backlog {sender.backlog}")
+        first_time = ledger.sent()
+        if sender.messages_sent != first_time and not (scenario.refused and scenario.acknowledged):
+            raise Broken(f"the sender counts {sender.messages_sent} messages sent, the ledger {first_time}")
+        if scenario.acknowledged and not scenario.framed and sender.congestion.bytes_in_flight:
+            raise Broken(f"{sender.congestion.bytes_in_flight} bytes in flight when everything has ended")
+        again = sum(ledger.transmitted) - first_time - ledger.refused
+        if not ledger.fragments and sender.retransmissions != again:
+            raise Broken(f"the sender counts {sender.retransmissions} retransmissions, the ledger {again}")
+        if scenario.no_retransmission and sender.retransmissions:
+            raise Broken(f"{sender.retransmissions} retransmissions where nothing was lost or late")
+
+    def _check_receiver_counts(self) -> None:
+        scenario, life = self.scenario, self.life
+        totals = life.receiver.totals()
+        for name, value in vars_of(totals).items():
+            if isinstance(value, int) and value < 0:
+                raise Broken(f"totals.{name} is {value}")
+        if scenario.hostile:
+            if totals.malformed < self.garbage_sent:
+                raise Broken(f"{self.garbage_sent} bad datagrams, {totals.malformed} counted")
+            return
+        if self._may_be_corrupt():
+            return
+        if totals.messages_delivered != life.delivered_count + life.raw:
+            has = life.delivered_count
+            raise Broken(f"{totals.messages_delivered} delivered in all, and the application has {has}")
+        if scenario.within_limits and totals.over_limit:
+            raise Broken(f"{totals.over_limit} over a limit, though the sender had credit for all that it sent")
+        if scenario.no_retransmission and totals.duplicates + totals.reordered + totals.malformed:
+            raise Broken(f"nothing goes wrong on this link, and the totals are {totals}")
+        drained = scenario.application != "never"
+        if totals.messages_sent is not None and totals.messages_lost is not None and drained:
+            if totals.messages_sent != totals.messages_delivered - life.raw + totals.messages_lost:
+                raise Broken(f"sent is not delivered + lost: {totals}")
+            sent = sum(ledger.sent() for ledger in self.ledgers)
+            if totals.sessions == len(self.ledgers) and totals.messages_sent != sent:
+                raise Broken(f"{sent} were sent, and the totals are {totals}")
+        ended = len(life.goodbyes) == len(self.ledgers) and scenario.acknowledged and drained
+        if ended and life.receiver.held_bytes:
+            raise Broken(f"{life.receiver.held_bytes} bytes held when everything has ended")
+
+
+def vars_of(totals: object) -> dict[str, object]:
+    """The fields of a dataclass, with or without slots."""
+    return {name: getattr(totals, name) for name in totals.__dataclass_fields__}  # type: ignore[attr-defined]
