@@ -32,8 +32,9 @@ from udpmsg.errors import (
     UdpmsgError,
     UsageError,
 )
-from udpmsg.receiver import Receiver, ReceiverStatistics
-from udpmsg.sender import Sender, SenderStatistics
+from udpmsg.receiver import Receiver
+from udpmsg.sender import Sender
+from udpmsg.statistics import ReceiverStatistics, SenderStatistics
 
 __version__ = "0.1.0"
 

@@ -6,7 +6,6 @@ Replies are sent by `udpmsg.replies`.
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
 
 from udpmsg import clock
@@ -20,6 +19,7 @@ from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
 from udpmsg.errors import UsageError
 from udpmsg.replies import Replies
 from udpmsg.sender import FRAME_OVERHEAD
+from udpmsg.statistics import ReceiverStatistics
 from udpmsg.tcp.receiver import TcpReceiver
 from udpmsg.udp.multicast import check_group
 from udpmsg.udp.receiver import UdpReceiver
@@ -28,33 +28,6 @@ from udpmsg.waiting import Waiter, earliest
 TRANSPORTS = {"udp": ("udp",), "tcp": ("tcp",), "both": ("udp", "tcp")}
 TURN = 256
 """Messages handed over by one `poll` that sets no limit: what a session may have waiting."""
-
-
-@dataclass(frozen=True)
-class ReceiverStatistics:
-    """What one receiver counted, over all senders. None: it can't be known. Sizes in bytes, times in seconds."""
-
-    transport: str
-    acknowledged: bool
-    messages_sent: int | None
-    """What the senders' goodbyes say; None when one said none."""
-    messages_delivered: int
-    messages_lost: int | None
-    messages_missing: int
-    """Gaps in the sequence numbers: lost, or still on the way. Known without a goodbye, but not at the tail."""
-    duplicates: int
-    reordered: int
-    malformed: int
-    over_limit: int
-    """Dropped because a limit of this receiver was reached, or too late to be told from a duplicate."""
-    kernel_drops: int | None
-    """Datagrams that this host discarded because the socket's buffer was full."""
-    payload_bytes: int
-    duration_s: float
-    """From the first message to the last."""
-    jitter_s: float | None
-    sessions: int
-    raw_messages: int
 
 
 class Receiver:

@@ -5,7 +5,6 @@ Owns the order in which things happen: input, events, data to send, wait. Knows 
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
 
@@ -19,6 +18,7 @@ from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
 from udpmsg.errors import MessageTooLarge, UsageError
+from udpmsg.statistics import SenderStatistics
 from udpmsg.tcp.sender import TcpSender
 from udpmsg.udp.sender import UdpSender
 from udpmsg.waiting import Waiter, earliest
@@ -33,25 +33,6 @@ LARGEST_RAW = 65_507
 """What one datagram can carry over IPv4: 65,535 less the IP and UDP headers."""
 FRAME_OVERHEAD = 2048
 """Above the largest payload: our header, or an acknowledgment, which has no payload of a user's."""
-
-
-@dataclass(frozen=True)
-class SenderStatistics:
-    """What one sender counted. None: the sender can't know it. Sizes in bytes, times in seconds."""
-
-    transport: str
-    acknowledged: bool
-    messages_sent: int
-    messages_delivered: int | None
-    messages_unconfirmed: int | None
-    messages_refused: int
-    retransmissions: int | None
-    malformed: int
-    payload_bytes: int
-    delivered_bytes: int | None
-    duration_s: float
-    """From the first message to the last outcome; without acknowledgments to the last message."""
-    replies: int
 
 
 class Sender:
