@@ -6,35 +6,32 @@
         sender.send("hello")
 
 `Sender` and `Receiver` take `transport="tcp"` for the same over a connection, and `Sender` takes `acknowledged=True` for an
-outcome of every message. Importing this imports no command-line library.
+outcome of every message. A name is imported when it is first used, so a program pays for what it needs alone.
 """
 
-from udpmsg.core.config import Limits
-from udpmsg.core.events import (
-    Disconnected,
-    Duplicate,
-    Event,
-    Goodbye,
-    LimitReached,
-    Malformed,
-    Message,
-    Outcome,
-    PeerRestarted,
-    State,
-    Unreachable,
-)
-from udpmsg.endpoint import Endpoint
-from udpmsg.errors import (
-    CannotConnect,
-    CannotListen,
-    MessageTooLarge,
-    NameUnknown,
-    UdpmsgError,
-    UsageError,
-)
-from udpmsg.receiver import Receiver
-from udpmsg.sender import Sender
-from udpmsg.statistics import ReceiverStatistics, SenderStatistics
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from udpmsg.core.config import Limits
+    from udpmsg.core.events import (
+        Disconnected,
+        Duplicate,
+        Event,
+        Goodbye,
+        LimitReached,
+        Malformed,
+        Message,
+        Outcome,
+        PeerRestarted,
+        State,
+        Unreachable,
+    )
+    from udpmsg.endpoint import Endpoint
+    from udpmsg.errors import CannotConnect, CannotListen, MessageTooLarge, NameUnknown, UdpmsgError, UsageError
+    from udpmsg.receiver import Receiver
+    from udpmsg.sender import Sender
+    from udpmsg.statistics import ReceiverStatistics, SenderStatistics
 
 __version__ = "0.1.0"
 
@@ -63,3 +60,31 @@ __all__ = [
     "Unreachable",
     "UsageError",
 ]
+
+EVENTS = "Disconnected Duplicate Event Goodbye LimitReached Malformed Message Outcome PeerRestarted State Unreachable"
+ERRORS = "CannotConnect CannotListen MessageTooLarge NameUnknown UdpmsgError UsageError"
+HOMES = {
+    **dict.fromkeys(EVENTS.split(), "udpmsg.core.events"),
+    **dict.fromkeys(ERRORS.split(), "udpmsg.errors"),
+    "Endpoint": "udpmsg.endpoint",
+    "Limits": "udpmsg.core.config",
+    "Receiver": "udpmsg.receiver",
+    "ReceiverStatistics": "udpmsg.statistics",
+    "Sender": "udpmsg.sender",
+    "SenderStatistics": "udpmsg.statistics",
+}
+"""Where each public name lives."""
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from where it lives (PEP 562)."""
+    if name not in HOMES:
+        raise AttributeError(f"module 'udpmsg' has no attribute {name!r}")
+    value: object = getattr(import_module(HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not."""
+    return sorted(__all__)

@@ -46,7 +46,8 @@ def resolve(host: str, port: int, kind: int) -> list[Address]:
     `kind` is socket.SOCK_DGRAM or SOCK_STREAM. Raises NameUnknown.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=kind)
+        # as bytes: for text Python loads its codec for international names first, which costs more than everything else here
+        found = socket.getaddrinfo(host.encode() if host.isascii() else host, port, type=kind)
     except (OSError, UnicodeError) as error:
         raise NameUnknown(
             f"the name {host!r} does not resolve ({getattr(error, 'strerror', None) or error}): "

@@ -11,23 +11,25 @@ from types import TracebackType
 from udpmsg import clock
 from udpmsg.core import wire
 from udpmsg.core.config import Limits
-from udpmsg.core.events import Event, Malformed, Message
+from udpmsg.core.events import Disconnected, Event, Malformed, Message
 from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.rtt import SECOND
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
-from udpmsg.errors import UsageError
+from udpmsg.errors import CannotListen, UsageError
 from udpmsg.replies import Replies
 from udpmsg.sender import FRAME_OVERHEAD
 from udpmsg.statistics import ReceiverStatistics
 from udpmsg.tcp.receiver import TcpReceiver
 from udpmsg.udp.multicast import check_group
 from udpmsg.udp.receiver import UdpReceiver
-from udpmsg.waiting import Waiter, earliest
+from udpmsg.waiting import Waiter, earliest, passed
 
 TRANSPORTS = {"udp": ("udp",), "tcp": ("tcp",), "both": ("udp", "tcp")}
 TURN = 256
 """Messages handed over by one `poll` that sets no limit: what a session may have waiting."""
+SAME_PORT_ATTEMPTS = 16
+"""How often the system is asked for a port that is free over UDP and over TCP."""
 
 
 class Receiver:
@@ -38,7 +40,7 @@ class Receiver:
 
     def __init__(
         self,
-        host: str = "127.0.0.1",
+        host: str | None = None,
         port: int = DEFAULT_PORT,
         *,
         transport: str = "udp",
@@ -50,7 +52,8 @@ class Receiver:
         """Bind and listen.
 
         Args:
-            host: the address to listen on; 127.0.0.1 is this machine alone, 0.0.0.0 every IPv4 address, :: every address.
+            host: the address to listen on; 127.0.0.1, the default, is this machine alone, 0.0.0.0 every IPv4 address, :: every
+                address. What is sent to a group is addressed to no host: with `multicast` the default is every address.
             port: 0 lets the system choose; see `endpoints`.
             transport: "udp", "tcp", or "both" on the same port.
             multicast: the group to receive, over UDP.
@@ -68,6 +71,8 @@ class Receiver:
             if transport != "udp":
                 raise UsageError("a multicast group has many receivers and TCP connects two endpoints: use UDP alone")
             check_group(multicast)
+        if host is None:
+            host = "127.0.0.1" if multicast is None else "::" if ":" in multicast else "0.0.0.0"
         self.limits = limits or Limits()
         self.closed = False
         self._transport = transport
@@ -75,34 +80,26 @@ class Receiver:
         self._sockets: dict[str, UdpReceiver | TcpReceiver] = {}
         self._cores: dict[str, CoreReceiver] = {}
         self._events: deque[Event] = deque()
+        self._frames: deque[tuple[Endpoint, bytes]] = deque()
+        """Read from streams, and not yet given to the core: a stream lost nothing, so what is too much at once waits here."""
         self._malformed_frames = 0
         self._stray_acknowledgments = 0
         try:
-            for name in TRANSPORTS[transport]:
-                if name == "udp":
-                    socket: UdpReceiver | TcpReceiver = UdpReceiver(
-                        host,
-                        port,
-                        selector=self._waiter.selector,
-                        receive_buffer=receive_buffer,
-                        group=multicast,
-                        interface=interface,
-                    )
-                else:
-                    socket = TcpReceiver(
-                        host,
-                        port,
-                        selector=self._waiter.selector,
-                        frame_limit=self.limits.max_message + FRAME_OVERHEAD,
-                        connections=self.limits.sessions,
-                        buffer=receive_buffer,
-                    )
-                port = socket.endpoint.port  # the same one for both, also when the system chose it
-                self._sockets[name] = socket
-                self._cores[name] = CoreReceiver(session=new_session(), now=clock.now(), framed=socket.framed, limits=self.limits)
+            for attempts_left in reversed(range(SAME_PORT_ATTEMPTS)):
+                try:
+                    self._listen(host, port, multicast, interface, receive_buffer)
+                    break
+                except CannotListen:  # the port that the system chose for one may be taken for the other
+                    if port or not self._sockets or not attempts_left:
+                        raise
+                    self._sockets.popitem()[1].close()
         except BaseException:
             self._close_sockets()
             raise
+        for name, socket in self._sockets.items():
+            self._cores[name] = CoreReceiver(session=new_session(), now=clock.now(), framed=socket.framed, limits=self.limits)
+        self._left_at = clock.now()
+        """When the application was last given something: the time until it asks again is not the peers' fault."""
         self._replies = Replies(self.limits)
 
     # Public --------------------------------------------------------------------------------------------------------------
@@ -124,12 +121,18 @@ class Receiver:
         Message, Duplicate, Goodbye, Malformed, LimitReached, Disconnected, Outcome (of a reply to an acknowledged message).
         A message that is returned is delivered, and acknowledged if its sender asked for it.
         """
-        until = None if timeout is None else clock.now() + int(timeout * SECOND)
+        now = clock.now()
+        until = None if timeout is None else now + int(timeout * SECOND)
+        for socket in self._sockets.values():
+            socket.excuse(now - self._left_at)
+        looked = False
         while True:
             events = self._hand_over(TURN if limit is None else limit)
-            if events or self._waiter.take_woken() or (until is not None and clock.now() >= until):
+            if events or self.closed or self._waiter.take_woken() or (looked and passed(until)):
+                self._left_at = clock.now()
                 return events
             self._turn(until)
+            looked = True
 
     def receive(self, timeout: float | None = None) -> Message | None:
         """The next message; None after `timeout` seconds without one, or after `wake`. Other events are passed over."""
@@ -137,10 +140,10 @@ class Receiver:
         while True:
             left = None if until is None else max(0, until - clock.now()) / SECOND
             events = self.poll(left, limit=1)
-            if not events:
-                return None
-            if isinstance(events[0], Message):
+            if events and isinstance(events[0], Message):
                 return events[0]
+            if not events or passed(until):
+                return None
 
     def __iter__(self) -> Iterator[Message]:
         """Every message that comes, until `wake` or for ever."""
@@ -152,6 +155,8 @@ class Receiver:
 
         Raises UsageError for a reply to a reply (two programs would talk for ever), and MessageTooLarge.
         """
+        if self.closed:
+            raise UsageError("this receiver is closed: nobody can be answered any more")
         if message.reply_to is not None:
             raise UsageError("this message is itself a reply, and a reply is never answered: two programs would talk for ever")
         data = payload.encode() if isinstance(payload, str) else payload
@@ -194,9 +199,9 @@ class Receiver:
             return
         until = clock.now() + int(linger * SECOND)
         self._settle()
-        while (self._replies.unresolved or any(s.waiting for s in self._sockets.values())) and clock.now() < until:
+        self.closed = True  # from here on nothing is received but acknowledgments
+        while (self._replies.unresolved or any(s.waiting for s in self._sockets.values())) and not passed(until):
             self._turn(until)
-        self.closed = True
         self._close_sockets()
 
     def __enter__(self) -> "Receiver":
@@ -210,15 +215,33 @@ class Receiver:
     # Helpers -------------------------------------------------------------------------------------------------------------
 
     def _hand_over(self, limit: int) -> list[Event]:
-        """Take events for the application, then acknowledge: it is about to run for nobody knows how long."""
-        self._settle()
-        events = [self._events.popleft() for _ in range(min(limit, len(self._events)))]
-        for core in self._cores.values():
-            events += core.events(limit - len(events))
-            core.flush(now=clock.now())
-        if events:
+        """Take events for the application, then acknowledge: it is about to run for nobody knows how long.
+
+        Messages come before what ended them: that their connection is gone, say."""
+        events: list[Event] = []
+        if not self.closed:
+            self._settle()
+            for name, core in self._cores.items():
+                events += core.events(limit - len(events))
+                while self._frames and name == "tcp" and len(events) < limit:
+                    self._feed(core, limit - len(events))
+                    events += core.events(limit - len(events))
+                core.flush(now=clock.now())
+        events += [self._events.popleft() for _ in range(min(limit - len(events), len(self._events)))]
+        if events and not self.closed:
             self._settle()
         return events
+
+    def _feed(self, core: CoreReceiver, most: int) -> None:
+        """Give an empty core as many of the frames that wait as it has room for, and at least one."""
+        size = 0
+        now = clock.now()
+        for _ in range(min(most, self.limits.session_messages, len(self._frames))):
+            size += len(self._frames[0][1])
+            if size > min(self.limits.session_bytes, self.limits.total_bytes) and size > len(self._frames[0][1]):
+                return
+            peer, frame = self._frames.popleft()
+            core.receive([frame], now=now, peer=peer)
 
     def _turn(self, until: int | None) -> None:
         """One round: wait for input or a timeout, then settle everything that follows from it."""
@@ -230,23 +253,28 @@ class Receiver:
         )
         for peer, messages, now in self._waiter.wait(due):
             self._take(peer, messages, now)
+        for socket in self._sockets.values():
+            socket.handle_timeout(now=clock.now())
         self._settle()
 
     def _take(self, peer: Endpoint, messages: list[bytes], now: int) -> None:
         """Input: acknowledgments are for a reply that was sent, everything else is for the core."""
         core = self._cores[peer.transport]
+        framed = self._sockets[peer.transport].framed
         for message in messages:
             if wire.is_ours(message) and wire.kind_of(message) in (Kind.ACK, Kind.PROBE_REPLY):
                 if not self._replies.receive(message, peer, now=now):
                     self._stray_acknowledgments += 1
+            elif self.closed:
+                continue
+            elif framed:
+                self._frames.append((peer, message))
             else:
                 core.receive([message], now=now, peer=peer)
 
     def _settle(self) -> None:
         """Timeouts, events, data to send: in this order, after every change. The core keeps its events until they are taken."""
         now = clock.now()
-        for socket in self._sockets.values():
-            socket.handle_timeout(now=now)
         self._events += self._replies.settle(now=now)
         outgoing = self._replies.data_to_send(now=now)
         for name, socket in self._sockets.items():
@@ -266,9 +294,31 @@ class Receiver:
     def _note(self, notice: Event, core: CoreReceiver) -> None:
         if isinstance(notice, Malformed):
             self._malformed_frames += 1
-        elif hasattr(notice, "peer"):
+        elif isinstance(notice, Disconnected):
             core.disconnected(notice.peer)
         self._events.append(notice)
+
+    def _listen(self, host: str, port: int, multicast: str | None, interface: str | None, receive_buffer: int) -> None:
+        for name in TRANSPORTS[self._transport]:
+            if name == "udp":
+                self._sockets[name] = UdpReceiver(
+                    host,
+                    port,
+                    selector=self._waiter.selector,
+                    receive_buffer=receive_buffer,
+                    group=multicast,
+                    interface=interface,
+                )
+            else:
+                self._sockets[name] = TcpReceiver(
+                    host,
+                    port,
+                    selector=self._waiter.selector,
+                    frame_limit=self.limits.max_message + FRAME_OVERHEAD,
+                    connections=self.limits.sessions,
+                    buffer=receive_buffer,
+                )
+            port = self._sockets[name].endpoint.port  # the same one for both, also when the system chose it
 
     def _socket_of(self, peer: object) -> UdpReceiver | TcpReceiver:
         assert isinstance(peer, Endpoint)

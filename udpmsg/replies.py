@@ -28,6 +28,7 @@ class Replies:
         self._busy: dict[int, tuple[Sender, Endpoint]] = {}
         """Those with something to send or to wait for, by the session that is answered."""
         self._raw: list[tuple[bytes, Endpoint]] = []
+        self._refused: list[Event] = []
 
     @property
     def unresolved(self) -> int:
@@ -69,7 +70,7 @@ class Replies:
 
     def settle(self, *, now: int) -> list[Event]:
         """Do what is due; return how replies ended."""
-        events: list[Event] = []
+        events, self._refused = self._refused, []
         for sender, _ in self._busy.values():
             sender.handle_timeout(now=now)
             events += sender.events()
@@ -81,6 +82,7 @@ class Replies:
             sender = self._by_own_session.get(wire.session_of(datagram))
             if sender is not None:
                 sender.not_sent([datagram], reason, now=now, permanent=permanent)
+                self._refused += sender.events()  # it may have nothing more to do, and not be asked again
 
     def _sender(self, message: Message, *, framed: bool, now: int) -> Sender:
         assert message.session is not None

@@ -7,21 +7,24 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from udpmsg import clock
 from udpmsg.core import wire
-from udpmsg.core.config import Limits, SenderConfig
+from udpmsg.core.config import SenderConfig
 from udpmsg.core.events import Disconnected, Event, Message, Outcome, State
-from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.rtt import SECOND
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
 from udpmsg.errors import MessageTooLarge, UsageError
+from udpmsg.inbox import Inbox
 from udpmsg.statistics import SenderStatistics
-from udpmsg.tcp.sender import TcpSender
-from udpmsg.udp.sender import UdpSender
-from udpmsg.waiting import Waiter, earliest
+from udpmsg.waiting import Waiter, earliest, passed
+
+if TYPE_CHECKING:
+    from udpmsg.tcp.sender import TcpSender
+    from udpmsg.udp.sender import UdpSender
 
 BATCH = 64
 """Messages that `send_many` gives the core at one go."""
@@ -114,9 +117,7 @@ class Sender:
             raise
         now = clock.now()
         self._core = CoreSender(config, session=new_session(), now=now)
-        limits = Limits(max_message=max_message, session_bytes=max(max_message, Limits.session_bytes))
-        self._replies = CoreReceiver(session=new_session(), now=now, framed=self._socket.framed, limits=limits)
-        """What comes back is received as any receiver would."""
+        self._inbox = Inbox(framed=self._socket.framed, max_message=max_message)
         self._events: deque[Event] = deque()
         self._outcomes: Counter[State] = Counter()
         self._reply_count = 0
@@ -169,34 +170,39 @@ class Sender:
         Outcome, Message (a reply), Duplicate (of a reply), Unreachable, Disconnected, PeerRestarted, LimitReached, Malformed.
         """
         until = None if timeout is None else clock.now() + int(timeout * SECOND)
-        self._settle()
-        while not self._events and not self._waiter.take_woken() and (until is None or clock.now() < until):
-            self._turn(until)
+        if not self.closed:
+            self._settle()
+            looked = False
+            while not self._events and not self._waiter.take_woken() and not (looked and passed(until)):
+                self._turn(until)
+                looked = True
         events = list(self._events)
         self._events.clear()
         return events
 
     def outcomes(self) -> Iterator[Outcome]:
-        """How each acknowledged message ended, until all have. Other events that come meanwhile are for a later `poll`."""
+        """How each acknowledged message ended, until all have, or until `wake`. Other events are for a later `poll`."""
         while True:
             for event in [event for event in self._events if isinstance(event, Outcome)]:
                 self._events.remove(event)
                 yield event
-            if not self._core.unresolved:
+            if not self._core.unresolved or self._waiter.take_woken():
                 return
             self._turn(None)
 
     def replies(self, timeout: float) -> Iterator[Message]:
-        """Replies as they come, until none has come for `timeout` seconds. Other events are for a later `poll`."""
+        """Replies as they come, until none has come for `timeout` seconds, or `wake`. Other events are for a later `poll`."""
         until = clock.now() + int(timeout * SECOND)
+        looked = False
         while True:
             for event in [event for event in self._events if isinstance(event, Message)]:
                 self._events.remove(event)
                 yield event
                 until = clock.now() + int(timeout * SECOND)
-            if clock.now() >= until:
+            if self.closed or self._waiter.take_woken() or (looked and passed(until)):
                 return
             self._turn(until)
+            looked = True
 
     def wake(self) -> None:
         """Make a `poll` or `send_many` that is under way return. Safe from any thread and from signal handlers."""
@@ -214,7 +220,7 @@ class Sender:
             messages_unconfirmed=self._outcomes[State.UNCONFIRMED] if known else None,
             messages_refused=refused,
             retransmissions=self._core.retransmissions if not self._socket.framed else None,
-            malformed=self._core.malformed + self._replies.totals().malformed,
+            malformed=self._core.malformed + self._inbox.malformed,
             payload_bytes=self._raw_bytes if self.raw else self._core.payload_bytes,
             delivered_bytes=self._core.delivered_bytes if known else None,
             duration_s=(self._last_at - self._first_sent_at) / SECOND if self._first_sent_at is not None else 0.0,
@@ -264,8 +270,11 @@ class Sender:
         interface: str | None,
         max_message: int,
         connect_timeout: float,
-    ) -> UdpSender | TcpSender:
+    ) -> "UdpSender | TcpSender":
+        # each is imported where it is needed: a program that sends over one does not load the other
         if transport == "udp":
+            from udpmsg.udp.sender import UdpSender
+
             opened = UdpSender(host, port, selector=self._waiter.selector, broadcast=broadcast, ttl=ttl, interface=interface)
             if opened.one_to_many and self.acknowledged:
                 opened.close()
@@ -273,6 +282,8 @@ class Sender:
             return opened
         if broadcast or interface:
             raise UsageError("TCP connects two endpoints: broadcast and interface mean nothing to it")
+        from udpmsg.tcp.sender import TcpSender
+
         return TcpSender(
             host,
             port,
@@ -287,7 +298,7 @@ class Sender:
         """Give messages to the core, or raw to the socket, and see them on their way."""
         if self.closed:
             raise UsageError("this sender is closed: open another")
-        while self._core.backlog >= BACKLOG and not self._waiter.take_woken():
+        while self._core.backlog >= BACKLOG and not self._waiter.woken:
             self._turn(None)
         self._last_at = clock.now()
         if self._first_sent_at is None:
@@ -297,11 +308,8 @@ class Sender:
         else:
             numbers = self._core.send(payloads, now=self._last_at)
         self._settle()
-        while self._socket.waiting and not self.acknowledged:
+        while self._socket.waiting and not self.acknowledged and not self._waiter.woken:
             self._turn(None)
-            if self._waiter.take_woken():
-                self._waiter.wake()  # it was meant for the caller
-                break
         return numbers
 
     def _send_raw(self, payloads: list[bytes]) -> range:
@@ -316,7 +324,7 @@ class Sender:
 
     def _turn(self, until: int | None) -> None:
         """One round: wait for input or a timeout, then settle everything that follows from it."""
-        due = earliest(until, self._core.next_timeout(), self._replies.next_timeout())
+        due = earliest(until, self._core.next_timeout())
         for peer, messages, now in self._waiter.wait(due):
             self._take(peer, messages, now)
         self._settle()
@@ -331,29 +339,29 @@ class Sender:
             if wire.is_ours(message) and wire.kind_of(message) in (Kind.ACK, Kind.PROBE_REPLY):
                 self._core.receive([message], now=now, peer=peer)
             else:
-                self._replies.receive([message], now=now, peer=peer)
+                events = self._inbox.receive(message, now=now, peer=peer)
+                self._events += events
+                self._reply_count += sum(isinstance(event, Message) for event in events)
 
     def _settle(self) -> None:
         """Timeouts, events, data to send: in this order, after every change."""
         now = clock.now()
         self._core.handle_timeout(now=now)
-        for event in self._replies.events():
-            self._reply_count += isinstance(event, Message)
-            self._events.append(event)
-        self._replies.flush(now=now)
-        batch = [datagram for datagram, _ in self._replies.data_to_send(now=now)]
+        batch = self._inbox.data_to_send(now=now)
         if not self._socket.waiting:  # what the kernel has not taken holds back what follows
             batch += self._core.data_to_send(now=now)
         if batch:
             self._socket.write(batch)
-        self._note_trouble(now)
+        while self._note_trouble(now) and (batch := self._core.data_to_send(now=now)):  # each refusal makes room
+            self._socket.write(batch)
         for event in self._core.events():
             if isinstance(event, Outcome):
                 self._note_outcome(event, now)
             self._events.append(event)
 
-    def _note_trouble(self, now: int) -> None:
-        """What the system refused to send, and what the socket noticed."""
+    def _note_trouble(self, now: int) -> bool:
+        """What the system refused to send, and what the socket noticed; True when a message ended by that."""
+        unresolved = self._core.unresolved
         failures, self._socket.failures = self._socket.failures, []
         for datagram, reason, permanent in failures:
             if self.raw:
@@ -367,8 +375,10 @@ class Sender:
         for notice in self._socket.notices:
             if isinstance(notice, Disconnected):
                 self._core.abandon(f"the connection ended: {notice.reason}", now=now)
-            self._events.append(notice)
+            if not self._events or self._events[-1] != notice:  # a thousand refusals in a row say no more than one
+                self._events.append(notice)
         self._socket.notices.clear()
+        return self._core.unresolved < unresolved
 
     def _note_outcome(self, outcome: Outcome, now: int) -> None:
         self._outcomes[outcome.state] += 1

@@ -1,10 +1,9 @@
 """What a sender and a receiver counted, as values. None: it can't be known. Sizes in bytes, times in seconds."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class SenderStatistics:
+class SenderStatistics(NamedTuple):
     """What one sender counted. None: the sender can't know it. Sizes in bytes, times in seconds."""
 
     transport: str
@@ -22,8 +21,7 @@ class SenderStatistics:
     replies: int
 
 
-@dataclass(frozen=True)
-class ReceiverStatistics:
+class ReceiverStatistics(NamedTuple):
     """What one receiver counted, over all senders. None: it can't be known. Sizes in bytes, times in seconds."""
 
     transport: str

@@ -35,6 +35,11 @@ class Waiter:
         except OSError:
             pass  # full: it is awake already; closed: nobody waits
 
+    @property
+    def woken(self) -> bool:
+        """Whether `wake` was called, left for whom it was meant."""
+        return self._woken
+
     def take_woken(self) -> bool:
         """Whether `wake` was called since the last time this was asked."""
         woken, self._woken = self._woken, False
@@ -48,7 +53,8 @@ class Waiter:
         ready = self.selector.select(None if timeout is None else timeout / SECOND)
         now = clock.now()
         for key, mask in ready:
-            if key.fileobj in self.selector.get_map():  # an earlier one in this round may have closed it
+            current = self.selector.get_map().get(key.fd)
+            if current is not None and current.fileobj is key.fileobj:  # an earlier one in this round may have closed it
                 for endpoint, messages in key.data(mask, now):
                     yield endpoint, messages, now
 
@@ -65,6 +71,11 @@ class Waiter:
         except BlockingIOError:
             pass
         return []
+
+
+def passed(until: int | None) -> bool:
+    """Whether a point in time is over; None never is."""
+    return until is not None and clock.now() >= until
 
 
 def earliest(*times: int | None) -> int | None:

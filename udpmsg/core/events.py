@@ -7,6 +7,7 @@ Times are nanoseconds unless a name says otherwise; sizes are bytes.
 from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 Peer = Hashable
 
@@ -19,7 +20,7 @@ class State(Enum):
     REFUSED = "refused"
 
 
-# Slots, not frozen: one of each of the next two is made per message, and a frozen dataclass costs four times as much.
+# Slots, not frozen: one of each of the next two is made per message, and a frozen dataclass costs four times as much to make.
 @dataclass(slots=True)
 class Message:
     """A message for the application, in either direction (a reply has `reply_to`).
@@ -54,8 +55,8 @@ class Outcome:
     rtt_ns: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicate:
+# The rest are rare, and named tuples: a frozen dataclass takes ten times as long to define, at every start of the program.
+class Duplicate(NamedTuple):
     """A message that was delivered before came again, and was suppressed."""
 
     peer: Peer
@@ -64,8 +65,7 @@ class Duplicate:
     transmission: int
 
 
-@dataclass(frozen=True, slots=True)
-class Goodbye:
+class Goodbye(NamedTuple):
     """The peer's session ended. `messages_sent` is the peer's word; `messages_lost` those of them that never came."""
 
     peer: Peer
@@ -74,8 +74,7 @@ class Goodbye:
     messages_lost: int
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
+class Malformed(NamedTuple):
     """Bytes that no rule of wire format 1 allows: counted, dropped, never answered."""
 
     peer: Peer
@@ -83,8 +82,7 @@ class Malformed:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class LimitReached:
+class LimitReached(NamedTuple):
     """Something was dropped, unacknowledged, because a limit of this side is reached (told once for each run of drops)."""
 
     peer: Peer
@@ -93,23 +91,20 @@ class LimitReached:
     value: int
 
 
-@dataclass(frozen=True, slots=True)
-class PeerRestarted:
+class PeerRestarted(NamedTuple):
     """The acknowledgments now come from another session: the receiver was restarted. What it never had is sent again."""
 
     session: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unreachable:
+class Unreachable(NamedTuple):
     """The network's hint that nobody is there (ICMP). It belongs to an earlier datagram and proves nothing for later ones."""
 
     peer: Peer
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnected:
+class Disconnected(NamedTuple):
     """TCP only: a connection ended. `reason` is "end of stream" when the peer closed it in order."""
 
     peer: Peer

@@ -6,6 +6,7 @@ what each frame carried and where it came from. Its twin is `udpmsg.udp.receiver
 A peer can hold a connection open, but not for nothing: an unfinished frame and an unread answer each have a deadline.
 """
 
+import errno
 import os
 import selectors
 import socket
@@ -13,10 +14,11 @@ from collections.abc import Callable
 
 from udpmsg.core.events import Disconnected, Event, LimitReached, Malformed
 from udpmsg.core.framing import FrameReader, FrameTooLarge, frame
-from udpmsg.core.rtt import SECOND
+from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
 from udpmsg.listening import bind
 from udpmsg.tcp.sender import CHUNK
+from udpmsg.waiting import earliest
 
 OnReady = Callable[[int, int], list[tuple[Endpoint, list[bytes]]]]
 BACKLOG = 1024
@@ -27,6 +29,9 @@ MIN_FRAME_RATE = 16 * 1024
 """Bytes a second of a large frame: 1 MiB has 74 seconds."""
 WRITE_GRACE = 10 * SECOND
 """How long a peer may read nothing of what waits for it."""
+ACCEPT_PAUSE = 100 * MILLISECOND
+"""How long to wait when the system can't give a connection; those that come meanwhile wait in the kernel."""
+OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 WAITING_LIMIT = 1 << 20
 """Bytes that may wait for one peer; above that nothing more is read from it until it reads."""
 
@@ -85,6 +90,10 @@ class TcpReceiver:
         self._frame_limit = frame_limit
         self._limit = connections
         self._connections: dict[Endpoint, Connection] = {}
+        self._excused = 0
+        """Nanoseconds in all that nobody looked at the sockets. Deadlines are kept on a clock that stands still meanwhile."""
+        self._accept_again_at: int | None = None
+        """While the system has no descriptor left: when to try again."""
         self._suspects: dict[Endpoint, Connection] = {}
         """Connections with an unfinished frame or something unread: the only ones with a deadline."""
         address = resolve(host, port, socket.SOCK_STREAM)[0]
@@ -123,34 +132,50 @@ class TcpReceiver:
 
     def next_timeout(self) -> int | None:
         """When the first peer's deadline is over, in nanoseconds; None while nobody keeps anything waiting."""
-        return min((connection.deadline() for connection in self._suspects.values()), default=None)
+        deadline = min((connection.deadline() for connection in self._suspects.values()), default=None)
+        return earliest(self._accept_again_at, None if deadline is None else deadline + self._excused)
 
     def handle_timeout(self, *, now: int) -> None:
         """Close the connections whose deadline is over; the others are not harmed."""
         for connection in list(self._suspects.values()):
-            if connection.deadline() <= now:
+            if connection.deadline() <= now - self._excused:
                 self._drop(connection, connection.offence())
+        if self._accept_again_at is not None and self._accept_again_at <= now:
+            self._accept_again_at = None
+            self._selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
+
+    def excuse(self, duration: int) -> None:
+        """For so long (nanoseconds) nobody looked at the sockets: no deadline comes nearer by that."""
+        self._excused += duration
 
     def close(self) -> None:
         """Close every connection and stop listening."""
         for connection in list(self._connections.values()):
             self._drop(connection, "closed here")
-        self._selector.unregister(self._socket)
+        if self._accept_again_at is None:
+            self._selector.unregister(self._socket)
         self._socket.close()
 
     def _on_ready(self, mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
         """The selector's call for the listening socket: accept who waits."""
         try:
             accepted, sockaddr = self._socket.accept()
-        except OSError:  # it gave up while it waited, or this process has no descriptor left
-            return []
+        except OSError as error:
+            if error.errno in OUT_OF_RESOURCES:  # it stays ready, so watching on would be a busy loop
+                self._selector.unregister(self._socket)
+                self._accept_again_at = now + ACCEPT_PAUSE
+            return []  # else: it gave up while it waited
         endpoint = endpoint_of("tcp", sockaddr)
-        if len(self._connections) >= self._limit:
+        # One peer's address and port may come to two addresses of this machine; the first connection keeps the name.
+        if len(self._connections) >= self._limit or endpoint in self._connections:
             accepted.close()
             self.notices.append(LimitReached(endpoint, 0, "sessions", self._limit))
             return []
         accepted.setblocking(False)
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:
+            pass  # macOS, when the peer has reset it by now: reading will tell
         connection = Connection(accepted, endpoint, FrameReader(self._frame_limit))
         self._connections[endpoint] = connection
 
@@ -185,7 +210,7 @@ class TcpReceiver:
             self._drop(connection, f"does not speak udpmsg: {error}")
             return []
         if messages or connection.frame_since is None:
-            connection.frame_since = now if connection.reader.pending else None
+            connection.frame_since = now - self._excused if connection.reader.pending else None
         self._watch(connection)
         return [(connection.endpoint, messages)] if messages else []
 
@@ -196,7 +221,7 @@ class TcpReceiver:
                 del connection.waiting[: connection.socket.send(connection.waiting)]
                 connection.unread_since = None
         except BlockingIOError:
-            connection.unread_since = connection.unread_since or now
+            connection.unread_since = connection.unread_since or now - self._excused
         except OSError as error:
             self._drop(connection, os.strerror(error.errno) if error.errno else str(error))
             return

@@ -12,6 +12,10 @@ def join(listener: socket.socket, group: str, interface: str | None) -> None:
 
     Raises UsageError for an address that is no group, and OSError when the system has no such interface.
     """
+    if (":" in group) != (listener.family == socket.AF_INET6):
+        raise UsageError(
+            f"{group} is not of the family of the address to listen on: listen on {'::' if ':' in group else '0.0.0.0'}"
+        )
     if listener.family == socket.AF_INET6:
         request = socket.inet_pton(socket.AF_INET6, group.split("%")[0]) + struct.pack("@I", interface_index(interface))
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
@@ -25,7 +29,10 @@ def choose_interface(sender: socket.socket, family: int, interface: str) -> None
     if family == socket.AF_INET6:
         sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface_index(interface))
     else:
-        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(ipv4(interface)))
+        try:
+            sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(ipv4(interface)))
+        except OSError:
+            raise UsageError(f"this machine has no address {interface}: give the address of one of its interfaces") from None
 
 
 def check_group(group: str) -> None:

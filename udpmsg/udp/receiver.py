@@ -13,6 +13,7 @@ from collections import deque
 
 from udpmsg.core.events import Event
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
+from udpmsg.errors import CannotListen
 from udpmsg.listening import bind
 from udpmsg.udp import multicast
 from udpmsg.udp.sender import BATCH, LARGEST_DATAGRAM
@@ -48,6 +49,8 @@ class UdpReceiver:
         self.failures: list[tuple[bytes, Endpoint, str, bool]] = []
         """Datagrams that the system refused: (datagram, for whom, reason, whether trying again is in vain)."""
         self._selector = selector
+        self._last_counts: tuple[int, int | None] | None = None
+        """The receive buffer and the kernel's drops of a socket that is closed."""
         self._waiting: deque[tuple[bytes, Endpoint]] = deque(maxlen=WAITING_LIMIT)
         address = resolve(host, port, socket.SOCK_DGRAM)[0]
         self._socket = socket.socket(address.family, socket.SOCK_DGRAM)
@@ -60,7 +63,7 @@ class UdpReceiver:
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bind(self._socket, address, "udp")
             if group is not None:
-                multicast.join(self._socket, group, interface)
+                self._join(group, interface)
             self._socket.setblocking(False)
         except BaseException:
             self._socket.close()
@@ -76,11 +79,15 @@ class UdpReceiver:
     @property
     def receive_buffer(self) -> int:
         """Bytes that the kernel gave. Linux tells the double of it, for its own bookkeeping."""
+        if self._last_counts is not None:
+            return self._last_counts[0]
         size = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         return size // 2 if sys.platform == "linux" else size
 
     def kernel_drops(self) -> int | None:
         """Datagrams that this host discarded because the socket's buffer was full; None where the system does not tell."""
+        if self._last_counts is not None:
+            return self._last_counts[1]
         if sys.platform != "linux":
             return None
         try:
@@ -111,10 +118,24 @@ class UdpReceiver:
     def handle_timeout(self, *, now: int) -> None:
         """Nothing is due, ever."""
 
+    def excuse(self, duration: int) -> None:
+        """Nobody is held to a deadline."""
+
     def close(self) -> None:
-        """Give the socket back."""
+        """Give the socket back; what was counted stays known."""
+        self._last_counts = self.receive_buffer, self.kernel_drops()
         self._selector.unregister(self._socket)
         self._socket.close()
+
+    def _join(self, group: str, interface: str | None) -> None:
+        try:
+            multicast.join(self._socket, group, interface)
+        except OSError as error:
+            where = f"on {interface}" if interface else "on the interface that the system chose"
+            raise CannotListen(
+                f"cannot join {group} {where} ({error.strerror or error}): "
+                "give --interface (interface=) an address of this machine, for an IPv6 group the name of an interface"
+            ) from None
 
     def _on_ready(self, mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
         """The selector's call: what came, with whom it is from."""
