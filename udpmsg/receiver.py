@@ -167,6 +167,10 @@ class Receiver:
         """Make a `poll` or `receive` that is under way return. Safe from any thread and from signal handlers."""
         self._waiter.wake()
 
+    def wake_fileno(self) -> int:
+        """A descriptor for `signal.set_wakeup_fd`: Python runs a handler only after a wait that began before the signal came."""
+        return self._waiter.wake_fileno()
+
     def statistics(self) -> ReceiverStatistics:
         """What was counted so far, over both transports."""
         totals = [core.totals() for core in self._cores.values()]

@@ -7,14 +7,18 @@ own, so its datagram numbers never collide with those of the acknowledgments (do
 from collections.abc import Iterator
 
 from udpmsg.core import wire
-from udpmsg.core.config import Limits, SenderConfig
-from udpmsg.core.events import Event, Message
+from udpmsg.core.config import MAX_DATAGRAM_SIZE, Limits, SenderConfig
+from udpmsg.core.events import Event, LimitReached, Message
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import Endpoint, new_session
 from udpmsg.errors import MessageTooLarge
-from udpmsg.sender import LARGEST_RAW
 from udpmsg.waiting import earliest
+
+SHARE = 4
+"""One peer's unconfirmed replies may take this part of the memory that all may take."""
+REPLY_COST = 512
+"""Bytes that an unconfirmed reply takes besides its payload, roughly."""
 
 
 class Replies:
@@ -28,7 +32,7 @@ class Replies:
         self._busy: dict[int, tuple[Sender, Endpoint]] = {}
         """Those with something to send or to wait for, by the session that is answered."""
         self._raw: list[tuple[bytes, Endpoint]] = []
-        self._refused: list[Event] = []
+        self._notices: list[Event] = []
 
     @property
     def unresolved(self) -> int:
@@ -36,16 +40,20 @@ class Replies:
         return sum(sender.unresolved for sender, _ in self._busy.values())
 
     def add(self, message: Message, payload: bytes, *, framed: bool, now: int) -> None:
-        """Answer a message. Raises MessageTooLarge."""
+        """Answer a message, unless too many answers wait for that peer already (LimitReached). Raises MessageTooLarge."""
         assert isinstance(message.peer, Endpoint)
         if message.session is None or message.sequence is None:
-            if len(payload) > LARGEST_RAW:
-                raise MessageTooLarge(len(payload), LARGEST_RAW, "raw bytes travel in one datagram")
+            if len(payload) > MAX_DATAGRAM_SIZE:
+                raise MessageTooLarge(len(payload), MAX_DATAGRAM_SIZE, "raw bytes travel in one datagram")
             self._raw.append((payload, message.peer))
             return
         sender = self._sender(message, framed=framed, now=now)
+        self._senders[message.session] = (sender, message.peer)
+        if (value := self._limit_reached(sender, len(payload))) is not None:
+            self._notices.append(LimitReached(message.peer, message.session, "replies", value))
+            return
         sender.send([payload], now=now, reply_to=message.sequence)
-        self._senders[message.session] = self._busy[message.session] = (sender, message.peer)
+        self._busy[message.session] = (sender, message.peer)
 
     def receive(self, datagram: bytes, peer: Endpoint, *, now: int) -> bool:
         """Take an acknowledgment; False when it is for no reply of ours."""
@@ -69,8 +77,8 @@ class Replies:
         return earliest(*(sender.next_timeout() for sender, _ in self._busy.values()))
 
     def settle(self, *, now: int) -> list[Event]:
-        """Do what is due; return how replies ended."""
-        events, self._refused = self._refused, []
+        """Do what is due; return how replies ended, and which were never begun."""
+        events, self._notices = self._notices, []
         for sender, _ in self._busy.values():
             sender.handle_timeout(now=now)
             events += sender.events()
@@ -82,7 +90,15 @@ class Replies:
             sender = self._by_own_session.get(wire.session_of(datagram))
             if sender is not None:
                 sender.not_sent([datagram], reason, now=now, permanent=permanent)
-                self._refused += sender.events()  # it may have nothing more to do, and not be asked again
+                self._notices += sender.events()  # it may have nothing more to do, and not be asked again
+
+    def _limit_reached(self, sender: Sender, size: int) -> int | None:
+        """The limit in bytes that one reply more, of `size` bytes, would break: one peer's share, or the memory for all."""
+        share = self._limits.total_bytes // SHARE
+        if cost(sender) + size > share:
+            return share
+        total = sum(cost(busy) for busy, _ in self._busy.values())
+        return self._limits.total_bytes if total + size > self._limits.total_bytes else None
 
     def _sender(self, message: Message, *, framed: bool, now: int) -> Sender:
         assert message.session is not None
@@ -105,3 +121,8 @@ class Replies:
     def _idle(self) -> Iterator[int]:
         """Sessions whose replies have all ended, the least recently answered first."""
         return iter([session for session in self._senders if session not in self._busy])
+
+
+def cost(sender: Sender) -> int:
+    """Bytes that the unconfirmed replies of one sender take."""
+    return sender.waiting_bytes + sender.unresolved * REPLY_COST

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from udpmsg import clock
 from udpmsg.core import wire
-from udpmsg.core.config import SenderConfig
+from udpmsg.core.config import MAX_DATAGRAM_SIZE, SenderConfig
 from udpmsg.core.events import Disconnected, Event, Message, Outcome, State
-from udpmsg.core.rtt import SECOND
+from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
@@ -32,8 +32,8 @@ BACKLOG = 256
 """Acknowledged messages that may wait to be sent for the first time; `send` waits while there are more."""
 CLOSE_WAIT = 1 * SECOND
 """How long `close` waits at most for the kernel to take the rest, and over TCP for the peer to end its side."""
-LARGEST_RAW = 65_507
-"""What one datagram can carry over IPv4: 65,535 less the IP and UDP headers."""
+BLOCKED_TICK = 25 * MILLISECOND
+"""While the kernel takes nothing, what is due can't leave: deadlines are looked after so often, and its readiness wakes us."""
 FRAME_OVERHEAD = 2048
 """Above the largest payload: our header, or an acknowledgment, which has no payload of a user's."""
 
@@ -94,8 +94,6 @@ class Sender:
             raise UsageError("raw bytes carry no header, so nobody can acknowledge them: leave one of raw and acknowledged out")
         if ttl is not None and not 0 <= ttl <= 255:
             raise UsageError(f"a time to live of {ttl} hops does not fit a packet: choose 0 to 255")
-        if datagram_size > LARGEST_RAW:
-            raise UsageError(f"datagrams of {datagram_size} bytes do not exist: the most is {LARGEST_RAW}")
         self.raw = raw
         self.acknowledged = acknowledged
         self.closed = False
@@ -208,6 +206,10 @@ class Sender:
         """Make a `poll` or `send_many` that is under way return. Safe from any thread and from signal handlers."""
         self._waiter.wake()
 
+    def wake_fileno(self) -> int:
+        """A descriptor for `signal.set_wakeup_fd`: Python runs a handler only after a wait that began before the signal came."""
+        return self._waiter.wake_fileno()
+
     def statistics(self) -> SenderStatistics:
         """What was counted so far."""
         known = self.acknowledged
@@ -314,8 +316,8 @@ class Sender:
 
     def _send_raw(self, payloads: list[bytes]) -> range:
         for payload in payloads:
-            if not self._socket.framed and len(payload) > LARGEST_RAW:
-                raise MessageTooLarge(len(payload), LARGEST_RAW, "raw bytes travel in one datagram; cut them up")
+            if not self._socket.framed and len(payload) > MAX_DATAGRAM_SIZE:
+                raise MessageTooLarge(len(payload), MAX_DATAGRAM_SIZE, "raw bytes travel in one datagram; cut them up")
         first = self._raw_sent + 1
         self._raw_sent += len(payloads)
         self._raw_bytes += sum(map(len, payloads))
@@ -324,8 +326,10 @@ class Sender:
 
     def _turn(self, until: int | None) -> None:
         """One round: wait for input or a timeout, then settle everything that follows from it."""
-        due = earliest(until, self._core.next_timeout())
-        for peer, messages, now in self._waiter.wait(due):
+        due = self._core.next_timeout()
+        if due is not None and self._socket.waiting:
+            due = max(due, clock.now() + BLOCKED_TICK)
+        for peer, messages, now in self._waiter.wait(earliest(until, due)):
             self._take(peer, messages, now)
         self._settle()
 

@@ -35,6 +35,10 @@ class Waiter:
         except OSError:
             pass  # full: it is awake already; closed: nobody waits
 
+    def wake_fileno(self) -> int:
+        """What a byte is written to by `wake`; for `signal.set_wakeup_fd`, which writes one before Python runs the handler."""
+        return self._outside.fileno()
+
     @property
     def woken(self) -> bool:
         """Whether `wake` was called, left for whom it was meant."""

@@ -46,10 +46,14 @@ class Arrivals:
             return Arrival.REORDERED if sequence >= self.lowest else Arrival.STALE
         return Arrival.DUPLICATE if sequence > self.forgotten else Arrival.STALE
 
-    def opens_gap_over_limit(self, sequence: int) -> bool:
-        """Whether recording this number would need one gap more than the limit."""
-        opens = sequence > self.highest + 1 or (sequence - 1 in self._missing and sequence + 1 in self._missing)
-        return opens and len(self._missing) >= self._gap_limit
+    @property
+    def gaps(self) -> int:
+        """How many gaps are remembered."""
+        return len(self._missing)
+
+    def opens_gap(self, sequence: int) -> bool:
+        """Whether recording this number makes one gap more: above the next expected, or in the middle of a gap."""
+        return sequence > self.highest + 1 or (sequence - 1 in self._missing and sequence + 1 in self._missing)
 
     def record(self, sequence: int) -> None:
         """Note a number that `classify` called NEW or REORDERED. Over the limit the oldest gap is forgotten: lost for good."""

@@ -8,6 +8,8 @@ from udpmsg.errors import UsageError
 
 MIN_DATAGRAM_SIZE = 128
 """Bytes: the header, all blocks and a little payload fit."""
+MAX_DATAGRAM_SIZE = 65_507
+"""Bytes: what one datagram carries over IPv4, 65,535 less the IP and UDP headers."""
 MOST_TRANSMISSIONS = 255
 """Transmissions of one datagram are counted in a byte."""
 
@@ -37,8 +39,10 @@ class SenderConfig:
 
     def __post_init__(self) -> None:
         """Raise UsageError for values that no sender can keep."""
-        if self.datagram_size is not None and self.datagram_size < MIN_DATAGRAM_SIZE:
-            raise UsageError(f"datagrams of {self.datagram_size} bytes are too small: the least is {MIN_DATAGRAM_SIZE}")
+        if self.datagram_size is not None and not MIN_DATAGRAM_SIZE <= self.datagram_size <= MAX_DATAGRAM_SIZE:
+            raise UsageError(
+                f"datagrams of {self.datagram_size} bytes cannot be sent: choose {MIN_DATAGRAM_SIZE} to {MAX_DATAGRAM_SIZE}"
+            )
         if not 1 <= self.max_transmissions <= MOST_TRANSMISSIONS:
             raise UsageError(f"{self.max_transmissions} transmissions: choose from 1 to {MOST_TRANSMISSIONS}")
         if self.window is not None and self.window < 1:

@@ -83,7 +83,9 @@ class Malformed(NamedTuple):
 
 
 class LimitReached(NamedTuple):
-    """Something was dropped, unacknowledged, because a limit of this side is reached (told once for each run of drops)."""
+    """Something was dropped, unacknowledged, because a limit of this side is reached (told once for each run of drops).
+
+    `session` is 0 for raw datagrams and for connections that were not accepted."""
 
     peer: Peer
     session: int

@@ -18,6 +18,7 @@ class Outgoing:
         "failures",
         "next_fragment",
         "payload",
+        "refusal",
         "reply_to",
         "rtt",
         "sequence",
@@ -40,8 +41,10 @@ class Outgoing:
         """The first fragment that was never sent."""
         self.failures = 0
         """How many transmissions the system refused to send."""
+        self.refusal: str | None = None
+        """Why it refused the last of them."""
         self.rtt: int | None = None
-        """The last round trip measured on one of its transmissions."""
+        """The round trip measured on one of its transmissions, if one was."""
 
     @property
     def started(self) -> bool:
@@ -56,13 +59,16 @@ class Outbox:
         self._window = window
         self._unresolved: dict[int, Outgoing] = {}
         self._queue: deque[Outgoing] = deque()
-        self._again: deque[tuple[Outgoing, int]] = deque()
+        self._again: dict[tuple[int, int], Outgoing] = {}
+        """Fragments to retransmit, in order, each once: by sequence number and index."""
         self._started = 0
         self._fragmented_in_flight = 0
         self.sequence = 0
         """The last sequence number given."""
         self.lowest = 1
         """Every message below has ended: the next number, when all have."""
+        self.waiting_bytes = 0
+        """Payload of the messages that have not ended."""
         self.in_flight = 0
         """Messages that were sent and of which the receiver's host has not everything yet: what its credit is for."""
 
@@ -86,6 +92,12 @@ class Outbox:
         """The message with this number, unless it has ended."""
         return self._unresolved.get(sequence)
 
+    def between(self, first: int, last: int) -> list[Outgoing]:
+        """The messages with these numbers that have not ended; costs as little as the numbers or the messages are few."""
+        if last - first < len(self._unresolved):
+            return [self._unresolved[sequence] for sequence in range(first, last + 1) if sequence in self._unresolved]
+        return [message for sequence, message in self._unresolved.items() if first <= sequence <= last]
+
     def oldest(self) -> Outgoing | None:
         """The unresolved message with the lowest number; its deadline is the first."""
         return self._unresolved.get(self.lowest)
@@ -93,15 +105,16 @@ class Outbox:
     def accept(self, message: Outgoing) -> None:
         """A new message, with the next sequence number."""
         self._unresolved[message.sequence] = message
+        self.waiting_bytes += len(message.payload)
         self._queue.append(message)
 
     def next_fragment(self, credit: int) -> tuple[Outgoing, int] | None:
         """What to send next, retransmissions first; it stays next until `sent`. None when nothing may begin."""
         while self._again:
-            message, fragment = self._again[0]
+            (sequence, fragment), message = next(iter(self._again.items()))
             if message in self and not message.arrived[fragment]:
                 return message, fragment
-            self._again.popleft()  # it arrived or ended while it waited
+            del self._again[sequence, fragment]  # it arrived or ended while it waited
         while self._queue and self._queue[0] not in self:
             self._queue.popleft()
         if not self._queue or not (self._queue[0].started or self._may_begin(self._queue[0], credit)):
@@ -111,7 +124,7 @@ class Outbox:
     def sent(self, message: Outgoing, fragment: int) -> None:
         """What `next_fragment` told has left."""
         if message.transmissions[fragment]:
-            self._again.popleft()
+            del self._again[message.sequence, fragment]
         else:
             if not message.started:
                 self._started += 1
@@ -122,8 +135,8 @@ class Outbox:
         message.transmissions[fragment] += 1
 
     def send_again(self, message: Outgoing, fragment: int) -> None:
-        """This fragment is to be retransmitted."""
-        self._again.append((message, fragment))
+        """This fragment is to be retransmitted; it may wait for that already."""
+        self._again[message.sequence, fragment] = message
 
     def arrive(self, message: Outgoing, fragment: int) -> None:
         """The receiver's host has this fragment."""
@@ -146,6 +159,7 @@ class Outbox:
     def remove(self, message: Outgoing) -> None:
         """The message has ended."""
         del self._unresolved[message.sequence]
+        self.waiting_bytes -= len(message.payload)
         if message.started:
             self._started -= 1
             if message.waiting:

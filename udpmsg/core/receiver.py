@@ -42,6 +42,7 @@ class Receiver:
         self._queue: deque[tuple[Event, Session | None]] = deque()
         self._notices = 0
         self._raw_waiting = 0
+        self._raw_limit_told = False
         self._sessions_limit_told = False
         # acknowledgments owed: at once, or at a time; the delay is the same for all, so these stand in order of time
         self._owed_now: dict[int, Session] = {}
@@ -101,8 +102,10 @@ class Receiver:
                 self._raw_waiting -= 1
                 self._sessions.totals_ended.raw_messages += 1
                 self._sessions.totals_ended.messages_delivered += 1
+                self._sessions.totals_ended.payload_bytes += len(event.payload)
             else:
                 session.queued_messages -= 1
+                session.payload_bytes += len(event.payload)
                 self._sessions.release(session, len(event.payload))
                 if session.acknowledged and event.sequence is not None:
                     session.deliver(event.sequence)
@@ -152,9 +155,12 @@ class Receiver:
     def _receive_raw(self, data: bytes, peer: Peer, now: int) -> None:
         if self._raw_waiting >= self.limits.session_messages:
             self._sessions.totals_ended.over_limit += 1
+            if not self._raw_limit_told:
+                self._notify(LimitReached(peer, 0, "session_messages", self.limits.session_messages))
+            self._raw_limit_told = True
             return
+        self._raw_limit_told = False
         self._raw_waiting += 1
-        self._sessions.totals_ended.payload_bytes += len(data)
         self._sessions.totals_ended.note_arrival(now)
         self._queue.append((Message(data, peer), None))
 
@@ -184,7 +190,6 @@ class Receiver:
             return
         self._sessions.totals_ended.note_arrival(now)
         session.arrivals.record(datagram.sequence)
-        session.payload_bytes += len(payload)
         session.reordered += arrival is Arrival.REORDERED
         if transmission == 1 and datagram.fragment is None:
             session.note_transit(datagram.sent_at, now)
@@ -209,7 +214,7 @@ class Receiver:
         if session is None:
             return
         self._resolve_below(session, datagram.lowest)
-        session.ended = True
+        self._sessions.end(session)
         if session.messages_sent is None:
             session.messages_sent = messages_sent
             lost = session.arrivals.lost(messages_sent)
@@ -240,7 +245,7 @@ class Receiver:
             return
         if session.note_datagram(datagram.number, now, at_once=at_once):
             self._owed_now[session.identity] = session
-        elif session.identity not in self._owed_later:
+        else:
             self._owed_later[session.identity] = (now + MAX_ACK_DELAY, session)
 
     def _resolve_below(self, session: Session, lowest: int) -> None:
@@ -297,11 +302,17 @@ class Receiver:
     def _fits(self, session: Session, datagram: Datagram, size: int, now: int) -> bool:
         """Whether every limit has room for one message more, of `size` bytes; the first that has not is told."""
         limit = self._sessions.limit_reached(session, size, now)
-        if limit is None and datagram.acknowledged and session.arrivals.opens_gap_over_limit(datagram.sequence):
+        if limit is None and datagram.acknowledged and self._lacks_gap(session, datagram):
             limit = "gaps"
         if limit is not None:
             self._over_limit(session, limit)
         return limit is None
+
+    def _lacks_gap(self, session: Session, datagram: Datagram) -> bool:
+        """Whether this message would open one gap too many. What fills a gap is always welcome; an unfinished message may
+        open one when it is whole, so each of them counts."""
+        opens = session.arrivals.opens_gap(datagram.sequence)
+        return opens and session.arrivals.gaps + len(session.reassemblies) >= self.limits.gaps
 
     def _over_limit(self, session: Session, limit: str) -> None:
         session.over_limit += 1

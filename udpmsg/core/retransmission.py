@@ -4,7 +4,7 @@ Knows no credit, no window and no bytes of the wire format. A message has one or
 transmission in flight. Every transmission has a datagram number of its own, so an acknowledgment names exactly one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from udpmsg.core.outbox import Outgoing
 from udpmsg.core.rtt import MILLISECOND, RttEstimator
@@ -22,12 +22,14 @@ LATE_LIMIT = 4096
 class Transmission:
     """One datagram that left: `size` in bytes, `sent_at` in nanoseconds."""
 
-    __slots__ = ("deemed_lost", "fragment", "message", "number", "sent_at", "size")
+    __slots__ = ("deemed_lost", "fragment", "message", "number", "ordinal", "sent_at", "size")
 
     def __init__(self, number: int, message: Outgoing, fragment: int, size: int, sent_at: int) -> None:
         self.number = number
         self.message = message
         self.fragment = fragment
+        self.ordinal = message.transmissions[fragment]
+        """Which transmission of its fragment this is, from 1."""
         self.size = size
         self.sent_at = sent_at
         self.deemed_lost = False
@@ -69,14 +71,17 @@ class InFlight:
         self._armed += 1
         return timeout + int(timeout * self._jitter * fraction(self._seed + self._armed))
 
-    def acknowledge(self, ranges: Iterable[tuple[int, int]]) -> list[Transmission]:
+    def acknowledge(self, ranges: Sequence[tuple[int, int]]) -> list[Transmission]:
         """Take out what these ranges of datagram numbers name, and return it; also what was deemed lost by mistake.
 
         Call `restart` after the round trips of these were sampled."""
         arrived = []
-        for first, last in ranges:
-            for store in (self._transmissions, self._late):
-                # the ranges reach back to the session's start, so walk whichever of the two is smaller
+        for store in (self._transmissions, self._late):
+            for first, last in ranges:
+                oldest = next(iter(store), None)
+                if oldest is None or last < oldest:
+                    continue  # the ranges reach back to the session's start
+                first = max(first, oldest)
                 if last - first < len(store):
                     numbers = [number for number in range(first, last + 1) if number in store]
                 else:

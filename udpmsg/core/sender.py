@@ -45,6 +45,7 @@ class Sender:
         self._ready: list[bytes] = []
         """Encoded already: what is not acknowledged leaves without being asked for again."""
         self._events: list[Event] = []
+        self._last_refused = 0
         # the receiver
         self._receiver: int | None = None
         self._former_receivers: deque[int] = deque(maxlen=FORMER_RECEIVERS)
@@ -75,6 +76,11 @@ class Sender:
     def unresolved(self) -> int:
         """Acknowledged messages that were accepted and have not ended."""
         return len(self._outbox)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Payload of the messages that have not ended."""
+        return self._outbox.waiting_bytes
 
     @property
     def backlog(self) -> int:
@@ -123,9 +129,11 @@ class Sender:
             message = self._outbox.find(datagram.sequence)
             if message is not None:
                 message.failures += 1
+                message.refusal = f"not sent ({reason})"
                 if permanent:
-                    self._give_up(message, f"not sent ({reason})")
-            elif not self.config.acknowledged and (datagram.fragment is None or datagram.fragment[0] == 0):
+                    self._give_up(message, message.refusal)
+            elif not self.config.acknowledged and datagram.sequence > self._last_refused:  # one fragment refuses the whole
+                self._last_refused = datagram.sequence
                 self._count_sent(-1, datagram.fragment[3] if datagram.fragment else len(datagram.payload))
                 self._events.append(Outcome(datagram.sequence, State.REFUSED, f"not sent ({reason})"))
 
@@ -251,9 +259,10 @@ class Sender:
             return
         arrived = self._in_flight.acknowledge(acknowledgment.arrived)
         for transmission in arrived:
-            self._arrive(transmission, now)
-            if transmission.number == acknowledgment.largest:
+            self._arrive(transmission)
+            if transmission.number == acknowledgment.largest:  # the others may have waited for an ACK that was lost
                 self.rtt.sample(now - transmission.sent_at, acknowledgment.delay_us * 1000)
+                transmission.message.rtt = self.rtt.latest
         if arrived:
             self._in_flight.restart(now)
         self._deliver(self._outbox.lowest, acknowledgment.all_below - 1)
@@ -303,10 +312,9 @@ class Sender:
                 for fragment in self._outbox.forget_arrivals(message):
                     self._send_again(message, fragment)
 
-    def _arrive(self, transmission: Transmission, now: int) -> None:
+    def _arrive(self, transmission: Transmission) -> None:
         if not transmission.deemed_lost:
             self.congestion.on_acknowledged(transmission.size, transmission.sent_at, self._window_was_limit)
-        transmission.message.rtt = now - transmission.sent_at
         self._outbox.arrive(transmission.message, transmission.fragment)
 
     def _detect_lost(self, now: int) -> None:
@@ -319,8 +327,10 @@ class Sender:
         for transmission in lost:
             self.congestion.on_lost(transmission.size)
         for transmission in lost:
-            if not transmission.message.arrived[transmission.fragment]:
-                self._send_again(transmission.message, transmission.fragment)
+            message, fragment = transmission.message, transmission.fragment
+            is_latest = transmission.ordinal == message.transmissions[fragment]
+            if is_latest and not message.arrived[fragment]:
+                self._send_again(message, fragment)
 
     def _send_again(self, message: Outgoing, fragment: int) -> None:
         """Queue a fragment for retransmission, or give its message up if it was sent as often as allowed."""
@@ -334,11 +344,9 @@ class Sender:
     # Helpers: how a message ends -----------------------------------------------------------------------------------------
 
     def _deliver(self, first: int, last: int) -> None:
-        for sequence in range(first, last + 1):
-            message = self._outbox.find(sequence)
-            if message is not None:
-                self.delivered_bytes += len(message.payload)
-                self._end(message, State.DELIVERED, None)
+        for message in self._outbox.between(first, last):
+            self.delivered_bytes += len(message.payload)
+            self._end(message, State.DELIVERED, None)
 
     def _give_up(self, message: Outgoing, reason: str) -> None:
         if sum(message.transmissions) > message.failures:
@@ -346,7 +354,7 @@ class Sender:
         else:
             if message.started:
                 self._count_sent(-1, len(message.payload))
-            self._end(message, State.REFUSED, reason)
+            self._end(message, State.REFUSED, message.refusal or reason)
 
     def _end(self, message: Outgoing, state: State, reason: str | None) -> None:
         self._outbox.remove(message)

@@ -43,6 +43,7 @@ class Session:
         "queued_messages",
         "reassemblies",
         "reordered",
+        "transits",
         "waiting_bytes",
         "waiting_messages",
     )
@@ -84,6 +85,8 @@ class Session:
         self.payload_bytes = 0
         self.limit_told = False
         self.jitter_us = 0.0
+        self.transits = 0
+        """How many messages the jitter was measured on."""
         self._last_transit: int | None = None
 
     # What came -----------------------------------------------------------------------------------------------------------
@@ -113,6 +116,7 @@ class Session:
     def note_transit(self, sent_at_us: int, now: int) -> None:
         """Jitter by RFC 3550 section 6.4.1, from one message's times on two clocks whose difference cancels out."""
         transit = now // 1000 - sent_at_us
+        self.transits += 1
         if self._last_transit is not None:
             self.jitter_us += (abs(transit - self._last_transit) - self.jitter_us) / 16
         self._last_transit = transit

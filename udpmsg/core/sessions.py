@@ -13,6 +13,8 @@ from udpmsg.core.totals import Totals
 
 ENDED_SESSION_KEPT = 2 * SECOND
 """After a goodbye nothing is retransmitted; what the network duplicates comes within a moment."""
+LOOK_AGAIN = SECOND
+"""How soon to ask again whether the application has taken what keeps a session: a newcomer must not cost a walk each time."""
 SILENT_SESSION_KEPT = 120 * SECOND
 """Twice the default deadline of a sender: whoever has been silent for so long has given up what it sent."""
 
@@ -49,7 +51,12 @@ class Sessions:
         """The connection is gone: its sessions say nothing more."""
         for session in self._table.values():
             if session.peer == peer:
-                session.ended = True
+                self.end(session)
+
+    def end(self, session: Session) -> None:
+        """It says nothing more, so its place is free soon."""
+        session.ended = True
+        self._next_eviction = min(self._next_eviction, session.last_seen_at + ENDED_SESSION_KEPT)
 
     def limit_reached(self, session: Session, size: int, now: int) -> str | None:
         """The name of the first limit that has no room for one message more, of `size` bytes; None when there is room."""
@@ -105,5 +112,5 @@ class Sessions:
                 self.totals_ended.add(session)
                 del self._table[session.identity]
             else:
-                expiries.append(max(expires, now))
+                expiries.append(expires if expires > now else now + LOOK_AGAIN)
         self._next_eviction = min(expiries, default=now)

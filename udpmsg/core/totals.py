@@ -53,9 +53,9 @@ class Totals:
         self.over_limit += session.over_limit
         self.payload_bytes += session.payload_bytes
         self.acknowledged = self.acknowledged or session.acknowledged
-        if arrivals.unique > 1:
-            self.jitter_sum_us += session.jitter_us * arrivals.unique
-            self.jitter_weight += arrivals.unique
+        if session.transits > 1:
+            self.jitter_sum_us += session.jitter_us * session.transits
+            self.jitter_weight += session.transits
         if session.messages_sent is None or self.messages_sent is None or self.messages_lost is None:
             self.messages_sent = self.messages_lost = None
         else:

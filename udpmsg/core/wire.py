@@ -80,6 +80,13 @@ class Flag(IntFlag):
     SEALED = 32
 
 
+# Plain numbers: an IntFlag costs ten times as much in every test, and every datagram comes and goes this way.
+ACK_REQUESTED, FRAGMENT, REPLY, ORDERED, CHECKSUM = (flag.value for flag in Flag if flag is not Flag.SEALED)
+KNOWN_FLAGS = ACK_REQUESTED | FRAGMENT | REPLY | ORDERED | CHECKSUM
+MESSAGE, PROBE = Kind.MESSAGE.value, Kind.PROBE.value
+ACCEPTED_KINDS = {kind.value: kind for kind in (Kind.MESSAGE, Kind.ACK, Kind.GOODBYE, Kind.PROBE, Kind.PROBE_REPLY)}
+
+
 # Slots, not frozen: one is made per datagram, and a frozen dataclass costs four times as much.
 @dataclass(slots=True)
 class Datagram:
@@ -172,30 +179,22 @@ def encode(
     flags = 0
     blocks = b""
     if lowest:
-        flags |= Flag.ACK_REQUESTED
+        flags |= ACK_REQUESTED
         blocks += ACK_REQUESTED_BLOCK.pack(lowest, transmission, 0)
     if fragment is not None:
         index, count, size, total = fragment
-        flags |= Flag.FRAGMENT
+        flags |= FRAGMENT
         blocks += FRAGMENT_BLOCK.pack(index, count, size, 0, total)
     if reply_to:
-        flags |= Flag.REPLY
+        flags |= REPLY
         blocks += REPLY_BLOCK.pack(reply_to)
     if ordered:
-        flags |= Flag.ORDERED
+        flags |= ORDERED
     if lowest or kind != Kind.MESSAGE:
-        flags |= Flag.CHECKSUM
+        flags |= CHECKSUM
     length = 0 if framed else len(payload)
     datagram = HEADER.pack(MAGIC, VERSION, kind, flags, length, session, number, sequence, sent_at) + blocks + payload
-    return datagram + CHECKSUM_BLOCK.pack(crc32(datagram)) if flags & Flag.CHECKSUM else datagram
-
-
-KNOWN_FLAGS = Flag.ACK_REQUESTED | Flag.FRAGMENT | Flag.REPLY | Flag.ORDERED | Flag.CHECKSUM
-ACCEPTED_KINDS = {kind.value: kind for kind in (Kind.MESSAGE, Kind.ACK, Kind.GOODBYE, Kind.PROBE, Kind.PROBE_REPLY)}
-_ACK_REQUESTED, _FRAGMENT, _REPLY, _ORDERED, _CHECKSUM = (
-    int(flag) for flag in (Flag.ACK_REQUESTED, Flag.FRAGMENT, Flag.REPLY, Flag.ORDERED, Flag.CHECKSUM)
-)
-"""Plain numbers: testing an IntFlag costs ten times as much, and every datagram comes this way."""
+    return datagram + CHECKSUM_BLOCK.pack(crc32(datagram)) if flags & CHECKSUM else datagram
 
 
 def decode(data: bytes, *, framed: bool = False) -> Datagram:
@@ -210,31 +209,31 @@ def decode(data: bytes, *, framed: bool = False) -> Datagram:
     kind = ACCEPTED_KINDS.get(kind_number)
     if kind is None:
         raise MalformedDatagram(f"unknown kind {kind_number}")
-    if flags & ~int(KNOWN_FLAGS):
+    if flags & ~KNOWN_FLAGS:
         raise MalformedDatagram(f"unknown flag in {flags:#06x}")
-    if (kind_number != Kind.MESSAGE.value or flags & _ACK_REQUESTED) and not flags & _CHECKSUM:
+    if (kind_number != MESSAGE or flags & ACK_REQUESTED) and not flags & CHECKSUM:
         raise MalformedDatagram("the checksum is missing")
     offset = HEADER.size
     end = len(data)
     try:
-        if flags & _CHECKSUM:
+        if flags & CHECKSUM:
             end -= CHECKSUM_BLOCK.size
             if CHECKSUM_BLOCK.unpack_from(data, end)[0] != crc32(memoryview(data)[:end]):
                 raise MalformedDatagram("wrong checksum")
         lowest = transmission = reply_to = 0
         fragment = None
-        if flags & _ACK_REQUESTED:
+        if flags & ACK_REQUESTED:
             lowest, transmission, zero = ACK_REQUESTED_BLOCK.unpack_from(data, offset)
             offset += ACK_REQUESTED_BLOCK.size
             if not lowest or not transmission or zero:
                 raise MalformedDatagram("a zero where a number must be, or the reverse")
-        if flags & _FRAGMENT:
+        if flags & FRAGMENT:
             index, count, size, zero, total = FRAGMENT_BLOCK.unpack_from(data, offset)
             offset += FRAGMENT_BLOCK.size
             fragment = (index, count, size, total)
             if zero:
                 raise MalformedDatagram("the reserved part of the fragment block is not zero")
-        if flags & _REPLY:
+        if flags & REPLY:
             (reply_to,) = REPLY_BLOCK.unpack_from(data, offset)
             offset += REPLY_BLOCK.size
             if not reply_to:
@@ -249,20 +248,20 @@ def decode(data: bytes, *, framed: bool = False) -> Datagram:
         raise MalformedDatagram("session and datagram number are never 0")
     if number > MAX_NUMBER or sequence > MAX_NUMBER or lowest > MAX_NUMBER:
         raise MalformedDatagram("a number above 2^63 - 1")
-    if (kind_number == Kind.MESSAGE.value) != (sequence > 0):
+    if (kind_number == MESSAGE) != (sequence > 0):
         raise MalformedDatagram(f"sequence number {sequence} in kind {kind.name}")
-    if kind_number == Kind.MESSAGE.value:
+    if kind_number == MESSAGE:
         if lowest > sequence:
             raise MalformedDatagram("resolved already, by its own word")
-        if flags & _ORDERED and not lowest:
+        if flags & ORDERED and not lowest:
             raise MalformedDatagram("ordered without acknowledgments")
-    elif flags & (_FRAGMENT | _REPLY | _ORDERED):
+    elif flags & (FRAGMENT | REPLY | ORDERED):
         raise MalformedDatagram(f"a flag in {flags:#06x} means nothing to {kind.name}")
-    elif kind_number == Kind.PROBE.value and end > offset:
+    elif kind_number == PROBE and end > offset:
         raise MalformedDatagram("a PROBE has no payload")
     if fragment is not None:
         check_fragment(fragment, end - offset)
-    payload, ordered = data[offset:end], bool(flags & _ORDERED)
+    payload, ordered = data[offset:end], bool(flags & ORDERED)
     return Datagram(kind, session, number, sequence, sent_at, payload, lowest, transmission, fragment, reply_to, ordered)
 
 

@@ -58,7 +58,7 @@ class Connection:
     def deadline(self) -> int:
         """When this connection will have wasted its time; only for one that has something unfinished or unread."""
         times = []
-        if self.frame_since is not None:
+        if self.frame_since is not None and self.mask & selectors.EVENT_READ:  # while nothing is read, nothing can come
             size = self.reader.announced or 0
             times.append(self.frame_since + FRAME_GRACE + size * SECOND // MIN_FRAME_RATE)
         if self.unread_since is not None:
@@ -190,7 +190,8 @@ class TcpReceiver:
         """The selector's call for one connection: what came on it."""
         if mask & selectors.EVENT_WRITE:
             self._flush(connection, now)
-        if not mask & selectors.EVENT_READ or connection.ended:
+        dropped = connection.endpoint not in self._connections  # writing has shown that it is gone
+        if dropped or connection.ended or not mask & selectors.EVENT_READ:
             return []
         try:
             data = connection.socket.recv(CHUNK)
@@ -211,7 +212,7 @@ class TcpReceiver:
             return []
         if messages or connection.frame_since is None:
             connection.frame_since = now - self._excused if connection.reader.pending else None
-        self._watch(connection)
+        self._watch(connection, now)
         return [(connection.endpoint, messages)] if messages else []
 
     def _flush(self, connection: Connection, now: int) -> None:
@@ -228,12 +229,14 @@ class TcpReceiver:
         if connection.ended and not connection.waiting:
             self._drop(connection, "end of stream")
             return
-        self._watch(connection)
+        self._watch(connection, now)
 
-    def _watch(self, connection: Connection) -> None:
+    def _watch(self, connection: Connection, now: int) -> None:
         """Have the selector wait for what this connection can do next, and note whether it has a deadline."""
         reading = len(connection.waiting) < WAITING_LIMIT and not connection.ended
         mask = selectors.EVENT_READ * reading | selectors.EVENT_WRITE * bool(connection.waiting)
+        if mask & ~connection.mask & selectors.EVENT_READ and connection.frame_since is not None:
+            connection.frame_since = now - self._excused
         if mask != connection.mask:
             connection.mask = mask
             self._selector.modify(connection.socket, mask, connection.on_ready)

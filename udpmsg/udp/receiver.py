@@ -16,6 +16,7 @@ from udpmsg.endpoint import Endpoint, endpoint_of, resolve
 from udpmsg.errors import CannotListen
 from udpmsg.listening import bind
 from udpmsg.udp import multicast
+from udpmsg.udp.answering import ROOM, Answering, needed
 from udpmsg.udp.sender import BATCH, LARGEST_DATAGRAM
 
 SO_MEMINFO = 55
@@ -65,6 +66,7 @@ class UdpReceiver:
             if group is not None:
                 self._join(group, interface)
             self._socket.setblocking(False)
+            self._answering = Answering(self._socket) if needed(self._socket) else None
         except BaseException:
             self._socket.close()
             raise
@@ -102,7 +104,7 @@ class UdpReceiver:
         while self._waiting:
             datagram, peer = self._waiting[0]
             try:
-                self._socket.sendto(datagram, (peer.host, peer.port))
+                self._send(datagram, peer)
             except BlockingIOError:
                 self._selector.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self._on_ready)
                 return
@@ -127,6 +129,21 @@ class UdpReceiver:
         self._selector.unregister(self._socket)
         self._socket.close()
 
+    def _send(self, datagram: bytes, peer: Endpoint) -> None:
+        if self._answering is None:
+            self._socket.sendto(datagram, (peer.host, peer.port))
+        else:
+            self._socket.sendmsg([datagram], self._answering.source(peer), 0, (peer.host, peer.port))
+
+    def _receive(self) -> tuple[bytes, Endpoint]:
+        if self._answering is None:
+            datagram, sockaddr = self._socket.recvfrom(LARGEST_DATAGRAM)
+            return datagram, endpoint_of("udp", sockaddr)
+        datagram, ancillary, _, sockaddr = self._socket.recvmsg(LARGEST_DATAGRAM, ROOM)
+        peer = endpoint_of("udp", sockaddr)
+        self._answering.note(peer, ancillary)
+        return datagram, peer
+
     def _join(self, group: str, interface: str | None) -> None:
         try:
             multicast.join(self._socket, group, interface)
@@ -145,12 +162,11 @@ class UdpReceiver:
         arrivals: list[tuple[Endpoint, list[bytes]]] = []
         for _ in range(BATCH):
             try:
-                datagram, sockaddr = self._socket.recvfrom(LARGEST_DATAGRAM)
+                datagram, peer = self._receive()
             except BlockingIOError:
                 break
             except OSError:  # Windows tells here that an earlier datagram of ours was refused
                 continue
-            peer = endpoint_of("udp", sockaddr)
             if arrivals and arrivals[-1][0] == peer:
                 arrivals[-1][1].append(datagram)
             else:

@@ -15,6 +15,8 @@ from udpmsg.errors import UsageError
 from udpmsg.udp.multicast import choose_interface
 
 LARGEST_DATAGRAM = 65_535
+RECEIVE_BUFFER = 4 << 20
+"""Bytes to ask of the kernel: an answer may be as large as a message, and its fragments come in one burst."""
 BATCH = 64
 """Datagrams read at one go, so that what came is handed on before more is read."""
 
@@ -49,6 +51,7 @@ class UdpSender:
         self._socket = socket.socket(address.family, socket.SOCK_DGRAM)
         try:
             self._socket.setblocking(False)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             self._set_options(address, broadcast, ttl, interface)
             if not self.one_to_many:
                 self._connect()

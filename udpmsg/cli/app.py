@@ -1,0 +1,123 @@
+"""The program `udpmsg`: finds the command, imports only what it needs, and ends with its exit code.
+
+Start-up is part of the product (`udpmsg send` in a loop of a script), so: the garbage collector rests while modules are made,
+a command is imported when it is named, and the process ends without taking the interpreter apart piece by piece.
+Knows no command's work.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+TYPE_CHECKING = False  # typing's own constant costs its import, which Ctrl-C could hit before anything is there to catch it
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from udpmsg.cli.signals import Interrupts
+
+COMMANDS = {
+    "listen": "Receive messages, from any number of senders at once.",
+    "send": "Send messages: fire and forget, acknowledged, or a dialogue.",
+}
+"""Each is a module of this package with a function of its own name, and HELP and EPILOG."""
+
+SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+
+def main() -> NoReturn:
+    """The entry point: run, flush, and leave."""
+    gc.disable()
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # before there was a handler of ours
+        code = 130
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass  # closed, or never there: said already, or nobody to say it to
+    # Safe: every file and socket of ours is closed by now, nothing is registered to run at exit, and the one thread that may
+    # be left waits in a read of standard input, which the interpreter's own ending can't interrupt.
+    os._exit(code)
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line, without the program's name; return the exit code."""
+    try:
+        interrupts = _handlers()
+    except KeyboardInterrupt:  # before there was a handler of ours: the command still begins, and ends in order
+        interrupts = _handlers()
+        interrupts.number = 2
+    return _dispatch(arguments, interrupts)
+
+
+def _handlers() -> Interrupts:
+    from udpmsg.cli.signals import Interrupts
+
+    return Interrupts()
+
+
+def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
+    import typer
+
+    from udpmsg.errors import UdpmsgError
+
+    named = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    program = _program(named)
+    gc.freeze()  # what was imported stays: no collection need look at it again
+    gc.enable()
+    name = f"udpmsg {named}" if named else "udpmsg"
+    try:
+        code = program(args=arguments[1:] if named else arguments, prog_name=name, standalone_mode=False, obj=interrupts)
+    except UdpmsgError as error:
+        from udpmsg.cli.exits import exit_for
+
+        return _refuse(name, str(error), exit_for(error))
+    except typer.TyperException as error:
+        return _refuse(name, error.format_message().removeprefix("Invalid value: "), error.exit_code)
+    except typer.Abort:
+        return 130
+    return int(code or 0)
+
+
+def _program(named: str | None) -> Any:
+    """The command that was named, alone; all of them for `udpmsg --help` and for a word that is none."""
+    import typer
+    from typer.main import get_command
+
+    app = typer.Typer(
+        add_completion=named is None, pretty_exceptions_enable=False, rich_markup_mode="rich", context_settings=SETTINGS
+    )
+    if named is None:
+        from udpmsg.cli.overview import EPILOG, overview
+
+        app.callback(invoke_without_command=True, epilog=EPILOG)(overview)
+    for name in [named] if named else COMMANDS:
+        module = _command_module(name)
+        app.command(name, help=module.HELP, short_help=COMMANDS[name], epilog=module.EPILOG, context_settings=SETTINGS)(
+            getattr(module, name)
+        )
+    return get_command(app)
+
+
+def _command_module(name: str) -> Any:
+    from importlib import import_module
+
+    return import_module(f"udpmsg.cli.{name}")
+
+
+def _refuse(name: str, sentence: str, code: int) -> int:
+    from udpmsg.report.stream import Words, forgiving
+    from udpmsg.report.terminal import paint
+
+    forgiving(sys.stderr)
+    words = Words(sys.stderr)
+    words.say(f"{paint('udpmsg:', 'error', words.colour)} {sentence}")
+    if code == 2:
+        words.say(f"See {name} --help")
+    return code
+
+
+__all__ = ["main", "run"]

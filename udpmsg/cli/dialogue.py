@@ -1,0 +1,121 @@
+"""The classroom dialogue, the sender's side: each line of standard input is a message, and what comes back is shown.
+
+On a terminal each line waits for its reply before the next prompt. Piped lines are sent as they come, replies are shown as
+they come, and the end waits until all are answered. Does not know sockets; standard input is read by `lines`.
+"""
+
+from udpmsg import clock
+from udpmsg.cli.exchange import SECOND, Exchange
+from udpmsg.cli.filler import Schedule
+from udpmsg.cli.lines import Line, Lines, LineTooLong
+from udpmsg.core.events import Message
+from udpmsg.errors import MessageTooLarge
+from udpmsg.report.terminal import duration, paint
+
+PROMPT = "> "
+
+
+class Dialogue:
+    """Lines until the farewell word, which is sent too, or the input's end."""
+
+    def __init__(self, *, farewell: bytes, wait: float | None, terminal: bool, interval: float | None, limit: int) -> None:
+        self.farewell = farewell
+        self.wait = 1.0 if wait is None else wait
+        self.demanding = wait is not None
+        """Whether --wait was given: then replies are demanded also of acknowledged messages."""
+        self.terminal = terminal
+        self.interval = interval
+        self.limit = limit
+        self._sent = 0
+        self._current = 0
+        self._answered = True
+
+    def run(self, exchange: Exchange) -> None:
+        """Talk until it ends."""
+        exchange.show_outcomes = not exchange.output.for_people
+        exchange.aside = True
+        exchange.on_reply = self._on_reply
+        lines = Lines(exchange.sender.wake, self.limit)
+        ended = self._on_terminal(exchange, lines) if self.terminal else self._piped(exchange, lines)
+        if self.wait > 0 and (self.demanding or not exchange.sender.acknowledged):
+            exchange.answers_expected = self._sent - ended  # nobody has to answer a farewell
+        exchange.settle(None if self.terminal else self.wait, self._sent)
+        if not self._sent and not exchange.stopped and not exchange.not_sent and not self.terminal:
+            exchange.words.say("Nothing was sent: standard input had no line")
+
+    def _on_terminal(self, exchange: Exchange, lines: Lines) -> bool:
+        farewell = self.farewell.decode("utf-8", "replace")
+        exchange.words.say(self._note(exchange, f"Each line is a message to {exchange.sender.endpoint}; {farewell} ends"))
+        while True:
+            exchange.words.prompt(PROMPT)
+            line = self._next(exchange, lines)
+            exchange.words.typed()
+            if line is None:
+                return False
+            ended = self._say(exchange, line)
+            if not ended or self._answered:
+                self._await_reply(exchange, silently=ended)
+            if ended:
+                return True
+
+    def _piped(self, exchange: Exchange, lines: Lines) -> bool:
+        schedule = None if self.interval is None else Schedule(max(int(self.interval * SECOND), 1), now=clock.now())
+        while (line := self._next(exchange, lines)) is not None:
+            while schedule and (missing := schedule.next_due() - clock.now()) > 0 and not exchange.stopped:
+                exchange.pump(missing / SECOND)
+            if exchange.stopped:
+                break
+            if schedule:
+                schedule.take(1)
+            if self._say(exchange, line):
+                return True
+            exchange.pump(0)
+        return False
+
+    def _next(self, exchange: Exchange, lines: Lines) -> Line | None:
+        """The next line; None at the end of the input, or when the exchange has to stop."""
+        while not exchange.stopped:
+            line = lines.take()
+            if line is not None:
+                return line
+            if lines.ended:
+                break
+            exchange.pump(None)
+        return None
+
+    def _say(self, exchange: Exchange, line: Line) -> bool:
+        """Send a line; True if it was the farewell."""
+        try:
+            if isinstance(line, LineTooLong):
+                raise MessageTooLarge(line.size, self.limit, "shorten the line, or raise --max-message on both sides")
+            self._current = exchange.sender.send(line)
+        except MessageTooLarge as error:
+            exchange.words.say(f"udpmsg: {error}")
+            exchange.not_sent += 1
+            return False
+        self._sent += 1
+        return line.strip() == self.farewell
+
+    def _await_reply(self, exchange: Exchange, *, silently: bool) -> None:
+        """Up to --wait for the reply to the line just sent; a farewell may remain without one, and nothing is said then."""
+        before, seen = exchange.replies, exchange.unreachable
+        self._answered = False
+        until = clock.now() + int(self.wait * SECOND)
+        while not self._answered and not exchange.stopped:
+            missing = until - clock.now()
+            if missing <= 0:
+                break
+            exchange.pump(missing / SECOND)
+        if not self._answered and exchange.replies == before and self.wait > 0 and not silently and not exchange.stopped:
+            reason = f": ICMP says nobody listens on {exchange.sender.endpoint}" if exchange.unreachable is not seen else ""
+            exchange.words.say(self._note(exchange, f"no reply within {duration(self.wait)}{reason}"))
+
+    def _on_reply(self, message: Message) -> str:
+        if message.reply_to is None or message.reply_to == self._current:
+            self._answered = True
+            return ""
+        return f"late, to #{message.reply_to}"
+
+    @staticmethod
+    def _note(exchange: Exchange, text: str) -> str:
+        return paint(text, "note", exchange.words.colour)

@@ -1,0 +1,250 @@
+"""One run of `send`: the library's sender, and everything that came of it.
+
+Owns the tallies, the waiting and the exit code. Does not know where messages come from (see `workload`, `dialogue`).
+"""
+
+from collections.abc import Callable
+
+from udpmsg import clock
+from udpmsg.cli.exits import Exit
+from udpmsg.cli.output import Output
+from udpmsg.cli.signals import Interrupts
+from udpmsg.core.events import Disconnected, Event, Malformed, Message, Outcome, PeerRestarted, State, Unreachable
+from udpmsg.endpoint import DEFAULT_PORT, Endpoint
+from udpmsg.report.schema import Distribution, sender_summary
+from udpmsg.report.stream import Words
+from udpmsg.report.terminal import byte_count, counted, paint
+from udpmsg.sender import Sender
+
+SECOND = 1_000_000_000
+PATIENCE = 2 * SECOND
+"""A wait of more than this is explained while it lasts (DESIGN §7)."""
+SHOWN_FAILURES = 20
+"""So many failures are told one by one where messages are too many for a line each."""
+HINT_WAIT = 0.02
+"""Seconds that a fire-and-forget sender gives an ICMP refusal from another machine to come; from this one it is there at once."""
+
+
+class Exchange:
+    """Drives a sender, shows its events and counts them."""
+
+    def __init__(self, sender: Sender, output: Output, words: Words, interrupts: Interrupts, *, deadline: float) -> None:
+        self.sender = sender
+        self.words = words
+        self.output = output
+        self.interrupts = interrupts
+        self.deadline = deadline
+        self.show_outcomes = True
+        """Whether a confirmed message gets a line of its own."""
+        self.aside = False
+        """Whether outcomes go beside the data, because the data are replies."""
+        self.answers_expected = 0
+        """Replies that have to come for all to be well."""
+        self.replies = 0
+        self.not_sent = 0
+        """Messages that never got as far as the library: too large a line, or after the connection had ended."""
+        self.failed: int | None = None
+        """The exit code of an error that ended it."""
+        self.unreachable: Unreachable | None = None
+        self.disconnected: Disconnected | None = None
+        self.on_reply: Callable[[Message], str] = _without_note
+        """Called with each reply; returns a note to show beside it."""
+        self._closing = False
+        self._failures_shown = 0
+        self._round_trips = Distribution()
+        self._states = dict.fromkeys(State, 0)
+        self._handlers: dict[type, Callable[[Event], None]] = {
+            Outcome: self._on_outcome,
+            Message: self._on_message,
+            Unreachable: self._on_unreachable,
+            Disconnected: self._on_disconnected,
+            PeerRestarted: self._on_restart,
+            Malformed: self._on_malformed,
+        }
+
+    @property
+    def stopped(self) -> bool:
+        """Whether there is no point in going on: a signal, nobody reads what we write, or the connection is gone."""
+        return self.interrupts.number is not None or self.output.data.broken is not None or self.disconnected is not None
+
+    def pump(self, timeout: float | None = 0) -> None:
+        """Let the library run until something happens, at most `timeout` seconds, and show what did."""
+        for event in self.sender.poll(timeout):
+            handler = self._handlers.get(type(event))
+            if handler is not None:
+                handler(event)
+
+    def settle(self, wait: float | None, replies: int | None) -> None:
+        """Wait until every message has ended, and up to `wait` seconds for so many replies.
+
+        `wait` None: for none; `replies` None: there may be any number.
+        """
+        begun = clock.now()
+        until = begun + int((wait or 0) * SECOND)
+        while not self.stopped:
+            now = clock.now()
+            listening = wait is not None and now < until and (replies is None or self.replies < replies)
+            if not self.sender.unresolved and not listening:
+                break
+            timeout = (until - now) / SECOND if listening else None
+            if self.words.terminal:
+                timeout = min(timeout, 0.25) if timeout is not None else 0.25
+                self._explain(now - begun)
+            self.pump(timeout)
+        self.words.clear()
+
+    def finish(self) -> int:
+        """Say goodbye, write the summary and the last words; return the exit code."""
+        if self._hint_matters():
+            self.pump(0 if is_this_machine(self.sender.endpoint.host) else HINT_WAIT)
+        self._closing = True
+        self.interrupts.release()
+        self.sender.close(wait=False)
+        self.pump(0)
+        summary = sender_summary(self.sender.statistics(), self._round_trips)
+        if not self.output.for_people:
+            self.output.summary(summary, str(self.sender.endpoint))
+        code = self._code()
+        self._last_words(code)
+        return code
+
+    def _hint_matters(self) -> bool:
+        return (
+            self.sender.endpoint.transport == "udp"
+            and not self.sender.acknowledged
+            and not self.sender.one_to_many
+            and not self.replies
+            and self.unreachable is None
+            and not self.stopped
+        )
+
+    def _code(self) -> int:
+        if self.interrupts.number is not None:
+            return self.interrupts.code
+        if self.failed is not None:
+            return self.failed
+        if self.output.data.broken:
+            return Exit.ERROR
+        failed = self._states[State.UNCONFIRMED] + self._states[State.REFUSED] + self.not_sent
+        unanswered = self.replies < self.answers_expected
+        if not failed and not unanswered:
+            return Exit.WELL
+        heard = self._states[State.DELIVERED] or self.replies
+        sent_none = not self.sender.statistics().messages_sent and self._states[State.REFUSED]
+        refused = self.unreachable is not None or sent_none
+        return Exit.NOBODY if refused and not heard else Exit.UNCONFIRMED
+
+    def _last_words(self, code: int) -> None:
+        """What a person should know at the end; a JSON reader has the summary, and gets only what that does not say."""
+        if self.interrupts.number is not None:
+            self.words.say(f"{self.interrupts.words}: {self._tally()}")
+            return
+        if self.output.data.broken:
+            self.words.say(f"udpmsg: {self.output.data.broken}: {self._tally()}")
+            return
+        if self.output.for_people and self.sender.statistics().messages_sent + self._states[State.REFUSED] + self.not_sent:
+            self.words.say(self._tally())
+        where = self.sender.endpoint
+        if self.unreachable is not None and not self._states[State.DELIVERED] and not self.replies:
+            advice = "" if self.sender.acknowledged else "; --ack waits for a confirmation of each message"
+            self._hint(f"ICMP came back: nobody listens on {where}. Start one: {_listener_for(where)}{advice}")
+        elif self._states[State.UNCONFIRMED]:
+            self._hint(
+                f"{'Not all' if self._states[State.DELIVERED] else 'Nobody'} confirmed in time. Check that udpmsg "
+                f"listens on {where} (other programs cannot confirm) and no firewall is between; "
+                "--deadline and --max-transmissions allow more"
+            )
+        elif code == Exit.UNCONFIRMED and self.replies < self.answers_expected:
+            self._hint(
+                "Not every message was answered. A listener answers with --echo, --reply, --exec or --interactive; "
+                "--wait 0 asks for no answer"
+            )
+
+    def _tally(self) -> str:
+        statistics = self.sender.statistics()
+        counts = counted(statistics.messages_sent, "message")
+        size = byte_count(statistics.payload_bytes)
+        if self.sender.acknowledged:
+            parts = [f"{counts} to {self.sender.endpoint}"]
+            parts += [f"{number:,} {state.value}" for state, number in self._states.items() if number or state is State.DELIVERED]
+            if statistics.retransmissions:
+                parts.append(f"{statistics.retransmissions:,} sent again")
+        else:
+            checked = f"{self.replies:,} answered" if self.replies or self.answers_expected else "delivery not checked"
+            parts = [f"{counts} sent; {checked}"]
+            if self._states[State.REFUSED]:
+                parts.append(f"{self._states[State.REFUSED]:,} refused")
+            parts.append(f"{size} to {self.sender.endpoint}")
+        if self.not_sent:
+            parts.append(f"{self.not_sent:,} not sent")
+        return " · ".join(parts)
+
+    def _explain(self, waited: int) -> None:
+        """On a terminal, once a wait is long: what is waited for, how long still, and how to end it."""
+        if waited < PATIENCE or not self.sender.unresolved:
+            return
+        hint = " (ICMP: nobody listens)" if self.unreachable is not None else ""
+        passed = f"{waited // SECOND} s of {self.deadline:g} s"
+        where = self.sender.endpoint
+        self.words.status(f"{self.sender.unresolved:,} unconfirmed{hint}, {passed}, Ctrl-C stops · {where}")
+
+    def _hint(self, text: str) -> None:
+        self.words.say(paint(text, "warning", self.words.colour))
+
+    def _on_outcome(self, outcome: Event) -> None:
+        assert isinstance(outcome, Outcome)
+        self._states[outcome.state] += 1
+        if outcome.rtt_ns is not None:
+            self._round_trips.add(outcome.rtt_ns / SECOND)
+        if self.show_outcomes:
+            self.output.outcome(outcome, aside=self.aside)
+        elif outcome.state is not State.DELIVERED:
+            self._show_failure(outcome)
+
+    def _show_failure(self, outcome: Outcome) -> None:
+        """Of many messages, people see how the first few failed."""
+        self._failures_shown += 1
+        if self._failures_shown <= SHOWN_FAILURES:
+            self.output.outcome(outcome, aside=self.aside)
+        elif self._failures_shown == SHOWN_FAILURES + 1:
+            self.words.say("More failures are only counted; --json tells each")
+
+    def _on_message(self, message: Event) -> None:
+        assert isinstance(message, Message)
+        self.replies += 1
+        self.output.reply(message, self.on_reply(message))
+
+    def _on_unreachable(self, event: Event) -> None:
+        assert isinstance(event, Unreachable)
+        if not self._closing:  # later it is a goodbye that found nobody: a listener may end with the first of them
+            self.unreachable = event
+
+    def _on_disconnected(self, event: Event) -> None:
+        assert isinstance(event, Disconnected)
+        if not self._closing:
+            self.disconnected = event
+            reason = "" if event.reason == "end of stream" else f" ({event.reason})"
+            self.words.say(f"{self.sender.endpoint} ended the connection{reason}")
+
+    def _on_restart(self, event: Event) -> None:
+        self.words.say(f"{self.sender.endpoint} was restarted; what it never had is sent again")
+
+    def _on_malformed(self, event: Event) -> None:
+        assert isinstance(event, Malformed)
+        self.words.say(f"{event.peer} sent {event.size} bytes that are no message: {event.reason}")
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether an address is of the loopback interface, where a refusal comes back before a send returns."""
+    return host.startswith("127.") or host == "::1"
+
+
+def _listener_for(endpoint: Endpoint) -> str:
+    """What to type there, so that somebody listens."""
+    host = "" if endpoint.host == "127.0.0.1" else f" --host {endpoint.host}"
+    port = "" if endpoint.port == DEFAULT_PORT else f" --port {endpoint.port}"
+    return f"udpmsg listen{host}{port}"
+
+
+def _without_note(_: Message) -> str:
+    return ""

@@ -1,0 +1,207 @@
+"""The command `listen`: parse, open the library's receiver, run, exit code."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from udpmsg import Limits
+from udpmsg.cli import options, rules
+from udpmsg.cli.answering import Answerer, Silence, Typed, fixed
+from udpmsg.cli.answering import echo as echoing
+from udpmsg.cli.listen_run import Ending, ListenRun
+from udpmsg.cli.options import LIMITS, NETWORK, OUTPUT, option
+from udpmsg.cli.output import Output, conduct, open_output
+from udpmsg.cli.signals import Interrupts
+from udpmsg.endpoint import Endpoint
+from udpmsg.receiver import Receiver
+from udpmsg.report.schema import empty_summary
+from udpmsg.report.stream import Words
+from udpmsg.report.terminal import paint
+
+HELP = """\
+Receive messages from any number of senders, over UDP, TCP (--tcp) or both (--both), until Ctrl-C.
+
+[bold]Examples[/bold]
+
+  udpmsg listen                            on this machine, UDP port 5000
+  udpmsg listen --host 0.0.0.0 --both      for other machines too, UDP and TCP
+  udpmsg listen --echo --once              answer one client, and end with it
+  udpmsg listen --interactive              answer by hand
+  udpmsg listen --exec 'tr a-z A-Z'        answer with a command's output
+  udpmsg listen --save inbox --count 1     one message to a file
+  udpmsg listen --json --for 10s           JSON lines, for ten seconds
+
+A line for each message: who sent it, its number, its text. Bytes of other programs are shown as raw.
+"""
+
+EPILOG = """\
+Exit codes: 0 all well, 1 run-time error (also when the reader of the output went away), 2 usage, 5 cannot listen, 130 Ctrl-C, \
+143 terminated. Every option can be set by the environment: --receive-buffer by UDPMSG_RECEIVE_BUFFER.
+"""
+
+REPLIES, ENDING = "Replies", "When to end (the first that comes)"
+LAST_PRIVILEGED_PORT = 1023
+
+
+def listen(
+    context: typer.Context,
+    host: Annotated[
+        str | None,
+        option(
+            "--host",
+            "Where to listen; 0.0.0.0 for other machines too, :: for IPv6 and IPv4.",
+            panel=NETWORK,
+            metavar="ADDRESS",
+            default="127.0.0.1",
+        ),
+    ] = None,
+    port: options.Port = None,
+    tcp: options.Tcp = False,
+    both: Annotated[bool, option("--both", "UDP and TCP on one port.", panel=NETWORK)] = False,
+    multicast: Annotated[
+        str | None, option("--multicast", "Join this group, such as 239.1.2.3.", panel=NETWORK, metavar="GROUP")
+    ] = None,
+    interface: Annotated[
+        str | None,
+        option("--interface", "Where to join it: that interface's address (IPv6: its name).", panel=NETWORK, metavar="ADDRESS"),
+    ] = None,
+    echo: Annotated[bool, option("--echo", "Answer with the message itself.", panel=REPLIES)] = False,
+    reply: Annotated[str | None, option("--reply", "Answer with this text.", panel=REPLIES, metavar="TEXT")] = None,
+    exec: Annotated[  # noqa: A002 - the option's name
+        str | None,
+        option(
+            "--exec",
+            "Answer with this command's output. Its input is the message; UDPMSG_PEER and UDPMSG_SEQUENCE say whose. "
+            "It may take 10 s.",
+            panel=REPLIES,
+            metavar="CMD",
+        ),
+    ] = None,
+    interactive: Annotated[bool, option("--interactive", "Answer by hand: line n answers message n.", panel=REPLIES)] = False,
+    count: Annotated[
+        int | None, option("--count", "After N messages.", panel=ENDING, metavar="N", parser=options.parse_count)
+    ] = None,
+    duration: Annotated[
+        float | None,
+        option("--for", "After this time, such as 10s.", panel=ENDING, metavar="TIME", parser=options.parse_positive_duration),
+    ] = None,
+    idle: Annotated[
+        float | None,
+        option(
+            "--idle",
+            "When no message came for so long.",
+            panel=ENDING,
+            metavar="TIME",
+            parser=options.parse_positive_duration,
+        ),
+    ] = None,
+    once: Annotated[bool, option("--once", "When the first client has said goodbye (or bye).", panel=ENDING)] = False,
+    stop_word: Annotated[
+        str | None, option("--stop-word", "When a client sends this word.", panel=ENDING, metavar="WORD")
+    ] = None,
+    json: options.Json = False,
+    hex: Annotated[bool, option("--hex", "Show the bytes.", panel=OUTPUT)] = False,  # noqa: A002 - the option's name
+    quiet: Annotated[bool, option("--quiet", "Show no messages, only the summary.", panel=OUTPUT)] = False,
+    save: Annotated[Path | None, option("--save", "Write each message to a file there.", panel=OUTPUT, metavar="DIR")] = None,
+    receive_buffer: Annotated[
+        int | None,
+        option(
+            "--receive-buffer",
+            "The kernel's buffer to ask for.",
+            panel=LIMITS,
+            metavar="SIZE",
+            parser=options.parse_positive_size,
+            default="4MiB",
+        ),
+    ] = None,
+    max_message: options.MaxMessage = None,
+    slow: Annotated[
+        float | None,
+        option(
+            "--slow",
+            "Sleep after each message, to see what the kernel drops.",
+            panel=LIMITS,
+            metavar="TIME",
+            parser=options.parse_duration,
+        ),
+    ] = None,
+) -> int:
+    """Check the options, open a receiver, and run until the end they ask for; return the exit code. HELP is what users read."""
+    given = {name.replace("_", "-"): value for name, value in context.params.items()}
+    rules.check(given, rules.LISTEN_CONFLICTS, rules.LISTEN_NEEDS, {})
+    interrupts: Interrupts = context.obj
+    output, words = open_output(json=json, hexadecimal=hex, quiet=quiet)
+    transport = "both" if both else "tcp" if tcp else "udp"
+
+    def run() -> int:
+        saver = None
+        if save is not None:
+            from udpmsg.cli.saving import Saver
+
+            saver = Saver(save)
+        largest = max_message or Limits.max_message
+        receiver = interrupts.opening(
+            lambda: Receiver(
+                host or ("127.0.0.1" if multicast is None else any_address(multicast)),
+                port or options.DEFAULT_PORT,
+                transport=transport,
+                multicast=multicast,
+                interface=interface,
+                receive_buffer=receive_buffer or 4 << 20,
+                limits=Limits(max_message=largest, session_bytes=max(largest, Limits.session_bytes)),
+            )
+        )
+        interrupts.defer_to(receiver)
+        announce(receiver, output, words, quiet=quiet)
+        ending = Ending(
+            count, duration, idle, once, None if stop_word is None else os.fsencode(stop_word).strip(), options.FAREWELL.encode()
+        )
+
+        def answerer() -> Answerer:
+            if echo:
+                return echoing()
+            if reply is not None:
+                return fixed(reply)
+            if exec is not None:
+                from udpmsg.cli.executor import Executor
+
+                return Executor(exec, receiver.wake)
+            if interactive:
+                from udpmsg.cli.lines import Lines
+
+                return Typed(Lines(receiver.wake, largest), words.say)
+            return Silence()
+
+        return ListenRun(
+            receiver, output, words, interrupts, ending=ending, answerer=answerer(), saver=saver, slow=slow or 0.0
+        ).run()
+
+    return conduct(run, output, words, interrupts, empty_summary(transport, "listener"))
+
+
+def any_address(group: str) -> str:
+    """A group is received on every address of its family: datagrams to it are addressed to nobody else."""
+    return "::" if ":" in group else "0.0.0.0"
+
+
+def announce(receiver: Receiver, output: Output, words: Words, *, quiet: bool) -> None:
+    """Say where somebody can send to now, and how."""
+    for endpoint in receiver.endpoints:
+        buffer = receiver.receive_buffer if endpoint.transport == "udp" else None
+        output.listening(endpoint.transport, endpoint.host, endpoint.port, buffer)
+    first = receiver.endpoints[0]
+    if first.port <= LAST_PRIVILEGED_PORT:
+        words.say(f"Port {first.port} is below 1024, where the system's own services live: others may expect one of them here")
+    if words.terminal and not quiet:
+        words.say(paint(f"Send to it from another terminal: {_command(first)}", "note", words.colour))
+        if first.host.startswith("127."):
+            words.say(paint("For other machines too, listen with --host 0.0.0.0", "note", words.colour))
+
+
+def _command(endpoint: Endpoint) -> str:
+    """What to type to send there."""
+    host = {"0.0.0.0": "ADDRESS", "::": "ADDRESS"}.get(endpoint.host, endpoint.host)
+    where = host if endpoint.port == options.DEFAULT_PORT else str(Endpoint(endpoint.transport, host, endpoint.port))
+    return f"udpmsg send {where} hello{' --tcp' if endpoint.transport == 'tcp' else ''}"

@@ -1,0 +1,242 @@
+"""One run of `listen`: the library's receiver, everything that comes, and the reasons to end.
+
+Owns the loop and the exit code. Does not know how lines look (see `report`) nor how replies are made (see `answering`).
+"""
+
+import sys
+from collections.abc import Callable, Hashable
+from time import sleep
+from typing import NamedTuple
+
+from udpmsg import clock
+from udpmsg.cli.answering import Answerer, Typed
+from udpmsg.cli.exits import Exit
+from udpmsg.cli.output import Output
+from udpmsg.cli.saving import CannotSave, Saver
+from udpmsg.cli.signals import Interrupts
+from udpmsg.core.events import Disconnected, Duplicate, Event, Goodbye, LimitReached, Malformed, Message, Outcome, State
+from udpmsg.errors import UdpmsgError
+from udpmsg.receiver import Receiver
+from udpmsg.report.schema import listener_summary
+from udpmsg.report.stream import Words, is_terminal
+from udpmsg.report.terminal import counted, paint, peer_name
+
+SECOND = 1_000_000_000
+FAREWELL_WAIT = SECOND
+"""How long --once waits for the goodbye after the farewell word: it follows at once, unless it was lost or the peer is raw."""
+ANSWER_WAIT = 11 * SECOND
+"""At the end: for replies under way. A second more than a command may take."""
+SHOWN_TROUBLES = 10
+"""So many malformed datagrams are told one by one; more of them are only counted."""
+NAP = 0.1
+"""Seconds after which a sleep looks whether Ctrl-C came."""
+
+
+class Ending(NamedTuple):
+    """When to end, times in seconds; None or False: not for this reason."""
+
+    messages: int | None
+    duration: float | None
+    idle: float | None
+    once: bool
+    stop_word: bytes | None
+    farewell: bytes
+
+
+class ListenRun:
+    """Drives a receiver until there is a reason to end."""
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        output: Output,
+        words: Words,
+        interrupts: Interrupts,
+        *,
+        ending: Ending,
+        answerer: Answerer,
+        saver: Saver | None,
+        slow: float,
+    ) -> None:
+        self.receiver = receiver
+        self.output = output
+        self.words = words
+        self.interrupts = interrupts
+        self.ending = ending
+        self.answerer = answerer
+        self.saver = saver
+        self.slow = slow
+        self.by_hand = is_terminal(sys.stdin)
+        """Whether answers are typed, so that a prompt has a reader."""
+        self._asked: Message | None = None
+        self._messages = 0
+        self._failure: str | None = None
+        self._over = False
+        """A message or a goodbye ended the run."""
+        self._answers_awaited = False
+        self._troubles = 0
+        self._tcp_peers: set[Hashable] = set()
+        """With --once: connections that a message came from."""
+        begun = clock.now()
+        self._for_until = None if ending.duration is None else begun + int(ending.duration * SECOND)
+        self._idle_until = None if ending.idle is None else begun + int(ending.idle * SECOND)
+        self._goodbye_until: int | None = None
+        self._handlers: dict[type, Callable[[Event], None]] = {
+            Message: self._on_message,
+            Duplicate: self._on_duplicate,
+            Goodbye: self._on_goodbye,
+            Malformed: self._on_malformed,
+            LimitReached: self._on_limit,
+            Disconnected: self._on_disconnected,
+            Outcome: self._on_outcome,
+        }
+
+    def run(self) -> int:
+        """Receive until the end; then close, write the summary and return the exit code."""
+        try:
+            self._loop()
+            if self._answers_awaited:
+                self._await_answers()
+        except UdpmsgError as error:
+            self._failure = str(error)
+        finally:
+            self.answerer.close()
+        return self._finish()
+
+    def _loop(self) -> None:
+        while not self._over and self.interrupts.number is None and self.output.data.broken is None:
+            now = clock.now()
+            deadlines = [t for t in (self._for_until, self._idle_until, self._goodbye_until) if t is not None]
+            if deadlines and min(deadlines) <= now:
+                return
+            timeout = (min(deadlines) - now) / SECOND if deadlines else None
+            events = self.receiver.poll(timeout, self._limit())
+            if events and self._idle_until is not None and any(type(event) is Message for event in events):
+                self._idle_until = clock.now() + int((self.ending.idle or 0) * SECOND)
+            for index, event in enumerate(events):
+                try:
+                    self._handlers[type(event)](event)
+                except CannotSave:
+                    self._say_unsaved(events[index + 1 :])
+                    raise
+            self._answer()
+
+    def _limit(self) -> int | None:
+        """How many events to take: never a message more than can be shown and kept, for it would count as delivered."""
+        if self.saver is not None or self.slow:
+            return 1
+        return None if self.ending.messages is None else self.ending.messages - self._messages
+
+    def _answer(self) -> None:
+        for message, payload in self.answerer.ready():
+            try:
+                self.receiver.reply(message, payload)
+            except UdpmsgError as error:
+                self.words.say(f"udpmsg: no reply to {peer_name(message.peer)}: {error}")
+        self._prompt()
+        troubles = getattr(self.answerer, "troubles", None)
+        while troubles is not None and not troubles.empty():
+            self.words.say(f"udpmsg: {troubles.get()}")
+
+    def _prompt(self) -> None:
+        """Where answers are typed: show which message the next line answers."""
+        asked = self.answerer.asked if isinstance(self.answerer, Typed) else None
+        if asked is not self._asked:
+            self._asked = asked
+            self.words.typed()
+            if asked is not None and self.by_hand:
+                number = "" if asked.sequence is None else f" to #{asked.sequence}"
+                self.words.prompt(f"reply{number}> ")
+
+    def _await_answers(self) -> None:
+        """After the last message: its reply may still be made, by a command or a hand. Nothing more is received."""
+        until = clock.now() + ANSWER_WAIT
+        by_hand = isinstance(self.answerer, Typed)
+        while self.answerer.pending and self.interrupts.number is None and (by_hand or clock.now() < until):
+            sleep(0.02)
+            self._answer()
+
+    def _finish(self) -> int:
+        if self._failure is not None:
+            self.words.say(f"{paint('udpmsg:', 'error', self.words.colour)} {self._failure}")
+        if self.output.data.broken is not None:
+            self.words.say(f"udpmsg: {self.output.data.broken}")
+        if self.interrupts.number is not None:
+            self.words.say(self.interrupts.words)
+        where = " and ".join(f"{endpoint.transport} {endpoint}" for endpoint in self.receiver.endpoints)
+        statistics = self.receiver.statistics()  # before the sockets are closed: the kernel's count is theirs
+        self.interrupts.release()
+        self.receiver.close(linger=0.0 if self.interrupts.number is not None else 1.0)
+        self.output.summary(listener_summary(statistics), where)
+        if self.interrupts.number is not None:
+            return self.interrupts.code
+        return Exit.ERROR if self._failure is not None or self.output.data.broken is not None else Exit.WELL
+
+    def _on_message(self, event: Event) -> None:
+        assert isinstance(event, Message)
+        message = event
+        self._messages += 1
+        saved = self.saver.save(message) if self.saver is not None else None
+        self.output.message(message, saved)
+        if message.reply_to is None:
+            self.answerer.take(message)
+        ending = self.ending
+        if ending.messages is not None and self._messages >= ending.messages:
+            self._over = self._answers_awaited = True
+        if ending.stop_word is not None and message.payload.strip() == ending.stop_word:
+            self._over = self._answers_awaited = True
+        if ending.once:
+            if not message.raw and getattr(message.peer, "transport", None) == "tcp":
+                self._tcp_peers.add(message.peer)
+            if message.payload.strip() == ending.farewell and self._goodbye_until is None:
+                self._goodbye_until = clock.now() + FAREWELL_WAIT
+        if self.slow:
+            self._answer()
+            self._nap(self.slow)
+
+    def _on_duplicate(self, event: Event) -> None:
+        assert isinstance(event, Duplicate)
+        self.output.duplicate(event)
+
+    def _on_goodbye(self, event: Event) -> None:
+        assert isinstance(event, Goodbye)
+        self.output.goodbye(event)
+        if self.ending.once:
+            self._over = True
+
+    def _on_malformed(self, event: Event) -> None:
+        assert isinstance(event, Malformed)
+        self._trouble(f"{peer_name(event.peer)} sent {counted(event.size, 'byte')} that are no message: {event.reason}")
+
+    def _on_limit(self, event: Event) -> None:
+        assert isinstance(event, LimitReached)
+        self._trouble(f"{peer_name(event.peer)} sends more than is kept: dropped at the limit of {event.value} ({event.limit})")
+
+    def _on_disconnected(self, event: Event) -> None:
+        assert isinstance(event, Disconnected)
+        if event.reason != "end of stream":
+            self._trouble(f"{peer_name(event.peer)}: the connection ended: {event.reason}")
+        if event.peer in self._tcp_peers:
+            self._over = True
+
+    def _on_outcome(self, event: Event) -> None:
+        assert isinstance(event, Outcome)
+        if event.state is not State.DELIVERED:
+            self._trouble(f"a reply was not confirmed: {event.reason}")
+
+    def _trouble(self, text: str) -> None:
+        self._troubles += 1
+        if self._troubles <= SHOWN_TROUBLES:
+            self.words.say(paint(text, "warning", self.words.colour))
+        elif self._troubles == SHOWN_TROUBLES + 1:
+            self.words.say(paint("more of the like is only counted", "warning", self.words.colour))
+
+    def _say_unsaved(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Message):
+                self.words.say(f"udpmsg: not written either: #{event.sequence} from {peer_name(event.peer)}")
+
+    def _nap(self, seconds: float) -> None:
+        until = clock.now() + int(seconds * SECOND)
+        while (missing := until - clock.now()) > 0 and self.interrupts.number is None:
+            sleep(min(missing / SECOND, NAP))

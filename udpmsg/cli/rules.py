@@ -1,0 +1,111 @@
+"""Which options mean something together. Owns the tables and the sentences; knows no command's work.
+
+An option that means nothing in a mode is a usage error, not ignored: a student who writes `--ack --raw` must learn that
+nothing is acknowledged there. A new rule is a new row.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from udpmsg.cli.options import variable
+from udpmsg.errors import UsageError
+
+
+class Conflict(NamedTuple):
+    """Two options that exclude each other, and why."""
+
+    first: str
+    second: str
+    reason: str
+
+
+class Need(NamedTuple):
+    """An option that means nothing unless one of the others is there, and why."""
+
+    option: str
+    any_of: tuple[str, ...]
+    reason: str
+
+
+LISTEN_CONFLICTS = (
+    Conflict("tcp", "both", "--both already listens on TCP, beside UDP"),
+    Conflict("echo", "reply", "a message gets one reply"),
+    Conflict("echo", "exec", "a message gets one reply"),
+    Conflict("echo", "interactive", "a message gets one reply"),
+    Conflict("reply", "exec", "a message gets one reply"),
+    Conflict("reply", "interactive", "a message gets one reply"),
+    Conflict("exec", "interactive", "a message gets one reply"),
+    Conflict("multicast", "tcp", "a group has no connection: TCP goes to one peer"),
+    Conflict("multicast", "both", "a group has no connection: TCP goes to one peer"),
+    Conflict("multicast", "host", "the group is the address; --interface names the local side"),
+    Conflict("hex", "json", "JSON lines carry every byte already"),
+    Conflict("hex", "quiet", "--quiet shows no message"),
+    Conflict("interactive", "quiet", "nobody can answer a message that is not shown"),
+)
+LISTEN_NEEDS = (Need("interface", ("multicast",), "it chooses where a group is joined"),)
+
+SEND_CONFLICTS = (
+    Conflict("text", "file", "one message is sent: either the text or the file"),
+    Conflict("ack", "raw", "raw bytes carry no number that could be acknowledged"),
+    Conflict("ack", "broadcast", "many may get it, and an acknowledgment counts one"),
+    Conflict("ack", "multicast", "many may get it, and an acknowledgment counts one"),
+    Conflict("broadcast", "tcp", "a connection goes to one peer"),
+    Conflict("multicast", "tcp", "a connection goes to one peer"),
+    Conflict("datagram-size", "tcp", "TCP cuts its stream itself"),
+    Conflict("datagram-size", "raw", "raw bytes go as one datagram, whatever their size"),
+    Conflict("max-transmissions", "tcp", "TCP's kernel retransmits; nothing is sent twice here"),
+    Conflict("min-rto", "tcp", "TCP's kernel retransmits; nothing is sent twice here"),
+    Conflict("interval", "rate", "they say the same: --interval 100ms is --rate 10/s"),
+    Conflict("bye", "text", "only a dialogue has a farewell"),
+    Conflict("bye", "file", "only a dialogue has a farewell"),
+    Conflict("bye", "size", "only a dialogue has a farewell"),
+    Conflict("size", "file", "the file is sent as it is"),
+)
+SEND_NEEDS = (
+    Need("ordered", ("ack",), "without acknowledgments nobody waits for what is missing"),
+    Need("window", ("ack",), "it bounds the messages that are not acknowledged yet"),
+    Need("max-transmissions", ("ack",), "without acknowledgments each message is sent once"),
+    Need("deadline", ("ack",), "it is how long an acknowledgment is waited for"),
+    Need("min-rto", ("ack",), "without acknowledgments nothing is retransmitted"),
+    Need("count", ("text", "file", "size"), "each line of standard input is sent once"),
+    Need("interface", ("multicast",), "the system's routes choose it for every other destination"),
+)
+
+ARGUMENTS = {"text": "TEXT", "multicast": "a multicast group"}
+"""What a rule's subject is called where it is no option; `listen` has --multicast as an option."""
+
+
+def check(
+    given: Mapping[str, Any], conflicts: Iterable[Conflict], needs: Iterable[Need], names: Mapping[str, str] = ARGUMENTS
+) -> None:
+    """Raise a UsageError for the first row that the given options break. None, False and an empty list are not given."""
+    present = {key for key, value in given.items() if _is_given(value)}
+    for conflict in conflicts:
+        if {conflict.first, conflict.second} <= present:
+            first, second = (_name(option, names) for option in conflict[:2])
+            raise UsageError(f"{first} and {second} mean nothing together: {conflict.reason}{_origin(conflict[:2])}")
+    for need in needs:
+        if need.option in present and not present.intersection(need.any_of):
+            others = " or ".join(_name(option, names) for option in need.any_of)
+            name = _name(need.option, names)
+            raise UsageError(f"{name} means nothing without {others}: {need.reason}{_origin((need.option,))}")
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value is not False and value not in ([], ())
+
+
+def _name(option: str, names: Mapping[str, str]) -> str:
+    return names.get(option, f"--{option}")
+
+
+def _origin(options: Iterable[str]) -> str:
+    """Names the environment variable that an option came from, if it was not written on the command line."""
+    unwritten = [
+        variable(option)
+        for option in options
+        if os.environ.get(variable(option)) and not any(word.startswith(f"--{option}") for word in sys.argv)
+    ]
+    return f" (set by the environment: {', '.join(unwritten)})" if unwritten else ""

@@ -1,0 +1,258 @@
+"""The command `send`: parse, open the library's sender, run a workload or a dialogue, exit code."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from udpmsg.cli import options, rules
+from udpmsg.cli.exchange import Exchange
+from udpmsg.cli.exits import exit_for
+from udpmsg.cli.filler import filled
+from udpmsg.cli.options import NETWORK, option
+from udpmsg.cli.output import complain, conduct, open_output
+from udpmsg.cli.signals import Interrupts
+from udpmsg.cli.workload import Repeated
+from udpmsg.errors import MessageTooLarge, UdpmsgError, UsageError
+from udpmsg.report.schema import empty_summary
+from udpmsg.report.stream import is_terminal
+from udpmsg.sender import Sender
+
+MAX_MESSAGE = 1 << 20
+
+HELP = """\
+Send messages over UDP, with nothing before the first one; with --tcp over a connection.
+
+[bold]Examples[/bold]
+
+  udpmsg send 127.0.0.1 hello                     fire and forget
+  udpmsg send 127.0.0.1 hello --ack               wait until it is confirmed
+  udpmsg send 127.0.0.1                           a dialogue; bye ends it
+  udpmsg send \\[::1]:5000 --file letter.txt --ack  a file as one message
+  udpmsg send 127.0.0.1 --ack < lines.txt         each line a message
+  udpmsg send 127.0.0.1 --count 1000 --size 1200 --rate 100/s --json
+  udpmsg send 127.0.0.1:7 hello --raw --wait 1s   to any other program
+
+Without TEXT, --file or --size the messages are the lines of standard input, and their replies are awaited for --wait: on a \
+terminal after each line, from a pipe after the last one.
+"""
+
+EPILOG = """\
+Exit codes: 0 all well, 1 run-time error, 2 usage, 3 not all confirmed or answered, 4 nobody there, refused, or name unknown, \
+130 Ctrl-C, 143 terminated. Every option can be set by the environment: --min-rto by UDPMSG_MIN_RTO.
+"""
+
+CONTENT, DELIVERY = "What is sent", "Delivery"
+
+
+def send(
+    context: typer.Context,
+    destination: Annotated[str, typer.Argument(metavar="HOST[:PORT]", help="A name or an address; \\[::1]:5000 for IPv6.")],
+    text: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEXT]...", help="The message: all words together.", show_default=False)
+    ] = None,
+    file: Annotated[
+        Path | None, option("--file", "Send this file as one message; - is standard input.", panel=CONTENT, metavar="PATH")
+    ] = None,
+    count: Annotated[
+        int | None,
+        option("--count", "Send the message N times.", panel=CONTENT, metavar="N", parser=options.parse_count, default="1"),
+    ] = None,
+    size: Annotated[
+        int | None,
+        option("--size", "Fill the message up to this.", panel=CONTENT, metavar="SIZE", parser=options.parse_size),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        option(
+            "--rate",
+            "Messages a second, such as 1000/s.",
+            panel=CONTENT,
+            metavar="RATE",
+            parser=options.parse_rate,
+            default="as fast as possible",
+        ),
+    ] = None,
+    interval: Annotated[
+        float | None,
+        option(
+            "--interval",
+            "From one message to the next, such as 100ms.",
+            panel=CONTENT,
+            metavar="TIME",
+            parser=options.parse_positive_duration,
+        ),
+    ] = None,
+    bye: Annotated[
+        str | None, option("--bye", "The word that ends a dialogue.", panel=CONTENT, metavar="WORD", default="bye")
+    ] = None,
+    raw: Annotated[bool, option("--raw", "Without our header, for any other program.", panel=CONTENT)] = False,
+    ack: Annotated[bool, option("--ack", "Have each message confirmed, and retransmit until it is.", panel=DELIVERY)] = False,
+    wait: Annotated[
+        float | None,
+        option(
+            "--wait",
+            "Wait so long for replies.",
+            panel=DELIVERY,
+            metavar="TIME",
+            parser=options.parse_duration,
+            default="1s in a dialogue, otherwise not at all",
+        ),
+    ] = None,
+    ordered: Annotated[bool, option("--ordered", "Have them delivered in order (with --ack).", panel=DELIVERY)] = False,
+    window: Annotated[
+        int | None,
+        option(
+            "--window",
+            "At most so many unconfirmed messages at once.",
+            panel=DELIVERY,
+            metavar="N",
+            parser=options.parse_count,
+            default="as the network takes",
+        ),
+    ] = None,
+    max_transmissions: Annotated[
+        int | None,
+        option(
+            "--max-transmissions",
+            "Send a datagram at most so often.",
+            panel=DELIVERY,
+            metavar="N",
+            parser=options.parse_transmissions,
+            default="8",
+        ),
+    ] = None,
+    deadline: Annotated[
+        float | None,
+        option(
+            "--deadline",
+            "Give a message up after this.",
+            panel=DELIVERY,
+            metavar="TIME",
+            parser=options.parse_positive_duration,
+            default="60s",
+        ),
+    ] = None,
+    min_rto: Annotated[
+        float | None,
+        option(
+            "--min-rto",
+            "The smallest retransmission timeout.",
+            panel=DELIVERY,
+            metavar="TIME",
+            parser=options.parse_positive_duration,
+            default="200ms",
+        ),
+    ] = None,
+    port: options.Port = None,
+    tcp: options.Tcp = False,
+    broadcast: Annotated[bool, option("--broadcast", "Allow a broadcast address.", panel=NETWORK)] = False,
+    ttl: Annotated[
+        int | None,
+        option(
+            "--ttl",
+            "Routers that a packet may pass.",
+            panel=NETWORK,
+            metavar="N",
+            parser=options.parse_ttl,
+            default="the system's; 1 to a group",
+        ),
+    ] = None,
+    interface: Annotated[
+        str | None,
+        option(
+            "--interface", "Where multicast leaves: that interface's address (IPv6: its name).", panel=NETWORK, metavar="ADDRESS"
+        ),
+    ] = None,
+    datagram_size: Annotated[
+        int | None,
+        option(
+            "--datagram-size",
+            "The largest datagram; larger messages travel in parts.",
+            panel=NETWORK,
+            metavar="SIZE",
+            parser=options.parse_datagram_size,
+            default="1200",
+        ),
+    ] = None,
+    max_message: options.MaxMessage = None,
+    json: options.Json = False,
+) -> int:
+    """Check the options, open a sender, and run what they ask for; return the exit code. HELP is what users read."""
+    host, port_number = options.parse_destination(destination, port)
+    many = options.is_multicast(host)
+    given = {name.replace("_", "-"): value for name, value in context.params.items()} | {"multicast": many or None}
+    rules.check(given, rules.SEND_CONFLICTS, rules.SEND_NEEDS)
+    payload = _payload(text, file, size, max_message or MAX_MESSAGE)
+    if rate is not None:
+        interval = 1 / rate
+    terminal = is_terminal(sys.stdin)
+    if payload is None and interval is not None and terminal:
+        raise UsageError("--interval and --rate mean nothing in a dialogue on a terminal: each line waits for its reply")
+    interrupts: Interrupts = context.obj
+    output, words = open_output(json=json)
+
+    def run() -> int:
+        sender = interrupts.opening(
+            lambda: Sender(
+                host,
+                port_number,
+                transport="tcp" if tcp else "udp",
+                acknowledged=ack,
+                ordered=ordered,
+                raw=raw,
+                broadcast=broadcast,
+                ttl=ttl,
+                interface=interface,
+                window=window,
+                max_transmissions=max_transmissions or 8,
+                deadline=deadline or 60.0,
+                min_rto=min_rto or 0.2,
+                datagram_size=datagram_size or 1200,
+                max_message=max_message or MAX_MESSAGE,
+            )
+        )
+        interrupts.defer_to(sender)
+        exchange = Exchange(sender, output, words, interrupts, deadline=deadline or 60.0)
+        try:
+            if payload is None:
+                from udpmsg.cli.dialogue import Dialogue
+
+                farewell = os.fsencode(options.FAREWELL if bye is None else bye).strip()
+                limit = max_message or MAX_MESSAGE
+                Dialogue(farewell=farewell, wait=wait, terminal=terminal, interval=interval, limit=limit).run(exchange)
+            else:
+                Repeated(payload, count or 1, interval, wait).run(exchange)
+        except (UdpmsgError, OSError) as error:
+            complain(words, str(error))
+            exchange.failed = exit_for(error)
+        return exchange.finish()
+
+    return conduct(run, output, words, interrupts, empty_summary("tcp" if tcp else "udp", "sender", ack))
+
+
+def _payload(text: list[str] | None, file: Path | None, size: int | None, limit: int) -> bytes | None:
+    """The one message that the arguments name; None where they name none, and standard input has the messages."""
+    if file is not None:
+        return _content(file, limit)
+    if not text and size is None:
+        return None
+    payload = os.fsencode(" ".join(text or []))
+    if size is not None and size > limit:
+        raise MessageTooLarge(size, limit, "choose a smaller --size, or raise --max-message on both sides")
+    return filled(payload, size)
+
+
+def _content(file: Path, limit: int) -> bytes:
+    """A file's bytes; `-` is standard input as one message."""
+    try:
+        if str(file) == "-":
+            return sys.stdin.buffer.read()
+        size = file.stat().st_size
+        if size > limit:
+            raise MessageTooLarge(size, limit, f"raise --max-message on both sides, or send {file} in parts")
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"--file {file}: cannot read it: {error.strerror}") from None

@@ -1,0 +1,67 @@
+"""What `send` sends when it is known beforehand: a text, a file or filler, once or many times, at a rate or at full speed.
+
+Owns the pace. Does not know sockets, nor how anything is shown.
+"""
+
+from udpmsg import clock
+from udpmsg.cli.exchange import PATIENCE, SECOND, Exchange
+from udpmsg.cli.filler import BATCH, Schedule, batches
+
+FEW = 20
+"""So many messages get a line each when they are confirmed; of more, only those that are not."""
+
+
+class Repeated:
+    """One payload, `count` times; `interval` in seconds, None for as fast as the library takes it."""
+
+    def __init__(self, payload: bytes, count: int, interval: float | None, wait: float | None) -> None:
+        self.payload = payload
+        self.count = count
+        self.interval = interval
+        self.wait = wait
+
+    def run(self, exchange: Exchange) -> None:
+        """Send, then wait for what was asked for: outcomes, replies, both, or nothing."""
+        exchange.show_outcomes = self.count <= FEW or not exchange.output.for_people
+        if self.interval is None:
+            sent = self._at_full_speed(exchange)
+        else:
+            sent = self._at_intervals(exchange, int(self.interval * SECOND))
+        exchange.not_sent = self.count - sent
+        many = exchange.sender.one_to_many
+        if self.wait is not None and self.wait > 0:
+            exchange.answers_expected = 1 if many else self.count
+        exchange.settle(self.wait, None if many else self.count)
+
+    def _at_full_speed(self, exchange: Exchange) -> int:
+        begun = clock.now()
+        sent = 0
+        for batch in batches(self.payload, self.count):
+            sent += len(exchange.sender.send_many(batch))
+            if exchange.sender.acknowledged or sent < self.count:
+                exchange.pump(0)
+            if exchange.stopped:
+                break
+            self._progress(exchange, sent, clock.now() - begun)
+        return sent
+
+    def _at_intervals(self, exchange: Exchange, interval: int) -> int:
+        begun = clock.now()
+        schedule = Schedule(max(interval, 1), now=begun)
+        sent = 0
+        while sent < self.count and not exchange.stopped:
+            now = clock.now()
+            due = min(schedule.due(now=now), self.count - sent, BATCH)
+            if due > 0:
+                taken = len(exchange.sender.send_many([self.payload] * due))
+                schedule.take(taken)
+                sent += taken
+                exchange.pump(0)
+            else:
+                exchange.pump((schedule.next_due() - now) / SECOND)
+            self._progress(exchange, sent, now - begun)
+        return sent
+
+    def _progress(self, exchange: Exchange, sent: int, passed: int) -> None:
+        if passed > PATIENCE and exchange.words.terminal:
+            exchange.words.status(f"{sent:,} of {self.count:,} messages, {passed // SECOND} s; Ctrl-C stops")
