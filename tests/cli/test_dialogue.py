@@ -1,0 +1,297 @@
+"""The classroom dialogue, sentence by sentence (DESIGN §1): with the lines piped in, and in a pseudo-terminal."""
+
+import errno
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.conftest import COMMAND, PATIENCE, Commands
+
+
+def test_the_server_answers_each_request_and_ends_with_the_client(commands: Commands, over: list[str]) -> None:
+    listener = commands.listen(*over, "--echo", "--once")
+    client = commands.send(listener.address, *over, input="Guten Tag\nWie geht's?\nbye\nnever sent\n")
+    assert client.wait() == 0
+    assert client.out.lines == ["Guten Tag", "Wie geht's?", "bye"]
+    assert "3 messages sent; 3 answered" in client.err.finish()
+    assert listener.wait() == 0
+    assert [message["text"] for message in listener.events("message")] == ["Guten Tag", "Wie geht's?", "bye"]
+
+
+def test_the_end_of_the_input_ends_the_client_too(commands: Commands, over: list[str]) -> None:
+    listener = commands.listen(*over, "--echo", "--once")
+    client = commands.send(listener.address, *over, input="one\n\nlast without a line end")
+    assert client.wait() == 0
+    assert client.out.lines == ["one", "", "last without a line end"]
+    assert listener.wait() == 0
+
+
+def test_the_one_who_starts_it_chooses_the_farewell(commands: Commands, over: list[str]) -> None:
+    listener = commands.listen(*over, "--echo")
+    client = commands.send(listener.address, "--bye", "tschüss", *over, input="bye\ntschüss\nnever sent\n")
+    assert client.wait() == 0
+    assert client.out.lines == ["bye", "tschüss"]
+
+
+def test_the_server_stops_on_a_word_that_a_client_sends(commands: Commands, over: list[str]) -> None:
+    listener = commands.listen(*over, "--echo", "--stop-word", "halt")
+    assert commands.send(listener.address, *over, input="hello\nbye\n").wait() == 0
+    second = commands.send(listener.address, *over, input="hello\nhalt\n")
+    assert second.wait() == 0
+    assert second.out.lines == ["hello", "halt"]
+    assert listener.wait() == 0
+
+
+def test_lines_that_nobody_answers_are_3(commands: Commands, over: list[str]) -> None:
+    listener = commands.listen(*over, "--once")
+    client = commands.send(listener.address, "--wait", "200ms", *over, input="hello\nbye\n")
+    assert client.wait() == 3
+    assert "--wait 0 asks for no answer" in client.err.finish()
+    assert listener.wait() == 0
+
+
+def test_lines_without_waiting(commands: Commands, over: list[str]) -> None:
+    listener = commands.listen(*over, "--once")
+    client = commands.send(listener.address, "--wait", "0", *over, input="hello\nbye\n")
+    assert client.wait() == 0
+    assert listener.wait() == 0
+    assert listener.summary()["messages_delivered"] == 2
+
+
+def test_confirmed_lines_need_no_answer(commands: Commands, over: list[str]) -> None:
+    listener = commands.listen(*over, "--once")
+    client = commands.send(
+        listener.address, "--ack", "--wait", "0s", "--json", *over, input="".join(f"{n}\n" for n in range(500))
+    )
+    assert client.wait() == 0
+    assert client.summary()["messages_delivered"] == 500
+    assert listener.wait() == 0
+    assert [message["text"] for message in listener.events("message")] == [str(n) for n in range(500)]
+
+
+def test_lines_at_a_pace(commands: Commands) -> None:
+    listener = commands.listen("--once")
+    client = commands.send(listener.address, "--interval", "50ms", "--wait", "0", "--json", input="a\nb\nc\nd\n")
+    assert client.summary()["duration_s"] >= 0.15
+    listener.wait()
+
+
+def test_a_line_over_the_limit_is_not_sent_and_the_others_are(commands: Commands) -> None:
+    listener = commands.listen("--once")
+    client = commands.send(listener.address, "--max-message", "100", "--wait", "0", input=b"a\n" + b"x" * 5000 + b"\nb\n")
+    assert client.wait() == 3
+    assert "the message has 5000 bytes and the limit is 100" in client.err.finish()
+    assert "1 not sent" in client.err.finish()
+    listener.wait()
+    assert [message["text"] for message in listener.events("message")] == ["a", "b"]
+
+
+def test_no_input_is_said(commands: Commands, over: list[str]) -> None:
+    listener = commands.listen(*over)
+    client = commands.send(listener.address, *over)
+    assert client.wait() == 0
+    assert "Nothing was sent: standard input had no line" in client.err.finish()
+
+
+def test_answering_by_hand_pairs_lines_with_messages(commands: Commands, over: list[str]) -> None:
+    listener = commands.listen(*over, "--interactive", "--count", "3", stdin=subprocess.PIPE)
+    listener.type("first\n")  # before there is anything to answer
+    client = commands.start("send", listener.address, "--wait", "15s", *over, stdin=subprocess.PIPE)
+    client.type("1\n2\n3\n")
+    client.out.wait_for("first")
+    listener.type("second\nthird\n")
+    client.out.wait_for("third")
+    client.end_input()
+    assert client.wait() == 0
+    assert client.out.lines == ["first", "second", "third"]
+    assert listener.wait() == 0
+
+
+def test_ctrl_c_in_the_middle_of_a_dialogue(commands: Commands, over: list[str]) -> None:
+    listener = commands.listen(*over, "--echo")
+    client = commands.start("send", listener.address, "--json", *over, stdin=subprocess.PIPE)
+    client.type("hello\n")
+    client.out.wait_for('"reply"')
+    client.signal()
+    assert client.wait() == 130
+    assert client.summary()["messages_sent"] == 1
+
+
+class Terminal:
+    """A command in a pseudo-terminal, typed at and read like a person would."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._main, side = pty.openpty()
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdin=side,
+            stdout=side,
+            stderr=side,
+            env=os.environ | {"TERM": "xterm", "LANG": "C.UTF-8"},
+            start_new_session=True,
+        )
+        os.close(side)
+        self.screen = ""
+        self._seen = 0
+
+    def expect(self, text: str) -> None:
+        """Wait until this comes, after what was expected before."""
+        until = time.monotonic() + PATIENCE
+        while text not in self.screen[self._seen :]:
+            ready, _, _ = select.select([self._main], [], [], max(0, until - time.monotonic()))
+            assert ready, f"{text!r} did not come: {self.screen!r}"
+            assert self._read(), f"the command ended without {text!r}: {self.screen!r}"
+        self._seen = self.screen.index(text, self._seen) + len(text)
+
+    def type(self, line: str) -> None:
+        os.write(self._main, line.encode() + b"\r")
+
+    def wait(self) -> int:
+        """The exit code, once everything on the screen was read."""
+        while self._read():
+            pass
+        return self.process.wait(PATIENCE)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._main)
+
+    def _read(self) -> bool:
+        try:
+            data = os.read(self._main, 65536)
+        except OSError as error:  # Linux's way of telling the end
+            if error.errno != errno.EIO:
+                raise
+            data = b""
+        self.screen += re.sub(r"\x1b\[[0-9;]*[mK]", "", data.decode("utf-8", "replace"))
+        return bool(data)
+
+
+@pytest.fixture
+def terminal() -> Iterator[type[Terminal]]:
+    opened: list[Terminal] = []
+
+    class Opened(Terminal):
+        def __init__(self, *arguments: str) -> None:
+            super().__init__(*arguments)
+            opened.append(self)
+
+    yield Opened
+    for each in opened:
+        each.close()
+
+
+def test_a_dialogue_in_a_terminal(commands: Commands, over: list[str], terminal: type[Terminal]) -> None:
+    listener = commands.listen(*over, "--echo", "--once")
+    client = terminal("send", listener.address, *over)
+    client.expect("bye ends")
+    client.expect("> ")
+    client.type("Guten Tag")
+    client.expect("Guten Tag\r\n")
+    client.expect("< Guten Tag\r\n")  # the reply is under its line
+    client.expect("> ")
+    client.type("bye")
+    client.expect("< bye\r\n")
+    assert client.wait() == 0
+    assert "2 messages sent; 2 answered" in client.screen
+    assert listener.wait() == 0
+
+
+def test_a_line_without_a_reply_says_so(commands: Commands, over: list[str], terminal: type[Terminal]) -> None:
+    listener = commands.listen(*over, "--once")
+    client = terminal("send", listener.address, "--wait", "200ms", *over)
+    client.expect("> ")
+    client.type("anybody?")
+    client.expect("no reply within 200 ms")
+    client.expect("> ")
+    client.type("bye")
+    assert client.wait() == 3
+    assert listener.wait() == 0
+    assert listener.summary()["messages_delivered"] == 2
+
+
+def test_a_dialogue_with_nobody_names_the_refusal(terminal: type[Terminal]) -> None:
+    from tests.cli.conftest import free_port
+
+    client = terminal("send", f"127.0.0.1:{free_port()}", "--wait", "100ms")
+    client.expect("> ")
+    client.type("anybody?")
+    client.expect("no reply within 100 ms: ICMP says nobody listens on 127.0.0.1")
+    client.expect("> ")
+    client.type("bye")
+    assert client.wait() == 4
+
+
+def test_a_late_reply_is_shown_as_one(commands: Commands, terminal: type[Terminal]) -> None:
+    listener = commands.listen("--interactive", stdin=subprocess.PIPE)
+    client = terminal("send", listener.address, "--wait", "100ms")
+    client.expect("> ")
+    client.type("first question")
+    client.expect("no reply within 100 ms")
+    client.expect("> ")
+    client.type("second question")
+    client.expect("no reply within 100 ms")
+    listener.type("first answer\n")
+    client.expect("< first answer  (late, to #1)")
+    client.expect("> ")  # the prompt is there again
+    client.type("bye")
+    client.wait()
+
+
+def test_ctrl_c_and_ctrl_d_at_the_prompt(commands: Commands, over: list[str], terminal: type[Terminal]) -> None:
+    listener = commands.listen(*over)
+    for key, code in (("\x03", 130), ("\x04", 0)):
+        client = terminal("send", listener.address, *over)
+        client.expect("> ")
+        if key == "\x03":
+            client.process.send_signal(2)
+        else:
+            os.write(client._main, key.encode())
+        assert client.wait() == code
+        assert "Traceback" not in client.screen
+
+
+def test_answering_by_hand_in_a_terminal(commands: Commands, terminal: type[Terminal]) -> None:
+    from tests.cli.conftest import free_port
+
+    port = free_port()
+    server = terminal("listen", "--port", str(port), "--interactive", "--count", "1")
+    server.expect("Listening on udp")
+    server.expect(f"udpmsg send 127.0.0.1:{port} hello")
+    client = commands.start("send", f"127.0.0.1:{port}", "question", "--wait", "15s")
+    server.expect("#1   question")
+    server.expect("reply to #1> ")
+    server.type("answer")
+    assert client.wait() == 0
+    assert client.out.lines == ["answer"]
+    assert server.wait() == 0
+
+
+def test_a_long_wait_is_explained(terminal: type[Terminal]) -> None:
+    from tests.cli.conftest import free_port
+
+    client = terminal("send", f"127.0.0.1:{free_port()}", "hello", "--ack", "--deadline", "30s")
+    client.expect("1 unconfirmed (ICMP: nobody listens), 2 s of 30 s, Ctrl-C stops")
+    client.process.send_signal(2)
+    assert client.wait() == 130
+
+
+def test_the_connection_ends_under_the_prompt(commands: Commands, terminal: type[Terminal]) -> None:
+    listener = commands.listen("--tcp", "--echo")
+    client = terminal("send", listener.address, "--tcp")
+    client.expect("> ")
+    client.type("hello")
+    client.expect("< hello")
+    client.expect("> ")
+    listener.signal()
+    assert listener.wait() == 130
+    assert client.wait() == 0
+    assert f"{listener.address} ended the connection" in client.screen

@@ -1,0 +1,413 @@
+"""`udpmsg listen`: what it shows, answers and keeps, and when it ends."""
+
+import os
+import re
+import socket
+import struct
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Commands, Running
+
+
+def raw(listener: Running, *datagrams: bytes) -> None:
+    """Send datagrams as any program would."""
+    with socket.socket(type=socket.SOCK_DGRAM) as peer:
+        for datagram in datagrams:
+            peer.sendto(datagram, ("127.0.0.1", listener.port))
+
+
+def test_a_line_for_each_message(commands: Commands, transport: str, over: list[str]) -> None:
+    listener = commands.listen(*over, "--once", words=True)
+    commands.send(listener.address, "hello there", *over)
+    assert listener.wait() == 0
+    assert re.fullmatch(r"127\.0\.0\.1:\d+  #1   hello there", listener.out.finish())
+    words = listener.err.finish()
+    assert f"Listening on {transport} 127.0.0.1:{listener.port}" in words
+    assert "said goodbye after 1 message" in words
+    assert f"1 message received on {transport} 127.0.0.1:{listener.port}" in words
+
+
+@pytest.mark.parametrize(
+    ("payload", "shown"),
+    [
+        (b"\x1b]0;x\x07", r"\x1b]0;x\x07"),
+        (b"\xc2\x9b31m", r"\x9b31m"),
+        (b"\x7f", r"\x7f"),
+        ("\u202eevil\u2066\u2028".encode(), r"\u202eevil\u2066\u2028"),
+        (b"a\nb\tc\rd", r"a\nb\tc\rd"),
+        (b"\xff\xfe", r"\xff\xfe"),
+        ("äöü 漢字 🙂".encode(), "äöü 漢字 🙂"),
+    ],
+    ids=["title", "c1", "delete", "bidirectional", "lines", "no-utf8", "unicode"],
+)
+def test_what_a_peer_sends_cannot_steer_the_terminal(commands: Commands, payload: bytes, shown: str) -> None:
+    listener = commands.listen("--once", words=True)
+    commands.send(listener.address, "--", payload)
+    listener.wait()
+    assert listener.out.finish().split("  ", 2)[2].strip() == shown
+
+
+def test_raw_bytes_are_shown_as_such(commands: Commands) -> None:
+    listener = commands.listen("--count", "2", words=True)
+    raw(listener, b"from netcat\n", b"x")
+    assert listener.wait() == 0
+    assert [line.split("  ", 1)[1] for line in listener.out.lines] == ["raw  from netcat", "raw  x"]
+
+
+def test_bytes_in_hexadecimal(commands: Commands) -> None:
+    listener = commands.listen("--count", "1", "--hex", words=True)
+    raw(listener, b"0123456789abcdef\x00\xff")
+    listener.wait()
+    assert listener.out.lines[0].endswith("raw  18 bytes")
+    assert listener.out.lines[1].split() == ["0000", *(f"{byte:02x}" for byte in b"0123456789abcdef"), "0123456789abcdef"]
+    assert listener.out.lines[2].split() == ["0010", "00", "ff", ".."]
+
+
+def test_quiet_shows_only_the_summary(commands: Commands) -> None:
+    listener = commands.listen("--once", "--quiet", words=True)
+    commands.send(listener.address, "hello")
+    listener.wait()
+    assert listener.out.finish() == ""
+    assert listener.err.lines[-1].startswith("1 message received")
+
+
+@pytest.mark.parametrize(
+    ("datagram", "reason"),
+    [
+        (b"UM", "header"),
+        (b"UM\x09" + b"\0" * 37, "version"),
+        (b"UM\x01\x63" + b"\0" * 36, "kind"),
+        (b"UM\x01\x01\x80\x00" + b"\0" * 34, "flag"),
+        (b"UM\x01\x01\x00\x00\xff\xff" + b"\0" * 32, "length"),
+    ],
+    ids=["short", "version", "kind", "flag", "length"],
+)
+def test_malformed_datagrams_are_counted_said_and_never_answered(commands: Commands, datagram: bytes, reason: str) -> None:
+    listener = commands.listen("--count", "1", "--echo")
+    with socket.socket(type=socket.SOCK_DGRAM) as peer:
+        peer.connect(("127.0.0.1", listener.port))
+        peer.send(datagram)
+        listener.err.wait_for("are no message")
+        peer.send(b"x")
+        peer.settimeout(20)
+        assert peer.recv(100) == b"x"  # the first answer is to the second datagram
+    assert listener.wait() == 0
+    assert listener.summary()["malformed"] == 1
+    assert reason in listener.err.wait_for("are no message").lower()
+
+
+def test_a_flood_of_malformed_datagrams_does_not_flood_the_screen(commands: Commands) -> None:
+    listener = commands.listen("--count", "1")
+    raw(listener, *[b"UM\x09" + b"\0" * 37] * 50, b"x")
+    listener.wait()
+    assert listener.summary()["malformed"] == 50
+    assert len(listener.err.lines) < 15
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"), [(["--echo"], "hello"), (["--reply", "welcome ü"], "welcome ü"), (["--exec", "tr a-z A-Z"], "HELLO")]
+)
+def test_answers(commands: Commands, over: list[str], options: list[str], answer: str) -> None:
+    listener = commands.listen(*over, "--once", *options)
+    sender = commands.send(listener.address, "hello", "--wait", "10s", "--ack", *over)
+    assert sender.wait() == 0
+    assert answer in sender.out.lines
+    assert listener.wait() == 0
+
+
+def test_a_command_is_told_whose_message_it_answers(commands: Commands) -> None:
+    listener = commands.listen("--once", "--exec", 'echo "$UDPMSG_PEER $UDPMSG_SEQUENCE"')
+    sender = commands.send(listener.address, "hello", "--wait", "10s", "--json")
+    listener.wait()
+    (message,) = listener.events("message")
+    assert sender.events("reply")[0]["text"] == f"{message['peer']} 1\n"
+
+
+def test_nothing_of_a_message_becomes_part_of_the_command(commands: Commands, tmp_path: Path) -> None:
+    listener = commands.listen("--once", "--exec", "cat", cwd=tmp_path)
+    sender = commands.send(listener.address, "$(touch made); `touch made`", "--wait", "10s")
+    listener.wait()
+    assert sender.out.finish() == "$(touch made); `touch made`"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_slow_commands_run_beside_each_other_and_beside_the_listener(commands: Commands, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    listener = commands.listen("--count", "4", "--exec", f'read line; test "$line" = last && echo open > {gate} || cat {gate}')
+    waiting = [commands.start("send", listener.address, f"{number}\n", "--wait", "15s") for number in range(1)]
+    listener.out.wait_for('"message"')
+    quick = commands.send(listener.address, "last\n", "--wait", "15s", "--json")  # would wait for ever behind the first one
+    assert [event["text"] for event in quick.events("reply")] == [""]
+    assert waiting[0].wait() == 0
+    assert waiting[0].out.finish() == r"open\n"
+
+
+def test_a_command_that_fails_is_said(commands: Commands) -> None:
+    listener = commands.listen("--exec", "exit 7")
+    sender = commands.send(listener.address, "hello", "--wait", "300ms")
+    assert sender.wait() == 3
+    assert "--exec for #1 from 127.0.0.1" in listener.err.wait_for("ended with exit code 7")
+
+
+def test_a_command_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    from udpmsg.cli import executor
+    from udpmsg.core.events import Message
+
+    monkeypatch.setattr(executor, "TIME_LIMIT", 0.1)
+    runner = executor.Executor("sleep 100", lambda: None)
+    runner.take(Message(b"x", "somebody"))
+    assert "was ended after 0.1 s" in runner.troubles.get(timeout=20)
+    runner.close()
+
+
+def test_messages_beyond_what_waits_stay_unanswered_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    from udpmsg.cli import executor
+    from udpmsg.core.events import Message
+
+    monkeypatch.setattr(executor, "WAITING", 1)
+    monkeypatch.setattr(executor, "WORKERS", 1)
+    runner = executor.Executor("sleep 100", lambda: None)
+    for _ in range(4):
+        runner.take(Message(b"x", "somebody"))
+    assert "stays unanswered" in runner.troubles.get(timeout=20)
+    runner.close()
+
+
+def test_messages_are_saved_under_names_of_ours(commands: Commands, over: list[str], tmp_path: Path) -> None:
+    inbox = tmp_path / "new" / "inbox"
+    listener = commands.listen(*over, "--once", "--save", str(inbox), words=True)
+    commands.send(listener.address, "--ack", *over, "../x", "/etc/passwd")
+    assert listener.wait() == 0
+    (saved,) = inbox.iterdir()
+    assert re.fullmatch(r"000001-[0-9a-f]{16}-000001\.msg", saved.name)
+    assert saved.read_bytes() == b"../x /etc/passwd"
+    assert f"16 bytes saved as {saved.name}" in listener.out.finish()
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_saving_goes_on_where_an_earlier_run_stopped(commands: Commands, tmp_path: Path) -> None:
+    for _ in range(2):
+        listener = commands.listen("--count", "2", "--save", str(tmp_path))
+        raw(listener, b"one", b"two")
+        assert listener.wait() == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"00000{number}-raw.msg" for number in range(1, 5)]
+
+
+def test_a_file_that_lies_there_is_never_opened(tmp_path: Path) -> None:
+    from udpmsg.cli.saving import Saver
+    from udpmsg.core.events import Message
+
+    saver = Saver(tmp_path)
+    target = tmp_path / "precious"
+    target.write_text("precious")
+    (tmp_path / "000001-raw.msg").symlink_to(target)
+    assert saver.save(Message(b"x", "somebody")) == "000001-raw-1.msg"
+    assert target.read_text() == "precious"
+
+
+def test_a_full_disk_ends_the_listener_and_names_what_is_not_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from udpmsg.cli.saving import CannotSave, Saver
+    from udpmsg.core.events import Message
+
+    resource = pytest.importorskip("resource")
+    signals = pytest.importorskip("signal")
+    saver = Saver(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr(signals, "SIGXFSZ", signals.SIGXFSZ)
+    handler = signals.signal(signals.SIGXFSZ, signals.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        with pytest.raises(CannotSave, match=r"not written: message #7 from somebody \(5,000 bytes\): .*File too large"):
+            saver.save(Message(b"x" * 5000, "somebody", session=1, sequence=7))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signals.signal(signals.SIGXFSZ, handler)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_listener_that_cannot_save_ends_with_1(commands: Commands, tmp_path: Path) -> None:
+    limited = ["sh", "-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "sh"]
+    from tests.cli.conftest import COMMAND, free_port
+
+    port = free_port()
+    listener = commands.start(
+        "listen", "--port", str(port), "--save", str(tmp_path), "--json", program=[*limited, *COMMAND], port=port
+    )
+    listener.out.wait_for("listening")
+    sender = commands.send(listener.address, "--size", "4000", "--ack")
+    assert sender.wait() == 0
+    assert listener.wait() == 1
+    assert "not written: message #1 from 127.0.0.1" in listener.err.finish()
+    assert "File too large" in listener.err.finish()
+    assert listener.events("message") == []
+    assert listener.summary()["messages_delivered"] == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [["--count", "2"], ["--for", "50ms"], ["--idle", "50ms"]], ids=["count", "for", "idle"])
+def test_every_run_can_end_by_itself(commands: Commands, over: list[str], options: list[str]) -> None:
+    listener = commands.listen(*over, *options)
+    if options[0] == "--count":
+        commands.send(listener.address, "hello", "--count", "2", *over)
+    assert listener.wait() == 0
+    assert listener.summary()["messages_delivered"] == (2 if options[0] == "--count" else 0)
+
+
+def test_no_message_beyond_the_count_is_taken(commands: Commands) -> None:
+    listener = commands.listen("--count", "3")
+    raw(listener, *[b"x"] * 20)
+    listener.wait()
+    assert len(listener.events("message")) == listener.summary()["messages_delivered"] == 3
+
+
+def test_idle_begins_again_with_each_message(commands: Commands) -> None:
+    listener = commands.listen("--idle", "400ms")
+    began = time.monotonic()
+    commands.send(listener.address, "x", "--count", "6", "--interval", "100ms")
+    listener.wait()
+    assert listener.summary()["messages_delivered"] == 6
+    assert time.monotonic() - began > 0.85
+
+
+@pytest.mark.parametrize("word", ["stop", "stop\n"])
+def test_the_stop_word_is_answered_and_ends_the_listener(commands: Commands, over: list[str], word: str) -> None:
+    listener = commands.listen(*over, "--stop-word", "stop", "--echo")
+    sender = commands.send(listener.address, word, "--wait", "10s", *over)
+    assert sender.wait() == 0
+    assert listener.wait() == 0
+    assert [message["text"] for message in listener.events("message")] == [word]
+
+
+def test_once_ends_with_the_first_goodbye(commands: Commands, over: list[str]) -> None:
+    listener = commands.listen(*over, "--once")
+    commands.send(listener.address, "hello", *over)
+    assert listener.wait() == 0
+
+
+def test_once_ends_with_a_farewell_of_a_raw_peer(commands: Commands) -> None:
+    listener = commands.listen("--once")
+    raw(listener, b"hello\n", b"bye\n")
+    assert listener.wait() == 0
+    assert listener.summary()["messages_delivered"] == 2
+
+
+def test_without_once_it_runs_on(commands: Commands, over: list[str]) -> None:
+    listener = commands.listen(*over, "--count", "4")
+    for text in ("hello", "bye", "hello", "bye"):
+        assert commands.send(listener.address, text, "--ack", *over).wait() == 0
+    assert listener.wait() == 0
+
+
+def test_a_slow_listener_shows_what_the_kernel_drops(commands: Commands) -> None:
+    listener = commands.listen("--count", "3", "--slow", "50ms", "--receive-buffer", "4KiB")
+    raw(listener, *[b"x" * 1000] * 100)
+    listener.wait()
+    assert listener.events("listening")[0]["receive_buffer_bytes"] < 100_000
+    assert listener.summary()["kernel_drops"] > 50
+
+
+def test_two_hundred_messages_of_ten_senders(commands: Commands, over: list[str]) -> None:
+    listener = commands.listen(*over, "--count", "200", "--quiet")
+    senders = [commands.start("send", listener.address, "x", "--count", "20", "--ack", *over) for _ in range(10)]
+    assert [sender.wait() for sender in senders] == [0] * 10
+    assert listener.wait() == 0
+    assert listener.summary()["messages_delivered"] == 200
+
+
+def captured(commands: Commands, *arguments: str) -> bytes:
+    """The first datagram that a sender sends."""
+    with socket.socket(type=socket.SOCK_DGRAM) as somebody:
+        somebody.bind(("127.0.0.1", 0))
+        somebody.settimeout(20)
+        commands.send(f"127.0.0.1:{somebody.getsockname()[1]}", *arguments)
+        return somebody.recv(65535)
+
+
+def test_a_message_that_comes_again_is_shown_once_and_counted(commands: Commands) -> None:
+    datagram = captured(commands, "hello")
+    listener = commands.listen("--count", "2")
+    raw(listener, datagram, datagram, b"x")
+    listener.wait()
+    assert [message["text"] for message in listener.events("message")] == ["hello", "x"]
+    (duplicate,) = listener.events("duplicate")
+    assert set(duplicate) == {"event", "v", "run", "transport", "peer", "session", "sequence", "transmission"}
+    assert (duplicate["transport"], duplicate["sequence"]) == ("udp", 1)
+    assert listener.summary()["duplicates"] == 1
+
+
+def test_a_message_that_comes_again_is_a_word_to_people(commands: Commands) -> None:
+    datagram = captured(commands, "hello")
+    listener = commands.listen("--count", "2", words=True)
+    raw(listener, datagram, datagram, b"x")
+    listener.wait()
+    assert len(listener.out.lines) == 2
+    assert "#1 came again and was suppressed" in listener.err.finish()
+    assert "1 suppressed as duplicates" in listener.err.finish()
+
+
+def test_a_reply_is_never_answered(commands: Commands) -> None:
+    first = commands.listen("--echo")
+    datagram = captured(commands, "hello")
+    with socket.socket(type=socket.SOCK_DGRAM) as peer:
+        peer.connect(("127.0.0.1", first.port))
+        peer.settimeout(20)
+        peer.send(datagram)
+        reply = peer.recv(65535)
+        second = commands.listen("--echo", "--count", "1")
+        peer.connect(("127.0.0.1", second.port))
+        peer.send(reply)
+        assert second.wait() == 0
+        assert second.events("message")[0]["text"] == "hello"
+        peer.settimeout(0.1)
+        with pytest.raises((TimeoutError, ConnectionRefusedError)):
+            peer.recv(65535)
+
+
+def fragment(sequence: int, index: int, count: int, size: int, total: int, payload: bytes) -> bytes:
+    """A fire-and-forget fragment, right or wrong: the layout at the top of udpmsg/core/wire.py."""
+    header = struct.pack(">HBBHHQQQQ", 0x554D, 1, 1, 2, len(payload), 77, sequence * 10 + index, sequence, 0)
+    return header + struct.pack(">HHHHI", index, count, size, 0, total) + payload
+
+
+@pytest.mark.parametrize(
+    "datagrams",
+    [
+        [fragment(1, 2, 2, 4, 8, b"abcd")],
+        [fragment(1, 0, 0, 4, 8, b"abcd")],
+        [fragment(1, 0, 2, 4, 8, b"abcd"), fragment(1, 1, 3, 4, 12, b"efgh")],
+    ],
+    ids=["index-beyond-count", "no-count", "conflicting-totals"],
+)
+def test_fragments_that_cannot_be_are_counted_and_never_delivered(commands: Commands, datagrams: list[bytes]) -> None:
+    listener = commands.listen("--count", "1")
+    raw(listener, *datagrams, b"x")
+    assert listener.wait() == 0
+    assert listener.summary()["malformed"] == 1
+    assert [message["text"] for message in listener.events("message")] == ["x"]
+
+
+def test_fragments_that_fit_are_one_message(commands: Commands) -> None:
+    listener = commands.listen("--count", "1")
+    raw(listener, fragment(1, 1, 2, 4, 7, b"efg"), fragment(1, 0, 2, 4, 7, b"abcd"))
+    assert listener.wait() == 0
+    assert [message["text"] for message in listener.events("message")] == ["abcdefg"]
+
+
+@pytest.mark.parametrize("stream", [b"\xff\xff\xff\xff", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"], ids=["length", "http"])
+def test_a_tcp_peer_that_speaks_something_else_is_closed_and_the_others_are_unharmed(commands: Commands, stream: bytes) -> None:
+    listener = commands.listen("--tcp", "--count", "1")
+    with socket.create_connection(("127.0.0.1", listener.port)) as stranger:
+        stranger.settimeout(20)
+        stranger.sendall(stream)
+        try:
+            assert stranger.recv(100) == b""  # closed, and never answered
+        except ConnectionResetError:
+            pass
+    listener.err.wait_for("that are no message")
+    assert commands.send(listener.address, "hello", "--tcp", "--ack").wait() == 0
+    assert listener.wait() == 0
+    assert listener.summary()["malformed"] == 1

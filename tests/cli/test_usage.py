@@ -1,0 +1,177 @@
+"""Options that mean nothing: a sentence and exit code 2, before anything is opened or sent."""
+
+import json
+
+import pytest
+
+from udpmsg.cli import rules
+
+SEND = {"text": ["hello"], "file": ["--file", "README.md"], "ack": ["--ack"], "raw": ["--raw"], "tcp": ["--tcp"],
+        "broadcast": ["--broadcast"], "multicast": [], "datagram-size": ["--datagram-size", "1000"],
+        "max-transmissions": ["--max-transmissions", "3"], "min-rto": ["--min-rto", "1s"], "interval": ["--interval", "1s"],
+        "rate": ["--rate", "1/s"], "bye": ["--bye", "ciao"], "size": ["--size", "10"], "ordered": ["--ordered"],
+        "window": ["--window", "1"], "deadline": ["--deadline", "1s"], "count": ["--count", "2"],
+        "interface": ["--interface", "127.0.0.1"]}  # fmt: skip
+LISTEN = {"tcp": ["--tcp"], "both": ["--both"], "echo": ["--echo"], "reply": ["--reply", "x"], "exec": ["--exec", "cat"],
+          "interactive": ["--interactive"], "multicast": ["--multicast", "239.1.2.3"], "hex": ["--hex"], "json": ["--json"],
+          "quiet": ["--quiet"], "host": ["--host", "127.0.0.1"], "interface": ["--interface", "127.0.0.1"]}  # fmt: skip
+
+
+def destination(*given: str) -> str:
+    return "239.1.2.3" if "multicast" in given else "127.0.0.1"
+
+
+@pytest.mark.parametrize("rule", rules.SEND_CONFLICTS, ids=lambda rule: f"{rule.first}-{rule.second}")
+def test_send_refuses_each_pair_that_means_nothing(run, rule: rules.Conflict) -> None:
+    arguments = [destination(rule.first, rule.second), *SEND[rule.second], *SEND[rule.first]]
+    code, output, words = run("send", *arguments)
+    assert (code, output) == (2, "")
+    assert "mean nothing together" in words
+    assert rule.reason in words
+    assert "udpmsg send --help" in words
+
+
+@pytest.mark.parametrize("need", rules.SEND_NEEDS, ids=lambda need: need.option)
+def test_send_refuses_each_option_that_means_nothing_alone(run, need: rules.Need) -> None:
+    text = [] if "text" in need.any_of else ["hello"]
+    code, output, words = run("send", "127.0.0.1", *text, *SEND[need.option])
+    assert (code, output) == (2, "")
+    assert f"--{need.option} means nothing without" in words
+    assert need.reason in words
+
+
+@pytest.mark.parametrize("rule", rules.LISTEN_CONFLICTS, ids=lambda rule: f"{rule.first}-{rule.second}")
+def test_listen_refuses_each_pair_that_means_nothing(run, rule: rules.Conflict) -> None:
+    code, output, words = run("listen", *LISTEN[rule.first], *LISTEN[rule.second])
+    assert (code, output) == (2, "")
+    assert f"--{rule.first} and --{rule.second} mean nothing together: {rule.reason}" in words
+
+
+@pytest.mark.parametrize("need", rules.LISTEN_NEEDS, ids=lambda need: need.option)
+def test_listen_refuses_each_option_that_means_nothing_alone(run, need: rules.Need) -> None:
+    code, output, words = run("listen", *LISTEN[need.option])
+    assert (code, output) == (2, "")
+    assert f"--{need.option} means nothing without" in words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["send", "127.0.0.1:0", "x"], "0 is no port"),
+        (["send", "127.0.0.1:70000", "x"], "70000 is not a port: the largest is 65535"),
+        (["send", "127.0.0.1", "x", "--port", "70000"], "'--port': 70000 is not a port"),
+        (["listen", "--port", "0"], "'--port': 0 is no port"),
+        (["listen", "--port", "70000"], "'--port': 70000 is not a port"),
+        (["send", "[::1", "x"], "'[::1' is not an address"),
+        (["send", "127.0.0.1:5000", "x", "--port", "5001"], "the port is given twice"),
+        (["send", "127.0.0.1", "x", "--wait", "soon"], "'soon' is not a duration; write 20ms"),
+        (["send", "127.0.0.1", "x", "--bogus"], "No such option: --bogus"),
+        (["send"], "Missing argument 'HOST[:PORT]'"),
+        (["send", "127.0.0.1", "hello", "--size", "3"], "--size 3 is smaller than the text, which has 5 bytes"),
+        (["send", "127.0.0.1", "--file", "/nonexistent"], "--file /nonexistent: cannot read it: No such file"),
+        (["send", "127.0.0.1", "--file", "/"], "--file /: cannot read it: Is a directory"),
+        (["send", "255.255.255.255", "x"], "255.255.255.255 is a broadcast address: add --broadcast"),
+        (["send", "127.255.255.255", "x"], "127.255.255.255 is a broadcast address: add --broadcast"),
+        (["listen", "--multicast", "10.0.0.1"], "'10.0.0.1' is not a multicast group"),
+        (["listen", "--save", "/dev/null"], "--save /dev/null: that is a file, and a directory is needed"),
+        (["explode"], "No such command 'explode'"),
+        (["compare"], "No such command 'compare'"),
+        ([], "no command is named"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
+)
+def test_a_clear_sentence_and_exit_code_2(run, arguments: list[str], said: str) -> None:
+    code, _, words = run(*arguments)
+    assert code == 2
+    assert said in words
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["words", "json"])
+def test_a_message_over_the_limit_names_both_sizes_and_sends_nothing(run, tmp_path, options: list[str]) -> None:
+    file = tmp_path / "large"
+    file.write_bytes(b"x" * 2000)
+    for content in (["--file", str(file)], ["--size", "2000"], ["x" * 2000]):
+        code, _, words = run("send", "127.0.0.1:9", *content, "--max-message", "1000", *options)
+        assert code == 2
+        assert "2000" in words
+        assert "1000" in words
+        assert "nothing was sent" in words
+
+
+@pytest.mark.parametrize(
+    ("command", "option"), [("send", "--min-rto"), ("send", "--ack"), ("listen", "--for"), ("listen", "--idle")]
+)
+def test_every_option_reads_its_variable(run, monkeypatch: pytest.MonkeyPatch, command: str, option: str) -> None:
+    variable = f"UDPMSG_{option.strip('-').upper().replace('-', '_')}"
+    monkeypatch.setenv(variable, "nonsense")
+    code, _, words = run(command, *(["127.0.0.1", "x"] if command == "send" else []))
+    assert code == 2
+    assert f"'{option}'" in words
+    assert "nonsense" in words
+
+
+def test_all_options_have_a_variable_of_their_own_name() -> None:
+    from udpmsg.cli import app
+
+    for command in app.COMMANDS:
+        for parameter in app._program(command).params:
+            if parameter.param_type_name == "option" and parameter.name != "help":
+                assert parameter.envvar == f"UDPMSG_{parameter.opts[0].strip('-').upper().replace('-', '_')}"
+
+
+def test_an_option_from_the_environment_that_means_nothing_names_its_variable(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UDPMSG_WINDOW", "4")
+    code, _, words = run("send", "127.0.0.1:9", "x")
+    assert code == 2
+    assert "--window means nothing without --ack" in words
+    assert "set by the environment: UDPMSG_WINDOW" in words
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize("command", ["listen", "send"])
+def test_help_shows_examples_first(run, command: str, flag: str) -> None:
+    code, output, words = run(command, flag)
+    assert (code, words) == (0, "")
+    assert output.index("Examples") < output.index("--port")
+    assert f"udpmsg {command} " in output
+
+
+def test_the_program_has_a_help_and_a_version(run) -> None:
+    code, output, _ = run("--help")
+    assert code == 0
+    assert "listen" in output
+    assert "send" in output
+    code, output, _ = run("--version")
+    assert code == 0
+    assert output.startswith("udpmsg 0.")
+
+
+OPTIONS = {
+    "listen": "host port tcp both echo reply exec interactive count for idle once stop-word json hex quiet save multicast "
+    "interface receive-buffer slow max-message",
+    "send": "port ack tcp file count interval rate size wait ordered raw broadcast ttl bye window max-transmissions deadline "
+    "min-rto json interface datagram-size max-message",
+}
+
+
+@pytest.mark.parametrize("command", OPTIONS)
+def test_every_option_of_the_design_is_there(run, command: str) -> None:
+    _, output, _ = run(command, "--help")
+    for name in OPTIONS[command].split():
+        assert f"--{name} " in output
+
+
+def test_a_name_that_does_not_resolve_is_exit_code_4_with_a_summary(run) -> None:
+    code, output, words = run("send", "no-such-host.invalid", "x", "--json")
+    assert code == 4
+    assert "'no-such-host.invalid' does not resolve" in words
+    assert json.loads(output)["event"] == "summary"
+    code, output, words = run("send", "no-such-host.invalid", "x")
+    assert (code, output) == (4, "")
+    assert "check the spelling" in words
+
+
+def test_an_address_of_another_machine_cannot_be_listened_on(run) -> None:
+    code, _, words = run("listen", "--host", "192.0.2.1")
+    assert code == 5
+    assert "this machine has no address 192.0.2.1" in words
