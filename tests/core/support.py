@@ -1,0 +1,199 @@
+"""What the stories of the core share: a virtual clock's units, a peer of a sender, a peer of a receiver, and how to read a batch.
+
+The peers write their datagrams with the codec, which `test_wire.py` nails down byte by byte. They decide nothing themselves.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from udpmsg.core.config import Limits, SenderConfig
+from udpmsg.core.events import Message, Outcome
+from udpmsg.core.receiver import Receiver
+from udpmsg.core.sender import Sender
+from udpmsg.core.wire import (
+    NUMBER,
+    Acknowledgment,
+    Datagram,
+    Kind,
+    decode,
+    decode_acknowledgment,
+    encode,
+    encode_acknowledgment,
+)
+
+MICROSECOND = 1_000
+MILLISECOND = 1_000_000
+SECOND = 1_000_000_000
+
+START = 1000 * SECOND
+"""When the stories begin. Not 0: nothing may depend on the clock's zero."""
+
+SENDER = 0xA11CE
+RECEIVER = 0xB0B
+
+Range = tuple[int, int]
+
+
+def at(milliseconds: float) -> int:
+    """The time on the stories' clock."""
+    return START + round(milliseconds * MILLISECOND)
+
+
+def acknowledged_sender(*, session: int = SENDER, now: int = START, **config: object) -> Sender:
+    """A sender that asks for acknowledgments, and whose timeouts are not spread unless the story says so."""
+    return Sender(SenderConfig(**{"acknowledged": True, "jitter": 0.0, **config}), session=session, now=now)
+
+
+def plain_sender(*, session: int = SENDER, now: int = START, **config: object) -> Sender:
+    """Fire and forget."""
+    return Sender(SenderConfig(**config), session=session, now=now)
+
+
+class RemoteReceiver:
+    """The other end of a sender: says exactly what the story has it say."""
+
+    def __init__(self, session: int = RECEIVER, *, framed: bool = False) -> None:
+        self.session = session
+        self.number = 0
+        self.framed = framed
+
+    def ack(
+        self,
+        *arrived: Range,
+        below: int = 1,
+        delivered: Sequence[Range] = (),
+        credit: int = 256,
+        delay_us: int = 0,
+        largest: int | None = None,
+        of: int = SENDER,
+        number: int | None = None,
+    ) -> bytes:
+        """An ACK: these ranges of datagram numbers arrived; every message `below`, and `delivered`, is with the application."""
+        if largest is None:
+            largest = arrived[-1][1] if arrived else 0
+        body = Acknowledgment(of, largest, delay_us, credit, below, list(arrived), list(delivered))
+        return self._encode(Kind.ACK, encode_acknowledgment(body), number)
+
+    def probe_reply(self, *, of: int = SENDER) -> bytes:
+        """It knows nothing of that session."""
+        return self._encode(Kind.PROBE_REPLY, NUMBER.pack(of), None)
+
+    def _encode(self, kind: Kind, payload: bytes, number: int | None) -> bytes:
+        self.number += 1
+        number = self.number if number is None else number
+        return encode(kind, session=self.session, number=number, sent_at=0, payload=payload, framed=self.framed)
+
+
+class RemoteSender:
+    """The other end of a receiver. Datagram numbers count up by themselves; `skip` makes a gap in them."""
+
+    def __init__(self, session: int = SENDER, *, acknowledged: bool = True, ordered: bool = False, framed: bool = False) -> None:
+        self.session = session
+        self.acknowledged = acknowledged
+        self.ordered = ordered
+        self.framed = framed
+        self.number = 0
+        self.lowest = 1
+
+    def skip(self, datagrams: int = 1) -> None:
+        """That many datagrams are lost on the way."""
+        self.number += datagrams
+
+    def message(
+        self,
+        sequence: int,
+        payload: bytes = b"",
+        *,
+        transmission: int = 1,
+        sent_at_us: int = 0,
+        fragment: tuple[int, int, int, int] | None = None,
+        reply_to: int = 0,
+    ) -> bytes:
+        """A MESSAGE, with a datagram number of its own."""
+        self.number += 1
+        return encode(
+            Kind.MESSAGE,
+            session=self.session,
+            number=self.number,
+            sent_at=sent_at_us,
+            sequence=sequence,
+            payload=payload,
+            lowest=self.lowest if self.acknowledged else 0,
+            transmission=transmission,
+            fragment=fragment,
+            reply_to=reply_to,
+            ordered=self.ordered,
+            framed=self.framed,
+        )
+
+    def fragments(self, sequence: int, payload: bytes, size: int, *, transmission: int = 1) -> list[bytes]:
+        """One message cut into fragments of `size` bytes."""
+        count = -(-len(payload) // size)
+        return [
+            self.message(
+                sequence,
+                payload[index * size : (index + 1) * size],
+                transmission=transmission,
+                fragment=(index, count, size, len(payload)),
+            )
+            for index in range(count)
+        ]
+
+    def goodbye(self, messages_sent: int) -> bytes:
+        """The session is over."""
+        return self._control(Kind.GOODBYE, NUMBER.pack(messages_sent))
+
+    def probe(self) -> bytes:
+        """Is anybody there?"""
+        return self._control(Kind.PROBE, b"")
+
+    def _control(self, kind: Kind, payload: bytes) -> bytes:
+        self.number += 1
+        return encode(
+            kind,
+            session=self.session,
+            number=self.number,
+            sent_at=0,
+            payload=payload,
+            lowest=self.lowest if self.acknowledged else 0,
+            transmission=1,
+            framed=self.framed,
+        )
+
+
+def a_receiver(*, now: int = START, framed: bool = False, **limits: int) -> Receiver:
+    """A receiver; any limit can be lowered."""
+    return Receiver(session=RECEIVER, now=now, framed=framed, limits=Limits(**limits))
+
+
+def read(batch: Iterable[bytes], *, framed: bool = False) -> list[Datagram]:
+    """A sender's batch, decoded."""
+    return [decode(data, framed=framed) for data in batch]
+
+
+def numbers(batch: Iterable[bytes]) -> list[tuple[int, int, int]]:
+    """A sender's batch as (datagram number, sequence number, transmission)."""
+    return [(datagram.number, datagram.sequence, datagram.transmission) for datagram in read(batch)]
+
+
+def sequences(batch: Iterable[bytes]) -> list[int]:
+    """A sender's batch as sequence numbers."""
+    return [datagram.sequence for datagram in read(batch)]
+
+
+def acknowledgments(batch: Iterable[tuple[bytes, object]]) -> list[Acknowledgment]:
+    """A receiver's batch, which must be nothing but ACKs."""
+    datagrams = read(data for data, _ in batch)
+    assert all(datagram.kind is Kind.ACK for datagram in datagrams)
+    return [decode_acknowledgment(datagram.payload) for datagram in datagrams]
+
+
+def outcomes(sender: Sender) -> list[Outcome]:
+    """How messages ended since the last look; nothing else may have happened."""
+    events = sender.events()
+    assert all(isinstance(event, Outcome) for event in events), events
+    return [event for event in events if isinstance(event, Outcome)]
+
+
+def payloads(events: Iterable[object]) -> list[bytes]:
+    """The payloads of the messages among the events."""
+    return [event.payload for event in events if isinstance(event, Message)]

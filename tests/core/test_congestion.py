@@ -1,0 +1,132 @@
+"""The congestion window and the pacer, clause by clause of RFC 9002 section 7."""
+
+import pytest
+
+from tests.core.support import MILLISECOND
+from udpmsg.core.congestion import Congestion
+
+MS = MILLISECOND
+
+
+@pytest.mark.parametrize(
+    ("datagram_size", "window"),
+    [(128, 1280), (1200, 12_000), (1472, 14_720), (1473, 14_720), (7360, 14_720), (7361, 14_722), (65_507, 131_014)],
+)
+def test_the_initial_window(datagram_size: int, window: int) -> None:
+    """RFC 9002 section 7.2: ten datagrams, at most the larger of 14720 bytes and two datagrams."""
+    congestion = Congestion(datagram_size)
+    assert congestion.window == window
+    assert congestion.minimum_window == 2 * datagram_size
+
+
+def sent(congestion: Congestion, datagrams: int, *, size: int = 1200, now: int = 0, srtt: int | None = None) -> None:
+    for _ in range(datagrams):
+        congestion.on_sent(size, now, srtt)
+
+
+def test_no_more_in_flight_than_the_window() -> None:
+    """RFC 9002 section 7."""
+    congestion = Congestion(1200)
+    sent(congestion, 9)
+    assert congestion.bytes_in_flight == 10_800
+    assert congestion.allows(1200)
+    assert not congestion.allows(1201)
+    sent(congestion, 1)
+    assert not congestion.allows(1)
+    congestion.on_lost(1200)
+    assert congestion.bytes_in_flight == 10_800
+
+
+def test_slow_start_grows_by_what_is_acknowledged() -> None:
+    """RFC 9002 section 7.3.1."""
+    congestion = Congestion(1200)
+    sent(congestion, 10)
+    congestion.on_acknowledged(1200, 0, True)
+    congestion.on_acknowledged(100, 0, True)
+    assert (congestion.window, congestion.bytes_in_flight) == (13_300, 10_700)
+
+
+def test_a_window_that_held_nobody_back_does_not_grow() -> None:
+    """RFC 9002 section 7.8."""
+    congestion = Congestion(1200)
+    sent(congestion, 1)
+    congestion.on_acknowledged(1200, 0, False)
+    assert (congestion.window, congestion.bytes_in_flight) == (12_000, 0)
+
+
+def test_a_loss_halves_the_window_once_a_round_trip() -> None:
+    """RFC 9002 section 7.3.2: nothing that was sent before the recovery period began changes the window."""
+    congestion = Congestion(1200)
+    sent(congestion, 10)
+    congestion.on_congestion(0, 100 * MS)
+    assert (congestion.window, congestion.ssthresh) == (6000, 6000)
+    congestion.on_congestion(100 * MS, 150 * MS)
+    congestion.on_acknowledged(1200, 100 * MS, True)
+    assert congestion.window == 6000
+    congestion.on_congestion(100 * MS + 1, 200 * MS)
+    assert (congestion.window, congestion.ssthresh) == (3000, 3000)
+
+
+def test_congestion_avoidance_grows_by_a_datagram_a_window() -> None:
+    """RFC 9002 section 7.3.3: 1200 * 1200 / 6000 = 240 bytes for one datagram acknowledged."""
+    congestion = Congestion(1200)
+    sent(congestion, 10)
+    congestion.on_congestion(0, 100 * MS)
+    congestion.on_acknowledged(1200, 100 * MS + 1, True)
+    assert congestion.window == 6240
+    congestion.on_acknowledged(600, 100 * MS + 1, True)
+    assert congestion.window == 6240 + 1200 * 600 // 6240
+
+
+def test_the_window_never_falls_below_two_datagrams() -> None:
+    """RFC 9002 section 7.2."""
+    congestion = Congestion(1200)
+    for round_trip in range(1, 4):
+        congestion.on_congestion(round_trip * MS, round_trip * MS)
+    assert (congestion.window, congestion.ssthresh) == (2400, 2400)  # 12000, 6000, 3000, and not 1500
+
+
+def test_persistent_congestion_begins_again_from_the_minimum() -> None:
+    """RFC 9002 section 7.6.2: the minimum window, and slow start up to what ssthresh was."""
+    congestion = Congestion(1200)
+    sent(congestion, 10, srtt=100 * MS)
+    assert congestion.paced_until(0) == 80 * MS
+    congestion.on_congestion(0, 10 * MS)
+    congestion.on_persistent_congestion(50 * MS)
+    assert (congestion.window, congestion.ssthresh) == (2400, 6000)
+    assert congestion.paced_until(0) is None
+    congestion.on_acknowledged(1200, 50 * MS, True)
+    assert congestion.window == 2400
+    congestion.on_acknowledged(1200, 50 * MS + 1, True)
+    assert congestion.window == 3600
+
+
+def test_before_a_round_trip_is_known_there_is_no_pace() -> None:
+    """RFC 9002 section 7.7: the initial window may leave as one burst."""
+    congestion = Congestion(1200)
+    sent(congestion, 10)
+    assert congestion.paced_until(0) is None
+
+
+def test_the_pace_is_five_quarters_of_a_window_a_round_trip() -> None:
+    """RFC 9002 section 7.7: interval = srtt * size / (N * window) = 100 ms * 1200 / (1.25 * 12000) = 8 ms, a burst of ten."""
+    congestion = Congestion(1200)
+    start = 1000 * MS
+    sent(congestion, 10, now=start, srtt=100 * MS)
+    assert congestion.paced_until(start) is None
+    sent(congestion, 1, now=start, srtt=100 * MS)
+    assert congestion.paced_until(start) == start + 8 * MS
+    assert congestion.paced_until(start + 8 * MS - 1) == start + 8 * MS
+    assert congestion.paced_until(start + 8 * MS) is None
+    sent(congestion, 1, now=start + 8 * MS, srtt=100 * MS)
+    assert congestion.paced_until(start + 8 * MS) == start + 16 * MS
+
+
+def test_on_a_short_path_a_millisecond_may_pass_at_once() -> None:
+    """RFC 9002 section 7.7: 1 ms * 1200 / (1.25 * 12000) = 80 µs; a burst of ten would be 0.8 ms, finer than any wait."""
+    congestion = Congestion(1200)
+    start = 1000 * MS
+    sent(congestion, 12, now=start, srtt=MS)  # 1000 µs / 80 µs = 12.5
+    assert congestion.paced_until(start) is None
+    sent(congestion, 1, now=start, srtt=MS)
+    assert congestion.paced_until(start) == start + 40_000

@@ -1,0 +1,149 @@
+"""Large messages: cut by a sender, put together by a receiver, whole and once."""
+
+import pytest
+
+from tests.core.support import (
+    RemoteReceiver,
+    RemoteSender,
+    a_receiver,
+    acknowledged_sender,
+    acknowledgments,
+    at,
+    payloads,
+    plain_sender,
+    read,
+)
+from udpmsg.core.events import Duplicate, Malformed, Message
+
+PAYLOAD = bytes(range(250))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (4, 3, 2, 1, 0), (2, 0, 4, 1, 3)])
+def test_the_whole_is_delivered_once_whatever_the_order(order: tuple[int, ...]) -> None:
+    sender, receiver = acknowledged_sender(datagram_size=128), a_receiver()
+    sender.send([PAYLOAD], now=at(0))
+    fragments = sender.data_to_send(now=at(0))
+    for position, index in enumerate(order, 1):
+        assert receiver.events() == []
+        receiver.receive([fragments[index]], now=at(position), peer="p")
+        assert receiver.held_bytes == 250  # from the first fragment on
+    assert receiver.events() == [Message(PAYLOAD, "p", session=sender.session, sequence=1, acknowledged=True, transmission=1)]
+    assert receiver.held_bytes == 0
+    totals = receiver.totals()
+    assert (totals.messages_delivered, totals.payload_bytes, totals.duplicates) == (1, 250, 0)
+    assert (totals.first_arrival_ns, totals.last_arrival_ns) == (at(5), at(5))
+
+
+def test_a_fragment_is_not_a_message() -> None:
+    """Fragments are acknowledged as datagrams that arrived; the message only when the application has it."""
+    remote, receiver = RemoteSender(), a_receiver()
+    first, second = remote.fragments(1, b"abcde", 3)
+    receiver.receive([first], now=at(0), peer="p")
+    assert receiver.events() == []
+    (acknowledgment,) = acknowledgments(receiver.data_to_send(now=at(25)))
+    assert (acknowledgment.arrived, acknowledgment.all_below, acknowledgment.delivered) == ([(1, 1)], 1, [])
+    assert acknowledgment.credit == 255
+    receiver.receive([second], now=at(30), peer="p")
+    assert payloads(receiver.events()) == [b"abcde"]
+    (acknowledgment,) = acknowledgments(receiver.data_to_send(now=at(55)))
+    assert (acknowledgment.arrived, acknowledgment.all_below, acknowledgment.credit) == ([(1, 2)], 2, 256)
+
+
+def test_a_fragment_that_came_twice_changes_nothing() -> None:
+    remote, receiver = RemoteSender(), a_receiver()
+    first, second, third = remote.fragments(1, b"abcdef", 2)
+    receiver.receive([first, first, second, second], now=at(0), peer="p")
+    assert receiver.events() == []
+    receiver.receive([third], now=at(0), peer="p")
+    assert payloads(receiver.events()) == [b"abcdef"]
+    assert receiver.totals().duplicates == 0
+
+
+def test_the_transmission_is_the_largest_of_its_fragments() -> None:
+    remote, receiver = RemoteSender(), a_receiver()
+    first, second, third = remote.fragments(1, b"abcdef", 2)
+    again = remote.message(1, b"cd", transmission=3, fragment=(1, 3, 2, 6))
+    receiver.receive([first, again, third], now=at(0), peer="p")
+    (message,) = receiver.events()
+    assert isinstance(message, Message)
+    assert (message.payload, message.transmission) == (b"abcdef", 3)
+    assert second != again
+
+
+@pytest.mark.parametrize(
+    ("block", "payload", "reason"),
+    [
+        ((1, 3, 2, 6), b"cd", "3 fragments of 2 bytes, 6 in all, contradict the ones before"),
+        ((1, 2, 2, 4), b"cd", "2 fragments of 2 bytes, 4 in all, contradict the ones before"),
+        ((1, 2, 3, 6), b"def", "2 fragments of 3 bytes, 6 in all, contradict the ones before"),
+    ],
+    ids=["count", "size", "total"],
+)
+def test_fragments_that_contradict_each_other(block: tuple[int, int, int, int], payload: bytes, reason: str) -> None:
+    remote, receiver = RemoteSender(), a_receiver()
+    first = {3: (0, 2, 3, 5), 2: (0, 2, 2, 3)}[block[2] if block[1] == 2 else 2]
+    receiver.receive([remote.message(1, b"abc"[: first[2]], fragment=first)], now=at(0), peer="p")
+    receiver.data_to_send(now=at(25))
+    bad = remote.message(1, payload, fragment=block)
+    receiver.receive([bad], now=at(30), peer="p")
+    assert receiver.events() == [Malformed("p", reason, len(bad))]
+    assert receiver.data_to_send(now=at(100)) == []  # never answered
+    assert receiver.totals().malformed == 1
+    receiver.receive([remote.message(1, b"xy"[: first[3] - first[2]], fragment=(1, *first[1:]))], now=at(101), peer="p")
+    assert len(payloads(receiver.events())) == 1  # the honest rest still completes it
+
+
+def test_a_late_fragment_of_a_whole_message_is_told_once_as_a_duplicate() -> None:
+    remote, receiver = RemoteSender(), a_receiver()
+    receiver.receive(remote.fragments(1, b"abcd", 2), now=at(0), peer="p")
+    assert payloads(receiver.events()) == [b"abcd"]
+    receiver.data_to_send(now=at(0))
+    receiver.receive(remote.fragments(1, b"abcd", 2, transmission=2), now=at(10), peer="p")
+    assert receiver.events() == [Duplicate("p", remote.session, 1, 2)]
+    assert receiver.totals().duplicates == 1
+
+
+def test_what_the_sender_gave_up_is_not_kept() -> None:
+    remote, receiver = RemoteSender(), a_receiver()
+    first, second = remote.fragments(1, bytes(100), 50)
+    receiver.receive([first], now=at(0), peer="p")
+    assert receiver.held_bytes == 100
+    remote.lowest = 2
+    receiver.receive([remote.message(2, b"next")], now=at(1), peer="p")
+    assert receiver.held_bytes == 4
+    receiver.receive([second], now=at(2), peer="p")
+    assert payloads(receiver.events()) == [b"next"]
+    assert receiver.held_bytes == 0
+
+
+def test_nothing_is_cut_that_fits_and_nothing_fits_that_is_a_byte_too_long() -> None:
+    sender = plain_sender(datagram_size=128)
+    sender.send([bytes(88), bytes(89), bytes(152), bytes(153)], now=at(0))
+    fragments = [each.fragment for each in read(sender.data_to_send(now=at(0)))]
+    assert fragments == [
+        None,
+        (0, 2, 76, 89),
+        (1, 2, 76, 89),
+        (0, 2, 76, 152),
+        (1, 2, 76, 152),
+        (0, 3, 76, 153),
+        (1, 3, 76, 153),
+        (2, 3, 76, 153),
+    ]
+
+
+def test_a_mebibyte_through_datagrams_of_1200_bytes() -> None:
+    sender, receiver, remote = acknowledged_sender(), a_receiver(), RemoteReceiver()
+    payload = bytes(range(256)) * 4096
+    sender.send([payload], now=at(0))
+    now, arrived = 0, 0
+    while sender.unresolved and now < 60_000:
+        now += 10
+        batch = sender.data_to_send(now=at(now))
+        receiver.receive(batch, now=at(now), peer="p")
+        arrived += len(batch)
+        if payloads(receiver.events()) == [payload]:
+            sender.receive([remote.ack((1, arrived), below=2)], now=at(now))
+        elif batch:
+            sender.receive([remote.ack((1, arrived))], now=at(now))
+    assert (arrived, sender.unresolved) == (927, 0)  # 1,048,576 / 1132
