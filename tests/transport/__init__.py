@@ -1,0 +1,1 @@
+"""The library over real sockets on loopback: one suite for UDP and TCP."""

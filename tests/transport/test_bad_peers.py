@@ -1,0 +1,341 @@
+"""TCP peers that mean harm or are broken: dropped in time, told and counted, and the others do not notice."""
+
+import errno
+import resource
+import socket
+import struct
+from contextlib import ExitStack
+
+import pytest
+
+from tests.transport.conftest import Listening
+from tests.transport.support import LOOPBACK, PATIENCE, Listener, VirtualClock, collect, connect, reset
+from udpmsg import Disconnected, LimitReached, Limits, Malformed, Message, Outcome, Receiver, Sender, State
+from udpmsg.core.events import Event
+from udpmsg.core.framing import frame
+
+HTTP = b"GET / HTTP/1.1\r\nHost: example\r\n\r\n"
+
+
+def is_closed(peer: socket.socket) -> bool:
+    """Whether the listener has closed this connection; waits for it."""
+    try:
+        return peer.recv(100) == b""
+    except ConnectionResetError:
+        return True
+
+
+def still_serves(listener: Listener, transport: str = "tcp") -> bool:
+    """Whether an honest sender that comes now is served."""
+    with listener.sender(transport, acknowledged=True) as sender:
+        sender.send("still there?")
+        return [outcome.state for outcome in sender.outcomes()] == [State.DELIVERED]
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff\xff\xff\xff", HTTP, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", struct.pack(">I", 1 << 24)]
+)
+def test_what_is_no_stream_of_ours_is_closed_at_once(listen: Listening, stack: ExitStack, data: bytes) -> None:
+    listener = listen("tcp")
+    honest = stack.enter_context(listener.sender(acknowledged=True))
+    honest.send("before")
+    peer = stack.enter_context(connect(listener.endpoint()))
+    peer.sendall(data)
+    assert is_closed(peer)
+    (malformed,) = listener.wait_for(Malformed)
+    (disconnected,) = listener.wait_for(Disconnected)
+    assert malformed.peer == disconnected.peer
+    assert "does not speak udpmsg" in disconnected.reason
+    assert listener.receiver.statistics().malformed == 1
+    honest.send("after")
+    assert [outcome.state for outcome in honest.outcomes()] == [State.DELIVERED] * 2
+    assert still_serves(listener)
+
+
+def test_frames_that_are_no_messages_are_counted_and_never_answered(listen: Listening, stack: ExitStack) -> None:
+    listener = listen("tcp")
+    peer = stack.enter_context(connect(listener.endpoint()))
+    for data in (b"", b"x", b"UM", bytes(40), b"UM\x01\x01" + bytes(60), b"UM\x07\x01" + bytes(60)):
+        peer.sendall(frame(data))
+    assert len(listener.wait_for(Malformed, 6)) == 6
+    peer.shutdown(socket.SHUT_WR)
+    assert peer.recv(100) == b""
+    assert listener.receiver.statistics().malformed == 6
+
+
+def test_one_byte_a_second_is_closed_at_a_deadline(stack: ExitStack, clock: VirtualClock) -> None:
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
+    slow, honest = (stack.enter_context(connect(receiver.endpoints[0])) for _ in range(2))
+    header = struct.pack(">I", 1000)
+    start = clock.time
+    events: list[Event] = []
+    for byte in header + bytes(1000):
+        try:
+            slow.sendall(bytes([byte]))
+        except OSError:
+            break
+        events += receiver.poll(1.0)
+        if events:
+            break
+    (disconnected,) = events
+    assert isinstance(disconnected, Disconnected)
+    assert disconnected.peer.port == slow.getsockname()[1]  # type: ignore[union-attr]
+    assert "unfinished frame" in disconnected.reason
+    assert 10 <= (clock.time - start) / 10**9 <= 12
+    assert is_closed(slow)
+    honest.sendall(frame(b"?"))
+    assert isinstance(collect(receiver, Malformed)[0], Malformed)  # whoever was silent, with nothing unfinished, is still there
+
+
+def test_an_application_that_was_away_does_not_blame_the_peer(stack: ExitStack, clock: VirtualClock) -> None:
+    """Half a frame was there when the application went to sleep for a minute, the rest came meanwhile."""
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
+    endpoint = receiver.endpoints[0]
+    with Sender(endpoint.host, endpoint.port, transport="tcp") as sender:
+        stream = sender._socket._socket
+        sender._core.send([b"x" * 10_000], now=clock.time)
+        (message,) = sender._core.data_to_send(now=clock.time)
+        data = frame(message)
+        stream.sendall(data[:100])
+        assert receiver.poll(0.1) == []
+        clock.advance(60)
+        stream.sendall(data[100:])
+        assert [message.payload for message in collect(receiver, Message)] == [b"x" * 10_000]
+        receiver.close()
+
+
+def replies_waiting(receiver: Receiver) -> bool:
+    return any(socket.waiting for socket in receiver._sockets.values())
+
+
+def fill(receiver: Receiver, message: Message) -> int:
+    """Answer until the kernel takes no more; how many answers that took."""
+    for number in range(1, 10_000):
+        receiver.reply(message, bytes(10_000))
+        if replies_waiting(receiver):
+            return number
+    raise AssertionError("the kernel takes everything")
+
+
+def test_a_peer_that_never_reads_is_closed_at_a_deadline(stack: ExitStack, clock: VirtualClock) -> None:
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
+    endpoint = receiver.endpoints[0]
+    greedy = stack.enter_context(Sender(endpoint.host, endpoint.port, transport="tcp"))
+    greedy.send("answer me")
+    (message,) = collect(receiver, Message)
+    fill(receiver, message)
+    honest = stack.enter_context(connect(endpoint))
+    honest.sendall(frame(b"?"))
+    collect(receiver, Malformed)
+    start = clock.time
+    (disconnected,) = collect(receiver, Disconnected)
+    assert disconnected.peer == message.peer
+    assert disconnected.reason == "read nothing for 10 s"
+    assert 9 <= (clock.time - start) / 10**9 <= 11
+    honest.sendall(frame(b"?"))
+    collect(receiver, Malformed)
+    assert not replies_waiting(receiver)
+
+
+def test_a_peer_that_reads_again_is_kept(stack: ExitStack, clock: VirtualClock) -> None:
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
+    endpoint = receiver.endpoints[0]
+    sender = stack.enter_context(Sender(endpoint.host, endpoint.port, transport="tcp"))
+    sender.send("answer me")
+    (message,) = collect(receiver, Message)
+    answers = fill(receiver, message)
+    clock.advance(100)  # the application is away, and meanwhile nobody takes anything
+    replies = 0
+    for _ in range(1000):
+        assert not receiver.poll(0.001)
+        replies += len([event for event in sender.poll(0.001) if isinstance(event, Message)])
+        if replies == answers:
+            break
+    assert replies == answers
+    receiver.close()
+
+
+def test_one_that_never_reads_does_not_keep_memory_growing(stack: ExitStack, clock: VirtualClock) -> None:
+    """While more than a limit waits for a peer, nothing is read from it."""
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
+    endpoint = receiver.endpoints[0]
+    sender = stack.enter_context(Sender(endpoint.host, endpoint.port, transport="tcp"))
+    sender.send("answer me")
+    (message,) = collect(receiver, Message)
+    while receiver._sockets["tcp"]._connections[message.peer].mask == 1 | 2 or not replies_waiting(receiver):  # type: ignore[union-attr, index]
+        receiver.reply(message, bytes(100_000))
+    sender._core.send([b"more"], now=clock.time)
+    sender._socket.write(sender._core.data_to_send(now=clock.time))  # type: ignore[arg-type]
+    assert receiver.poll(1.0) == []  # it is not read
+    assert drain_replies(sender, receiver) > 1
+    assert [message.payload for message in collect(receiver, Message)] == [b"more"]
+    receiver.close()
+
+
+def drain_replies(sender: Sender, receiver: Receiver) -> int:
+    """Read until nothing waits any more."""
+    replies = 0
+    while replies_waiting(receiver):
+        replies += len(sender.poll(0.001))
+        receiver._turn(0)
+    return replies
+
+
+@pytest.mark.parametrize("when", ["before the first byte", "within a frame", "with an answer on its way"])
+def test_a_peer_that_resets(stack: ExitStack, when: str) -> None:
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
+    endpoint = receiver.endpoints[0]
+    if when == "with an answer on its way":
+        sender = Sender(endpoint.host, endpoint.port, transport="tcp")
+        sender.send("answer me")
+        (message,) = collect(receiver, Message)
+        fill(receiver, message)
+        reset(sender._socket._socket)
+        sender._socket._connected = False
+        sender.close(wait=False)
+    else:
+        peer = connect(endpoint)
+        if when == "within a frame":
+            peer.sendall(b"\0\0")
+            receiver.poll(0)
+        reset(peer)
+    (disconnected,) = collect(receiver, Disconnected)
+    assert disconnected.reason
+    assert not replies_waiting(receiver)
+    honest = stack.enter_context(Sender(endpoint.host, endpoint.port, transport="tcp"))
+    honest.send("hello")
+    assert collect(receiver, Message)[-1].payload == b"hello"
+    receiver.close(linger=0.0)
+
+
+def test_connections_over_the_limit(listen: Listening, stack: ExitStack) -> None:
+    listener = listen("tcp", limits=Limits(sessions=3))
+    held = [stack.enter_context(connect(listener.endpoint())) for _ in range(3)]
+    for peer in held:
+        peer.sendall(frame(b""))
+    listener.wait_for(Malformed, 3)  # all three were accepted
+    for number in range(1, 6):
+        peer = stack.enter_context(connect(listener.endpoint()))
+        assert is_closed(peer)
+        assert listener.wait_for(LimitReached, number)[-1].value == 3
+    held[0].close()
+    listener.wait_for(Disconnected)
+    assert still_serves(listener)
+    for peer in held[1:]:
+        peer.sendall(frame(b""))
+    listener.wait_for(Malformed, 5)
+
+
+def test_two_connections_from_one_address_and_port(listen: Listening, stack: ExitStack) -> None:
+    """TCP allows it when they go to two addresses of this machine. An answer could not be told whom it is for."""
+    listener = listen("tcp", host="0.0.0.0")
+    port = listener.endpoint().port
+    first, second = (stack.enter_context(socket.socket()) for _ in range(2))
+    for peer in (first, second):
+        peer.settimeout(PATIENCE)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    first.bind((LOOPBACK, 0))
+    first.connect((LOOPBACK, port))
+    first.sendall(frame(b""))
+    listener.wait_for(Malformed, 1)
+    second.bind(first.getsockname())
+    try:
+        second.connect(("127.0.0.2", port))
+    except OSError as error:
+        pytest.skip(f"not on this system: {error}")
+    assert is_closed(second)
+    listener.wait_for(LimitReached)
+    first.sendall(frame(b""))
+    listener.wait_for(Malformed, 2)
+    first.close()
+    listener.wait_for(Disconnected)
+    with Sender("127.0.0.2", port, transport="tcp", acknowledged=True) as sender:
+        sender.send("still there?")
+    assert listener.payloads(1) == [b"still there?"]
+
+
+def test_no_descriptor_left_to_accept_with(stack: ExitStack, clock: VirtualClock) -> None:
+    """The connection waits in the kernel, and nobody turns in a circle for it."""
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
+    first, second = (stack.enter_context(connect(receiver.endpoints[0])) for _ in range(2))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (second.fileno() + 1, hard))
+    try:
+        with pytest.raises(OSError, match=f"Errno {errno.EMFILE}"):
+            socket.socket()
+        before = clock.waits
+        assert receiver.poll(10.0) == []
+        assert clock.waits - before < 300
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    for peer in (first, second):
+        peer.sendall(frame(b""))
+    collect(receiver, Malformed, 2)
+
+
+def test_closing_while_accepting_is_suspended(clock: VirtualClock) -> None:
+    receiver = Receiver(port=0, transport="tcp")
+    with connect(receiver.endpoints[0]) as peer:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (peer.fileno() + 1, hard))
+        try:
+            receiver.poll(0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        receiver.close()
+
+
+def test_a_server_that_is_not_ours(stack: ExitStack) -> None:
+    """The sender's side of it: what comes back is no frame."""
+    server = stack.enter_context(socket.create_server((LOOPBACK, 0)))
+    sender = stack.enter_context(Sender(LOOPBACK, server.getsockname()[1], transport="tcp", acknowledged=True))
+    sender.send("hello")
+    accepted = stack.enter_context(server.accept()[0])
+    accepted.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    events: list[Event] = []
+    while sender.unresolved:
+        events += sender.poll(PATIENCE)
+    (disconnected,) = [event for event in events if isinstance(event, Disconnected)]
+    assert "does not speak udpmsg" in disconnected.reason
+    (outcome,) = [event for event in events if isinstance(event, Outcome)]
+    assert outcome.state is State.UNCONFIRMED
+    assert "does not speak udpmsg" in (outcome.reason or "")
+
+
+def test_a_flood_does_not_outlast_the_time_limit_of_receive(stack: ExitStack, clock: VirtualClock) -> None:
+    """Who waits for a message waits no longer because other events come."""
+    receiver = stack.enter_context(Receiver(port=0))
+    stranger = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    polls = 0
+    poll = receiver.poll
+
+    def poll_and_flood(timeout: float | None = 0, limit: int | None = None) -> list[Event]:
+        nonlocal polls
+        polls += 1
+        assert polls < 1000, "it never ends"
+        clock.advance(0.1)
+        stranger.sendto(b"UM", receiver.endpoints[0][1:])
+        return poll(timeout, limit)
+
+    receiver.poll = poll_and_flood  # type: ignore[method-assign]
+    assert receiver.receive(2.0) is None
+    assert 15 < polls < 25
+
+
+def test_one_peer_does_not_starve_another(stack: ExitStack, transport: str) -> None:
+    """A peer has sent more than can be read in one turn when another one's message comes."""
+    receiver = stack.enter_context(Receiver(port=0, transport="both"))
+    endpoint = receiver.endpoints[0]
+    loud = stack.enter_context(Sender(endpoint.host, endpoint.port, transport=transport))
+    quiet = stack.enter_context(Sender(endpoint.host, endpoint.port, transport="tcp"))
+    loud.send_many([b"x" * 100] * 3000)
+    quiet.send("me too")
+    place = 0
+    while True:
+        message = receiver.receive(PATIENCE)
+        assert message is not None
+        place += 1
+        if message.payload == b"me too":
+            break
+    assert place < 2500
+    receiver.close()
