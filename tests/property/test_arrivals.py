@@ -125,18 +125,17 @@ def test_what_the_sender_resolved_is_stale_or_a_duplicate_but_never_new(steps: l
         assert arrivals.missing() >= 0
 
 
-@given(st.lists(small, max_size=60), st.integers(1, 4))
-def test_the_gap_limit_is_foreseen_exactly(numbers: list[int], limit: int) -> None:
-    """`opens_gap_over_limit` is true just when one gap more than the limit would have to be remembered."""
-    arrivals = Arrivals(gap_limit=limit)
+@given(st.lists(small, max_size=60))
+def test_a_new_gap_is_foreseen_exactly(numbers: list[int]) -> None:
+    """`opens_gap` is true just when recording the number makes one gap more."""
+    arrivals = Arrivals(gap_limit=1000)
     seen: set[int] = set()
     for number in numbers:
         if number in seen:
             continue
         highest = max([*seen, number])
         gaps = as_ranges(set(range(1, highest + 1)) - seen - {number})
-        foreseen = arrivals.opens_gap_over_limit(number)
-        assert foreseen == (len(gaps) > limit)
-        if not foreseen:
-            arrivals.record(number)
-            seen.add(number)
+        assert arrivals.opens_gap(number) == (len(gaps) > arrivals.gaps)
+        arrivals.record(number)
+        seen.add(number)
+        assert arrivals.gaps == len(gaps)

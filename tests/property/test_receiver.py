@@ -5,6 +5,7 @@ Time passes in steps too small for a session to be forgotten; that is tested in 
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -38,7 +39,7 @@ class ModelSession:
     reordered: int = 0
     over_limit: int = 0
     messages_sent: int | None = None
-    next_number: int = 0
+    unacknowledged: int = 0
 
     @property
     def acknowledged(self) -> bool:
@@ -110,6 +111,15 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
 
     @rule(identity=sessions, sequence=numbers, back=st.integers(0, 24), index=st.integers(0, 1), skip=st.integers(0, 2))
     def message(self, identity: int, sequence: int, back: int, index: int, skip: int) -> None:
+        self.arrives(identity, sequence, back, index, skip)
+
+    @rule(identity=sessions, several=st.lists(st.tuples(numbers, st.integers(0, 1)), min_size=5, max_size=12))
+    def burst(self, identity: int, several: list[tuple[int, int]]) -> None:
+        """Enough of one session, none of it given up, to reach its limits."""
+        for sequence, index in several:
+            self.arrives(identity, sequence, 24, index, 0)
+
+    def arrives(self, identity: int, sequence: int, back: int, index: int, skip: int) -> None:
         """Every fifth sequence number is a message of two fragments; the size of the others depends on the number."""
         for _ in range(skip):
             self.number(identity)
@@ -117,7 +127,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         acknowledged = identity <= 3
         lowest = max(1, sequence - back) if acknowledged else 0
         fragmented = sequence % 5 == 0
-        size = FRAGMENTED_SIZE if fragmented else sequence * 4
+        size = FRAGMENTED_SIZE if fragmented else size_of(sequence)
         payload = bytes([identity, sequence] * 60)[:size]
         piece = payload[index * FRAGMENT_SIZE : (index + 1) * FRAGMENT_SIZE] if fragmented else payload
         data = encode(
@@ -148,26 +158,29 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
 
     def expect(self, session: ModelSession, sequence: int, number: int, size: int, index: int | None) -> None:
         if sequence in session.seen and sequence > session.forgotten:
+            self.owed.add(session.identity)
             if index in (None, 0):
                 session.duplicates += 1
                 self.told_duplicates += 1
-            session.arrived.add(number)
+            self.has_place(session, number)
             return
         if sequence < session.lowest or sequence <= session.forgotten:
             session.over_limit += sequence <= session.forgotten
-            session.arrived.add(number)
+            self.owed.add(session.identity)
+            self.has_place(session, number)
             return
         if index is not None:
             if not self.begin(session, sequence, size):
                 return
-            session.arrived.add(number)
+            self.has_place(session, number)
             session.parts[sequence].add(index)
             if len(session.parts[sequence]) < 2:
                 return
             del session.parts[sequence]
         elif not self.fits(session, sequence, size):
             return
-        session.arrived.add(number)
+        else:
+            self.has_place(session, number)
         session.reordered += bool(session.seen) and sequence < max(session.seen)
         session.seen.add(sequence)
         session.sizes[sequence] = size
@@ -180,6 +193,13 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         else:
             session.queued.append(sequence)
         self.waiting += [(session.identity, each) for each in session.queued[before:]]
+
+    def has_place(self, session: ModelSession, number: int) -> None:
+        """The datagram is acknowledged: at once when it is the second, or not the one after the largest."""
+        if number != max([0, *session.arrived]) + 1 or session.unacknowledged:
+            self.owed.add(session.identity)
+        session.unacknowledged += 1
+        session.arrived.add(number)
 
     def begin(self, session: ModelSession, sequence: int, size: int) -> bool:
         """Whether there is, or may be, an unfinished message for this fragment."""
@@ -198,15 +218,15 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         return True
 
     def fits(self, session: ModelSession, sequence: int, size: int) -> bool:
+        gaps = len(session.gaps(max([0, *session.seen])))
+        # What fills a gap is always welcome; an unfinished message may open one when it is whole, so each of them counts.
+        opens = len(session.gaps(sequence)) > gaps
         fits = (
             size <= LIMITS.max_message
             and session.waiting_messages() < LIMITS.session_messages
             and session.waiting_bytes() + size <= LIMITS.session_bytes
             and self.held_bytes() + size <= LIMITS.total_bytes
-            and (
-                not session.acknowledged
-                or len(session.gaps(sequence)) <= max(LIMITS.gaps, len(session.gaps(max([0, *session.seen]))))
-            )
+            and not (session.acknowledged and opens and gaps + len(session.parts) >= LIMITS.gaps)
         )
         session.over_limit += not fits
         return fits
@@ -238,13 +258,37 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         lowest = known.lowest if known else 1
         self.give(encode(Kind.PROBE, session=identity, number=number, sent_at=0, lowest=lowest, transmission=1), identity)
         if known:
-            known.arrived.add(number)
+            self.has_place(known, number)
             self.owed.add(identity)
 
     @rule(data=st.binary(max_size=50))
     def garbage(self, data: bytes) -> None:
         self.give(b"UM\x02" + data, 1)
         self.malformed += 1
+
+    @rule(identity=sessions, index=st.integers(0, 1))
+    def contradicts(self, identity: int, index: int) -> None:
+        """A fragment that says other than the ones before it, of the same message."""
+        known = self.model.get(identity)
+        for sequence in [number for number in known.parts if number > known.forgotten][:1] if known else []:
+            total = FRAGMENTED_SIZE + 1
+            piece = b"?" * (FRAGMENT_SIZE if index == 0 else total - FRAGMENT_SIZE)
+            self.give(
+                encode(
+                    Kind.MESSAGE,
+                    session=identity,
+                    number=self.number(identity),
+                    sent_at=0,
+                    sequence=sequence,
+                    payload=piece,
+                    lowest=1 if identity <= 3 else 0,
+                    transmission=1,
+                    fragment=(index, 2, FRAGMENT_SIZE, total),
+                    ordered=identity == 3,
+                ),
+                identity,
+            )
+            self.malformed += 1
 
     @rule(identity=sessions)
     def the_other_sort(self, identity: int) -> None:
@@ -308,6 +352,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             told.add(acknowledgment.session)
             assert peer == ("peer", acknowledgment.session)
             session = self.model[acknowledgment.session]
+            session.unacknowledged = 0
             claimed = set(range(1, acknowledgment.all_below))
             for first, last in acknowledgment.delivered:
                 claimed |= set(range(first, last + 1))
@@ -317,7 +362,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             assert len(acknowledgment.arrived) == 32 or arrived == session.arrived
             room = LIMITS.session_messages - session.waiting_messages()
             assert 0 <= acknowledgment.credit <= max(0, room)
-        assert self.owed <= told
+        assert {identity for identity in self.owed if identity <= 3} <= told
         self.owed.clear()
         timeout = self.receiver.next_timeout()
         assert timeout is None or self.now < timeout <= self.now + ACK_DELAY
@@ -348,6 +393,48 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             assert totals.messages_lost == lost >= 0
             waits = sum(len(session.seen) - len(session.delivered) for session in sessions)
             assert totals.messages_sent == totals.messages_delivered + totals.messages_lost + waits
+
+
+def size_of(sequence: int) -> int:
+    """Bytes of a whole message; the last one is over the limit."""
+    return LIMITS.max_message + 1 if sequence == 24 else sequence % 7 * 6
+
+
+def test_more_ranges_than_an_acknowledgment_holds() -> None:
+    """The gaps to fill first and the newest are told; nothing that was not delivered is."""
+    receiver = Receiver(session=99, now=0)
+    for sequence in range(1, 200, 2):
+        data = encode(
+            Kind.MESSAGE, session=1, number=sequence, sent_at=0, sequence=sequence, payload=b"", lowest=1, transmission=1
+        )
+        receiver.receive([data], now=sequence, peer="peer")
+        assert len(receiver.events()) == 1
+        receiver.flush(now=sequence)
+        ((answer, _),) = receiver.data_to_send(now=sequence)
+        acknowledgment = decode_acknowledgment(decode(answer).payload)
+        claimed = {number for first, last in acknowledgment.delivered for number in range(first, last + 1)}
+        assert claimed <= set(range(3, sequence + 1, 2))
+        assert acknowledgment.all_below == 2
+        if sequence > 1:
+            assert {3, sequence} <= claimed
+        assert (sequence, sequence) in acknowledgment.arrived
+
+
+@pytest.mark.parametrize(("datagrams", "at_once"), [([1], False), ([1, 2], True), ([2], True), ([1, 1], True), ([1, 2, 3], True)])
+def test_when_an_acknowledgment_is_due(datagrams: list[int], at_once: bool) -> None:
+    """Every second datagram, at once on a gap or a duplicate, and 25 ms later at the latest."""
+    receiver = Receiver(session=99, now=0)
+    for number in datagrams:
+        data = encode(Kind.MESSAGE, session=1, number=number, sent_at=0, sequence=number, payload=b"", lowest=1, transmission=1)
+        receiver.receive([data], now=5, peer="peer")
+    receiver.events()
+    assert len(receiver.data_to_send(now=5)) == at_once
+    assert receiver.next_timeout() == (None if at_once else 5 + ACK_DELAY)
+    receiver.handle_timeout(now=4 + ACK_DELAY)
+    assert not receiver.data_to_send(now=4 + ACK_DELAY)
+    receiver.handle_timeout(now=5 + ACK_DELAY)
+    assert len(receiver.data_to_send(now=5 + ACK_DELAY)) == (not at_once)
+    assert receiver.next_timeout() is None
 
 
 ReceiverAgainstAModel.TestCase.settings = settings(max_examples=250, stateful_step_count=60)

@@ -1,5 +1,6 @@
 """The sender against a receiver that lies, restarts and falls silent: each message ends exactly once, and in time."""
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -195,6 +196,34 @@ class SenderAgainstALiar(RuleBasedStateMachine):
         self.sender.abandon("the test is over", now=self.now)
         self.drain()
         assert len(self.ended) == len(self.accepted_at)
+
+
+def sent_numbers(datagrams: list[bytes]) -> list[tuple[int, int]]:
+    """(sequence, transmission) of each message."""
+    decoded = [decode(data) for data in datagrams]
+    return [(each.sequence, each.transmission) for each in decoded if each.kind is Kind.MESSAGE]
+
+
+@pytest.mark.parametrize(("later", "again"), [(1, []), (2, []), (3, [(1, 2)])])
+def test_lost_when_three_later_datagrams_are_acknowledged_and_not_before(later: int, again: list[tuple[int, int]]) -> None:
+    """RFC 9002 section 6.1.1: kPacketThreshold is 3."""
+    now = 10**9
+    sender = Sender(SenderConfig(acknowledged=True, jitter=0.0), session=SESSION, now=now)
+    sender.send([b"x"] * 6, now=now)
+    assert sent_numbers(sender.data_to_send(now=now)) == [(number, 1) for number in range(1, 7)]
+    now += 40 * MILLISECOND
+    acknowledgment = Acknowledgment(
+        session=SESSION,
+        largest=1 + later,
+        delay_us=0,
+        credit=100,
+        all_below=1,
+        arrived=[(2, 1 + later)],
+        delivered=[(2, 1 + later)],
+    )
+    payload = encode_acknowledgment(acknowledgment)
+    sender.receive([encode(Kind.ACK, session=5, number=1, sent_at=0, payload=payload)], now=now)
+    assert sent_numbers(sender.data_to_send(now=now)) == again
 
 
 def spread(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -155,6 +155,14 @@ class Hostile:
             return self._asking(session, number, random.randint(1, 300), random.randbytes(random.randint(0, 900)), 1)
         return forge(MESSAGE, flags=REPLY, session=session, datagram=number, sequence=1, blocks=pack(">Q", 1))
 
+    def flood(self) -> list[bytes]:
+        """More of one session, whole, small or large, than any limit has room for."""
+        random = self.random
+        session = random.choice(self.sessions)
+        first = random.randint(1, 1000)
+        size = random.choice((0, 10, 1100))
+        return [self._asking(session, number, number, b"f" * size, 1) for number in range(first, first + 60)]
+
     def _asking(self, session: int, number: int, sequence: int, payload: bytes, below: int, fragment: bytes = b"") -> bytes:
         """An acknowledged message with a correct checksum."""
         flags = ACK_REQUESTED | CHECKSUM | (FRAGMENT if fragment else 0)

@@ -16,6 +16,40 @@ FAULTS = {
     "reordering-30": Faults(reordering=0.3),
     "flips": Faults(flips=0.1),
 }
+COMBINATIONS = frozenset(
+    (
+        "duplication-10",
+        "everything",
+        "receiver-restarts-slow",
+        "receiver-restarts-one-transmission",
+        "receiver-restarts-reordered",
+        "slow-loss",
+        "absent",
+        "small-limits",
+        "few-gaps",
+        "ordered-slow",
+        "ordered-given-up",
+        "ordered-given-up-reordered",
+        "fragments",
+        "window-7",
+        "deadline-short",
+        "bottleneck",
+        "hostile-loss",
+        "hostile-flood",
+        "hostile-ordered",
+        "framed",
+        "framed-slow",
+        "refused",
+        "forget-restart",
+        "forget-slow",
+        "forget-hostile",
+        "forget-refused",
+    )
+)
+"""Beyond the list that every release must pass: combinations of what the others have alone, so fewer seeds will do."""
+FEWER_SEEDS = 15
+FLOOD_LIMITS = Limits(sessions=16, session_bytes=48 << 10, session_messages=50, total_bytes=80 << 10, gaps=8)
+"""One flood of the hostile peer reaches the limits of a session, two that of all."""
 SMALL_LIMITS = Limits(sessions=16, session_bytes=64 << 10, session_messages=32, total_bytes=200 << 10, gaps=8)
 
 
@@ -82,6 +116,13 @@ def _table() -> dict[str, Scenario]:
             max_transmissions=1,
         ),
         both(
+            "receiver-restarts-reordered",
+            "the receiver restarts, and what its former life said still comes",
+            Faults(reordering=0.3, reordering_delay=100 * MILLISECOND, duplication=0.1),
+            receiver_restarts=3,
+            application="bursts",
+        ),
+        both(
             "sender-restarts",
             "the sender restarts on the same port",
             Faults(loss=0.05),
@@ -139,6 +180,21 @@ def _table() -> dict[str, Scenario]:
         Scenario("hostile", "a hostile peer at both sides", hostile=200, delivered_at_least=1.0),
         both("hostile-loss", "a hostile peer, 10 % lost", Faults(loss=0.1), hostile=200),
         Scenario("hostile-small-limits", "a hostile peer against small limits", hostile=200, limits=SMALL_LIMITS),
+        Scenario(
+            "hostile-flood",
+            "a hostile peer with more than the limits hold, and an application that is often away",
+            hostile=100,
+            flood=True,
+            application="bursts",
+            limits=FLOOD_LIMITS,
+        ),
+        both(
+            "ordered-given-up-reordered",
+            "in order, overtaken, and many are given up",
+            Faults(loss=0.3, reordering=0.4, reordering_delay=100 * MILLISECOND),
+            ordered=True,
+            max_transmissions=1,
+        ),
         Scenario("hostile-ordered", "a hostile peer, in order", hostile=100, ordered=True, application="bursts"),
         Scenario("framed", "frames of a stream: nothing is lost", framed=True, delivered_at_least=1.0),
         Scenario("framed-slow", "frames of a stream, a slow application", framed=True, application="slow"),
@@ -157,7 +213,11 @@ def _table() -> dict[str, Scenario]:
         Scenario("forget-hostile", "fire and forget, a hostile peer", acknowledged=False, hostile=200),
         Scenario("forget-refused", "fire and forget, the system refuses some", acknowledged=False, refused=0.1),
     ]
-    return {scenario.name: scenario for scenario in everything}
+    return {
+        scenario.name: replace(scenario, seeds=FEWER_SEEDS) if scenario.name in COMBINATIONS else scenario
+        for scenario in everything
+    }
 
 
 SCENARIOS = _table()
+assert set(SCENARIOS) >= COMBINATIONS, "a name in COMBINATIONS is no scenario"

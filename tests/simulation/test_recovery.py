@@ -7,7 +7,7 @@ from struct import pack
 
 import pytest
 
-from tests.simulation.hostile import ACK_REQUESTED, CHECKSUM, FRAGMENT, MESSAGE, ORDERED, forge
+from tests.simulation.hostile import ACK_REQUESTED, CHECKSUM, FRAGMENT, GOODBYE, MESSAGE, ORDERED, forge
 from tests.simulation.link import MILLISECOND, SECOND
 from udpmsg.core.events import Duplicate, LimitReached, Message, Outcome, State
 from udpmsg.core.receiver import Limits, Receiver
@@ -136,6 +136,29 @@ def test_many_short_sessions_one_after_the_other_never_fill_the_table() -> None:
     totals = receiver.totals()
     assert (totals.sessions, totals.messages_sent, totals.messages_delivered, totals.messages_lost) == (3000,) * 3 + (0,)
     assert totals.over_limit == 0
+
+
+def test_goodbyes_free_a_full_table_soon_even_after_somebody_was_refused() -> None:
+    now = SECOND
+    receiver = Receiver(session=1, now=now, limits=Limits(sessions=8))
+    for stranger in range(8):
+        receiver.receive([asking(1000 + stranger, 1, b"x")], now=now, peer=STRANGER)
+    receiver.receive([asking(7, 1, b"too early")], now=now, peer=PEER)
+    assert receiver.totals().over_limit == 1
+    now += SECOND
+    for stranger in range(8):
+        farewell = forge(
+            GOODBYE,
+            flags=ACK_REQUESTED | CHECKSUM,
+            session=1000 + stranger,
+            datagram=2,
+            blocks=pack(">QHH", 2, 1, 0),
+            payload=pack(">Q", 1),
+        )
+        receiver.receive([farewell], now=now, peer=STRANGER)
+    receiver.events()
+    now += 3 * SECOND
+    assert everything_delivered(receiver, 8, now)
 
 
 def test_huge_numbers_stop_nobody() -> None:
