@@ -31,7 +31,10 @@ BATCH = 64
 BACKLOG = 256
 """Acknowledged messages that may wait to be sent for the first time; `send` waits while there are more."""
 CLOSE_WAIT = 1 * SECOND
-"""How long `close` waits at most for the kernel to take the rest, and over TCP for the peer to end its side."""
+"""How long `close` waits at most for the kernel to take the rest, and over raw TCP for the peer to end its side."""
+STREAM_WAIT = 10 * SECOND
+"""How long `close` waits at most for a listener to read the stream to its end and close. Closed before, a connection on which
+replies still come is reset, and what the listener has not read is lost with it."""
 BLOCKED_TICK = 25 * MILLISECOND
 """While the kernel takes nothing, what is due can't leave: deadlines are looked after so often, and its readiness wakes us."""
 FRAME_OVERHEAD = 2048
@@ -243,9 +246,9 @@ class Sender:
         self._core.abandon("closed before it was acknowledged", now=now)
         if not self.raw and self._core.messages_sent:
             self._core.goodbye(now=now)
-        until = now + CLOSE_WAIT
+        until = now + (STREAM_WAIT if wait and self._socket.framed and not self.raw else CLOSE_WAIT)
         self._settle()
-        while (self._socket.waiting or not self._socket.finish()) and clock.now() < until:
+        while (self._socket.waiting or not self._socket.finish()) and clock.now() < until and not self._waiter.woken:
             self._turn(until)
         self._settle()
         self.closed = True

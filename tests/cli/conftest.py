@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -25,15 +26,19 @@ TRANSPORTS = {"udp": [], "tcp": ["--tcp"]}
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that neither UDP nor TCP uses at this moment."""
+    """A port of 127.0.0.1 that neither UDP nor TCP uses at this moment.
+
+    Below those that systems give to sockets that ask for any (32768 and above on Linux), so nobody gets it by chance.
+    """
     while True:
+        port = random.SystemRandom().randrange(10_000, 32_768)
         with socket.socket(type=socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
             try:
-                tcp.bind(udp.getsockname())
+                udp.bind(("127.0.0.1", port))
+                tcp.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return int(udp.getsockname()[1])
+            return port
 
 
 class Output:

@@ -95,11 +95,14 @@ def test_fragments_that_contradict_each_other(block: tuple[int, int, int, int], 
 
 def test_a_late_fragment_of_a_whole_message_is_told_once_as_a_duplicate() -> None:
     remote, receiver = RemoteSender(), a_receiver()
-    receiver.receive(remote.fragments(1, b"abcd", 2), now=at(0), peer="p")
-    assert payloads(receiver.events()) == [b"abcd"]
+    receiver.receive(remote.fragments(1, b"abcdef", 2), now=at(0), peer="p")
+    assert payloads(receiver.events()) == [b"abcdef"]
     receiver.data_to_send(now=at(0))
-    receiver.receive(remote.fragments(1, b"abcd", 2, transmission=2), now=at(10), peer="p")
+    first, *others = remote.fragments(1, b"abcdef", 2, transmission=2)
+    receiver.receive([first], now=at(10), peer="p")
     assert receiver.events() == [Duplicate("p", remote.session, 1, 2)]
+    receiver.receive(others, now=at(11), peer="p")
+    assert receiver.events() == []
     assert receiver.totals().duplicates == 1
 
 

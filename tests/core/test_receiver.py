@@ -200,8 +200,8 @@ def test_1024_notices_wait_and_more_are_only_counted() -> None:
     assert len(events) == 1026
     assert [type(event) for event in events[1022:]] == [Malformed, Malformed, Message, Goodbye]
     assert receiver.totals().malformed == 1025
-    receiver.receive([b"UM"], now=at(1), peer="p")
-    assert len(receiver.events()) == 1
+    receiver.receive([b"UM"] * 1025, now=at(1), peer="p")
+    assert len(receiver.events()) == 1024
 
 
 # Goodbyes and totals -----------------------------------------------------------------------------------------------------
@@ -339,7 +339,10 @@ def refused(receiver: Receiver, data: bytes, limit: str, value: int, *, session:
 
 
 def test_the_limits_by_default() -> None:
-    limits = Receiver(session=RECEIVER, now=at(0)).limits
+    receiver = Receiver(session=RECEIVER, now=at(0))
+    receiver.receive([b"raw"], now=at(0), peer="p")
+    assert payloads(receiver.events()) == [b"raw"]  # and no frames
+    limits = receiver.limits
     assert limits == Limits()
     assert (limits.sessions, limits.reassemblies, limits.session_bytes, limits.session_messages) == (1024, 4, 1 << 20, 256)
     assert (limits.total_bytes, limits.max_message, limits.gaps) == (64 << 20, 1 << 20, 4096)

@@ -56,13 +56,29 @@ def test_a_message_and_its_acknowledgment() -> None:
 
 def test_several_messages_end_in_the_order_of_the_acknowledgments() -> None:
     sender, receiver = acknowledged_sender(), RemoteReceiver()
-    assert sender.send([b"a", b"b", b"c", b"d"], now=at(0)) == range(1, 5)
+    assert sender.send([b"a", b"b", b"c", b"dd"], now=at(0)) == range(1, 5)
+    assert sender.waiting_bytes == 5
     assert numbers(sender.data_to_send(now=at(0))) == [(1, 1, 1), (2, 2, 1), (3, 3, 1), (4, 4, 1)]
     sender.receive([receiver.ack((1, 3), delivered=[(2, 3)])], now=at(10))
+    assert sender.waiting_bytes == 3
     # only the largest of an acknowledgment is a sample (RFC 9002 section 5.1): the others may have waited for it
     assert outcomes(sender) == [Outcome(2, DELIVERED, None, 1, None), Outcome(3, DELIVERED, None, 1, 10 * MS)]
     sender.receive([receiver.ack((1, 4), below=2, delivered=[(4, 4)])], now=at(20))
     assert outcomes(sender) == [Outcome(1, DELIVERED, None, 1, None), Outcome(4, DELIVERED, None, 1, 20 * MS)]
+
+
+def test_a_long_range_that_names_few_unresolved_messages() -> None:
+    sender, receiver = acknowledged_sender(), RemoteReceiver()
+    sender.send([b"x"] * 12, now=at(0))
+    sender.data_to_send(now=at(0))
+    sender.receive([receiver.ack((1, 12), delivered=[(3, 9)])], now=at(10))
+    assert [outcome.sequence for outcome in outcomes(sender)] == [3, 4, 5, 6, 7, 8, 9]
+    sender.receive([receiver.ack((1, 12), delivered=[(2, 10)])], now=at(11))
+    assert [outcome.sequence for outcome in outcomes(sender)] == [2, 10]
+    sender.receive([receiver.ack((1, 12), below=12)], now=at(12))
+    assert [outcome.sequence for outcome in outcomes(sender)] == [1, 11]
+    sender.receive([receiver.ack((1, 12), below=13)], now=at(13))
+    assert [outcome.sequence for outcome in outcomes(sender)] == [12]
 
 
 def test_every_message_says_which_is_the_lowest_unresolved() -> None:
@@ -560,8 +576,10 @@ def test_the_same_receiver_may_have_forgotten_us() -> None:
     sender.receive([receiver.ack((1, 2))], now=at(100))
     sender.data_to_send(now=at(100))
     assert sender.next_timeout() == at(400)
+    assert sender.messages_in_flight == 0
     sender.receive([receiver.probe_reply()], now=at(450))
     assert sender.events() == []
+    assert sender.messages_in_flight == 2
     assert numbers(sender.data_to_send(now=at(450))) == [(3, 1, 2), (4, 2, 2)]
 
 

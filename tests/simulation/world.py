@@ -88,6 +88,7 @@ class Ledger:
         self.session = session
         self.payloads: list[bytes] = []
         self.accepted_at: list[int] = []
+        self.reply_to: list[int] = []
         self.ended = bytearray(messages + 2)
         self.delivered_ever = bytearray(messages + 2)
         self.transmitted = bytearray(messages + 2)
@@ -240,10 +241,10 @@ class World:
             else:
                 if self.sender_timer <= at:
                     self.sender.handle_timeout(now=at)
-                    self._drain_sender()
+                    self._drain_sender(nothing_due=True)
                 if self.receiver_timer <= at:
                     self.receiver.handle_timeout(now=at)
-                    self._drain_receiver()
+                    self._drain_receiver(nothing_due=True)
                 if self.drain_at <= at:
                     self._application()
         self._final()
@@ -328,11 +329,13 @@ class World:
         self.remaining -= count
         payloads = [self._payload() for _ in range(count)]
         first = len(ledger.payloads) + 1
-        given = self.sender.send(payloads, now=now)
+        reply_to = self.random.choice((0, 0, 0, first, 2**40))
+        given = self.sender.send(payloads, now=now, reply_to=reply_to)
         if given != range(first, first + count):
             raise Broken(f"send gave {given}, not {range(first, first + count)}")
         ledger.payloads += payloads
         ledger.accepted_at += [now] * count
+        ledger.reply_to += [reply_to] * count
         ledger.unresolved += count
         self._note(f"send {given}")
         self._drain_sender()
@@ -353,7 +356,8 @@ class World:
         self._new_sender()
         self.sender_timer = NEVER
 
-    def _drain_sender(self) -> None:
+    def _drain_sender(self, *, nothing_due: bool = False) -> None:
+        """`nothing_due`: after `handle_timeout` nothing may be due any more; else a timer may be due at this very instant."""
         sender = self.sender
         self._sender_events()
         self._sender_data()
@@ -362,7 +366,7 @@ class World:
         if timer is None:
             self.sender_timer = NEVER
         else:
-            if timer <= self.now:
+            if timer < self.now + nothing_due:
                 raise Broken(f"busy loop: the sender's next timeout is {self.now - timer} ns ago after a drain")
             self.sender_timer = timer
 
@@ -515,7 +519,7 @@ class World:
 
     # -- the receiving side ------------------------------------------------------------------------------------------
 
-    def _drain_receiver(self) -> None:
+    def _drain_receiver(self, *, nothing_due: bool = False) -> None:
         if self.scenario.application == "at once":
             self._take(None)
         self._receiver_data()
@@ -525,7 +529,7 @@ class World:
         if timer is None:
             self.receiver_timer = NEVER
         else:
-            if timer <= self.now:
+            if timer < self.now + nothing_due:
                 raise Broken(f"busy loop: the receiver's next timeout is {self.now - timer} ns ago after a drain")
             self.receiver_timer = timer
 
@@ -614,8 +618,8 @@ class World:
         ledger.delivered_ever[sequence] = 1
         if message.payload != ledger.payloads[sequence - 1] and not self._may_be_corrupt():
             raise Broken(f"message {sequence} delivered with other bytes")
-        if message.reply_to is not None and not self._may_be_corrupt():
-            raise Broken(f"message {sequence} claims to be a reply")
+        if (message.reply_to or 0) != ledger.reply_to[sequence - 1] and not self._may_be_corrupt():
+            raise Broken(f"message {sequence} arrived as a reply to {message.reply_to}")
         if self.scenario.ordered:
             if sequence <= life.last_in_order.get(session, 0):
                 raise Broken(f"message {sequence} delivered after {life.last_in_order[session]} in ordered mode")

@@ -226,6 +226,25 @@ def test_connections_over_the_limit(listen: Listening, stack: ExitStack) -> None
     listener.wait_for(Malformed, 5)
 
 
+def test_the_silent_give_their_place_to_others(stack: ExitStack, clock: VirtualClock) -> None:
+    """A stranger who holds every place and says nothing keeps nobody out for longer than 10 s."""
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp", limits=Limits(sessions=2)))
+    held = [stack.enter_context(connect(receiver.endpoints[0])) for _ in range(2)]
+    assert receiver.poll(0.001) == []
+    clock.advance(9)
+    early = stack.enter_context(connect(receiver.endpoints[0]))
+    assert [type(event) for event in collect(receiver, LimitReached)] == [LimitReached]
+    assert is_closed(early)
+    clock.advance(2)
+    with Sender(*receiver.endpoints[0][1:], transport="tcp") as sender:
+        sender.send("at last")
+        (message,) = collect(receiver, Message)
+    assert message.payload == b"at last"
+    assert is_closed(held[0])
+    held[1].sendall(frame(b""))
+    collect(receiver, Malformed)  # the other one is still there
+
+
 def test_two_connections_from_one_address_and_port(listen: Listening, stack: ExitStack) -> None:
     """TCP allows it when they go to two addresses of this machine. An answer could not be told whom it is for."""
     listener = listen("tcp", host="0.0.0.0")

@@ -95,7 +95,7 @@ def test_raw_to_our_own_listener(listen: Listening) -> None:
     with listener.sender(raw=True) as sender:
         sender.send(b"abc")
         assert next(sender.replies(PATIENCE)).payload == b"cba"
-    assert listener.of(Message)[0].raw
+    assert listener.wait_for(Message)[0].raw
 
 
 def test_raw_cannot_be_acknowledged(transport: str) -> None:

@@ -99,7 +99,7 @@ class Exchange:
             self.pump(0 if is_this_machine(self.sender.endpoint.host) else HINT_WAIT)
         self._closing = True
         self.interrupts.release()
-        self.sender.close(wait=False)
+        self.sender.close(wait=not self.stopped)
         self.pump(0)
         summary = sender_summary(self.sender.statistics(), self._round_trips)
         if not self.output.for_people:

@@ -27,6 +27,8 @@ FRAME_GRACE = 10 * SECOND
 """How long a frame may take in any case; above that it must come at MIN_FRAME_RATE."""
 MIN_FRAME_RATE = 16 * 1024
 """Bytes a second of a large frame: 1 MiB has 74 seconds."""
+SILENT_GRACE = 10 * SECOND
+"""How long a connection may be silent from its start when others need its place; nobody minds it otherwise."""
 WRITE_GRACE = 10 * SECOND
 """How long a peer may read nothing of what waits for it."""
 ACCEPT_PAUSE = 100 * MILLISECOND
@@ -39,13 +41,26 @@ WAITING_LIMIT = 1 << 20
 class Connection:
     """One accepted sender: its stream in, and what waits to go out."""
 
-    __slots__ = ("ended", "endpoint", "frame_since", "mask", "on_ready", "reader", "socket", "unread_since", "waiting")
+    __slots__ = (
+        "ended",
+        "endpoint",
+        "frame_since",
+        "mask",
+        "on_ready",
+        "reader",
+        "silent_since",
+        "socket",
+        "unread_since",
+        "waiting",
+    )
 
-    def __init__(self, connected: socket.socket, endpoint: Endpoint, reader: FrameReader) -> None:
+    def __init__(self, connected: socket.socket, endpoint: Endpoint, reader: FrameReader, now: int) -> None:
         self.socket = connected
         self.endpoint = endpoint
         self.reader = reader
         self.waiting = bytearray()
+        self.silent_since: int | None = now
+        """When it was accepted, in nanoseconds; None once a whole message has come."""
         self.ended = False
         """The peer will send nothing more."""
         self.frame_since: int | None = None
@@ -167,6 +182,8 @@ class TcpReceiver:
             return []  # else: it gave up while it waited
         endpoint = endpoint_of("tcp", sockaddr)
         # One peer's address and port may come to two addresses of this machine; the first connection keeps the name.
+        if len(self._connections) >= self._limit:
+            self._drop_the_silent(now)
         if len(self._connections) >= self._limit or endpoint in self._connections:
             accepted.close()
             self.notices.append(LimitReached(endpoint, 0, "sessions", self._limit))
@@ -176,7 +193,7 @@ class TcpReceiver:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
             pass  # macOS, when the peer has reset it by now: reading will tell
-        connection = Connection(accepted, endpoint, FrameReader(self._frame_limit))
+        connection = Connection(accepted, endpoint, FrameReader(self._frame_limit), now)
         self._connections[endpoint] = connection
 
         def on_ready(mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
@@ -210,6 +227,8 @@ class TcpReceiver:
             self.notices.append(Malformed(connection.endpoint, str(error), len(data)))
             self._drop(connection, f"does not speak udpmsg: {error}")
             return []
+        if messages:
+            connection.silent_since = None
         if messages or connection.frame_since is None:
             connection.frame_since = now - self._excused if connection.reader.pending else None
         self._watch(connection, now)
@@ -244,6 +263,13 @@ class TcpReceiver:
             self._suspects[connection.endpoint] = connection
         else:
             self._suspects.pop(connection.endpoint, None)
+
+    def _drop_the_silent(self, now: int) -> None:
+        """Every place is taken: whoever has held one longest without ever having sent a message gives it up."""
+        for connection in self._connections.values():  # in the order in which they were accepted
+            if connection.silent_since is not None and now - connection.silent_since > SILENT_GRACE:
+                self._drop(connection, f"sent nothing for {SILENT_GRACE // SECOND} s while others waited for a place")
+                return
 
     def _drop(self, connection: Connection, reason: str) -> None:
         self._selector.unregister(connection.socket)
