@@ -1,0 +1,29 @@
+"""What every test shares: a user's own settings change no result, and coverage is measured where it means something."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+NOT_MEASURED = {"cli", "property", "simulation"}
+"""Folders whose tests pass through the core at random or from afar: that a line ran there does not say that somebody looked.
+Measuring them would also take twice their time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the tests of some folders out of the measurement of coverage."""
+    for item in items:
+        if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).parts[0] in NOT_MEASURED:
+            item.add_marker("no_cover")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_settings_of_the_user() -> Iterator[None]:
+    """Take away every UDPMSG_… variable (they are defaults of the command line), and colour that was forced on."""
+    taken = [name for name in os.environ if name.startswith("UDPMSG_") and name != "UDPMSG_SEED"]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (*taken, "FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS"):
+            patch.delenv(name, raising=False)
+        yield

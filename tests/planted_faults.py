@@ -1,0 +1,316 @@
+"""Do the tests notice when udpmsg is wrong? Plants one fault at a time in a copy and expects the tests to fail.
+
+    python tests/planted_faults.py              every fault
+    python tests/planted_faults.py credit rto   those whose name contains one of the words
+
+Owns the list of faults, a temporary copy for each, and the processes that test them. Prints which test caught each, and
+exits with 1 if one survives, if its place in the sources is not found exactly once, or if the sound copy fails.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+TOGETHER = 2
+"""Copies tested at the same time."""
+PATIENCE = 240.0
+"""Seconds for the tests of one copy. A fault that makes them hang is noticed by that, too."""
+SUITE = ("tests/core", "tests/simulation")
+"""What every copy is tested with, unless its fault says otherwise."""
+SCENARIOS = (
+    "loss-10",
+    "duplication-50",
+    "flips",
+    "receiver-restarts",
+    "never-drains",
+    "ordered",
+    "window-7",
+    "deadline-short",
+)
+"""The simulations that are run; the whole of them takes longer and is not needed to notice these faults."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A mistake that somebody could make: in `file`, `sound` is replaced by `faulty`. `suite`: which tests must notice."""
+
+    name: str
+    file: str
+    sound: str
+    faulty: str
+    suite: tuple[str, ...] = SUITE
+
+
+FAULTS = (
+    Fault(
+        "acknowledged before it is delivered",
+        "core/receiver.py",
+        "        session.arrivals.record(datagram.sequence)\n",
+        "        session.arrivals.record(datagram.sequence)\n        session.deliver(datagram.sequence)\n",
+    ),
+    Fault(
+        "window off by one",
+        "core/outbox.py",
+        "self._started >= self._window",
+        "self._started > self._window",
+    ),
+    Fault(
+        "credit ignored",
+        "core/outbox.py",
+        "self.in_flight >= credit or ",
+        "",
+    ),
+    Fault(
+        "an old acknowledgment brings back its credit",
+        "core/sender.py",
+        "datagram.number > self._newest_acknowledgment",
+        "datagram.number > 0",
+    ),
+    Fault(
+        "round-trip time guessed for a retransmission",
+        "core/sender.py",
+        "self.rtt.sample(now - transmission.sent_at,",
+        "self.rtt.sample(now - (transmission.message.deadline - self.config.deadline),",
+    ),
+    Fault(
+        "timer not restarted by an acknowledgment",
+        "core/sender.py",
+        "            self._in_flight.restart(now)\n",
+        "            pass\n",
+    ),
+    Fault(
+        "deadline ignored",
+        "core/sender.py",
+        "and oldest.deadline <= now:",
+        "and oldest.deadline <= 0:",
+    ),
+    Fault(
+        "one transmission too many",
+        "core/sender.py",
+        "message.transmissions[fragment] >= self.config.max_transmissions",
+        "message.transmissions[fragment] > self.config.max_transmissions",
+    ),
+    Fault(
+        "lowest unresolved off by one",
+        "core/sender.py",
+        "lowest=self._outbox.lowest if self.config.acknowledged else 0,\n            transmission",
+        "lowest=self._outbox.lowest + 1 if self.config.acknowledged else 0,\n            transmission",
+    ),
+    Fault(
+        "what a restarted receiver lost is not sent again",
+        "core/sender.py",
+        "            self._events.append(PeerRestarted(session))\n            self._send_arrived_again()\n",
+        "            self._events.append(PeerRestarted(session))\n",
+    ),
+    Fault(
+        "limit of messages never applied",
+        "core/sessions.py",
+        '("session_messages", session.waiting_messages + 1)',
+        '("session_messages", 0)',
+    ),
+    Fault(
+        "limit of bytes never applied",
+        "core/sessions.py",
+        '("total_bytes", self.waiting_bytes + size)',
+        '("total_bytes", 0)',
+    ),
+    Fault(
+        "young sessions forgotten",
+        "core/sessions.py",
+        "if expires <= now and not session.queued_messages:",
+        "if not session.queued_messages:",
+    ),
+    Fault(
+        "duplicate not suppressed",
+        "core/receiver.py",
+        "if arrival is Arrival.DUPLICATE or arrival is Arrival.STALE:",
+        "if arrival is Arrival.STALE:",
+    ),
+    Fault(
+        "order not kept",
+        "core/receiver.py",
+        "session.in_order(message) if ordered else [message]",
+        "[message]",
+    ),
+    Fault(
+        "checksum not verified",
+        "core/wire.py",
+        "CHECKSUM_BLOCK.unpack_from(data, end)[0] != crc32(memoryview(data)[:end])",
+        "CHECKSUM_BLOCK.unpack_from(data, end)[0] < 0",
+    ),
+    Fault(
+        "checksum not required",
+        "core/wire.py",
+        "and not flags & CHECKSUM:",
+        "and flags < 0:",
+    ),
+    Fault(
+        "RTTVAR computed after SRTT",
+        "core/rtt.py",
+        "            self.rttvar = (3 * self.rttvar + abs(self.srtt - R)) // 4\n"
+        "            self.srtt = (7 * self.srtt + R) // 8\n",
+        "            self.srtt = (7 * self.srtt + R) // 8\n"
+        "            self.rttvar = (3 * self.rttvar + abs(self.srtt - R)) // 4\n",
+    ),
+    Fault(
+        "timeout not doubled",
+        "core/rtt.py",
+        "self.timeouts += 1",
+        "self.timeouts += 0",
+    ),
+    Fault(
+        "loss threshold 2 instead of 3",
+        "core/retransmission.py",
+        "PACKET_THRESHOLD = 3",
+        "PACKET_THRESHOLD = 2",
+    ),
+    Fault(
+        "window not halved after a loss",
+        "core/congestion.py",
+        "LOSS_REDUCTION_FACTOR = 0.5",
+        "LOSS_REDUCTION_FACTOR = 1.0",
+    ),
+    Fault(
+        "conflicting totals of fragments accepted",
+        "core/fragments.py",
+        "if (count, size, total) != (self._count, self._size, self.total):",
+        "if count < 0:",
+    ),
+    Fault(
+        "one loss too few counted",
+        "core/arrivals.py",
+        "return max(messages_sent - self.unique, 0)",
+        "return max(messages_sent - self.unique - 1, 0)",
+    ),
+    Fault(
+        "limit of frames off by one",
+        "core/framing.py",
+        "if length > self._limit:",
+        "if length > self._limit + 1:",
+    ),
+    Fault(
+        "reply to a reply answered",
+        "receiver.py",
+        "if message.reply_to is not None:",
+        "if message.reply_to == 0:",
+        suite=("tests/transport/test_exchange.py",),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the tests of one copy said: pytest's exit code (None: it hung), the first test that failed, and how long it took."""
+
+    code: int | None
+    test: str
+    seconds: float
+    output: str
+
+
+def copy(place: Path) -> None:
+    """The package, its tests and their settings, without anything compiled."""
+    nothing_compiled = shutil.ignore_patterns("__pycache__", ".hypothesis")
+    for part in ("udpmsg", "tests", "docs"):
+        shutil.copytree(PROJECT / part, place / part, ignore=nothing_compiled)
+    for part in ("pyproject.toml", "README.md"):
+        shutil.copy(PROJECT / part, place / part)
+
+
+def check_place(fault: Fault) -> None:
+    """The sources have moved on where a mistake can't be made any more: then this list must follow."""
+    found = (PROJECT / "udpmsg" / fault.file).read_text(encoding="utf-8").count(fault.sound)
+    if found != 1:
+        raise SystemExit(f"planted faults: {fault.name!r}: its place was found {found} times in {fault.file}, not once")
+
+
+def plant(fault: Fault, place: Path) -> None:
+    """Make the mistake."""
+    source = place / "udpmsg" / fault.file
+    source.write_text(source.read_text(encoding="utf-8").replace(fault.sound, fault.faulty), encoding="utf-8")
+
+
+def test(place: Path, suite: tuple[str, ...]) -> Verdict:
+    """Run the tests of a copy against that copy, up to the first failure."""
+    unwanted = [f"--deselect=tests/simulation/test_simulation.py::test_every_promise_is_kept[{n}]" for n in others(place)]
+    environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no", "--timeout=60", "-p", "no:cacheprovider"]
+    begun = time.monotonic()
+    try:
+        run = subprocess.run(
+            [*command, *unwanted, *(part for part in suite if (place / part).exists())],
+            check=False,
+            cwd=place,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        return Verdict(None, f"(hung for {PATIENCE:g} s)", time.monotonic() - begun, "")
+    caught = re.search(r"^(?:FAILED|ERROR) (?:tests/)?(.+?)(?: - .*)?$", run.stdout, re.MULTILINE)
+    return Verdict(run.returncode, caught[1] if caught else "", time.monotonic() - begun, run.stdout + run.stderr)
+
+
+def others(place: Path) -> list[str]:
+    """The scenarios that are not run here."""
+    program = "import udpmsg, tests.simulation.scenarios as s; print(udpmsg.__file__, *s.SCENARIOS)"
+    environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
+    run = subprocess.run([sys.executable, "-c", program], check=True, cwd=place, env=environment, capture_output=True, text=True)
+    tested, *scenarios = run.stdout.split()
+    assert Path(tested).is_relative_to(place), f"the tests would test {tested}"
+    missing = set(SCENARIOS) - set(scenarios)
+    assert not missing, f"no such scenarios: {', '.join(sorted(missing))}"
+    return [name for name in scenarios if name not in SCENARIOS]
+
+
+def examine(fault: Fault | None) -> Verdict:
+    """Test one copy, with the fault in it or, for None, as it is."""
+    with tempfile.TemporaryDirectory(prefix="udpmsg-planted-") as directory:
+        place = Path(directory).resolve()
+        copy(place)
+        if fault is None:
+            every = dict.fromkeys(part for planted in FAULTS for part in planted.suite)
+            return test(place, tuple(every))
+        plant(fault, place)
+        return test(place, fault.suite)
+
+
+def main() -> int:
+    """Examine the sound copy, then every fault; print a table; 0 when all is as it must be."""
+    words = sys.argv[1:]
+    chosen = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
+    for fault in chosen:
+        check_place(fault)
+    width = max(len(fault.name) for fault in FAULTS)
+    verdict = examine(None)
+    if verdict.code != 0:  # then nothing that fails below would prove anything
+        print(verdict.output, file=sys.stderr)
+        print(f"planted faults: without any fault the tests fail: {verdict.test}", file=sys.stderr)
+        return 1
+    print(f"{'planted fault':<{width}}  caught by")
+    print(f"{'(none)':<{width}}  nobody, as it must be  ({verdict.seconds:.1f} s)", flush=True)
+    survivors = 0
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        for fault, verdict in zip(chosen, pool.map(examine, chosen), strict=True):
+            caught = verdict.code in (None, 1)  # 1: a test failed; anything else is not the tests' doing
+            survivors += not caught
+            said = verdict.test if caught else f"NOBODY (pytest ended with {verdict.code})"
+            print(f"{fault.name:<{width}}  {said}  ({verdict.seconds:.1f} s)", flush=True)
+    if survivors:
+        print(f"planted faults: {survivors} of {len(chosen)} survived", file=sys.stderr)
+        return 1
+    print(f"planted faults: all {len(chosen)} caught")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,236 @@
+"""The house rules, read from the sources: who may import whom, who reads the clock, what is documented."""
+
+import ast
+import re
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import udpmsg
+from udpmsg.core import wire
+
+PACKAGE = Path(udpmsg.__file__).parent
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+FLOORS = {
+    "errors": 0,
+    "clock": 0,
+    "core": 1,
+    "endpoint": 1,
+    "statistics": 1,
+    "listening": 2,
+    "waiting": 2,
+    "inbox": 2,
+    "udp": 3,
+    "tcp": 3,
+    "replies": 5,
+    "sender": 5,
+    "receiver": 5,
+    "udpmsg": 6,  # the package itself: the public names
+    "report": 7,
+    "cli": 8,
+    "__main__": 9,
+}
+"""A module imports from its own floor or from below. What is not here has no place in the house yet: give it one."""
+
+FORBIDDEN_IN_CORE = {"asyncio", "logging", "random", "selectors", "socket", "threading", "time", "typer"}
+CLOCKS = {
+    "time": {
+        "clock_gettime",
+        "clock_gettime_ns",
+        "ctime",
+        "gmtime",
+        "localtime",
+        "monotonic",
+        "monotonic_ns",
+        "perf_counter",
+        "perf_counter_ns",
+        "process_time",
+        "process_time_ns",
+        "strftime",
+        "thread_time",
+        "thread_time_ns",
+        "time",
+        "time_ns",
+    },
+    "datetime": {"now", "today", "utcnow"},
+}
+"""What reads a clock. `time.sleep` does not."""
+
+each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(PACKAGE)))
+
+
+def room(name: str) -> str:
+    """The part of the house that a module of ours is in: `udpmsg.core.wire` is in `core`."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] != "__init__" else "udpmsg"
+
+
+def module_name(source: Path) -> str:
+    """The dotted name of a source file."""
+    parts = source.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def tree(source: Path) -> ast.Module:
+    return ast.parse(source.read_text(encoding="utf-8"), str(source))
+
+
+def imports(source: Path) -> Iterator[tuple[str, int]]:
+    """Every module that a source imports, anywhere in it, with its line."""
+    for node in ast.walk(tree(source)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = module_name(source).split(".")
+                package = package if source.name == "__init__.py" else package[:-1]
+                base = ".".join([*package[: len(package) - node.level + 1], *filter(None, [base])])
+            # `from udpmsg import errors` imports the module udpmsg.errors
+            for alias in node.names:
+                yield f"udpmsg.{alias.name}" if base == "udpmsg" and alias.name in FLOORS else base, node.lineno
+
+
+@each_source
+def test_imports_come_from_the_same_floor_or_from_below(source: Path) -> None:
+    here = room(module_name(source))
+    assert here in FLOORS, f"{source.relative_to(PACKAGE)} is in no room of the house"
+    for name, line in imports(source):
+        if name.split(".")[0] == "udpmsg":
+            assert FLOORS[room(name)] <= FLOORS[here], f"{source}:{line} imports {name}, which is above it"
+
+
+@pytest.mark.parametrize(("twin", "other"), [("udp", "tcp"), ("tcp", "udp")])
+def test_the_twins_never_import_each_other(twin: str, other: str) -> None:
+    sources = [source for source in SOURCES if room(module_name(source)) == twin]
+    assert sources
+    for source in sources:
+        for name, line in imports(source):
+            assert room(name) != other or not name.startswith("udpmsg."), f"{source}:{line} imports {name}"
+
+
+@pytest.mark.parametrize("source", sorted((PACKAGE / "core").glob("*.py")), ids=lambda source: source.name)
+def test_the_core_is_told_everything_and_asks_nobody(source: Path) -> None:
+    for name, line in imports(source):
+        top = name.split(".")[0]
+        assert top not in FORBIDDEN_IN_CORE, f"{source}:{line} imports {name}"
+        assert top != "udpmsg" or room(name) in ("core", "errors"), f"{source}:{line} imports {name}"
+
+
+@each_source
+def test_only_one_module_reads_the_clock(source: Path) -> None:
+    readings = []
+    for node in ast.walk(tree(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == "time":
+            readings += [(alias.name, node.lineno) for alias in node.names if alias.name in CLOCKS["time"]]
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id == "time" and node.attr in CLOCKS["time"]:
+                readings.append((f"time.{node.attr}", node.lineno))
+            elif node.value.id in ("datetime", "date") and node.attr in CLOCKS["datetime"]:
+                readings.append((f"{node.value.id}.{node.attr}", node.lineno))
+    if source == PACKAGE / "clock.py":
+        assert readings, "clock.py is the reader of the clock, and reads none"
+    else:
+        assert not readings, f"{source} reads the clock: {readings}; udpmsg.clock does that"
+
+
+def test_the_library_loads_no_command_line_and_no_event_loop() -> None:
+    program = "import sys; from udpmsg import *; print(*sys.modules)"  # every public name, also those loaded when asked for
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
+    assert "udpmsg.core.sender" in loaded
+    assert {"typer", "click", "rich", "asyncio", "numpy"}.isdisjoint(loaded)
+
+
+def public(nodes: list[ast.stmt], where: str) -> Iterator[tuple[str, ast.AST]]:
+    """Every public class, function and method: its dotted name and its node."""
+    for node in nodes:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            decorators = {ast.unparse(decorator) for decorator in node.decorator_list}
+            if "overload" in decorators or any(name.endswith(".setter") for name in decorators):
+                continue
+            yield f"{where}.{node.name}", node
+            if isinstance(node, ast.ClassDef):
+                yield from public(node.body, f"{where}.{node.name}")
+
+
+@each_source
+def test_every_public_name_is_documented(source: Path) -> None:
+    module = tree(source)
+    name = module_name(source)
+    missing = [] if ast.get_docstring(module) else [name]
+    for dotted, node in public(module.body, name):
+        if not ast.get_docstring(node):  # type: ignore[arg-type]
+            missing.append(f"{dotted} (line {node.lineno})")  # type: ignore[attr-defined]
+    assert not missing, f"no docstring: {', '.join(missing)}"
+
+
+def test_the_public_names_are_listed_and_there() -> None:
+    assert udpmsg.__all__
+    for name in udpmsg.__all__:
+        assert hasattr(udpmsg, name), name
+    assert (PACKAGE / "py.typed").exists()
+
+
+WIRE_FORMAT = (PACKAGE.parent / "docs" / "wire-format.md").read_text(encoding="utf-8")
+
+
+def table(first_column: str) -> list[list[str]]:
+    """The rows of the table in docs/wire-format.md whose first column has this heading."""
+    rows = WIRE_FORMAT.partition(f"\n| {first_column} |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def examples() -> list[bytes]:
+    """The datagrams that docs/wire-format.md spells out in hex."""
+    blocks = re.findall(r"```hex\n(.*?)```", WIRE_FORMAT, re.DOTALL)
+    return [bytes.fromhex("".join(line.split()[0] for line in block.splitlines())) for block in blocks]
+
+
+def test_the_page_on_the_wire_format_has_the_sizes_of_the_code() -> None:
+    structures = {name: value for name, value in vars(wire).items() if isinstance(value, struct.Struct)}
+    assert table("structure") == [[name, f"`{structure.format}`", str(structure.size)] for name, structure in structures.items()]
+
+
+def test_the_page_on_the_wire_format_has_the_header_of_the_code() -> None:
+    letters = {"u8": "B", "u16": "H", "u64": "Q"}
+    rows = table("offset")
+    assert ">" + "".join(letters[size] for _, _, size, _ in rows) == wire.HEADER.format
+    ends = [struct.calcsize(wire.HEADER.format[: field + 1]) for field in range(1, len(rows) + 1)]
+    assert [int(offset) for offset, *_ in rows] == [0, *ends[:-1]]
+
+
+def test_the_page_on_the_wire_format_has_the_numbers_of_the_code() -> None:
+    assert [(name, int(number)) for name, number, _ in table("kind")] == [(kind.name, kind.value) for kind in wire.Kind]
+    assert [(name, int(bit)) for name, bit, _ in table("flag")] == [(flag.name, flag.value) for flag in wire.Flag]
+    assert f"at most {wire.MAX_RANGES} of each sort" in WIRE_FORMAT.replace("\n", " ")
+
+
+def test_the_examples_in_the_page_on_the_wire_format_decode_to_what_it_says() -> None:
+    message, acknowledgment = examples()
+    assert wire.decode(message) == wire.Datagram(
+        kind=wire.Kind.MESSAGE,
+        session=0x0123456789ABCDEF,
+        number=9,
+        sequence=4,
+        sent_at=1_250_000,
+        payload=b"hello",
+        lowest=4,
+        transmission=2,
+    )
+    decoded = wire.decode(acknowledgment)
+    assert (decoded.kind, decoded.session, decoded.number) == (wire.Kind.ACK, 0xFEDCBA9876543210, 3)
+    assert wire.decode_acknowledgment(decoded.payload) == wire.Acknowledgment(
+        session=0x0123456789ABCDEF,
+        largest=9,
+        delay_us=180,
+        credit=255,
+        all_below=5,
+        arrived=[(1, 3), (5, 9)],
+        delivered=[],
+    )
