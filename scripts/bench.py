@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else an editable installation is compiled at every start that is measured
 COMMAND = str(Path(sysconfig.get_path("scripts")) / "udpmsg")
 PATIENCE = 180.0
 """Seconds that one command may take before the bench gives up on it."""

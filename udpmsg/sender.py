@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from udpmsg import clock
 from udpmsg.core import wire
 from udpmsg.core.config import MAX_DATAGRAM_SIZE, SenderConfig
-from udpmsg.core.events import Disconnected, Event, Message, Outcome, State
+from udpmsg.core.events import Disconnected, Event, Message, Outcome, State, Unreachable
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind
@@ -245,10 +245,11 @@ class Sender:
         now = clock.now()
         self._core.abandon("closed before it was acknowledged", now=now)
         if not self.raw and self._core.messages_sent:
-            self._core.goodbye(now=now)
+            self._core.goodbye(now=now, confirm=wait)
+        told = len(self._events)
         until = now + (STREAM_WAIT if wait and self._socket.framed and not self.raw else CLOSE_WAIT)
         self._settle()
-        while (self._socket.waiting or not self._socket.finish()) and clock.now() < until and not self._waiter.woken:
+        while self._unfinished(told) and clock.now() < until and not self._waiter.woken:
             self._turn(until)
         self._settle()
         self.closed = True
@@ -298,6 +299,15 @@ class Sender:
             frame_limit=max_message + FRAME_OVERHEAD,
             connect_timeout=connect_timeout,
         )
+
+    def _unfinished(self, told: int) -> bool:
+        """Whether something still has to leave, or to be heard, before the socket can be closed.
+
+        Nobody confirms a goodbye who is not there any more, as one of the events since the first `told` may say."""
+        gone = any(isinstance(event, Unreachable) for event in islice(self._events, told, None))
+        if self._core.goodbye_unconfirmed and not gone:
+            return True
+        return self._socket.waiting or not self._socket.finish()
 
     def _accept(self, payloads: list[bytes]) -> range:
         """Give messages to the core, or raw to the socket, and see them on their way."""

@@ -58,6 +58,12 @@ def test_remove(number: int, was_there: bool, after: list[tuple[int, int]]) -> N
     assert numbers.ranges() == after
 
 
+def test_remove_from_the_middle_of_the_middle() -> None:
+    numbers = holding((1, 2), (4, 8), (10, 11))
+    assert numbers.remove(6)
+    assert numbers.ranges() == [(1, 2), (4, 5), (7, 8), (10, 11)]
+
+
 @pytest.mark.parametrize(
     ("number", "after"),
     [

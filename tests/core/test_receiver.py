@@ -221,6 +221,17 @@ def test_a_goodbye_tells_the_loss_at_the_tail_once() -> None:
     assert (totals.messages_sent, totals.messages_delivered, totals.messages_lost, totals.messages_missing) == (5, 3, 2, 2)
 
 
+def test_a_goodbye_is_acknowledged_at_once_if_its_sender_asks_for_acknowledgments() -> None:
+    remote, receiver = RemoteSender(), a_receiver()
+    receiver.receive([remote.goodbye(0)], now=at(0), peer="p")
+    assert [ack.arrived for ack in acknowledgments(receiver.data_to_send(now=at(0)))] == [[(1, 1)]]
+    receiver.receive([fire_and_forget(9).goodbye(0)], now=at(0), peer="q")
+    assert receiver.data_to_send(now=at(1)) == []
+    framed, stream = RemoteSender(framed=True), a_receiver(framed=True)
+    stream.receive([framed.goodbye(0)], now=at(0), peer="p")
+    assert stream.data_to_send(now=at(0)) == []
+
+
 def test_a_goodbye_may_be_all_that_arrives() -> None:
     remote, receiver = fire_and_forget(), a_receiver()
     receiver.receive([remote.goodbye(2)], now=at(1), peer="p")

@@ -16,6 +16,7 @@ from tests.core.support import (
     sequences,
 )
 from udpmsg.core.events import Outcome, State
+from udpmsg.core.retransmission import fraction
 from udpmsg.core.sender import Sender
 
 MS = MILLISECOND
@@ -242,6 +243,11 @@ def test_timeouts_are_spread_by_the_session() -> None:
     assert sender.next_timeout() == first + 2 * SECOND + int(2 * SECOND * 0.5 * THIRD_OUTPUT)
 
 
+def test_what_spreads_them_is_splitmix64() -> None:
+    outputs = (0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F, 0xF88BB8A8724C81EC)
+    assert [fraction(number) for number in (1, 2, 3, 4)] == [output / 2**64 for output in outputs]
+
+
 def test_probes_are_spread_as_well() -> None:
     sender, receiver = sent(1, session=1, jitter=1.0)
     sender.receive([receiver.ack((1, 1), of=1)], now=at(100))
@@ -339,6 +345,13 @@ def test_ranges_longer_and_shorter_than_what_is_in_flight(few: bool) -> None:
     ranges = [(2, 3)] if few else [(1, 6)]
     sender.receive([receiver.ack(*ranges)], now=at(10))
     assert sender.messages_in_flight == (4 if few else 0)
+
+
+def test_a_range_that_names_more_than_is_in_flight() -> None:
+    sender, receiver = sent(3)
+    sender.receive([receiver.ack((2, 2))], now=at(10))
+    sender.receive([receiver.ack((1, 3))], now=at(11))
+    assert (sender.messages_in_flight, sender.congestion.bytes_in_flight) == (0, 0)
 
 
 def test_4096_lost_transmissions_are_remembered() -> None:

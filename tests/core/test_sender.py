@@ -865,6 +865,17 @@ def test_a_late_acknowledgment_of_an_abandoned_message_says_nothing_new() -> Non
     assert sender.next_timeout() is None
 
 
+def test_nor_does_one_of_a_transmission_that_was_deemed_lost() -> None:
+    sender, receiver = acknowledged_sender(), RemoteReceiver()
+    sender.send([b"a"], now=at(0))
+    sender.data_to_send(now=at(0))
+    sender.handle_timeout(now=at(1000))
+    sender.abandon("interrupted", now=at(1001))
+    sender.receive([receiver.ack((1, 1), below=2)], now=at(1100))
+    assert [outcome.state for outcome in outcomes(sender)] == [UNCONFIRMED]
+    assert (sender.rtt.latest, sender.rtt.timeouts) == (None, 1)
+
+
 def test_goodbye_is_said_three_times() -> None:
     sender = plain_sender()
     sender.send([b"a", b"b"], now=at(0))
@@ -888,6 +899,48 @@ def test_an_acknowledged_sender_says_in_its_goodbye_what_it_still_waits_for() ->
     assert [(each.kind, each.lowest, each.transmission) for each in read(sender.data_to_send(now=at(2)))] == [
         (Kind.GOODBYE, 2, 1)
     ] * 3
+
+
+def sender_that_was_heard() -> tuple[Sender, RemoteReceiver]:
+    """Message 1 (datagram 1) is delivered, in a round trip of 1 ms: the RTO is its minimum of 200 ms."""
+    sender, receiver = acknowledged_sender(), RemoteReceiver()
+    sender.send([b"a"], now=at(0))
+    sender.data_to_send(now=at(0))
+    sender.receive([receiver.ack((1, 1), below=2)], now=at(1))
+    return sender, receiver
+
+
+def test_a_goodbye_to_be_confirmed_is_said_once() -> None:
+    sender, receiver = sender_that_was_heard()
+    sender.goodbye(now=at(2), confirm=True)
+    assert [(each.kind, each.number) for each in read(sender.data_to_send(now=at(2)))] == [(Kind.GOODBYE, 2)]
+    assert sender.goodbye_unconfirmed
+    sender.receive([receiver.ack((1, 1), below=2)], now=at(3))  # an acknowledgment of what came before it says nothing
+    assert sender.goodbye_unconfirmed
+    sender.receive([receiver.ack((1, 2), below=2)], now=at(4))
+    assert not sender.goodbye_unconfirmed
+    assert sender.next_timeout() is None
+
+
+def test_a_goodbye_that_nobody_confirms_is_said_three_times_an_rto_apart() -> None:
+    sender, _ = sender_that_was_heard()
+    sender.goodbye(now=at(2), confirm=True)
+    sender.data_to_send(now=at(2))
+    for number, due in ((3, 202), (4, 402)):
+        assert sender.next_timeout() == at(due)
+        sender.handle_timeout(now=at(due - 1))
+        assert sender.data_to_send(now=at(due - 1)) == []
+        sender.handle_timeout(now=at(due))
+        assert [(each.kind, each.number) for each in read(sender.data_to_send(now=at(due)))] == [(Kind.GOODBYE, number)]
+    assert not sender.goodbye_unconfirmed
+    assert sender.next_timeout() is None
+
+
+def test_nobody_who_was_never_heard_is_asked_to_confirm_a_goodbye() -> None:
+    sender = acknowledged_sender()
+    sender.goodbye(now=at(0), confirm=True)
+    assert len(sender.data_to_send(now=at(0))) == 3
+    assert not sender.goodbye_unconfirmed
 
 
 # Fire and forget ---------------------------------------------------------------------------------------------------------
@@ -943,11 +996,26 @@ def test_the_window_is_asked_about_the_very_bytes_that_would_leave() -> None:
     smaller.send([bytes(72)] * 8 + [bytes(119)] + [b""], now=at(0))
     assert [len(data) for data in smaller.data_to_send(now=at(0))] == [128] * 9 + [127]
     reply = acknowledged_sender(datagram_size=128)
-    reply.send([bytes(57)] + [bytes(64)] * 9, now=at(0), reply_to=1)
-    assert [len(data) for data in reply.data_to_send(now=at(0))] == [121] + [128] * 9
+    reply.send([b"", bytes(4)] + [bytes(64)] * 9, now=at(0), reply_to=1)  # 124 bytes are left for the last
+    assert [len(data) for data in reply.data_to_send(now=at(0))] == [64, 68] + [128] * 8
     reply = acknowledged_sender(datagram_size=128)
     reply.send([bytes(63)] + [bytes(64)] * 9 + [b""], now=at(0), reply_to=1)
     assert [len(data) for data in reply.data_to_send(now=at(0))] == [127] + [128] * 9
+
+
+@pytest.mark.parametrize(
+    ("sizes", "lengths"),
+    [
+        ([0, 20, *[72] * 8, 72], [56, 76, *[128] * 8]),  # 124 bytes are left: 4 too few
+        ([0, 63, *[72] * 7, 73], [56, 119, *[128] * 7, 128, 81]),  # 81 bytes are left for a last fragment of 81
+        ([6, 63, *[72] * 7, 73], [62, 119, *[128] * 7, 128]),  # 75 bytes are left: 6 too few
+    ],
+    ids=["a whole message", "a last fragment that fits", "a last fragment that does not"],
+)
+def test_the_window_of_1280_bytes_to_the_byte(sizes: list[int], lengths: list[int]) -> None:
+    sender = acknowledged_sender(datagram_size=128)
+    sender.send([bytes(size) for size in sizes], now=at(0))
+    assert [len(data) for data in sender.data_to_send(now=at(0))] == lengths
 
 
 def test_order_is_asked_for_in_every_datagram() -> None:

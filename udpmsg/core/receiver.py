@@ -215,6 +215,8 @@ class Receiver:
             return
         self._resolve_below(session, datagram.lowest)
         self._sessions.end(session)
+        if not self._framed:  # a stream brings it for certain
+            self._acknowledge(session, datagram, now, at_once=True)
         if session.messages_sent is None:
             session.messages_sent = messages_sent
             lost = session.arrivals.lost(messages_sent)

@@ -23,7 +23,7 @@ from udpmsg.core.wire import Acknowledgment, Datagram, Kind
 from udpmsg.errors import MalformedDatagram
 
 GOODBYES = 3
-"""A GOODBYE is not acknowledged, so over datagrams it is sent so often: loss at the tail is then known."""
+"""Over datagrams a GOODBYE is sent so often at most: loss at the tail is then known."""
 INITIAL_CREDIT = 16
 """Messages that may be sent before the receiver has said how many it will take."""
 FORMER_RECEIVERS = 16
@@ -60,6 +60,10 @@ class Sender:
         self._paced_until: int | None = None
         self._probe_at: int | None = None
         self._probes = 0
+        # the end
+        self._goodbyes_left = 0
+        self._goodbye_number = 0
+        self._goodbye_at: int | None = None
         # counts
         self.messages_sent = 0
         """Messages of which something was handed to the transport."""
@@ -109,10 +113,24 @@ class Sender:
                 self._ready += [self._encode(message, index, now) for index in range(fragments)]
         return range(first, first + len(payloads))
 
-    def goodbye(self, *, now: int) -> None:
-        """Say that the session is over and how many messages it sent."""
-        for _ in range(1 if self._framed else GOODBYES):
-            self._control(Kind.GOODBYE, now, wire.NUMBER.pack(self.messages_sent))
+    @property
+    def goodbye_unconfirmed(self) -> bool:
+        """Whether a GOODBYE may still have to be repeated."""
+        return self._goodbye_at is not None
+
+    def goodbye(self, *, now: int, confirm: bool = False) -> None:
+        """Say that the session is over and how many messages it sent: three times at once, in a frame once.
+
+        `confirm`: to a receiver that has acknowledged anything, once, and again after each RTO until it acknowledges that too.
+        Three in a row share their fate where a queue is full; three at intervals do not."""
+        repeat = 1 if self._framed else GOODBYES
+        if confirm and not self._framed and self._receiver is not None:
+            self._goodbyes_left = repeat
+            self._goodbye_number = self._encoder.number + 1
+            self._say_goodbye(now)
+        else:
+            for _ in range(repeat):
+                self._control(Kind.GOODBYE, now, wire.NUMBER.pack(self.messages_sent))
 
     def abandon(self, reason: str, *, now: int) -> None:
         """End every unresolved message now: UNCONFIRMED if something of it was sent, else REFUSED."""
@@ -177,7 +195,7 @@ class Sender:
         """When `handle_timeout` or `data_to_send` is due next, in nanoseconds; None: never, unless something comes in."""
         oldest = self._outbox.oldest()
         if oldest is None:
-            return None
+            return self._goodbye_at
         times = [oldest.deadline, self._probe_at, self._paced_until]
         if not self._framed:
             times += [self._in_flight.rto_at, self._in_flight.loss_at]
@@ -199,6 +217,8 @@ class Sender:
             self._probes += 1
             self._probe_at = None
             self._control(Kind.PROBE, now)
+        if self._goodbye_at is not None and self._goodbye_at <= now:
+            self._say_goodbye(now)
 
     # Helpers: transmission -----------------------------------------------------------------------------------------------
 
@@ -240,6 +260,11 @@ class Sender:
         lowest = self._outbox.lowest if self.config.acknowledged else 0
         self._ready.append(self._encoder.encode(kind, now=now, payload=payload, lowest=lowest, transmission=1))
 
+    def _say_goodbye(self, now: int) -> None:
+        self._control(Kind.GOODBYE, now, wire.NUMBER.pack(self.messages_sent))
+        self._goodbyes_left -= 1
+        self._goodbye_at = now + self._in_flight.spread(self.rtt.rto) if self._goodbyes_left else None
+
     def _count_sent(self, messages: int, size: int) -> None:
         self.messages_sent += messages
         self.payload_bytes += size * messages
@@ -257,6 +282,8 @@ class Sender:
         self._check_acknowledgment(acknowledgment)
         if not self._is_current_receiver(datagram.session):
             return
+        if self._goodbye_at is not None and acknowledgment.largest >= self._goodbye_number:
+            self._goodbye_at = None
         arrived = self._in_flight.acknowledge(acknowledgment.arrived)
         for transmission in arrived:
             self._arrive(transmission)
