@@ -237,10 +237,11 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
     @rule(identity=sessions, sent=st.integers(0, 30))
     def goodbye(self, identity: int, sent: int) -> None:
         lowest = self.model[identity].lowest if identity in self.model else 1
+        number = self.number(identity)
         data = encode(
             Kind.GOODBYE,
             session=identity,
-            number=self.number(identity),
+            number=number,
             sent_at=0,
             payload=NUMBER.pack(sent),
             lowest=lowest if identity <= 3 else 0,
@@ -250,6 +251,9 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         session = self.session(identity)
         if session is not None and session.messages_sent is None:
             session.messages_sent = sent
+        if session is not None and identity <= 3:
+            self.has_place(session, number)
+            self.owed.add(identity)
 
     @rule(identity=st.integers(1, 3))
     def probe(self, identity: int) -> None:
