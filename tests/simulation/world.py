@@ -259,7 +259,7 @@ class World:
             if ledger.unresolved and self.scenario.acknowledged:
                 raise Broken(f"{ledger.unresolved} messages unresolved, and the sender waits for nothing")
             ledger.said_goodbye = True
-            self.sender.goodbye(now=self.now)
+            self.sender.goodbye(now=self.now, confirm=True)
             self._drain_sender()
             return True
         # The last owed acknowledgments and timers of the receiver: two seconds more, then it is quiet.

@@ -45,7 +45,7 @@ class RangeSet:
         if place and number <= lasts[place - 1]:
             return False
         touches_left = place > 0 and lasts[place - 1] == number - 1
-        touches_right = firsts[place] == number + 1 if place < len(firsts) else False
+        touches_right = firsts[place] == number + 1
         if touches_left and touches_right:
             lasts[place - 1] = lasts[place]
             del firsts[place], lasts[place]
