@@ -12,13 +12,13 @@ from udpmsg import clock
 from udpmsg.core import wire
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Disconnected, Event, Malformed, Message
+from udpmsg.core.framing import FRAME_OVERHEAD
 from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.rtt import SECOND
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
 from udpmsg.errors import CannotListen, UsageError
 from udpmsg.replies import Replies
-from udpmsg.sender import FRAME_OVERHEAD
 from udpmsg.statistics import ReceiverStatistics
 from udpmsg.tcp.receiver import TcpReceiver
 from udpmsg.udp.multicast import check_group

@@ -13,6 +13,7 @@ from udpmsg import clock
 from udpmsg.core import wire
 from udpmsg.core.config import MAX_DATAGRAM_SIZE, SenderConfig
 from udpmsg.core.events import Disconnected, Event, Message, Outcome, State, Unreachable
+from udpmsg.core.framing import FRAME_OVERHEAD
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind
@@ -37,8 +38,6 @@ STREAM_WAIT = 10 * SECOND
 replies still come is reset, and what the listener has not read is lost with it."""
 BLOCKED_TICK = 25 * MILLISECOND
 """While the kernel takes nothing, what is due can't leave: deadlines are looked after so often, and its readiness wakes us."""
-FRAME_OVERHEAD = 2048
-"""Above the largest payload: our header, or an acknowledgment, which has no payload of a user's."""
 
 
 class Sender:

@@ -6,6 +6,8 @@ A frame is a length (u32, big-endian, of what follows) and that many bytes. The 
 import struct
 
 LENGTH = struct.Struct(">I")
+FRAME_OVERHEAD = 2048
+"""What a frame may have above the largest payload: our header, or an acknowledgment, which has no payload of a user's."""
 
 
 class FrameTooLarge(Exception):
