@@ -8,6 +8,8 @@ from udpmsg.endpoint import DEFAULT_PORT, Address, Endpoint, endpoint_of
 from udpmsg.errors import CannotListen
 
 LAST_PRIVILEGED_PORT = 1023
+MOST_BUFFER = 2**31 - 1
+"""Bytes: the socket option is a signed number of 32 bits; the kernel gives less anyway."""
 
 
 def bind(listener: socket.socket, address: Address, transport: str) -> None:

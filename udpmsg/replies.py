@@ -61,6 +61,7 @@ class Replies:
         if sender is None:
             return False
         sender.receive([datagram], now=now, peer=peer)
+        self._notices += sender.events()  # at once: an idle sender is not asked for them again
         return True
 
     def data_to_send(self, *, now: int) -> list[tuple[bytes, Endpoint]]:
@@ -105,6 +106,8 @@ class Replies:
         known = self._senders.pop(message.session, None)  # put back at the end: the least recently answered is first
         if known is not None and known[0].config.acknowledged == message.acknowledged:
             return known[0]
+        if known is not None:
+            del self._by_own_session[known[0].session]
         for session in self._idle():
             if len(self._senders) < self._limits.sessions:
                 break

@@ -65,3 +65,12 @@ def test_which_numbers_would_open_a_gap() -> None:
     assert arrivals.gaps == 2
     unseen = (1, 2, 3, 5, 6, 7, 9, 10, 11)
     assert [sequence for sequence in unseen if arrivals.opens_gap(sequence)] == [2, 6, 10, 11]
+
+
+def test_gaps_that_the_sender_gave_up_do_not_count() -> None:
+    """Else a session that gave up as many messages as gaps are allowed would never deliver again out of order."""
+    arrivals = after(2, 4, 6)
+    assert arrivals.gaps == 3
+    arrivals.resolve_below(4)
+    assert arrivals.gaps == 1
+    assert arrivals.missing() == 3

@@ -753,3 +753,12 @@ def test_a_probe_says_what_is_given_up_and_where_its_sender_is() -> None:
     assert receiver.held_bytes == 0
     ((data, peer),) = receiver.data_to_send(now=at(1))
     assert (peer, acknowledgments([(data, peer)])[0].all_below) == ("there", 2)
+
+
+def test_who_was_turned_away_makes_the_total_unknown() -> None:
+    receiver = a_receiver(sessions=1)
+    first, second = fire_and_forget(1), fire_and_forget(2)
+    receiver.receive([first.message(1, b"a"), first.goodbye(1)], now=at(0), peer="p")
+    assert (receiver.totals().messages_sent, receiver.totals().messages_lost) == (1, 0)
+    receiver.receive([second.message(1, b"b")], now=at(1), peer="q")
+    assert (receiver.totals().messages_sent, receiver.totals().messages_lost) == (None, None)

@@ -1082,3 +1082,15 @@ def test_a_receiver_keeps_its_session() -> None:
     sender.data_to_send(now=at(0))
     sender.receive([receiver.ack((1, 1), below=2), receiver.ack((1, 2), below=3)], now=at(1))
     assert [type(event) for event in sender.events()] == [Outcome, Outcome]
+
+
+def test_what_was_never_sent_cannot_be_confirmed() -> None:
+    """A receiver that claims to have messages that still wait for its credit is malformed, and nothing is DELIVERED by it."""
+    sender, receiver = acknowledged_sender(), RemoteReceiver()
+    sender.send([b"x"] * 20, now=at(0))
+    assert len(sender.data_to_send(now=at(0))) == 16
+    sender.receive([receiver.ack((1, 1), below=18)], now=at(1))
+    assert [type(event) for event in sender.events()] == [Malformed]
+    assert sender.unresolved == 20
+    sender.receive([receiver.ack((1, 1), below=17)], now=at(2))
+    assert len(outcomes(sender)) == 16

@@ -219,6 +219,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
 
     def fits(self, session: ModelSession, sequence: int, size: int) -> bool:
         gaps = len(session.gaps(max([0, *session.seen])))
+        waited_for = sum(last >= session.lowest for _, last in session.gaps(max([0, *session.seen])))  # not given up
         # What fills a gap is always welcome; an unfinished message may open one when it is whole, so each of them counts.
         opens = len(session.gaps(sequence)) > gaps
         fits = (
@@ -226,7 +227,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             and session.waiting_messages() < LIMITS.session_messages
             and session.waiting_bytes() + size <= LIMITS.session_bytes
             and self.held_bytes() + size <= LIMITS.total_bytes
-            and not (session.acknowledged and opens and gaps + len(session.parts) >= LIMITS.gaps)
+            and not (session.acknowledged and opens and waited_for + len(session.parts) >= LIMITS.gaps)
         )
         session.over_limit += not fits
         return fits
@@ -389,7 +390,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         # Messages over a limit: what is stale because its sender gave it up may count here or not.
         assert totals.over_limit >= self.refused + sum(session.over_limit for session in sessions)
         said = [session.messages_sent for session in sessions]
-        if None in said:
+        if None in said or self.refused:  # who was turned away sent something, and nobody knows how much
             assert totals.messages_sent is None
             assert totals.messages_lost is None
         else:

@@ -100,7 +100,11 @@ class Executor:
             output, _ = process.communicate(message.payload, timeout=TIME_LIMIT)
         except subprocess.TimeoutExpired:
             _kill(process)
-            process.communicate()
+            for pipe in (process.stdin, process.stdout):  # a child that left the group may hold them open for ever
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+            process.wait()
             self.troubles.put(f"--exec for {_name(message)} was ended after {TIME_LIMIT:g} s; it gets no reply")
             return None
         finally:

@@ -150,7 +150,11 @@ def listen(
                 multicast=multicast,
                 interface=interface,
                 receive_buffer=receive_buffer or 4 << 20,
-                limits=Limits(max_message=largest, session_bytes=max(largest, Limits.session_bytes)),
+                limits=Limits(
+                    max_message=largest,
+                    session_bytes=max(largest, Limits.session_bytes),
+                    total_bytes=max(largest, Limits.total_bytes),
+                ),
             )
         )
         interrupts.defer_to(receiver)

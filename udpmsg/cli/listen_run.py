@@ -114,8 +114,11 @@ class ListenRun:
             if events and self._idle_until is not None and any(type(event) is Message for event in events):
                 self._idle_until = clock.now() + int((self.ending.idle or 0) * SECOND)
             for index, event in enumerate(events):
+                handler = self._handlers.get(type(event))
+                if handler is None:
+                    continue  # that a peer which confirms replies was restarted, say: nothing to show here
                 try:
-                    self._handlers[type(event)](event)
+                    handler(event)
                 except CannotSave:
                     self._say_unsaved(events[index + 1 :])
                     raise

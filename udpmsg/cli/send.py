@@ -249,10 +249,13 @@ def _content(file: Path, limit: int) -> bytes:
     """A file's bytes; `-` is standard input as one message."""
     try:
         if str(file) == "-":
-            return sys.stdin.buffer.read()
+            if sys.stdin is None:
+                raise UsageError("--file -: standard input is closed; name a file, or give the text")
+            return sys.stdin.buffer.read(limit + 1)
         size = file.stat().st_size
         if size > limit:
             raise MessageTooLarge(size, limit, f"raise --max-message on both sides, or send {file} in parts")
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            return opened.read(limit + 1)  # a device has no size, and may have no end
     except OSError as error:
         raise UsageError(f"--file {file}: cannot read it: {error.strerror}") from None

@@ -48,8 +48,8 @@ class Arrivals:
 
     @property
     def gaps(self) -> int:
-        """How many gaps are remembered."""
-        return len(self._missing)
+        """How many gaps may still be filled; what its sender gave up is not waited for."""
+        return self._missing.ranges_from(self.lowest)
 
     def opens_gap(self, sequence: int) -> bool:
         """Whether recording this number makes one gap more: above the next expected, or in the middle of a gap."""

@@ -65,6 +65,8 @@ class Outbox:
         self._fragmented_in_flight = 0
         self.sequence = 0
         """The last sequence number given."""
+        self.last_started = 0
+        """The last sequence number of which anything was sent."""
         self.lowest = 1
         """Every message below has ended: the next number, when all have."""
         self.waiting_bytes = 0
@@ -127,6 +129,7 @@ class Outbox:
             del self._again[message.sequence, fragment]
         else:
             if not message.started:
+                self.last_started = message.sequence
                 self._started += 1
                 self._count_in_flight(message, 1)
             message.next_fragment = fragment + 1

@@ -3,7 +3,7 @@
 Numbers mostly come in order, so adding at the end costs the same however many there are; anything else is a bisection.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 
 class RangeSet:
@@ -26,6 +26,10 @@ class RangeSet:
     def ranges(self) -> list[tuple[int, int]]:
         """All ranges as (first, last), ascending."""
         return list(zip(self._firsts, self._lasts, strict=True))
+
+    def ranges_from(self, number: int) -> int:
+        """How many ranges reach `number` or above."""
+        return len(self._lasts) - bisect_left(self._lasts, number)
 
     def count(self) -> int:
         """How many numbers the set has."""

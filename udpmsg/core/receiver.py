@@ -261,6 +261,7 @@ class Receiver:
             session = self._sessions.open(datagram.session, peer, now, acknowledged=datagram.acknowledged)
             if session is None:
                 self._sessions.totals_ended.over_limit += 1
+                self._sessions.totals_ended.forget_sent()
                 if not self._sessions_limit_told:
                     self._notify(LimitReached(peer, datagram.session, "sessions", self.limits.sessions))
                 self._sessions_limit_told = True

@@ -309,7 +309,7 @@ class Sender:
         delivered = acknowledgment.delivered[-1][1] if acknowledgment.delivered else 0
         if max(acknowledgment.largest, arrived) > self._encoder.number:
             raise MalformedDatagram("an ACK for datagrams that were never sent")
-        if max(acknowledgment.all_below - 1, delivered) > self._outbox.sequence:
+        if max(acknowledgment.all_below - 1, delivered) > max(self._outbox.last_started, self._outbox.lowest - 1):
             raise MalformedDatagram("an ACK for messages that were never sent")
 
     def _receive_probe_reply(self, datagram: Datagram) -> None:

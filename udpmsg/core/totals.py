@@ -41,6 +41,10 @@ class Totals:
             self.first_arrival_ns = now
         self.last_arrival_ns = now
 
+    def forget_sent(self) -> None:
+        """Somebody sent, and nobody knows how much: a session without a goodbye, or one that was turned away."""
+        self.messages_sent = self.messages_lost = None
+
     def add(self, session: Session) -> None:
         """Add one session. Without its goodbye nobody knows how many it sent, and so how many were lost in all."""
         arrivals = session.arrivals
@@ -57,7 +61,7 @@ class Totals:
             self.jitter_sum_us += session.jitter_us * session.transits
             self.jitter_weight += session.transits
         if session.messages_sent is None or self.messages_sent is None or self.messages_lost is None:
-            self.messages_sent = self.messages_lost = None
+            self.forget_sent()
         else:
             self.messages_sent += max(session.messages_sent, arrivals.unique)
             self.messages_lost += arrivals.lost(session.messages_sent)

@@ -16,7 +16,7 @@ from udpmsg.core.events import Disconnected, Event, LimitReached, Malformed
 from udpmsg.core.framing import FrameReader, FrameTooLarge, frame
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
-from udpmsg.listening import bind
+from udpmsg.listening import MOST_BUFFER, bind
 from udpmsg.tcp.sender import CHUNK
 from udpmsg.waiting import earliest
 
@@ -117,7 +117,7 @@ class TcpReceiver:
             if os.name == "posix":
                 # A listener that is started again must not wait for the old connections' TIME_WAIT to be over.
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, min(buffer, MOST_BUFFER))
             bind(self._socket, address, "tcp")
             self._socket.listen(BACKLOG)
             self._socket.setblocking(False)
@@ -179,6 +179,7 @@ class TcpReceiver:
             if error.errno in OUT_OF_RESOURCES:  # it stays ready, so watching on would be a busy loop
                 self._selector.unregister(self._socket)
                 self._accept_again_at = now + ACCEPT_PAUSE
+                self._drop_the_silent(now)
             return []  # else: it gave up while it waited
         endpoint = endpoint_of("tcp", sockaddr)
         # One peer's address and port may come to two addresses of this machine; the first connection keeps the name.

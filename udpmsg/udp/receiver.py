@@ -14,7 +14,7 @@ from collections import deque
 from udpmsg.core.events import Event
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
 from udpmsg.errors import CannotListen
-from udpmsg.listening import bind
+from udpmsg.listening import MOST_BUFFER, bind
 from udpmsg.udp import multicast
 from udpmsg.udp.answering import ROOM, Answering, needed
 from udpmsg.udp.sender import BATCH, LARGEST_DATAGRAM
@@ -56,7 +56,7 @@ class UdpReceiver:
         address = resolve(host, port, socket.SOCK_DGRAM)[0]
         self._socket = socket.socket(address.family, socket.SOCK_DGRAM)
         try:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, min(receive_buffer, MOST_BUFFER))
             if sys.platform == "win32":
                 self._socket.ioctl(0x9800000C, False)  # SIO_UDP_CONNRESET: an ICMP refusal must not fail a receive
             if group is not None:
