@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Commands, Running
+from udpmsg.core import wire
 
 
 def raw(listener: Running, *datagrams: bytes) -> None:
@@ -411,3 +412,23 @@ def test_a_tcp_peer_that_speaks_something_else_is_closed_and_the_others_are_unha
     assert commands.send(listener.address, "hello", "--tcp", "--ack").wait() == 0
     assert listener.wait() == 0
     assert listener.summary()["malformed"] == 1
+
+
+def test_a_peer_that_acknowledges_a_reply_from_two_sessions_stops_nobody(commands: Commands) -> None:
+    """To the sender of the reply that looks like a restarted receiver: an event that the listener has nothing to say about."""
+    listener = commands.listen("--echo", "--count", "2")
+    with socket.socket(type=socket.SOCK_DGRAM) as peer:
+        peer.connect(("127.0.0.1", listener.port))
+        peer.settimeout(20)
+        peer.send(
+            wire.encode(wire.Kind.MESSAGE, session=7, number=1, sent_at=0, sequence=1, payload=b"x", lowest=1, transmission=1)
+        )
+        while wire.kind_of(reply := peer.recv(65_535)) != wire.Kind.MESSAGE:
+            pass
+        arrived = wire.Acknowledgment(wire.session_of(reply), 1, 0, 9, 1, [(1, 1)], [])
+        for session in (1001, 1002):
+            payload = wire.encode_acknowledgment(arrived)
+            peer.send(wire.encode(wire.Kind.ACK, session=session, number=1, sent_at=0, payload=payload))
+        peer.send(b"the last")
+    assert listener.wait() == 0
+    assert listener.summary()["messages_delivered"] == 2
