@@ -27,13 +27,15 @@ FLOORS = {
     "inbox": 2,
     "udp": 3,
     "tcp": 3,
+    "link": 3,
     "replies": 5,
     "sender": 5,
     "receiver": 5,
     "udpmsg": 6,  # the package itself: the public names
-    "report": 7,
-    "cli": 8,
-    "__main__": 9,
+    "experiment": 7,
+    "report": 8,
+    "cli": 9,
+    "__main__": 10,
 }
 """A module imports from its own floor or from below. What is not here has no place in the house yet: give it one."""
 

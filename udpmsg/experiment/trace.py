@@ -1,0 +1,145 @@
+"""The trace of a comparison: three logs (sender, link, receiver) for each run, as values. Reads nothing and decides nothing.
+
+Times are nanoseconds since the run's start (the first message's due time) on one monotonic clock, unless a name says otherwise;
+a run over a real network has the sender's clock alone. Sizes are bytes. None: not known.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from udpmsg.link.faults import Link
+from udpmsg.link.record import FrameRecord
+
+
+class Mode(StrEnum):
+    """The columns of a comparison. A new one is a row here and in `experiment.modes`."""
+
+    UDP = "udp"
+    UDP_ACK = "udp+ack"
+    TCP = "tcp"
+
+
+class Where(StrEnum):
+    """What carried the messages."""
+
+    LAB = "lab"
+    RELAY = "relay"
+    """UDP through our relay with its faults; TCP's segments cannot be dropped there, so its run is unimpaired."""
+    NETWORK = "network"
+
+
+@dataclass(slots=True)
+class Sent:
+    """The sender's log: one row a message."""
+
+    sequence: int
+    due_at: int
+    """When the schedule wanted it sent. Delay counts from here, so a stalled sender's delay counts."""
+    sent_at: int | None
+    """When the program handed it to the transport; None: never (no connection)."""
+    state: str | None = None
+    """"delivered", "unconfirmed" or "refused" where the sender was told; None where it asked nobody."""
+    reason: str | None = None
+    settled_at: int | None = None
+    transmissions: int | None = None
+    rtt: int | None = None
+
+
+@dataclass(slots=True)
+class Received:
+    """The receiver's log: one row whenever a message came, in the order in which they came; duplicates included."""
+
+    sequence: int
+    at: int
+    duplicate: bool = False
+    reordered: bool = False
+    transmission: int | None = None
+
+
+@dataclass
+class Run:
+    """One mode, once."""
+
+    mode: Mode
+    repetition: int
+    seed: int
+    """What this repetition's fates were decided with: the comparison's seed plus repetition - 1."""
+    sent: list[Sent] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
+    frames: list[FrameRecord] | None = None
+    """The link's record, its times made relative like the others; None on a real network. Over the relay: datagrams."""
+    connect_ns: int | None = None
+    """What the handshake took; None where there is none."""
+    kernel_drops: int | None = None
+    refused_icmp: int = 0
+    """Hints of ICMP that nobody listens, as the sender's system told them."""
+    not_sent: dict[int, str] = field(default_factory=dict)
+    """Sequence numbers that the sender's kernel refused, and its words."""
+    retransmissions: int | None = None
+    """As the sender counts them; None over TCP, where the link's record has them."""
+    duration_ns: int = 0
+    """From the start until the last outcome, or the last delivery."""
+    error: str | None = None
+    """Why the run is not whole: "cannot connect ...". Its other fields hold what there is."""
+    lost_sequences: list[int] | None = None
+    """Real network: what the receiver said it never had (`received` is empty there); otherwise None, and `received` tells."""
+    receiver: dict[str, float | int | None] | None = None
+    """Real network: the receiver's own figures, as its answer to a query had them."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The messages and their schedule, the same for every mode."""
+
+    count: int = 100
+    interval_ns: int = 20_000_000
+    size: int = 100
+    """Bytes of each payload."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What changes the comparison besides link and workload. Shown with every result."""
+
+    modes: tuple[Mode, ...] = (Mode.UDP, Mode.UDP_ACK, Mode.TCP)
+    repeat: int = 1
+    tcp_congestion: str | None = None
+    """The kernel's congestion control for TCP; None: the system's default (its name is in `Comparison.tcp_congestion`)."""
+    nagle: bool = False
+    tcp_ack: bool = False
+    """Whether TCP's messages ask for our acknowledgments too."""
+    ordered: bool = False
+    """Whether udp+ack delivers in order, as TCP does."""
+    window: int | None = None
+    max_transmissions: int = 8
+    deadline_ns: int = 60_000_000_000
+    min_rto_ns: int = 200_000_000
+    datagram_size: int = 1200
+    late_ns: int = 150_000_000
+    """A message that comes later than this after it was due is late: ITU-T G.114 asks a conversation to stay below 150 ms."""
+
+
+@dataclass
+class Comparison:
+    """Everything that a report needs, and that a saved run holds."""
+
+    link: Link | None
+    """None on a real network."""
+    seed: int | None
+    workload: Workload
+    choices: Choices
+    where: Where
+    runs: list[Run]
+    """Repetition by repetition, the modes in turn."""
+    started: str
+    """UTC, ISO 8601, to the second."""
+    system: str
+    """The operating system and Python, as `platform` names them."""
+    version: str
+    """udpmsg's."""
+    tcp_congestion: str | None = None
+    """The congestion control that TCP's connections had."""
+    target: str | None = None
+    """Real network: where the listener is."""
+    command: str | None = None
+    """The command line that runs this again."""

@@ -1,0 +1,93 @@
+"""What the link did: one row a frame. Values alone; what decides a fate is in `faults`, who carries frames: `router`, `relay`.
+
+Times are nanoseconds on the machine's monotonic clock, sizes are bytes.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class Direction(IntEnum):
+    """Which way a frame goes: messages go forward, what answers them goes back."""
+
+    FORWARD = 0
+    BACK = 1
+
+
+class FrameKind(StrEnum):
+    """What a frame carries, in as much as its fate depends on it."""
+
+    DATA = "data"
+    """Bytes of messages: a MESSAGE of ours, a TCP segment with bytes, any other program's datagram."""
+    ACK = "ack"
+    """An acknowledgment without messages: our ACK, a TCP segment with nothing but an acknowledgment number."""
+    CONTROL = "control"
+    """SYN, FIN, RST, ICMP, GOODBYE, PROBE, and whatever else is neither."""
+
+
+class Phase(StrEnum):
+    """What a frame is for: the four parts of the bill."""
+
+    HANDSHAKE = "handshake"
+    """SYN, SYN-ACK, and the ACK that ends it."""
+    DATA = "data"
+    ACKNOWLEDGMENT = "ack"
+    """Acknowledgments, and the PROBEs that ask for them."""
+    TEARDOWN = "teardown"
+    """GOODBYE and its confirmation, FIN, RST, and the ACK of a FIN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a frame carries, whenever it travels: what its fate hangs on. Numbers begin at 1, parts at 0."""
+
+    direction: Direction
+    kind: FrameKind
+    index: int
+    """Data: the sequence number of the (first) message. Others: counted, each direction and kind alone."""
+    transmission: int = 1
+    """How often the link has seen this, this time included."""
+    part: int = 0
+    """Of a message in several frames, which; 0 is the first or the only one."""
+
+
+class Drop(StrEnum):
+    """Why the link did not deliver a frame."""
+
+    LOSS = "loss"
+    BURST = "burst"
+    SCRIPT = "script"
+    QUEUE_FULL = "queue full"
+    MTU = "too large"
+    """Larger than the link's MTU and not to be fragmented: an ICMP message went back."""
+    MALFORMED = "not understood"
+    """No frame that the link knows how to carry."""
+
+
+@dataclass(slots=True)
+class FrameRecord:
+    """One frame that a host put on the link, and what became of it."""
+
+    number: int
+    """From 1, in the order in which the link saw them, both directions together."""
+    identity: Identity
+    phase: Phase
+    transport: str
+    """"udp", "tcp", "icmp" or "other"."""
+    label: str
+    """What it is in a word or two for a ladder: "message 4", "messages 4–6", "SYN", "ACK", "goodbye", "ICMP port unreachable"."""
+    size: int
+    """Bytes of the frame on the wire, its Ethernet header included."""
+    arrived_at: int
+    """When a host put it on the link."""
+    first_sequence: int = 0
+    """The messages it carries, whole or in part: the first and the last sequence number; 0 for none."""
+    last_sequence: int = 0
+    dropped: Drop | None = None
+    left_at: tuple[int, ...] = ()
+    """When each copy left for the other host. Empty: dropped, or not yet."""
+    corrupted: bool = False
+    reordered: bool = False
+    """It was held back on purpose so that later frames overtake it (a fault, not what jitter did)."""
+    script: str | None = None
+    """The scripted fault that hit it, as the user wrote it."""
