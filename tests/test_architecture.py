@@ -22,6 +22,8 @@ FLOORS = {
     "core": 1,
     "endpoint": 1,
     "statistics": 1,
+    "units": 1,
+    "distribution": 1,
     "listening": 2,
     "waiting": 2,
     "inbox": 2,

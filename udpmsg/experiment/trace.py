@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from udpmsg.link.faults import Link
-from udpmsg.link.record import FrameRecord
+from udpmsg.link.record import Captured, FrameRecord
 
 
 class Mode(StrEnum):
@@ -68,6 +68,8 @@ class Run:
     received: list[Received] = field(default_factory=list)
     frames: list[FrameRecord] | None = None
     """The link's record, its times made relative like the others; None on a real network. Over the relay: datagrams."""
+    captured: list[Captured] | None = None
+    """Whole frames, only where a capture was asked for. Never saved."""
     connect_ns: int | None = None
     """What the handshake took; None where there is none."""
     kernel_drops: int | None = None

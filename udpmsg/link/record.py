@@ -5,6 +5,7 @@ Times are nanoseconds on the machine's monotonic clock, sizes are bytes.
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 
 class Direction(IntEnum):
@@ -44,11 +45,13 @@ class Identity:
     direction: Direction
     kind: FrameKind
     index: int
-    """Data: the sequence number of the (first) message. Others: counted, each direction and kind alone."""
+    """Data: the sequence number of the message that the frame's first byte belongs to (of a retransmitted TCP segment: the first
+    byte's). Everything else, and other programs' data: counted, each direction and kind alone."""
     transmission: int = 1
-    """How often the link has seen this, this time included."""
+    """How often the link has seen this, this time included. A TCP segment that repeats bytes has index and part of the segment
+    that carried its first byte first."""
     part: int = 0
-    """Of a message in several frames, which; 0 is the first or the only one."""
+    """Of a message in several frames, which; 0 is the one with its first byte, and most often the only one."""
 
 
 class Drop(StrEnum):
@@ -91,3 +94,15 @@ class FrameRecord:
     """It was held back on purpose so that later frames overtake it (a fault, not what jitter did)."""
     script: str | None = None
     """The scripted fault that hit it, as the user wrote it."""
+
+
+class Captured(NamedTuple):
+    """A frame as one host's interface saw it, for a capture."""
+
+    at: int
+    host: int
+    """0: the sender, 1: the receiver."""
+    number: int
+    """Of its FrameRecord; 0 for what the link itself made (fragments, ICMP)."""
+    data: bytes
+    """The whole Ethernet frame."""
