@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -27,3 +28,10 @@ def no_settings_of_the_user() -> Iterator[None]:
         for name in (*taken, "FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS"):
             patch.delenv(name, raising=False)
         yield
+
+
+def needed(what: str, reason: str) -> NoReturn:
+    """A test can't run without `what`: it is skipped, with the reason; under CI, which installs everything, it fails."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI lacks {what}: {reason}")
+    pytest.skip(f"{what}: {reason}")

@@ -216,7 +216,7 @@ def test_the_page_on_the_wire_format_has_the_numbers_of_the_code() -> None:
 
 
 def test_the_examples_in_the_page_on_the_wire_format_decode_to_what_it_says() -> None:
-    message, acknowledgment = examples()
+    message, acknowledgment, report = examples()
     assert wire.decode(message) == wire.Datagram(
         kind=wire.Kind.MESSAGE,
         session=0x0123456789ABCDEF,
@@ -238,3 +238,32 @@ def test_the_examples_in_the_page_on_the_wire_format_decode_to_what_it_says() ->
         arrived=[(1, 3), (5, 9)],
         delivered=[],
     )
+    decoded = wire.decode(report)
+    assert (decoded.kind, decoded.session, decoded.number) == (wire.Kind.REPORT, 0xFEDCBA9876543210, 51)
+    assert wire.decode_report(decoded.payload) == wire.Report(
+        session=0x0123456789ABCDEF,
+        question=104,
+        delivered=96,
+        arrived=97,
+        duplicates=2,
+        reordered=3,
+        over_limit=0,
+        payload_bytes=9600,
+        highest=100,
+        forgotten=0,
+        duration_us=1_980_000,
+        kernel_drops=None,
+        begins_at=1,
+        goes_on_at=0,
+        jitter_us=412,
+        missing=[(4, 4), (17, 18)],
+    )
+
+
+def test_the_page_on_the_wire_format_has_the_report_of_the_code() -> None:
+    letters = {"u64": "Q", "u32": "I"}
+    sizes = [letters[size] for _, size, _ in table("field of a REPORT")]
+    assert sizes == ["Q"] * 14 + ["I"] * 2
+    assert struct.calcsize(">" + "".join(sizes)) == wire.REPORT_BODY.size
+    assert f"then {wire.QUERY_SIZE - wire.NUMBER.size} zero bytes" in WIRE_FORMAT
+    assert f"at most {wire.MAX_RANGES} ranges" in WIRE_FORMAT

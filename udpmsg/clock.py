@@ -1,8 +1,19 @@
 """The only reader of the clock. Everything else is told the time."""
 
+import datetime
 import time
 
 
 def now() -> int:
     """Nanoseconds on the monotonic clock: differences mean something, the value does not."""
     return time.monotonic_ns()
+
+
+def utc() -> str:
+    """The date and time of day for people, UTC, as in 2026-11-25T10:00:00Z."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def epoch() -> int:
+    """Nanoseconds since 1970 at the monotonic clock's zero, as of now: for a capture, whose times are the calendar's."""
+    return time.time_ns() - time.monotonic_ns()

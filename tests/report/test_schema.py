@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpmsg.report.schema import EXACT_SAMPLES, KEYS, Distribution, empty_summary, listener_summary, sender_summary
+from udpmsg.distribution import EXACT_SAMPLES, Distribution
+from udpmsg.report.schema import KEYS, empty_summary, listener_summary, sender_summary
 from udpmsg.statistics import ReceiverStatistics, SenderStatistics
 
 SENT = SenderStatistics("udp", True, 3, 2, 1, 0, 4, 5, 300, 200, 2.0, 0)

@@ -1,6 +1,7 @@
 """What this machine cannot do: sockets that behave as on other systems stand in for them."""
 
 import errno
+import selectors
 import socket
 import sys
 from contextlib import ExitStack
@@ -85,6 +86,50 @@ def test_a_refusal_that_comes_twice_while_sending_is_told(stack: ExitStack) -> N
     first, second = sender.poll(0)
     assert {type(first), type(second)} == {Unreachable, Outcome}
     assert sender.statistics().messages_refused == 1
+    sender._socket._socket = real
+
+
+def test_a_router_that_found_an_earlier_datagram_too_large_fails_no_later_one(stack: ExitStack) -> None:
+    """ICMP "fragmentation needed" fails the next call on the socket, once; then the kernel knows the path, and cuts up itself."""
+    receiver = stack.enter_context(Receiver(port=0))
+    endpoint = receiver.endpoints[0]
+    sender = stack.enter_context(Sender(endpoint.host, endpoint.port))
+    real = sender._socket._socket
+    errors = [OSError(errno.EMSGSIZE, "Message too long")]
+
+    def call(name: str) -> Any:
+        def called(argument: Any) -> Any:
+            if errors:
+                raise errors.pop()
+            return getattr(real, name)(argument)
+
+        return called
+
+    sender._socket._socket = Foreign(real, send=call("send"), recvfrom=call("recvfrom"))  # type: ignore[assignment]
+    sender.send("x")
+    assert [message.payload for message in collect(receiver, Message)] == [b"x"]
+    assert not errors
+    errors.append(OSError(errno.EMSGSIZE, "Message too long"))
+    assert sender._socket._on_ready(selectors.EVENT_READ, 0) == []  # and as it may be told of while receiving
+    assert not errors
+    assert sender.poll(0) == []
+    assert sender.statistics().messages_refused == 0
+    sender._socket._socket = real
+
+
+def test_a_datagram_that_is_too_large_itself_is_refused(stack: ExitStack) -> None:
+    sender = stack.enter_context(Sender(LOOPBACK, 9))
+    real = sender._socket._socket
+    attempts = []
+
+    def send(data: bytes) -> int:
+        attempts.append(data)
+        raise OSError(errno.EMSGSIZE, "Message too long")
+
+    sender._socket._socket = Foreign(real, send=send)  # type: ignore[assignment]
+    sender.send("x")
+    assert sender.poll(0) == [Outcome(1, State.REFUSED, "not sent (EMSGSIZE)")]
+    assert len(attempts) == 2
     sender._socket._socket = real
 
 

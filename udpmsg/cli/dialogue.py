@@ -6,10 +6,10 @@ they come, and the end waits until all are answered. Does not know sockets; stan
 
 from udpmsg import clock
 from udpmsg.cli.exchange import SECOND, Exchange
-from udpmsg.cli.filler import Schedule
 from udpmsg.cli.lines import Line, Lines, LineTooLong
 from udpmsg.core.events import Message
 from udpmsg.errors import MessageTooLarge
+from udpmsg.experiment.workload import Schedule
 from udpmsg.report.terminal import duration, paint
 
 PROMPT = "> "

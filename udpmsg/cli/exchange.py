@@ -10,8 +10,9 @@ from udpmsg.cli.exits import Exit
 from udpmsg.cli.output import Output
 from udpmsg.cli.signals import Interrupts
 from udpmsg.core.events import Disconnected, Event, Malformed, Message, Outcome, PeerRestarted, State, Unreachable
+from udpmsg.distribution import Distribution
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint
-from udpmsg.report.schema import Distribution, sender_summary
+from udpmsg.report.schema import sender_summary
 from udpmsg.report.stream import Words
 from udpmsg.report.terminal import byte_count, counted, paint
 from udpmsg.sender import Sender

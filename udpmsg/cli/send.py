@@ -10,12 +10,12 @@ import typer
 from udpmsg.cli import options, rules
 from udpmsg.cli.exchange import Exchange
 from udpmsg.cli.exits import exit_for
-from udpmsg.cli.filler import filled
 from udpmsg.cli.options import NETWORK, option
 from udpmsg.cli.output import complain, conduct, open_output
 from udpmsg.cli.signals import Interrupts
 from udpmsg.cli.workload import Repeated
 from udpmsg.errors import MessageTooLarge, UdpmsgError, UsageError
+from udpmsg.experiment.workload import filled
 from udpmsg.report.schema import empty_summary
 from udpmsg.report.stream import is_terminal
 from udpmsg.sender import Sender

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from udpmsg.link.relay import Relay
     from udpmsg.receiver import Receiver
     from udpmsg.sender import Sender
 
@@ -55,7 +56,7 @@ class Interrupts:
         finally:
             self._opening = False
 
-    def defer_to(self, end: "Sender | Receiver") -> None:
+    def defer_to(self, end: "Sender | Receiver | Relay") -> None:
         """From now on wake this too. Python runs a handler only once a wait is over, so the signal itself must end the wait."""
         self._wake = end.wake
         signal.set_wakeup_fd(end.wake_fileno(), warn_on_full_buffer=False)

@@ -5,7 +5,7 @@ Owns the pace. Does not know sockets, nor how anything is shown.
 
 from udpmsg import clock
 from udpmsg.cli.exchange import PATIENCE, SECOND, Exchange
-from udpmsg.cli.filler import BATCH, Schedule, batches
+from udpmsg.experiment.workload import BATCH, Schedule, batches
 
 FEW = 20
 """So many messages get a line each when they are confirmed; of more, only those that are not."""

@@ -11,7 +11,8 @@ from collections.abc import Hashable
 from typing import Any
 
 from udpmsg.core.events import Duplicate, Goodbye, Message, Outcome, State
-from udpmsg.report.schema import Summary, rounded
+from udpmsg.distribution import rounded
+from udpmsg.report.schema import Summary
 from udpmsg.report.stream import Data, Words
 from udpmsg.report.terminal import peer_name, summary_words
 

@@ -1,12 +1,17 @@
 """Many messages from little: the repeatable filler, and a schedule kept by the clock.
 
-Owns neither sockets nor the clock: `Schedule` is told the time. Nothing here is a list of all messages.
+Owns neither sockets nor the clock: `Schedule` is told the time. Nothing here is a list of all messages. `udpmsg send` loads this
+too, and nothing else of the experiments.
 """
 
 from collections.abc import Iterator
 from itertools import islice, repeat
+from typing import TYPE_CHECKING
 
 from udpmsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from udpmsg.experiment.trace import Workload
 
 PATTERN = b"abcdefghijklmnopqrstuvwxyz0123456789"
 """Printable, so that it can be shown; 36 long, so that a shift by a power of two is seen."""
@@ -25,6 +30,19 @@ def filled(text: bytes, size: int | None) -> bytes:
     begun = text + b" " if text else b""
     missing = size - len(begun)
     return (begun + PATTERN * (missing // len(PATTERN) + 1))[:size]
+
+
+def payloads(workload: "Workload") -> Iterator[bytes]:
+    """The messages of an experiment, "message 1" and so on, each filled up to the workload's size.
+
+    Where that does not fit, the number alone, or as many of its last digits as do: neighbours differ as long as they can.
+    """
+    for number in range(1, workload.count + 1):
+        text = b"message %d" % number
+        if len(text) > workload.size:
+            digits = b"%d" % number
+            text = digits[max(0, len(digits) - workload.size) :]
+        yield filled(text, workload.size)
 
 
 def batches(payload: bytes, count: int, size: int = BATCH) -> Iterator[list[bytes]]:
