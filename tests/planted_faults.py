@@ -191,6 +191,30 @@ FAULTS = (
         "return max(messages_sent - self.unique - 1, 0)",
     ),
     Fault(
+        "question: forgotten gaps called delivered",
+        "core/session.py",
+        "forgotten=arrivals.forgotten,",
+        "forgotten=0,",
+    ),
+    Fault(
+        "question: the list ends after one part",
+        "core/session.py",
+        "arrivals.missing_from(begins_at, MAX_RANGES + 1)",
+        "arrivals.missing_from(begins_at, MAX_RANGES)",
+    ),
+    Fault(
+        "question: a late answer taken for a new one",
+        "core/asking.py",
+        "if asked_at is None or report.begins_at != self.begins_at:",
+        "if asked_at is None:",
+    ),
+    Fault(
+        "question: answered to where the session was, not to who asked",
+        "core/receiver.py",
+        "self._questions.append((session, datagram.number, begins_at, peer))",
+        "self._questions.append((session, datagram.number, begins_at, session.peer))",
+    ),
+    Fault(
         "limit of frames off by one",
         "core/framing.py",
         "if length > self._limit:",

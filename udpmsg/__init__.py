@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from udpmsg.errors import CannotConnect, CannotListen, MessageTooLarge, NameUnknown, UdpmsgError, UsageError
     from udpmsg.receiver import Receiver
     from udpmsg.sender import Sender
-    from udpmsg.statistics import ReceiverStatistics, SenderStatistics
+    from udpmsg.statistics import ReceiverStatistics, SenderStatistics, SessionReport
 
 __version__ = "0.1.0"
 
@@ -55,6 +55,7 @@ __all__ = [
     "ReceiverStatistics",
     "Sender",
     "SenderStatistics",
+    "SessionReport",
     "State",
     "UdpmsgError",
     "Unreachable",
@@ -72,6 +73,7 @@ HOMES = {
     "ReceiverStatistics": "udpmsg.statistics",
     "Sender": "udpmsg.sender",
     "SenderStatistics": "udpmsg.statistics",
+    "SessionReport": "udpmsg.statistics",
 }
 """Where each public name lives."""
 

@@ -98,6 +98,7 @@ class Receiver:
             raise
         for name, socket in self._sockets.items():
             self._cores[name] = CoreReceiver(session=new_session(), now=clock.now(), framed=socket.framed, limits=self.limits)
+        self._note_kernel_drops()
         self._left_at = clock.now()
         """When the application was last given something: the time until it asks again is not the peers' fault."""
         self._replies = Replies(self.limits)
@@ -259,6 +260,7 @@ class Receiver:
             self._take(peer, messages, now)
         for socket in self._sockets.values():
             socket.handle_timeout(now=clock.now())
+        self._note_kernel_drops()
         self._settle()
 
     def _take(self, peer: Endpoint, messages: list[bytes], now: int) -> None:
@@ -294,6 +296,12 @@ class Receiver:
             for notice in socket.notices:
                 self._note(notice, self._cores[name])
             socket.notices.clear()
+
+    def _note_kernel_drops(self) -> None:
+        """After input, not before: what was discarded before a session's first datagram was read may well be of that session."""
+        udp = self._sockets.get("udp")
+        if isinstance(udp, UdpReceiver):
+            self._cores["udp"].kernel_drops = udp.kernel_drops()
 
     def _note(self, notice: Event, core: CoreReceiver) -> None:
         if isinstance(notice, Malformed):

@@ -20,7 +20,7 @@ from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
 from udpmsg.errors import MessageTooLarge, UsageError
 from udpmsg.inbox import Inbox
-from udpmsg.statistics import SenderStatistics
+from udpmsg.statistics import SenderStatistics, SessionReport, session_report
 from udpmsg.waiting import Waiter, earliest, passed
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class Sender:
         datagram_size: int = 1200,
         max_message: int = 1 << 20,
         connect_timeout: float = 10.0,
+        nagle: bool = False,
+        tcp_congestion: str | None = None,
     ) -> None:
         """Open a socket. Over UDP nothing is sent; over TCP this connects.
 
@@ -85,6 +87,8 @@ class Sender:
             datagram_size: bytes of the largest datagram, 128 to 65507; a larger message is cut up.
             max_message: bytes of the largest message.
             connect_timeout: seconds for each address of `host`, over TCP.
+            nagle: over TCP, let Nagle's algorithm hold a small message back until the one before is acknowledged.
+            tcp_congestion: over TCP, the kernel's congestion control for this connection by its name, such as "cubic" (Linux).
 
         Raises:
             NameUnknown, UsageError, and over TCP CannotConnect.
@@ -111,7 +115,9 @@ class Sender:
         )
         self._waiter = Waiter()
         try:
-            self._socket = self._open(transport, host, port, broadcast, ttl, interface, max_message, connect_timeout)
+            self._socket = self._open(
+                transport, host, port, broadcast, ttl, interface, max_message, connect_timeout, nagle, tcp_congestion
+            )
         except BaseException:
             self._waiter.close()
             raise
@@ -136,6 +142,11 @@ class Sender:
     def one_to_many(self) -> bool:
         """Whether several receivers may get each message: a multicast group or a broadcast address."""
         return self._socket.one_to_many
+
+    @property
+    def congestion(self) -> str | None:
+        """The congestion control that a TCP connection has, as the kernel names it; None over UDP, and where it does not tell."""
+        return self._socket.congestion
 
     @property
     def unresolved(self) -> int:
@@ -203,6 +214,28 @@ class Sender:
                 return
             self._turn(until)
             looked = True
+
+    def ask(self, timeout: float) -> SessionReport | None:
+        """Ask the receiver what it has of this session; None when no answer came for `timeout` seconds, or after `wake`.
+
+        The question is repeated, and a long answer comes in parts; each may take `timeout` seconds. An older listener does not
+        know the question and never answers. What is still on its way counts as lost: wait, and ask again until nothing changes.
+        Raises UsageError for a closed or raw sender, and where many receivers get each message.
+        """
+        if self.closed:
+            raise UsageError("this sender is closed: ask before it is")
+        if self.raw or self.one_to_many:
+            why = "raw bytes belong to no session" if self.raw else f"{self.endpoint.host} is many receivers"
+            raise UsageError(f"{why}: nobody can say what became of these messages")
+        question = self._core.ask(now=clock.now())
+        self._settle()
+        part, until = question.begins_at, clock.now() + int(timeout * SECOND)
+        while not (question.answered or self._socket.ended or passed(until) or self._waiter.take_woken()):
+            self._turn(until)
+            if question.begins_at > part:  # the list only grows, so this ends
+                part, until = question.begins_at, clock.now() + int(timeout * SECOND)
+        self._core.ask_no_more()
+        return session_report(question.report, sent=self._core.last_sequence) if question.answered else None
 
     def wake(self) -> None:
         """Make a `poll` or `send_many` that is under way return. Safe from any thread and from signal handlers."""
@@ -275,9 +308,13 @@ class Sender:
         interface: str | None,
         max_message: int,
         connect_timeout: float,
+        nagle: bool,
+        tcp_congestion: str | None,
     ) -> "UdpSender | TcpSender":
         # each is imported where it is needed: a program that sends over one does not load the other
         if transport == "udp":
+            if nagle or tcp_congestion is not None:
+                raise UsageError("nagle and tcp_congestion are settings of TCP, and mean nothing over UDP: leave them out")
             from udpmsg.udp.sender import UdpSender
 
             opened = UdpSender(host, port, selector=self._waiter.selector, broadcast=broadcast, ttl=ttl, interface=interface)
@@ -297,6 +334,8 @@ class Sender:
             ttl=ttl,
             frame_limit=max_message + FRAME_OVERHEAD,
             connect_timeout=connect_timeout,
+            nagle=nagle,
+            tcp_congestion=tcp_congestion,
         )
 
     def _unfinished(self, told: int) -> bool:
@@ -346,13 +385,13 @@ class Sender:
         self._settle()
 
     def _take(self, peer: Endpoint, messages: list[bytes], now: int) -> None:
-        """Input: acknowledgments are for the sender's core, everything else is received as by any receiver."""
+        """Input: acknowledgments and reports are for the sender's core, everything else is received as by any receiver."""
         if self.raw:
             self._events += [Message(message, peer) for message in messages]
             self._reply_count += len(messages)
             return
         for message in messages:
-            if wire.is_ours(message) and wire.kind_of(message) in (Kind.ACK, Kind.PROBE_REPLY):
+            if wire.is_ours(message) and wire.kind_of(message) in (Kind.ACK, Kind.PROBE_REPLY, Kind.REPORT):
                 self._core.receive([message], now=now, peer=peer)
             else:
                 events = self._inbox.receive(message, now=now, peer=peer)

@@ -1,6 +1,12 @@
 """What a sender and a receiver counted, as values. None: it can't be known. Sizes in bytes, times in seconds."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from udpmsg.core.wire import Report
+
+MICROSECONDS = 1_000_000
+"""In a second."""
 
 
 class SenderStatistics(NamedTuple):
@@ -45,3 +51,62 @@ class ReceiverStatistics(NamedTuple):
     jitter_s: float | None
     sessions: int
     raw_messages: int
+
+
+class SessionReport(NamedTuple):
+    """What the receiver has of one sender's session, by its own word. None: it does not know. Seconds, and bytes."""
+
+    known: bool
+    """False: it knows nothing of the session. Nothing of it ever came there, or it was restarted, or has forgotten it."""
+    sent: int
+    """The last sequence number that had been sent when the answer came."""
+    delivered: int
+    """Messages that the application there was given."""
+    arrived: int
+    """Messages that came, each counted once: those delivered, and those that its application has not taken yet."""
+    duplicates: int
+    reordered: int
+    over_limit: int
+    """Dropped at a limit of the receiver, or come too late to be told from a duplicate."""
+    highest: int
+    """The highest sequence number that came; 0: none."""
+    forgotten: int
+    """The receiver no longer remembers which numbers up to this one are missing: `lost` is whole only above it."""
+    lost: tuple[tuple[int, int], ...]
+    """Ranges (first, last) of sequence numbers up to `sent` that never came. What is still on its way is among them, and what
+    was never sent because the system refused it."""
+    kernel_drops: int | None
+    """Datagrams that the receiver's host discarded at its socket since this session began, whosesoever they were."""
+    payload_bytes: int
+    """Payload that the application there was given."""
+    duration_s: float
+    """From the first arrival to the last."""
+    jitter_s: float | None
+
+    @property
+    def messages_lost(self) -> int | None:
+        """How many never came, also of those that nobody remembers one by one; None where the session is not known."""
+        return self.sent - self.arrived if self.known else None
+
+
+def session_report(report: "Report | None", *, sent: int) -> SessionReport:
+    """What a REPORT says about a session that has sent so many messages; None: the receiver knows nothing of it."""
+    if report is None:
+        return SessionReport(False, sent, 0, 0, 0, 0, 0, 0, sent, (), None, 0, 0.0, None)
+    tail = ((report.highest + 1, sent),) if report.highest < sent else ()
+    return SessionReport(
+        known=True,
+        sent=sent,
+        delivered=report.delivered,
+        arrived=report.arrived,
+        duplicates=report.duplicates,
+        reordered=report.reordered,
+        over_limit=report.over_limit,
+        highest=report.highest,
+        forgotten=report.forgotten,
+        lost=tuple(report.missing) + tail,
+        kernel_drops=report.kernel_drops,
+        payload_bytes=report.payload_bytes,
+        duration_s=report.duration_us / MICROSECONDS,
+        jitter_s=None if report.jitter_us is None else report.jitter_us / MICROSECONDS,
+    )

@@ -14,10 +14,14 @@ from udpmsg.core.wire import (
     Acknowledgment,
     Datagram,
     Kind,
+    Report,
     decode,
     decode_acknowledgment,
+    decode_report,
     encode,
     encode_acknowledgment,
+    encode_query,
+    encode_report,
 )
 
 MICROSECOND = 1_000
@@ -76,6 +80,32 @@ class RemoteReceiver:
     def probe_reply(self, *, of: int = SENDER) -> bytes:
         """It knows nothing of that session."""
         return self._encode(Kind.PROBE_REPLY, NUMBER.pack(of), None)
+
+    def report(
+        self,
+        question: int,
+        *missing: Range,
+        highest: int,
+        begins_at: int = 1,
+        goes_on_at: int = 0,
+        arrived: int = 1,
+        of: int = SENDER,
+    ) -> bytes:
+        """A REPORT: the answer to the QUERY with that datagram number; these ranges never came."""
+        counts = {"delivered": arrived, "arrived": arrived, "duplicates": 0, "reordered": 0, "over_limit": 0, "payload_bytes": 0}
+        times = {"duration_us": 0, "kernel_drops": None, "jitter_us": None}
+        body = Report(
+            session=of,
+            question=question,
+            highest=highest,
+            forgotten=0,
+            begins_at=begins_at,
+            goes_on_at=goes_on_at,
+            missing=list(missing),
+            **counts,
+            **times,
+        )
+        return self._encode(Kind.REPORT, encode_report(body), None)
 
     def _encode(self, kind: Kind, payload: bytes, number: int | None) -> bytes:
         self.number += 1
@@ -146,6 +176,12 @@ class RemoteSender:
         """Is anybody there?"""
         return self._control(Kind.PROBE, b"")
 
+    def query(self, begins_at: int = 1, *, payload: bytes | None = None) -> bytes:
+        """What have you of this session?"""
+        self.number += 1
+        payload = encode_query(begins_at) if payload is None else payload
+        return encode(Kind.QUERY, session=self.session, number=self.number, sent_at=0, payload=payload, framed=self.framed)
+
     def _control(self, kind: Kind, payload: bytes) -> bytes:
         self.number += 1
         return encode(
@@ -185,6 +221,13 @@ def acknowledgments(batch: Iterable[tuple[bytes, object]]) -> list[Acknowledgmen
     datagrams = read(data for data, _ in batch)
     assert all(datagram.kind is Kind.ACK for datagram in datagrams)
     return [decode_acknowledgment(datagram.payload) for datagram in datagrams]
+
+
+def reports(batch: Iterable[tuple[bytes, object]]) -> list[Report]:
+    """A receiver's batch, which must be nothing but REPORTs."""
+    datagrams = read(data for data, _ in batch)
+    assert all(datagram.kind is Kind.REPORT for datagram in datagrams)
+    return [decode_report(datagram.payload) for datagram in datagrams]
 
 
 def outcomes(sender: Sender) -> list[Outcome]:

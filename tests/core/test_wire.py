@@ -12,18 +12,25 @@ from udpmsg.core.wire import (
     HEADER,
     MAX_NUMBER,
     MAX_RANGES,
+    QUERY_SIZE,
     RANGE,
+    REPORT_BODY,
     Acknowledgment,
     Datagram,
     Flag,
     Kind,
+    Report,
     acknowledged_session,
     check_fragment,
     decode,
     decode_acknowledgment,
     decode_number,
+    decode_query,
+    decode_report,
     encode,
     encode_acknowledgment,
+    encode_query,
+    encode_report,
     is_ours,
     kind_of,
     overhead,
@@ -91,6 +98,23 @@ GOLDEN = {
     "PROBE_REPLY": (
         f"554d 01 05 0010 0008 {NO_MESSAGE} 1112131415161718 bdb773ae",
         Datagram(Kind.PROBE_REPLY, SESSION, 5, 0, 1_000_000, bytes.fromhex("1112131415161718")),
+    ),
+    "QUERY": (
+        f"554d 01 08 0010 0278 {NO_MESSAGE} 0000000000000021 {'00' * 624} 79b5a63c",
+        Datagram(Kind.QUERY, SESSION, 5, 0, 1_000_000, encode_query(33)),
+    ),
+    "REPORT": (
+        f"554d 01 09 0010 0088 {NO_MESSAGE} 1112131415161718 0000000000000007 0000000000000001 0000000000000002 0000000000000003"
+        " 0000000000000004 0000000000000005 0000000000000006 0000000000000009 0000000000000000 0000000000000008 ffffffffffffffff"
+        " 0000000000000001 0000000000000000 ffffffff 00000001 0000000000000002 0000000000000008 f39e1049",
+        Datagram(
+            Kind.REPORT,
+            SESSION,
+            5,
+            0,
+            1_000_000,
+            encode_report(Report(OTHER, 7, 1, 2, 3, 4, 5, 6, 9, 0, 8, None, 1, 0, None, [(2, 8)])),
+        ),
     ),
 }
 
@@ -181,13 +205,15 @@ MALFORMED = {
     "kind 0": (craft(kind=0, sequence=1), "unknown kind 0"),
     "kind 6, reserved": (craft(kind=6, flags=CHECKSUM), "unknown kind 6"),
     "kind 7, reserved": (craft(kind=7, flags=CHECKSUM), "unknown kind 7"),
-    "kind 8": (craft(kind=8, flags=CHECKSUM), "unknown kind 8"),
+    "kind 10": (craft(kind=10, flags=CHECKSUM), "unknown kind 10"),
     "SEALED, reserved": (craft(flags=0x20), "unknown flag in 0x0020"),
     "another flag": (craft(flags=0x8000), "unknown flag in 0x8000"),
     "an ACK without a checksum": (craft(kind=2), "the checksum is missing"),
     "a GOODBYE without a checksum": (craft(kind=3, payload=bytes(8)), "the checksum is missing"),
     "a PROBE without a checksum": (craft(kind=4), "the checksum is missing"),
     "a PROBE_REPLY without a checksum": (craft(kind=5, payload=bytes(8)), "the checksum is missing"),
+    "a QUERY without a checksum": (craft(kind=8, payload=bytes(632)), "the checksum is missing"),
+    "a REPORT without a checksum": (craft(kind=9, payload=bytes(120)), "the checksum is missing"),
     "an acknowledged MESSAGE without a checksum": (craft(flags=ASK, blocks=requested()), "the checksum is missing"),
     "a wrong checksum": (craft(flags=ASK | CHECKSUM, blocks=requested())[:-1] + b"?", "wrong checksum"),
     "a flipped bit under the checksum": (
@@ -241,6 +267,14 @@ MALFORMED = {
         "a flag in 0x0014 means nothing to PROBE",
     ),
     "an ordered ACK": (craft(kind=2, flags=ORDERED | CHECKSUM), "a flag in 0x0018 means nothing to ACK"),
+    "a QUERY that asks for an acknowledgment too": (
+        craft(kind=8, flags=ASK | CHECKSUM, blocks=requested()),
+        "a flag in 0x0011 means nothing to QUERY",
+    ),
+    "a REPORT that asks for an acknowledgment": (
+        craft(kind=9, flags=ASK | CHECKSUM, blocks=requested()),
+        "a flag in 0x0011 means nothing to REPORT",
+    ),
     "a PROBE with a payload": (craft(kind=4, flags=CHECKSUM, payload=b"x"), "a PROBE has no payload"),
     "a fragment that does not fit": (
         craft(flags=FRAGMENT, blocks=fragment(0, 2, 3, 5), payload=b"ab"),
@@ -355,6 +389,83 @@ def test_thirty_two_ranges_of_each_sort_fit_a_datagram() -> None:
     assert decode(data).payload == payload
 
 
+# A question and its answer -----------------------------------------------------------------------------------------------
+
+COUNTS = {"delivered": 1, "arrived": 2, "duplicates": 3, "reordered": 4, "over_limit": 5, "payload_bytes": 6}
+
+
+def answer(*missing: tuple[int, int], **fields: int | None) -> bytes:
+    known = {"session": 1, "question": 7, "highest": 999, "forgotten": 0, "duration_us": 8, "begins_at": 1, "goes_on_at": 0}
+    unknown = {"kernel_drops": None, "jitter_us": None}
+    return encode_report(Report(**{**known, **COUNTS, **unknown, **fields, "missing": list(missing)}))  # type: ignore[arg-type]
+
+
+def gaps(number: int) -> list[tuple[int, int]]:
+    """2, 4, 6 ..."""
+    return [(2 * n, 2 * n) for n in range(1, number + 1)]
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (answer()[:-1], "a REPORT without its body"),
+        (b"", "a REPORT without its body"),
+        (answer((2, 3))[:-1], "a REPORT whose ranges do not fit it"),
+        (answer((2, 3)) + b"x", "a REPORT whose ranges do not fit it"),
+        (answer() + bytes(16), "a REPORT whose ranges do not fit it"),
+        (answer(*gaps(33)), "a REPORT whose ranges do not fit it"),
+        (answer(delivered=3), "a REPORT whose counts contradict each other"),
+        (answer(arrived=1000), "a REPORT whose counts contradict each other"),
+        (answer(highest=2**63), "a REPORT whose counts contradict each other"),
+        (answer(forgotten=1000), "a REPORT whose counts contradict each other"),
+        (answer((0, 1)), "ranges of a REPORT out of order"),
+        (answer((3, 2)), "ranges of a REPORT out of order"),
+        (answer((2, 3), (4, 5)), "ranges of a REPORT out of order"),
+        (answer((7, 8), (2, 3)), "ranges of a REPORT out of order"),
+        (answer((2, 999)), "ranges of a REPORT out of order"),
+        (answer((4, 5), begins_at=5), "ranges of a REPORT out of order"),
+        (answer((4, 5), forgotten=4), "ranges of a REPORT out of order"),
+        (answer(begins_at=0), "a REPORT of no part of the list"),
+        (answer(*gaps(31), goes_on_at=70), "a REPORT of no part of the list"),
+        (answer(*gaps(32), goes_on_at=65), "a REPORT of no part of the list"),
+        (answer(*gaps(32), goes_on_at=999), "a REPORT of no part of the list"),
+    ],
+)
+def test_a_malformed_report_and_its_reason(payload: bytes, reason: str) -> None:
+    with pytest.raises(MalformedDatagram) as error:
+        decode_report(payload)
+    assert str(error.value) == reason
+
+
+def test_reports_that_are_just_right() -> None:
+    for payload in (
+        answer((2, 3), (5, 998)),
+        answer((5, 5), begins_at=5, forgotten=4),
+        answer(*gaps(32), goes_on_at=66),
+        answer(*gaps(32), goes_on_at=998),
+        answer(highest=2, forgotten=2),
+        answer(delivered=2, highest=2**63 - 1),
+    ):
+        assert encode_report(decode_report(payload)) == payload
+
+
+def test_what_is_known_is_told_from_what_is_not() -> None:
+    known = decode_report(answer(kernel_drops=0, jitter_us=0))
+    assert (known.kernel_drops, known.jitter_us) == (0, 0)
+    unknown = decode_report(answer(kernel_drops=None, jitter_us=None))
+    assert (unknown.kernel_drops, unknown.jitter_us) == (None, None)
+    assert decode_report(answer(jitter_us=2**40)).jitter_us == 2**32 - 2  # more than its field holds, and still known
+
+
+def test_the_longest_report_is_as_long_as_a_query() -> None:
+    longest = answer(*gaps(MAX_RANGES), goes_on_at=66)
+    assert len(longest) == len(encode_query(1)) == QUERY_SIZE == 632
+    assert decode_query(encode_query(MAX_NUMBER)) == MAX_NUMBER
+    data = encode(Kind.REPORT, session=1, number=1, sent_at=0, payload=longest)
+    assert len(data) == 676
+    assert decode(data).payload == longest
+
+
 @pytest.mark.parametrize("length", [0, 7, 9])
 def test_a_number_has_eight_bytes(length: int) -> None:
     with pytest.raises(MalformedDatagram) as error:
@@ -402,7 +513,9 @@ def test_what_a_message_carries_besides_its_payload(acknowledged: bool, reply: b
 
 def test_the_layouts_and_the_names_of_the_numbers() -> None:
     assert [HEADER.size, ACK_REQUESTED_BLOCK.size, FRAGMENT_BLOCK.size, ACK_BODY.size, RANGE.size] == [40, 12, 12, 36, 16]
-    assert [kind.name for kind in Kind] == ["MESSAGE", "ACK", "GOODBYE", "PROBE", "PROBE_REPLY", "CHALLENGE", "COOKIE"]
-    assert [kind.value for kind in Kind] == [1, 2, 3, 4, 5, 6, 7]
+    assert REPORT_BODY.size == 120
+    names = "MESSAGE ACK GOODBYE PROBE PROBE_REPLY CHALLENGE COOKIE QUERY REPORT"
+    assert [kind.name for kind in Kind] == names.split()
+    assert [kind.value for kind in Kind] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert [flag.name for flag in Flag] == ["ACK_REQUESTED", "FRAGMENT", "REPLY", "ORDERED", "CHECKSUM", "SEALED"]
     assert [flag.value for flag in Flag] == [1, 2, 4, 8, 16, 32]

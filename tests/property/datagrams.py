@@ -5,9 +5,20 @@ Owns what "valid" means to the tests. Does not test anything itself.
 
 from typing import Any
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
-from udpmsg.core.wire import MAX_NUMBER, MAX_RANGES, Acknowledgment, Kind, encode, encode_acknowledgment
+from udpmsg.core.wire import (
+    MAX_NUMBER,
+    MAX_RANGES,
+    Acknowledgment,
+    Kind,
+    Report,
+    encode,
+    encode_acknowledgment,
+    encode_query,
+    encode_report,
+)
 
 numbers = st.one_of(st.integers(1, 300), st.integers(1, MAX_NUMBER))
 payloads = st.one_of(st.binary(max_size=40), st.binary(max_size=1100))
@@ -43,6 +54,39 @@ def acknowledgments(draw: st.DrawFn) -> Acknowledgment:
 
 
 @st.composite
+def reports(draw: st.DrawFn) -> Report:
+    """What a REPORT can say."""
+    begins_at = draw(numbers)
+    forgotten = draw(st.just(0) | st.integers(1, MAX_NUMBER))
+    missing = draw(ascending(max(begins_at - 1, forgotten)))
+    floor = missing[-1][1] + 1 if missing else max(forgotten, 1)
+    assume(floor <= MAX_NUMBER - 2)
+    goes_on = len(missing) == MAX_RANGES and draw(st.booleans())
+    goes_on_at = draw(st.integers(floor + 1, MAX_NUMBER - 1)) if goes_on else 0
+    highest = draw(st.integers(max(goes_on_at + 1, floor), MAX_NUMBER))
+    arrived = draw(st.integers(0, highest))
+    count = st.integers(0, 2**64 - 1)
+    return Report(
+        session=draw(numbers),
+        question=draw(numbers),
+        delivered=draw(st.integers(0, arrived)),
+        arrived=arrived,
+        duplicates=draw(count),
+        reordered=draw(count),
+        over_limit=draw(count),
+        payload_bytes=draw(count),
+        highest=highest,
+        forgotten=forgotten,
+        duration_us=draw(count),
+        kernel_drops=draw(st.none() | st.integers(0, 2**64 - 2)),
+        begins_at=begins_at,
+        goes_on_at=goes_on_at,
+        jitter_us=draw(st.none() | st.integers(0, 2**32 - 2)),
+        missing=missing,
+    )
+
+
+@st.composite
 def messages(draw: st.DrawFn) -> dict[str, Any]:
     """A MESSAGE with any blocks that go together."""
     sequence = draw(numbers)
@@ -73,9 +117,13 @@ def messages(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def controls(draw: st.DrawFn) -> tuple[Kind, dict[str, Any]]:
     """Any kind but MESSAGE."""
-    kind = draw(st.sampled_from((Kind.ACK, Kind.GOODBYE, Kind.PROBE, Kind.PROBE_REPLY)))
+    kind = draw(st.sampled_from((Kind.ACK, Kind.GOODBYE, Kind.PROBE, Kind.PROBE_REPLY, Kind.QUERY, Kind.REPORT)))
     if kind is Kind.ACK:
         payload = encode_acknowledgment(draw(acknowledgments()))
+    elif kind is Kind.QUERY:
+        payload = encode_query(draw(numbers))
+    elif kind is Kind.REPORT:
+        payload = encode_report(draw(reports()))
     elif kind is Kind.PROBE:
         payload = b""
     else:

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from udpmsg.core.events import Duplicate, Goodbye, Malformed, Message
 from udpmsg.core.receiver import Limits, Receiver
-from udpmsg.core.wire import NUMBER, Kind, decode, decode_acknowledgment, encode
+from udpmsg.core.wire import NUMBER, Kind, decode, decode_acknowledgment, decode_report, encode, encode_query
 
 LIMITS = Limits(sessions=3, reassemblies=2, session_bytes=200, session_messages=6, total_bytes=400, max_message=100, gaps=4)
 ACK_DELAY = 25_000_000
@@ -91,6 +91,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         self.told_duplicates = 0
         self.waiting: list[tuple[int, int]] = []
         self.owed: set[int] = set()
+        self.questions: dict[tuple[int, int], int] = {}
 
     # -- what arrives ------------------------------------------------------------------------------------------------
 
@@ -266,6 +267,13 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             self.has_place(known, number)
             self.owed.add(identity)
 
+    @rule(identity=sessions, begins_at=st.integers(1, 30))
+    def query(self, identity: int, begins_at: int) -> None:
+        number = self.number(identity)
+        self.give(encode(Kind.QUERY, session=identity, number=number, sent_at=0, payload=encode_query(begins_at)), identity)
+        if identity in self.model:
+            self.questions[identity, number] = begins_at
+
     @rule(data=st.binary(max_size=50))
     def garbage(self, data: bytes) -> None:
         self.give(b"UM\x02" + data, 1)
@@ -353,6 +361,9 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             if datagram.kind is Kind.PROBE_REPLY:
                 assert peer[1] not in self.model or peer[1] in told or datagram.sequence == 0
                 continue
+            if datagram.kind is Kind.REPORT:
+                self.check_report(datagram.payload, peer)
+                continue
             acknowledgment = decode_acknowledgment(datagram.payload)
             told.add(acknowledgment.session)
             assert peer == ("peer", acknowledgment.session)
@@ -369,8 +380,26 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             assert 0 <= acknowledgment.credit <= max(0, room)
         assert {identity for identity in self.owed if identity <= 3} <= told
         self.owed.clear()
+        assert not self.questions
         timeout = self.receiver.next_timeout()
         assert timeout is None or self.now < timeout <= self.now + ACK_DELAY
+
+    def check_report(self, payload: bytes, peer: object) -> None:
+        """It says what the model has of its session, and lists what the model misses: at these few numbers, in one part."""
+        report = decode_report(payload)
+        assert peer == ("peer", report.session)
+        assert report.begins_at == self.questions.pop((report.session, report.question))
+        session = self.model[report.session]
+        highest = max([0, *session.seen])
+        assert (report.highest, report.arrived, report.delivered) == (highest, len(session.seen), len(session.delivered))
+        assert (report.duplicates, report.reordered) == (session.duplicates, session.reordered)
+        assert report.payload_bytes == sum(session.sizes[number] for number in session.delivered)
+        assert report.over_limit >= session.over_limit
+        assert report.forgotten == session.forgotten
+        listed = [number for first, last in report.missing for number in range(first, last + 1)]
+        remembered = range(max(report.begins_at, session.forgotten + 1), highest)
+        assert listed == [number for number in remembered if number not in session.seen]
+        assert report.goes_on_at == 0
 
     # -- what must hold ----------------------------------------------------------------------------------------------
 

@@ -8,15 +8,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.property.datagrams import acknowledgments, controls, encoded, messages
+from tests.property.datagrams import acknowledgments, controls, encoded, messages, numbers, reports
 from udpmsg.core.wire import (
     Acknowledgment,
     Kind,
+    Report,
     decode,
     decode_acknowledgment,
     decode_number,
+    decode_query,
+    decode_report,
     encode,
     encode_acknowledgment,
+    encode_query,
+    encode_report,
     overhead,
 )
 from udpmsg.errors import MalformedDatagram
@@ -30,12 +35,15 @@ def reads(read: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         return None if str(error) else pytest.fail("an error without a sentence")
 
 
+PAYLOADS = (decode_acknowledgment, decode_number, decode_query, decode_report)
+
+
 def never_another_error(data: bytes, framed: bool) -> None:
     """Decode everything there is to decode."""
     datagram = reads(decode, data, framed=framed)
     if datagram is not None:
-        reads(decode_acknowledgment, datagram.payload)
-        reads(decode_number, datagram.payload)
+        for read in PAYLOADS:
+            reads(read, datagram.payload)
 
 
 @given(messages(), st.booleans())
@@ -72,6 +80,18 @@ def test_an_acknowledgment_comes_out_as_it_went_in(acknowledgment: Acknowledgmen
     assert decode_acknowledgment(payload) == acknowledgment
 
 
+@given(reports())
+def test_a_report_comes_out_as_it_went_in_and_is_no_longer_than_its_question(report: Report) -> None:
+    payload = encode_report(report)
+    assert len(payload) <= len(encode_query(report.begins_at))
+    assert decode_report(payload) == report
+
+
+@given(numbers)
+def test_a_question_comes_out_as_it_went_in(begins_at: int) -> None:
+    assert decode_query(encode_query(begins_at)) == begins_at
+
+
 @given(st.binary(max_size=1300), st.booleans())
 @example(b"", False)
 @example(b"UM", True)
@@ -79,15 +99,15 @@ def test_arbitrary_bytes_only_ever_give_the_named_error(data: bytes, framed: boo
     never_another_error(data, framed)
 
 
-@given(st.binary(max_size=600), st.booleans(), st.sampled_from((1, 2, 3, 4, 5)), st.integers(0, 31))
+@given(st.binary(max_size=600), st.booleans(), st.sampled_from((1, 2, 3, 4, 5, 8, 9)), st.integers(0, 31))
 def test_arbitrary_bytes_behind_our_magic(data: bytes, framed: bool, kind: int, flags: int) -> None:
     never_another_error(b"UM\x01" + bytes([kind, 0, flags]) + data, framed)
 
 
 @given(st.binary(max_size=1200))
-def test_arbitrary_bytes_as_payload_of_an_acknowledgment(payload: bytes) -> None:
-    reads(decode_acknowledgment, payload)
-    reads(decode_number, payload)
+def test_arbitrary_bytes_as_any_payload(payload: bytes) -> None:
+    for read in PAYLOADS:
+        reads(read, payload)
 
 
 @given(st.data(), st.booleans())

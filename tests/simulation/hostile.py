@@ -7,7 +7,8 @@ from random import Random
 from struct import pack
 from zlib import crc32
 
-MESSAGE, ACK, GOODBYE, PROBE, PROBE_REPLY = 1, 2, 3, 4, 5
+MESSAGE, ACK, GOODBYE, PROBE, PROBE_REPLY, QUERY, REPORT = 1, 2, 3, 4, 5, 8, 9
+QUERY_SIZE = 632
 ACK_REQUESTED, FRAGMENT, REPLY, ORDERED, CHECKSUM, SEALED = 1, 2, 4, 8, 16, 32
 HUGE = (2**64 - 1, 2**64 - 2, 2**63, 2**53 + 1, 2**32, 2**31 - 1, 100_000)
 
@@ -87,7 +88,7 @@ class Hostile:
         makers = (
             lambda: b"UM" + random.randbytes(random.randint(0, 37)),
             lambda: forge(MESSAGE, flags=0, version=random.choice((0, 2, 255)), payload=b"x", **good),
-            lambda: forge(random.choice((0, 6, 7, 8, 99, 255)), payload=b"", **good),
+            lambda: forge(random.choice((0, 6, 7, 10, 99, 255)), payload=b"", **good),
             lambda: forge(MESSAGE, flags=1 << random.randint(5, 15), payload=b"x", **good),
             lambda: forge(MESSAGE, flags=0, payload=b"x" * 9, length=random.choice((1, 8, 10, 65535)), **good),
             lambda: forge(MESSAGE, flags=0, payload=b"x", session=0, sequence=1, datagram=1),
@@ -99,6 +100,9 @@ class Hostile:
             lambda: forge(GOODBYE, session=session, datagram=1, payload=pack(">Q", 5)[: random.randint(0, 7)]),
             lambda: forge(PROBE, flags=0, session=session, datagram=1),
             lambda: forge(PROBE, session=session, datagram=1, payload=b"not empty"),
+            lambda: forge(QUERY, session=session, datagram=1, payload=pack(">Q", 1)),
+            lambda: forge(QUERY, session=session, datagram=1, payload=bytes(QUERY_SIZE)),
+            lambda: forge(REPORT, session=session, datagram=1, payload=bytes(120)),
             lambda: fragment(3, 3, 10, 30, b"x" * 10),
             lambda: fragment(0, 0, 10, 0, b""),
             lambda: fragment(0, 3, 0, 30, b""),
@@ -113,7 +117,7 @@ class Hostile:
     def to_receiver(self) -> bytes:
         """Well formed, or nearly, and meant to confuse or to fill a listener."""
         random = self.random
-        choice = random.randrange(12)
+        choice = random.randrange(13)
         session = random.choice(self.sessions)
         number = random.randint(1, 2**40)
         if choice == 0:
@@ -153,6 +157,10 @@ class Hostile:
             return forge(PROBE, session=random.choice((*self.sessions, number)), datagram=number)
         if choice == 10:
             return self._asking(session, number, random.randint(1, 300), random.randbytes(random.randint(0, 900)), 1)
+        if choice == 11:
+            asked = random.choice((*self.sessions, number))
+            payload = pack(">Q", random.choice((1, 40, *HUGE))).ljust(QUERY_SIZE, b"\0")
+            return forge(QUERY, session=asked, datagram=number, payload=payload)
         return forge(MESSAGE, flags=REPLY, session=session, datagram=number, sequence=1, blocks=pack(">Q", 1))
 
     def flood(self) -> list[bytes]:
@@ -172,15 +180,18 @@ class Hostile:
     def to_sender(self) -> bytes:
         """What a forger who cannot guess a session sends to a sender that waits for acknowledgments."""
         random = self.random
-        choice = random.randrange(6)
+        choice = random.randrange(7)
         if choice == 0:
             return random.randbytes(random.randint(0, 1400))
         if choice == 1:
             return self.garbage()
         if choice == 2:
             return forge(PROBE_REPLY, session=random.choice(self.sessions), payload=pack(">Q", random.getrandbits(64)))
-        ranges = tuple((low, low + random.randint(0, 99)) for low in range(1, random.randint(2, 3000), 200))
         if choice == 3:
+            counts = pack(">14QII", random.getrandbits(64) | 1, *(random.choice((0, 1, 2**63, *HUGE)) for _ in range(13)), 0, 0)
+            return forge(REPORT, session=random.choice(self.sessions), payload=counts)
+        ranges = tuple((low, low + random.randint(0, 99)) for low in range(1, random.randint(2, 3000), 200))
+        if choice == 4:
             ranges = (*reversed(ranges), (9, 3), (0, 0), (2**64 - 1, 2**64 - 1))
         payload = acknowledgment_payload(
             random.getrandbits(64) | 1,

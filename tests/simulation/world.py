@@ -120,6 +120,8 @@ class Life:
         self.receiver = receiver
         self.delivered: dict[int, bytearray] = {}
         self.strangers: set[tuple[int, int]] = set()
+        self.strangers_gone: set[int] = set()
+        """They said goodbye, and may be forgotten where the table is small."""
         self.last_in_order: dict[int, int] = {}
         self.verified_below: dict[int, int] = {}
         self.goodbyes: dict[int, list[Goodbye]] = {}
@@ -569,6 +571,8 @@ class World:
                 if type(event) is Goodbye and event.session in self.by_session:
                     life.goodbyes.setdefault(event.session, []).append(event)
                     self._check_goodbye(life, event)
+                elif type(event) is Goodbye:
+                    life.strangers_gone.add(event.session)
                 if self.tell is not None:
                     self._note(f"receiver: {event}")
         if limit is not None and took > limit:
@@ -597,7 +601,8 @@ class World:
                 raise Broken(f"a message of session {session}, which nobody has")
             if session is not None:
                 # A stranger who said goodbye and goes on may be forgotten in between, where the table is small.
-                if (session, sequence) in life.strangers and not self.scenario.flood:
+                forgotten = self.scenario.flood or session in life.strangers_gone
+                if (session, sequence) in life.strangers and not forgotten:
                     raise Broken(f"message {sequence} of stranger {session} delivered twice")
                 life.strangers.add((session, sequence))
             return

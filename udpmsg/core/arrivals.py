@@ -75,6 +75,10 @@ class Arrivals:
         """How many numbers up to the highest never arrived."""
         return self.highest - self.unique
 
+    def missing_from(self, number: int, most: int) -> list[tuple[int, int]]:
+        """Which of them, from this number on: at most so many ranges (first, last). Up to `forgotten` nobody knows any more."""
+        return self._missing.first_ranges_from(number, most)
+
     def lost(self, messages_sent: int) -> int:
         """Of the messages that the peer says it sent, how many never arrived. A refused one was not sent."""
         return max(messages_sent - self.unique, 0)

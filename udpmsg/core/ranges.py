@@ -31,6 +31,12 @@ class RangeSet:
         """How many ranges reach `number` or above."""
         return len(self._lasts) - bisect_left(self._lasts, number)
 
+    def first_ranges_from(self, number: int, most: int) -> list[tuple[int, int]]:
+        """The first ranges that reach `number` or above, at most so many, cut off below it."""
+        begin = bisect_left(self._lasts, number)
+        end = begin + most
+        return [(max(first, number), last) for first, last in zip(self._firsts[begin:end], self._lasts[begin:end], strict=True)]
+
     def count(self) -> int:
         """How many numbers the set has."""
         return sum(self._lasts) - sum(self._firsts) + len(self._firsts)

@@ -48,10 +48,15 @@ class Receiver:
         self._owed_now: dict[int, Session] = {}
         self._owed_later: dict[int, tuple[int, Session]] = {}
         self._probe_replies: list[tuple[bytes, Peer]] = []
+        self._questions: list[tuple[Session, int, int, Peer]] = []
+        """To be answered: about which session, the QUERY's datagram number, from which sequence number on, who asked."""
+        self.kernel_drops: int | None = None
+        """What the kernel has discarded at the socket so far, as the socket's owner says; None: nobody knows."""
         self._handlers = {
             Kind.MESSAGE: self._receive_message,
             Kind.GOODBYE: self._receive_goodbye,
             Kind.PROBE: self._receive_probe,
+            Kind.QUERY: self._receive_query,
         }
 
     @property
@@ -116,9 +121,13 @@ class Receiver:
     # What leaves, and when -----------------------------------------------------------------------------------------------
 
     def data_to_send(self, *, now: int) -> list[tuple[bytes, Peer]]:
-        """The acknowledgments that are due, each with whom it is for."""
+        """The acknowledgments that are due, and answers to who asked, each with whom it is for."""
         self.handle_timeout(now=now)
         batch, self._probe_replies = self._probe_replies, []
+        questions, self._questions = self._questions, []
+        for session, question, begins_at, peer in questions:
+            report = session.report(question, begins_at, kernel_drops=self.kernel_drops)
+            batch.append((self._encoder.encode(Kind.REPORT, now=now, payload=wire.encode_report(report)), peer))
         owed, self._owed_now = self._owed_now, {}
         for session in owed.values():
             self._owed_later.pop(session.identity, None)
@@ -135,7 +144,7 @@ class Receiver:
 
     def next_timeout(self) -> int | None:
         """When `data_to_send` is due next, in nanoseconds; None: not before something comes in."""
-        if self._owed_now or self._probe_replies:
+        if self._owed_now or self._probe_replies or self._questions:
             return 0
         return next(iter(self._owed_later.values()))[0] if self._owed_later else None
 
@@ -189,6 +198,7 @@ class Receiver:
         if payload is None:
             return
         self._sessions.totals_ended.note_arrival(now)
+        session.note_arrival(now)
         session.arrivals.record(datagram.sequence)
         session.reordered += arrival is Arrival.REORDERED
         if transmission == 1 and datagram.fragment is None:
@@ -228,9 +238,24 @@ class Receiver:
             assert session is not None
             self._resolve_below(session, datagram.lowest)
             self._acknowledge(session, datagram, now, at_once=True)
-        else:  # a session of before this receiver's life, or one that was forgotten: say so, keep nothing
-            payload = wire.NUMBER.pack(datagram.session)
-            self._probe_replies.append((self._encoder.encode(Kind.PROBE_REPLY, now=now, payload=payload), peer))
+        else:
+            self._disclaim(datagram.session, now, peer)
+
+    def _receive_query(self, datagram: Datagram, now: int, peer: Peer) -> None:
+        """The answer goes to where the question came from, which is not where the session's acknowledgments go: a copy of a
+        QUERY with another source address must not turn them away."""
+        begins_at = wire.decode_query(datagram.payload)
+        session = self._sessions.find(datagram.session)
+        if session is None:
+            self._disclaim(datagram.session, now, peer)
+        else:
+            session.last_seen_at = now  # whoever asks may ask again, also after a goodbye
+            self._questions.append((session, datagram.number, begins_at, peer))
+
+    def _disclaim(self, session: int, now: int, peer: Peer) -> None:
+        """A session of before this receiver's life, or one that was forgotten: say so, keep nothing."""
+        data = self._encoder.encode(Kind.PROBE_REPLY, now=now, payload=wire.NUMBER.pack(session))
+        self._probe_replies.append((data, peer))
 
     def _suppress(self, session: Session, datagram: Datagram, arrival: Arrival, now: int) -> None:
         """It came before, or too late: not delivered again, but its sender must learn that it need not be sent again."""
@@ -267,6 +292,7 @@ class Receiver:
                 self._sessions_limit_told = True
                 return None
             self._sessions_limit_told = False
+            session.kernel_drops_before = self.kernel_drops
         elif session.acknowledged is not datagram.acknowledged:
             # flipped bits must not turn a checked message into an unchecked one
             raise MalformedDatagram("a session asks for acknowledgments always or never")

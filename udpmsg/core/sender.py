@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from udpmsg.core import wire
+from udpmsg.core.asking import Question
 from udpmsg.core.config import SenderConfig
 from udpmsg.core.congestion import Congestion
 from udpmsg.core.encoder import Encoder
@@ -19,7 +20,7 @@ from udpmsg.core.fragments import Cutter
 from udpmsg.core.outbox import Outbox, Outgoing
 from udpmsg.core.retransmission import InFlight, Transmission
 from udpmsg.core.rtt import MAX_RTO, SECOND, RttEstimator
-from udpmsg.core.wire import Acknowledgment, Datagram, Kind
+from udpmsg.core.wire import Acknowledgment, Datagram, Kind, Report
 from udpmsg.errors import MalformedDatagram
 
 GOODBYES = 3
@@ -64,6 +65,8 @@ class Sender:
         self._goodbyes_left = 0
         self._goodbye_number = 0
         self._goodbye_at: int | None = None
+        # what the receiver is asked
+        self._question: Question | None = None
         # counts
         self.messages_sent = 0
         """Messages of which something was handed to the transport."""
@@ -95,6 +98,11 @@ class Sender:
     def messages_in_flight(self) -> int:
         """Messages that were sent and of which the receiver's host has not everything yet."""
         return self._outbox.in_flight
+
+    @property
+    def last_sequence(self) -> int:
+        """The last sequence number of which anything was handed to the transport; 0: none."""
+        return self._outbox.last_started if self.config.acknowledged else self._outbox.sequence
 
     def send(self, payloads: Sequence[bytes], *, now: int, reply_to: int = 0) -> range:
         """Accept messages; return their sequence numbers. Raises MessageTooLarge before anything of them is queued."""
@@ -132,6 +140,17 @@ class Sender:
             for _ in range(repeat):
                 self._control(Kind.GOODBYE, now, wire.NUMBER.pack(self.messages_sent))
 
+    def ask(self, *, now: int) -> Question:
+        """Ask the receiver what it has of this session; the answer will be in the question that is returned. One at a time:
+        an earlier one is asked no more."""
+        self._question = Question()
+        self._query(self._question, now)
+        return self._question
+
+    def ask_no_more(self) -> None:
+        """Nobody waits for the answer any more."""
+        self._question = None
+
     def abandon(self, reason: str, *, now: int) -> None:
         """End every unresolved message now: UNCONFIRMED if something of it was sent, else REFUSED."""
         for message in self._outbox:
@@ -158,7 +177,7 @@ class Sender:
     # What the network tells ----------------------------------------------------------------------------------------------
 
     def receive(self, datagrams: Sequence[bytes], *, now: int, peer: Peer = None) -> None:
-        """Take datagrams that came for this sender: ACK and PROBE_REPLY. Anything else is counted as malformed."""
+        """Take datagrams that came for this sender: ACK, PROBE_REPLY and REPORT. Anything else is counted as malformed."""
         for data in datagrams:
             try:
                 datagram = wire.decode(data, framed=self._framed)
@@ -166,6 +185,8 @@ class Sender:
                     self._receive_acknowledgment(datagram, wire.decode_acknowledgment(datagram.payload), now)
                 elif datagram.kind is Kind.PROBE_REPLY:
                     self._receive_probe_reply(datagram)
+                elif datagram.kind is Kind.REPORT:
+                    self._receive_report(datagram, wire.decode_report(datagram.payload), now)
                 else:
                     raise MalformedDatagram(f"{datagram.kind.name} means nothing to a sender")
             except MalformedDatagram as error:
@@ -193,13 +214,13 @@ class Sender:
 
     def next_timeout(self) -> int | None:
         """When `handle_timeout` or `data_to_send` is due next, in nanoseconds; None: never, unless something comes in."""
+        times = [self._goodbye_at, self._question.repeat_at if self._question else None]
         oldest = self._outbox.oldest()
-        if oldest is None:
-            return self._goodbye_at
-        times = [oldest.deadline, self._probe_at, self._paced_until]
-        if not self._framed:
-            times += [self._in_flight.rto_at, self._in_flight.loss_at]
-        return min(time for time in times if time is not None)
+        if oldest is not None:
+            times += [oldest.deadline, self._probe_at, self._paced_until]
+            if not self._framed:
+                times += [self._in_flight.rto_at, self._in_flight.loss_at]
+        return min((time for time in times if time is not None), default=None)
 
     def handle_timeout(self, *, now: int) -> None:
         """Do what is due: end messages past their deadline, deem transmissions lost, probe a silent receiver."""
@@ -219,6 +240,8 @@ class Sender:
             self._control(Kind.PROBE, now)
         if self._goodbye_at is not None and self._goodbye_at <= now:
             self._say_goodbye(now)
+        if self._question is not None and self._question.repeat_at is not None and self._question.repeat_at <= now:
+            self._query(self._question, now)
 
     # Helpers: transmission -----------------------------------------------------------------------------------------------
 
@@ -264,6 +287,13 @@ class Sender:
         self._control(Kind.GOODBYE, now, wire.NUMBER.pack(self.messages_sent))
         self._goodbyes_left -= 1
         self._goodbye_at = now + self._in_flight.spread(self.rtt.rto) if self._goodbyes_left else None
+
+    def _query(self, question: Question, now: int) -> None:
+        """Ask for a page, and again after each RTO, which doubles (RFC 8085, section 3.1.1). A stream brings it for certain."""
+        self._ready.append(self._encoder.encode(Kind.QUERY, now=now, payload=wire.encode_query(question.begins_at)))
+        timeout = min(self.rtt.rto << min(question.attempts, 16), MAX_RTO)
+        repeat_at = None if self._framed else now + self._in_flight.spread(timeout)
+        question.asked(self._encoder.number, now, repeat_at=repeat_at)
 
     def _count_sent(self, messages: int, size: int) -> None:
         self.messages_sent += messages
@@ -315,8 +345,24 @@ class Sender:
     def _receive_probe_reply(self, datagram: Datagram) -> None:
         if wire.decode_number(datagram.payload) != self.session:
             raise MalformedDatagram("a PROBE_REPLY for another session")
+        if self._question is not None:
+            self._question.disclaimed()
         if self._is_current_receiver(datagram.session):
             self._send_arrived_again()  # it answers so only when it knows nothing of this session
+
+    def _receive_report(self, datagram: Datagram, report: Report, now: int) -> None:
+        if report.session != self.session:
+            raise MalformedDatagram("a REPORT of another session")
+        if report.highest > self.last_sequence:
+            raise MalformedDatagram("a REPORT of messages that were never sent")
+        if self._question is None:
+            return
+        round_trip = self._question.answer(report, datagram.session, now)
+        if round_trip is None:
+            return
+        self.rtt.sample(round_trip)  # unambiguous: the REPORT names the QUERY that it answers
+        if not self._question.answered:
+            self._query(self._question, now)
 
     def _is_current_receiver(self, session: int) -> bool:
         """Notice a restarted receiver; False for what still comes from the one before."""

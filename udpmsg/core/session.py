@@ -7,7 +7,7 @@ from udpmsg.core.arrivals import Arrivals
 from udpmsg.core.events import Message, Peer
 from udpmsg.core.fragments import Reassembly
 from udpmsg.core.ranges import RangeSet
-from udpmsg.core.wire import MAX_RANGES, Acknowledgment
+from udpmsg.core.wire import MAX_RANGES, Acknowledgment, Report
 
 ACKNOWLEDGE_EVERY = 2
 """Datagrams: RFC 9000 section 13.2.2 recommends the second at the latest."""
@@ -30,9 +30,12 @@ class Session:
         "arrivals",
         "duplicates",
         "ended",
+        "first_arrival_at",
         "held",
         "identity",
         "jitter_us",
+        "kernel_drops_before",
+        "last_arrival_at",
         "last_seen_at",
         "limit_told",
         "messages_sent",
@@ -84,6 +87,10 @@ class Session:
         self.over_limit = 0
         self.payload_bytes = 0
         self.limit_told = False
+        self.first_arrival_at = 0
+        self.last_arrival_at = 0
+        self.kernel_drops_before: int | None = None
+        """What the kernel had discarded at the socket before this session began; None: not known."""
         self.jitter_us = 0.0
         self.transits = 0
         """How many messages the jitter was measured on."""
@@ -120,6 +127,12 @@ class Session:
         if self._last_transit is not None:
             self.jitter_us += (abs(transit - self._last_transit) - self.jitter_us) / 16
         self._last_transit = transit
+
+    def note_arrival(self, now: int) -> None:
+        """A message came that had not come before."""
+        if not self.arrivals.unique:
+            self.first_arrival_at = now
+        self.last_arrival_at = now
 
     # What waits for the application --------------------------------------------------------------------------------------
 
@@ -190,4 +203,38 @@ class Session:
             all_below=self.all_below,
             arrived=self._arrived.ranges(),
             delivered=delivered,
+        )
+
+    # What is reported ----------------------------------------------------------------------------------------------------
+
+    @property
+    def messages_delivered(self) -> int:
+        """Messages that the application was given."""
+        return self.arrivals.unique - (self.waiting_messages - len(self.reassemblies))
+
+    def report(self, question: int, begins_at: int, *, kernel_drops: int | None) -> Report:
+        """What a QUERY is answered: the counts, and what is missing from `begins_at` on, as much as one REPORT holds.
+
+        `question` is the QUERY's datagram number; `kernel_drops` what the kernel has discarded at the socket so far."""
+        arrivals = self.arrivals
+        missing = arrivals.missing_from(begins_at, MAX_RANGES + 1)
+        goes_on_at = missing.pop()[0] if len(missing) > MAX_RANGES else 0
+        before = self.kernel_drops_before
+        return Report(
+            session=self.identity,
+            question=question,
+            delivered=self.messages_delivered,
+            arrived=arrivals.unique,
+            duplicates=self.duplicates,
+            reordered=self.reordered,
+            over_limit=self.over_limit,
+            payload_bytes=self.payload_bytes,
+            highest=arrivals.highest,
+            forgotten=arrivals.forgotten,
+            duration_us=(self.last_arrival_at - self.first_arrival_at) // 1000,
+            kernel_drops=None if kernel_drops is None or before is None else kernel_drops - before,
+            begins_at=begins_at,
+            goes_on_at=goes_on_at,
+            jitter_us=int(self.jitter_us) if self.transits > 1 else None,
+            missing=missing,
         )

@@ -48,9 +48,8 @@ class Totals:
     def add(self, session: Session) -> None:
         """Add one session. Without its goodbye nobody knows how many it sent, and so how many were lost in all."""
         arrivals = session.arrivals
-        waiting = session.waiting_messages - len(session.reassemblies)
         self.sessions += 1
-        self.messages_delivered += arrivals.unique - waiting
+        self.messages_delivered += session.messages_delivered
         self.messages_missing += arrivals.missing()
         self.duplicates += session.duplicates
         self.reordered += session.reordered

@@ -29,12 +29,21 @@ to confirm, end or alter a message that somebody counts on (docs/decisions/0003)
 
 ACK payload: session acknowledged u64 | largest datagram number u64 | delay u32 (µs) | credit u32 | all-below sequence u64 |
 number of datagram ranges u8 | number of sequence ranges u8 | zero u16, then the ranges, each first u64 | last u64, ascending.
-GOODBYE payload: messages sent u64. PROBE: no payload. PROBE_REPLY payload: the session that probed u64.
+GOODBYE payload: messages sent u64. PROBE: no payload. PROBE_REPLY payload: the session that probed or asked u64.
+
+QUERY payload: from sequence number u64 (which part of the list of what is missing) | 624 zero bytes: as long as the longest
+REPORT, so that an answer is never longer than its question (docs/decisions/0011).
+REPORT payload: session asked about u64 | datagram number of the QUERY u64 | messages delivered u64 | arrived u64 |
+duplicates u64 | reordered u64 | dropped over a limit u64 | payload bytes delivered u64 | highest sequence number u64 |
+gaps forgotten up to u64 | first to last arrival u64 (µs) | kernel drops u64 (all ones: unknown) | from sequence number u64 |
+goes on at u64 (0: complete) | jitter u32 (µs; all ones: unknown) | number of ranges u32, then the ranges that are missing, each
+first u64 | last u64, ascending, at most 32.
 """
 
 import struct
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from typing import NamedTuple
 from zlib import crc32
 
 from udpmsg.errors import MalformedDatagram
@@ -47,11 +56,17 @@ FRAGMENT_BLOCK = struct.Struct(">HHHHI")
 REPLY_BLOCK = struct.Struct(">Q")
 CHECKSUM_BLOCK = struct.Struct(">I")
 ACK_BODY = struct.Struct(">QQIIQBBH")
+REPORT_BODY = struct.Struct(">14QII")
 RANGE = struct.Struct(">QQ")
 NUMBER = struct.Struct(">Q")
 
 MAX_RANGES = 32
-"""Ranges of each sort in one acknowledgment: 36 + 64 * 16 bytes of payload fit a datagram of 1200 bytes."""
+"""Ranges of each sort in one acknowledgment, and in one REPORT: 36 + 64 * 16 bytes of payload fit a datagram of 1200 bytes."""
+QUERY_SIZE = REPORT_BODY.size + MAX_RANGES * RANGE.size
+"""Bytes of a QUERY's payload: what the longest REPORT has. As RFC 9000 section 8.1 has a client pad its first datagram, so that
+a forged source address gains nothing."""
+UNKNOWN_U64, UNKNOWN_U32 = 2**64 - 1, 2**32 - 1
+"""What a REPORT says where the receiver does not know."""
 
 MAX_NUMBER = 2**63 - 1
 """The largest datagram or sequence number: nobody reaches it, and one more still fits its field."""
@@ -67,6 +82,8 @@ class Kind(IntEnum):
     PROBE_REPLY = 5
     CHALLENGE = 6
     COOKIE = 7
+    QUERY = 8
+    REPORT = 9
 
 
 class Flag(IntFlag):
@@ -84,7 +101,10 @@ class Flag(IntFlag):
 ACK_REQUESTED, FRAGMENT, REPLY, ORDERED, CHECKSUM = (flag.value for flag in Flag if flag is not Flag.SEALED)
 KNOWN_FLAGS = ACK_REQUESTED | FRAGMENT | REPLY | ORDERED | CHECKSUM
 MESSAGE, PROBE = Kind.MESSAGE.value, Kind.PROBE.value
-ACCEPTED_KINDS = {kind.value: kind for kind in (Kind.MESSAGE, Kind.ACK, Kind.GOODBYE, Kind.PROBE, Kind.PROBE_REPLY)}
+ACCEPTED_KINDS = {kind.value: kind for kind in Kind if kind not in (Kind.CHALLENGE, Kind.COOKIE)}
+QUESTION_FLAGS, CONTROL_FLAGS = CHECKSUM, CHECKSUM | ACK_REQUESTED
+FLAGS_OF = {kind: QUESTION_FLAGS if kind >= Kind.QUERY else CONTROL_FLAGS for kind in ACCEPTED_KINDS if kind != MESSAGE}
+"""Which flags mean something to each kind but MESSAGE. One question has one answer: a QUERY asks for no acknowledgment."""
 
 
 # Slots, not frozen: one is made per datagram, and a frozen dataclass costs four times as much.
@@ -127,6 +147,32 @@ class Acknowledgment:
     all_below: int
     arrived: list[tuple[int, int]]
     delivered: list[tuple[int, int]]
+
+
+class Report(NamedTuple):
+    """The payload of a REPORT: what a receiver has of one session. Counts are messages; None: the receiver does not know.
+
+    `question` is the datagram number of the QUERY that it answers. `missing` are ranges (first, last), ascending, of numbers that
+    never arrived: from `begins_at` on, and below `goes_on_at`, or below `highest` where that is 0. Up to `forgotten` the receiver
+    knows how many are missing, but not which.
+    """
+
+    session: int
+    question: int
+    delivered: int
+    arrived: int
+    duplicates: int
+    reordered: int
+    over_limit: int
+    payload_bytes: int
+    highest: int
+    forgotten: int
+    duration_us: int
+    kernel_drops: int | None
+    begins_at: int
+    goes_on_at: int
+    jitter_us: int | None
+    missing: list[tuple[int, int]]
 
 
 def is_ours(data: bytes) -> bool:
@@ -255,7 +301,7 @@ def decode(data: bytes, *, framed: bool = False) -> Datagram:
             raise MalformedDatagram("resolved already, by its own word")
         if flags & ORDERED and not lowest:
             raise MalformedDatagram("ordered without acknowledgments")
-    elif flags & (FRAGMENT | REPLY | ORDERED):
+    elif flags & ~FLAGS_OF[kind_number]:
         raise MalformedDatagram(f"a flag in {flags:#06x} means nothing to {kind.name}")
     elif kind_number == PROBE and end > offset:
         raise MalformedDatagram("a PROBE has no payload")
@@ -308,8 +354,68 @@ def decode_acknowledgment(payload: bytes) -> Acknowledgment:
     return Acknowledgment(session, largest, delay_us, credit, all_below, ranges[:arrived], ranges[arrived:])
 
 
+def encode_query(begins_at: int) -> bytes:
+    """The payload of a QUERY: what is missing from this sequence number on?"""
+    return NUMBER.pack(begins_at).ljust(QUERY_SIZE, b"\0")
+
+
+def decode_query(payload: bytes) -> int:
+    """The payload of a QUERY; raises MalformedDatagram where it is not as long as the longest answer, or padded otherwise."""
+    if len(payload) != QUERY_SIZE or any(payload[NUMBER.size :]):
+        raise MalformedDatagram(f"a QUERY has a number and zeros, {QUERY_SIZE} bytes in all")
+    begins_at = int.from_bytes(payload[: NUMBER.size], "big")
+    if not 1 <= begins_at <= MAX_NUMBER:
+        raise MalformedDatagram("a QUERY for no sequence number")
+    return begins_at
+
+
+def encode_report(report: Report) -> bytes:
+    """The payload of a REPORT; at most MAX_RANGES ranges."""
+    return REPORT_BODY.pack(
+        report.session,
+        report.question,
+        report.delivered,
+        report.arrived,
+        report.duplicates,
+        report.reordered,
+        report.over_limit,
+        report.payload_bytes,
+        report.highest,
+        report.forgotten,
+        report.duration_us,
+        UNKNOWN_U64 if report.kernel_drops is None else report.kernel_drops,
+        report.begins_at,
+        report.goes_on_at,
+        UNKNOWN_U32 if report.jitter_us is None else min(report.jitter_us, UNKNOWN_U32 - 1),
+        len(report.missing),
+    ) + b"".join(RANGE.pack(first, last) for first, last in report.missing)
+
+
+def decode_report(payload: bytes) -> Report:
+    """The payload of a REPORT; raises MalformedDatagram when its counts contradict each other, or its ranges do."""
+    if len(payload) < REPORT_BODY.size:
+        raise MalformedDatagram("a REPORT without its body")
+    *numbers, drops, begins_at, goes_on_at, jitter_us, ranges = REPORT_BODY.unpack_from(payload)
+    if ranges > MAX_RANGES or len(payload) != REPORT_BODY.size + ranges * RANGE.size:
+        raise MalformedDatagram("a REPORT whose ranges do not fit it")
+    missing = list(RANGE.iter_unpack(payload[REPORT_BODY.size :]))
+    kernel_drops = None if drops == UNKNOWN_U64 else drops
+    jitter = None if jitter_us == UNKNOWN_U32 else jitter_us
+    report = Report._make((*numbers, kernel_drops, begins_at, goes_on_at, jitter, missing))
+    if not report.delivered <= report.arrived <= report.highest <= MAX_NUMBER or report.forgotten > report.highest:
+        raise MalformedDatagram("a REPORT whose counts contradict each other")
+    floor = max(begins_at - 1, report.forgotten)
+    for first, last in missing:
+        if not floor < first <= last < report.highest:
+            raise MalformedDatagram("ranges of a REPORT out of order")
+        floor = last + 1
+    if not begins_at or (goes_on_at and not (ranges == MAX_RANGES and floor < goes_on_at < report.highest)):
+        raise MalformedDatagram("a REPORT of no part of the list")
+    return report
+
+
 def decode_number(payload: bytes) -> int:
-    """The payload of a GOODBYE (messages sent) or PROBE_REPLY (the session that probed)."""
+    """The payload of a GOODBYE (messages sent) or PROBE_REPLY (the session that probed or asked)."""
     if len(payload) != NUMBER.size:
         raise MalformedDatagram(f"{len(payload)} bytes where a number of 8 must be")
     return int.from_bytes(payload, "big")

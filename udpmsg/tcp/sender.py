@@ -7,15 +7,19 @@ Its twin is `udpmsg.udp.sender`.
 import os
 import selectors
 import socket
+import sys
 
 from udpmsg.core.events import Disconnected, Event
 from udpmsg.core.framing import FrameReader, FrameTooLarge, frame
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
-from udpmsg.errors import CannotConnect
+from udpmsg.errors import CannotConnect, UsageError
 from udpmsg.tcp.lines import LineReader
 
 CHUNK = 1 << 16
 """Bytes read at one go."""
+AVAILABLE = "/proc/sys/net/ipv4/tcp_available_congestion_control"
+LONGEST_NAME = 16
+"""Bytes of a congestion control's name: TCP_CA_NAME_MAX, Linux."""
 
 
 class TcpSender:
@@ -34,10 +38,12 @@ class TcpSender:
         ttl: int | None = None,
         frame_limit: int,
         connect_timeout: float = 10.0,
+        nagle: bool = False,
+        tcp_congestion: str | None = None,
     ) -> None:
         """Connect, trying each address of the name in turn (`connect_timeout` seconds each).
 
-        Raises NameUnknown, and CannotConnect when nobody accepts.
+        Raises NameUnknown, CannotConnect when nobody accepts, and UsageError for a congestion control that is not here.
         """
         self.notices: list[Event] = []
         self.failures: list[tuple[bytes, str, bool]] = []
@@ -47,13 +53,20 @@ class TcpSender:
         self._reader: FrameReader | LineReader = LineReader(frame_limit) if raw else FrameReader(frame_limit)
         self._connected = True
         self._finished = False
-        self._socket, self.endpoint = connect(host, port, ttl, connect_timeout)
+        self._socket, self.endpoint = connect(host, port, ttl, connect_timeout, nagle=nagle, tcp_congestion=tcp_congestion)
+        self.congestion: str | None = congestion_of(self._socket)
+        """The name of the congestion control that the connection has."""
         selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
 
     @property
     def waiting(self) -> bool:
         """Whether the kernel has not taken everything yet."""
         return bool(self._waiting)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the connection is gone: nothing more will come."""
+        return not self._connected
 
     def write(self, batch: list[bytes]) -> None:
         """Put messages on the stream, in order; what the kernel does not take now is sent when it does."""
@@ -116,8 +129,10 @@ class TcpSender:
             self.notices.append(Disconnected(self.endpoint, reason))
 
 
-def connect(host: str, port: int, ttl: int | None, timeout: float) -> tuple[socket.socket, Endpoint]:
-    """A connected, non-blocking socket to the first address that accepts. Raises NameUnknown and CannotConnect."""
+def connect(
+    host: str, port: int, ttl: int | None, timeout: float, *, nagle: bool = False, tcp_congestion: str | None = None
+) -> tuple[socket.socket, Endpoint]:
+    """A connected, non-blocking socket to the first address that accepts. Raises NameUnknown, CannotConnect, UsageError."""
     reasons = []
     for address in resolve(host, port, socket.SOCK_STREAM):
         connection = socket.socket(address.family, socket.SOCK_STREAM)
@@ -126,11 +141,13 @@ def connect(host: str, port: int, ttl: int | None, timeout: float) -> tuple[sock
                 ipv6 = address.family == socket.AF_INET6
                 level, option = (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) if ipv6 else (socket.IPPROTO_IP, socket.IP_TTL)
                 connection.setsockopt(level, option, ttl)
+            if tcp_congestion is not None:
+                choose_congestion(connection, tcp_congestion)
             connection.settimeout(timeout)
             connection.connect(address.sockaddr)
             connection.setblocking(False)
             # Nagle's algorithm would hold a small message back until the one before is acknowledged.
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, not nagle)
             return connection, endpoint_of("tcp", address.sockaddr)
         except TimeoutError:
             connection.close()
@@ -145,3 +162,29 @@ def connect(host: str, port: int, ttl: int | None, timeout: float) -> tuple[sock
         f"cannot connect over TCP ({'; '.join(reasons)}): "
         "start a listener there first (udpmsg listen --tcp), or check host and port"
     )
+
+
+def choose_congestion(connection: socket.socket, name: str) -> None:
+    """Have the kernel use this congestion control. Raises UsageError, with the names that there are, when it can't."""
+    if sys.platform != "linux":
+        raise UsageError("only Linux lets a program choose TCP's congestion control: leave tcp_congestion out")
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, name.encode())
+    except (OSError, ValueError) as error:
+        try:
+            with open(AVAILABLE, encoding="ascii") as file:
+                available = ", ".join(file.read().split())
+        except OSError:
+            available = "those that this kernel has loaded"
+        reason = "is not allowed here" if isinstance(error, PermissionError) else "is not in this kernel"
+        raise UsageError(f"the congestion control {name!r} {reason}: choose from {available} ({AVAILABLE})") from None
+
+
+def congestion_of(connection: socket.socket) -> str | None:
+    """The congestion control that a connection has; None where the system does not tell."""
+    if sys.platform != "linux":
+        return None
+    try:
+        return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, LONGEST_NAME).rstrip(b"\0").decode()
+    except OSError:
+        return None

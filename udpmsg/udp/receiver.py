@@ -88,15 +88,7 @@ class UdpReceiver:
 
     def kernel_drops(self) -> int | None:
         """Datagrams that this host discarded because the socket's buffer was full; None where the system does not tell."""
-        if self._last_counts is not None:
-            return self._last_counts[1]
-        if sys.platform != "linux":
-            return None
-        try:
-            drops: int = MEMINFO.unpack(self._socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO.size))[-1]
-        except (OSError, struct.error):
-            return None
-        return drops
+        return kernel_drops(self._socket) if self._last_counts is None else self._last_counts[1]
 
     def write(self, batch: list[tuple[bytes, Endpoint]], *, now: int) -> None:
         """Send datagrams, each to its endpoint; what the kernel does not take now is sent when it does."""
@@ -172,3 +164,14 @@ class UdpReceiver:
             else:
                 arrivals.append((peer, [datagram]))
         return arrivals
+
+
+def kernel_drops(opened: socket.socket) -> int | None:
+    """Datagrams that this host discarded because this socket's buffer was full; None where the system does not tell."""
+    if sys.platform != "linux":
+        return None
+    try:
+        drops: int = MEMINFO.unpack(opened.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO.size))[-1]
+    except (OSError, struct.error):
+        return None
+    return drops

@@ -25,6 +25,8 @@ class UdpSender:
     """Sends datagrams to one address, which may be a group (multicast) or everybody (broadcast)."""
 
     framed = False
+    congestion = None
+    """The kernel has none for UDP."""
 
     def __init__(
         self,
@@ -65,6 +67,11 @@ class UdpSender:
         """Whether the kernel has not taken everything yet."""
         return bool(self._waiting)
 
+    @property
+    def ended(self) -> bool:
+        """There is no connection that could be gone."""
+        return False
+
     def write(self, batch: list[bytes]) -> None:
         """Send datagrams, in order; what the kernel does not take now is sent when it does."""
         self._waiting += batch
@@ -96,7 +103,8 @@ class UdpSender:
             except BlockingIOError:
                 break
             except OSError as error:  # ICMP; on Windows, ConnectionResetError
-                self._note_unreachable(error)
+                if error.errno != errno.EMSGSIZE:  # a router found one too large: somebody is there all the same
+                    self._note_unreachable(error)
                 continue
             peer = endpoint_of("udp", sockaddr)
             if arrivals and arrivals[-1][0] == peer:
@@ -121,8 +129,11 @@ class UdpSender:
                 if attempt == 2:
                     self.failures.append((datagram, "ECONNREFUSED", False))
             except OSError as error:
+                too_large = error.errno == errno.EMSGSIZE
+                if too_large and attempt == 1:
+                    continue  # it may have been an earlier one that a router found too large (ICMP), and now the kernel knows
                 name = errno.errorcode.get(error.errno or 0, "error")
-                self.failures.append((datagram, name, error.errno == errno.EMSGSIZE))
+                self.failures.append((datagram, name, too_large))
                 break
             else:
                 break
