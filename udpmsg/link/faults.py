@@ -7,9 +7,10 @@ The function, for any language (test vectors: docs/link.md):
 
     block  = seed u64 | direction u8 | kind u8 | index u64 | transmission u32 | part u32      big-endian, 26 bytes
     digest = BLAKE2b(block), 64 bytes, no key
-    draw i = bytes 8i to 8i+7 of the digest, big-endian, divided by 2^64: 0 <= draw < 1
+    draw i = bytes 8i to 8i+7 of the digest, big-endian
+    share i = draw i, its lowest 11 bits cut off, divided by 2^53: 0 <= share < 1, exact in a double
 
-direction is 0 forward and 1 back, kind is 0 data, 1 ack and 2 control. Draw 0 decides loss, 1 the burst's state, 2 loss within a
+direction is 0 forward and 1 back, kind is 0 data, 1 ack and 2 control. Share 0 decides loss, 1 the burst's state, 2 loss within a
 state, 3 duplication, 4 reordering, 5 corruption, 6 jitter; draw 7, whole, is the bit to flip.
 """
 
@@ -24,7 +25,9 @@ from udpmsg.link.record import Direction, Drop, FrameKind, Identity
 BLOCK = Struct(">QBBQII")
 DRAWS = Struct(">8Q")
 KIND_NUMBERS = {FrameKind.DATA: 0, FrameKind.ACK: 1, FrameKind.CONTROL: 2}
-WHOLE = 2.0**64
+WHOLE = 2.0**53
+CUT_OFF = 11
+"""Of the 64 bits of a draw, a double holds 53. Rounding would make the highest draws 1, and a loss of 100% let them pass."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +121,15 @@ def draws(seed: int, identity: Identity) -> tuple[int, ...]:
     return DRAWS.unpack(blake2b(block).digest())
 
 
+def share_of(draw: int) -> float:
+    """A draw as a number from 0 to below 1."""
+    return (draw >> CUT_OFF) / WHOLE
+
+
 def decide(seed: int, identity: Identity, path: Path) -> Fate:
     """The fate of a frame on a path, without the script. Pure."""
     drawn = draws(seed, identity)
-    share = [number / WHOLE for number in drawn]
+    share = [share_of(number) for number in drawn]
     dropped = None
     if share[0] < path.loss:
         dropped = Drop.LOSS
@@ -137,17 +145,17 @@ def decide(seed: int, identity: Identity, path: Path) -> Fate:
 def in_burst(seed: int, identity: Identity, burst: Burst) -> bool:
     """Whether a frame meets the bad state, without walking the chain from its start.
 
-    The chain runs over the index, for each transmission and part by itself. With draw 1, `below enter` leads to the bad state
+    The chain runs over the index, for each transmission and part by itself. With share 1, `below enter` leads to the bad state
     from both states and `not below 1 - leave` to the good one from both, because enter + leave <= 1; anything between keeps the
-    state. So the nearest earlier draw that leads anywhere tells; before index 1 the chain is in its stationary state.
+    state. So the nearest earlier share that leads anywhere tells; before index 1 the chain is in its stationary state.
     """
     index = identity.index
     while index > 0:
-        share = draws(seed, replace(identity, index=index))[1] / WHOLE
+        share = share_of(draws(seed, replace(identity, index=index))[1])
         if share < burst.enter:
             return True
         if share >= 1 - burst.leave:
             return False
         index -= 1
-    start = draws(seed, replace(identity, index=0))[1] / WHOLE
+    start = share_of(draws(seed, replace(identity, index=0))[1])
     return start * (burst.enter + burst.leave) < burst.enter

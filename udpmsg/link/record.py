@@ -38,7 +38,8 @@ class Phase(StrEnum):
     """GOODBYE and its confirmation, FIN, RST, and the ACK of a FIN."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, though nobody changes one: it is made for every frame, and a frozen dataclass costs four times as much.
+@dataclass(slots=True, unsafe_hash=True)
 class Identity:
     """What a frame carries, whenever it travels: what its fate hangs on. Numbers begin at 1, parts at 0."""
 

@@ -1,8 +1,8 @@
 """One direction of the link: when each frame leaves, and whether it does. Pure: told the time, keeps a queue and no frame.
 
 Owns the bottleneck, its queue, and the order in which frames stay. The stations of a frame, as on a real path: the queue before
-the bottleneck (full: dropped), the bottleneck (size / rate), then the way itself (lost, delayed, held back, doubled, a bit flipped).
-What is lost behind the bottleneck has used it, like what radio loses. Does not know how frames are read or carried.
+the bottleneck (full: dropped), the bottleneck (size / rate), then the way itself (lost, delayed, held back, doubled, a bit
+flipped). What is lost behind the bottleneck has used it, like what radio loses. Does not know how frames are read or carried.
 """
 
 from collections import deque
@@ -43,7 +43,7 @@ class Way:
         self._free_at = 0
         """When the bottleneck is done with what it has."""
         self._last_leaves_at = 0
-        """Nothing but what is held back on purpose leaves before what came before it."""
+        """When the last frame in order leaves. Nothing leaves before it; only what is held back on purpose may be passed."""
 
     def enter(self, identity: Identity, size: int, *, now: int, first_sequence: int = 0, last_sequence: int = 0) -> Passage:
         """Decide what becomes of a frame of `size` bytes that comes now and carries these messages (0: none)."""
@@ -62,9 +62,9 @@ class Way:
             return Passage(fate.dropped, script=script)
         held_back = sum(fault.delay for fault in scripted if fault.action is Action.DELAY)
         reordered = fate.reordered or held_back > 0
-        leaves_at = through_at + max(0, fate.delay) + held_back
+        leaves_at = max(through_at + max(0, fate.delay) + held_back, self._last_leaves_at)
         if not reordered:
-            leaves_at = self._last_leaves_at = max(leaves_at, self._last_leaves_at)
+            self._last_leaves_at = leaves_at
         doubled = fate.duplicate or any(fault.action is Action.DUPLICATE for fault in scripted)
         corrupt_bit = fate.corrupt_bit
         if any(fault.action is Action.CORRUPT for fault in scripted):

@@ -1,0 +1,1 @@
+"""Stories about the link: fates, frames, captures, and the programs that carry them."""

@@ -1,0 +1,97 @@
+"""The command `capture`: what helps to read a capture of ours. Prints the dissector, or puts it where Wireshark looks for it."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from udpmsg.cli.exits import Exit
+from udpmsg.cli.options import OUTPUT, option
+from udpmsg.errors import UdpmsgError, UsageError
+
+HELP = """\
+Read captures in Wireshark: a dissector that shows every field of udpmsg's messages, over UDP and inside TCP.
+
+[bold]Examples[/bold]
+
+  udpmsg capture dissector > udpmsg.lua
+  wireshark -X lua_script:udpmsg.lua run.pcapng   with this capture only
+  udpmsg capture dissector --install              whenever Wireshark starts
+  tshark -r run.pcapng -Y 'udpmsg.sequence == 4'  one message's way
+  tshark -r run.pcapng -Y 'frame.comment'         what the link did to frames
+
+A capture has an interface for each host, so a frame that arrived is in it twice, and Wireshark takes the second for a \
+retransmission of TCP's. One host's view: tshark -r run.pcapng -Y 'frame.interface_name == "tcp sender"' -w sender.pcapng. \
+Messages behind a lost segment are all shown with the preference "Reassemble out-of-order segments" of TCP \
+(-o tcp.reassemble_out_of_order:TRUE).
+"""
+
+EPILOG = """\
+Exit codes: 0 all well, 1 run-time error (there is another file of that name, or no permission), 2 usage. UDPMSG_INSTALL sets \
+--install.
+"""
+
+DISSECTOR = "dissector"
+FILE_NAME = "udpmsg.lua"
+
+
+def capture(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{DISSECTOR}: a script for Wireshark.")],
+    install: Annotated[
+        bool, option("--install", "Put it into Wireshark's folder for this user's plugins instead.", panel=OUTPUT)
+    ] = False,
+) -> int:
+    """Print the dissector or install it; return the exit code. HELP is what users read."""
+    from udpmsg.report.stream import Data, Words, forgiving
+
+    if what != DISSECTOR:
+        raise UsageError(f"there is no {what!r} to print: write {DISSECTOR}")
+    forgiving(sys.stdout)
+    forgiving(sys.stderr)
+    words = Words(sys.stderr)
+    script = dissector()
+    if install:
+        words.say(install_into(plugin_folder(), script))
+        return Exit.WELL
+    data = Data(sys.stdout, words)
+    data.write(script.removesuffix("\n"))
+    if data.broken:
+        words.say(f"udpmsg: {data.broken}")
+        return Exit.ERROR
+    return Exit.WELL
+
+
+def dissector() -> str:
+    """The script. ASCII alone, so that no encoding of a terminal or file alters it."""
+    from importlib.resources import files
+
+    return files("udpmsg.link").joinpath("dissector.lua").read_text(encoding="ascii")
+
+
+def plugin_folder() -> Path:
+    """Wireshark's folder for a user's own plugins ("Plugin Folders" in its User's Guide)."""
+    if sys.platform == "win32" and (settings := os.environ.get("APPDATA")):
+        return Path(settings) / "Wireshark" / "plugins"
+    return Path.home() / ".local" / "lib" / "wireshark" / "plugins"
+
+
+def install_into(folder: Path, script: str) -> str:
+    """Write the script as a new file and say where; a file that is there already is never altered. Raises UdpmsgError."""
+    path = folder / FILE_NAME
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="ascii", newline="\n") as file:
+            file.write(script)
+    except FileExistsError:
+        if path.is_file() and path.read_bytes() == script.encode("ascii"):
+            return f"It is there already: {path}"
+        raise UdpmsgError(f"{path} is there already, with other content: move it away, then install again") from None
+    except OSError as error:
+        raise UdpmsgError(
+            f"cannot write {path}: {error.strerror}; write udpmsg capture dissector > {FILE_NAME}, "
+            f"and give Wireshark -X lua_script:{FILE_NAME}"
+        ) from None
+    return f"Installed: {path}. Wireshark and tshark load it when they start."

@@ -1,0 +1,86 @@
+"""The options that describe a link, shared by every command that has one, and the link that they make.
+
+    def compare(context: typer.Context, link: linking.Named = None, delay: linking.Delay = None, …) -> int:
+        link = linking.link_of(context.params)
+
+Each takes one value for both ways or FORWARD/BACK. Owns their names, their help and in which order they count: the values given,
+field by field, over the named link, over `base`. How a value is read is in `udpmsg.link.fields`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Annotated, Any
+
+from udpmsg import units
+from udpmsg.cli.options import option
+from udpmsg.link.faults import Link, Scripted
+from udpmsg.link.fields import FIELDS, BothWays, changed, read_both
+from udpmsg.link.presets import DEFAULT, PRESETS, preset
+from udpmsg.link.script import parse_fault
+
+LINK = "Link (one value for both ways, or FORWARD/BACK)"
+"""The panel of the help."""
+
+
+def link_of(given: Mapping[str, Any], base: Link = DEFAULT) -> Link:
+    """The link that a command's parameters ask for; what they do not say is as in `base`. Raises UsageError."""
+    named = given.get("link")
+    link = changed(base if named is None else named, (given[name] for name in FIELDS if given.get(name) is not None))
+    faults: list[Scripted] | None = given.get("fault")
+    return replace(link, script=tuple(faults)) if faults else link
+
+
+def _field(name: str, help: str) -> Any:  # noqa: A002 - as typer calls it
+    return option(
+        f"--{name}", f"{help}, such as {FIELDS[name].example}.", panel=LINK, metavar=FIELDS[name].metavar, parser=_reader(name)
+    )
+
+
+def _reader(name: str) -> Callable[[str], BothWays]:
+    def read(text: str) -> BothWays:
+        return read_both(name, text)
+
+    return read
+
+
+Named = Annotated[
+    Link | None,
+    option("--link", f"A named link: {', '.join(PRESETS)}.", panel=LINK, metavar="NAME", parser=preset, default="classroom"),
+]
+Delay = Annotated[BothWays | None, _field("delay", "How long a frame travels")]
+Jitter = Annotated[BothWays | None, _field("jitter", "By how much the delay differs, up and down")]
+Loss = Annotated[BothWays | None, _field("loss", "The share of frames that is lost")]
+Burst = Annotated[
+    BothWays | None,
+    _field("burst", "Loss in bursts: the share of frames that begins one, and that ends one; then lost inside and outside"),
+]
+Duplicate = Annotated[BothWays | None, _field("duplicate", "The share that comes twice")]
+Reorder = Annotated[
+    BothWays | None, _field("reorder", "The share that is held back, by 30ms or by TIME, so that others overtake it")
+]
+Corrupt = Annotated[BothWays | None, _field("corrupt", "The share in which one bit is flipped")]
+Rate = Annotated[BothWays | None, _field("rate", "The bottleneck, in bits a second")]
+Queue = Annotated[BothWays | None, _field("queue", "How many frames wait before the bottleneck; more are dropped")]
+Mtu = Annotated[BothWays | None, _field("mtu", "The largest IP packet; larger ones are cut up or refused")]
+Fault = Annotated[
+    list[Scripted] | None,
+    option(
+        "--fault",
+        "One fault for one frame, such as drop:data:4 (its first transmission), drop:data:4:2, drop:ack:2, delay:data:5:80ms; "
+        "may be given again.",
+        panel=LINK,
+        metavar="FAULT",
+        parser=parse_fault,
+    ),
+]
+Seed = Annotated[
+    int | None,
+    option(
+        "--seed",
+        "Decides every fate: the same seed, the same faults.",
+        panel=LINK,
+        metavar="N",
+        parser=units.parse_seed,
+        default="drawn, and printed",
+    ),
+]

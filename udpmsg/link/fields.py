@@ -1,0 +1,186 @@
+"""The faults of a link as users write them, one row a fault: how its text is read, and how it is written.
+
+Options, scenario files and reports share this table, so a value is read, refused and shown everywhere alike. Text made here reads
+back as the same value. Knows no option's syntax and no file (see `udpmsg.cli.linking`, `udpmsg.experiment.scenario`).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from udpmsg import units
+from udpmsg.errors import UsageError
+from udpmsg.link.faults import Burst, Link, Path
+
+Changes = Mapping[str, Any]
+"""Values of `Path`, by the name of the attribute."""
+
+NONE = "none"
+"""How the absence of a burst, a rate, a queue or an MTU is written."""
+SMALLEST_MTU = 68
+"""RFC 791, section 3.2: every module must be able to forward a datagram of 68 octets whole."""
+LARGEST_MTU = 65_535
+LONGEST_BURST = 1_000
+"""Frames in the mean: whether a frame is in a burst is found by looking back, over so many frames at most in the mean."""
+MOST_QUEUED = 10**9
+
+
+class Field(NamedTuple):
+    """One fault of a path."""
+
+    read: Callable[[str], Changes]
+    """What the text sets. Raises UsageError."""
+    text: Callable[[Path], str]
+    """The path's value, as it is written."""
+    metavar: str
+    example: str
+    """For both ways: FORWARD/BACK."""
+
+
+class BothWays(NamedTuple):
+    """What one option sets, for each direction."""
+
+    forward: Changes
+    back: Changes
+
+
+def read(name: str, text: str) -> Changes:
+    """What the text sets in one direction."""
+    return FIELDS[name].read(text)
+
+
+def read_both(name: str, text: str) -> BothWays:
+    """What the text sets: one value for both ways, or FORWARD/BACK."""
+    values = text.replace("bit/s", "bit").split("/")  # the one unit with a stroke of its own
+    if len(values) > 2 or not all(value.strip() for value in values):
+        raise UsageError(
+            f"{text!r} is neither one value for both ways nor FORWARD/BACK; write {FIELDS[name].example.partition('/')[0]} "
+            f"or {FIELDS[name].example}"
+        )
+    changes = [read(name, value) for value in values]
+    return BothWays(changes[0], changes[-1])
+
+
+def text_of(name: str, path: Path) -> str:
+    """The value of one fault of a path, as it is written."""
+    return FIELDS[name].text(path)
+
+
+def text_of_both(name: str, link: Link) -> str:
+    """The value of one fault, as it is written: once if it is the same both ways."""
+    forward, back = text_of(name, link.forward), text_of(name, link.back)
+    return forward if forward == back else f"{forward}/{back}"
+
+
+def changed(base: Link, given: Iterable[BothWays]) -> Link:
+    """The base with what is given instead. Raises UsageError where the values mean nothing together."""
+    forward, back = base.forward, base.back
+    for changes in given:
+        forward, back = replace(forward, **changes.forward), replace(back, **changes.back)
+    link = replace(base, forward=forward, back=back)
+    check(link)
+    return link
+
+
+def check(link: Link) -> None:
+    """Raise UsageError where a link's values mean nothing together."""
+    for path, way in ((link.forward, "forward"), (link.back, "back")):
+        if path.jitter > path.delay:
+            jitter, delay = units.duration_text(path.jitter), units.duration_text(path.delay)
+            raise UsageError(
+                f"a jitter of {jitter} is more than the delay of {delay} ({way}), and no frame leaves before it came; "
+                f"choose a jitter of at most {delay}, or a longer delay"
+            )
+        if path.queue is not None and path.rate is None:
+            raise UsageError(
+                f"a queue of {path.queue} frames means nothing without a rate ({way}): where nothing is slow, nothing waits; "
+                f"give a rate such as 10mbit, or {NONE} for the queue"
+            )
+
+
+def _burst(text: str) -> Changes:
+    if text.strip().lower() == NONE:
+        return {"burst": None}
+    parts = text.split(":")
+    if not 2 <= len(parts) <= 4:
+        raise UsageError(f"{text!r} is no burst: ENTER:LEAVE, such as 1%:25%, is how likely a frame begins one and ends it")
+    shares = [units.parse_share(part) for part in parts]
+    burst = Burst(*shares)
+    if burst.enter + burst.leave > 1:
+        raise UsageError(
+            f"{text!r}: {parts[0]} and {parts[1]} are more than 100% together, and then no chain of two states has bursts; "
+            "choose less, such as 1%:25%"
+        )
+    if burst.leave * LONGEST_BURST < 1:
+        raise UsageError(
+            f"{text!r}: a burst would last 1/{parts[1].strip()} frames; choose at least "
+            f"{units.share_text(1 / LONGEST_BURST)} to leave it ({LONGEST_BURST} frames), such as 1%:25%"
+        )
+    return {"burst": burst}
+
+
+def _burst_text(path: Path) -> str:
+    burst = path.burst
+    if burst is None:
+        return NONE
+    shares = [burst.enter, burst.leave, burst.loss_bad, burst.loss_good]
+    written = 4 if burst.loss_good != 0 else 3 if burst.loss_bad != 1 else 2
+    return ":".join(units.share_text(share) for share in shares[:written])
+
+
+def _reorder(text: str) -> Changes:
+    share, colon, time = text.partition(":")
+    changes: dict[str, Any] = {"reorder": units.parse_share(share)}
+    if colon:
+        changes["reorder_by"] = units.parse_delay(time)
+    return changes
+
+
+def _reorder_text(path: Path) -> str:
+    return f"{units.share_text(path.reorder)}:{units.duration_text(path.reorder_by)}"
+
+
+def _queue(text: str) -> int:
+    if not text.strip().isascii() or not text.strip().isdigit() or int(text[:20]) > MOST_QUEUED:
+        raise UsageError(f"{text!r} is no number of frames; write a whole one, such as 50")
+    return int(text)
+
+
+def _mtu(text: str) -> int:
+    size = units.parse_size(text)
+    if not SMALLEST_MTU <= size <= LARGEST_MTU:
+        raise UsageError(
+            f"an MTU of {size} bytes is none for IP; choose from {SMALLEST_MTU} (RFC 791) to {LARGEST_MTU}, such as 1400"
+        )
+    return size
+
+
+def _value(attribute: str, parse: Callable[[str], Any], text: Callable[[Any], str], metavar: str, example: str) -> Field:
+    """A fault that is one attribute."""
+    return Field(lambda written: {attribute: parse(written)}, lambda path: text(getattr(path, attribute)), metavar, example)
+
+
+def _optional(attribute: str, parse: Callable[[str], Any], text: Callable[[Any], str], metavar: str, example: str) -> Field:
+    """The same, where it may be absent."""
+    return _value(
+        attribute,
+        lambda written: None if written.strip().lower() == NONE else parse(written),
+        lambda value: NONE if value is None else text(value),
+        metavar,
+        example,
+    )
+
+
+FIELDS: Mapping[str, Field] = {
+    "delay": _value("delay", units.parse_delay, units.duration_text, "TIME", "20ms/40ms"),
+    "jitter": _value("jitter", units.parse_delay, units.duration_text, "TIME", "5ms/0ms"),
+    "loss": _value("loss", units.parse_share, units.share_text, "SHARE", "5%/0%"),
+    "burst": Field(_burst, _burst_text, "ENTER:LEAVE", "1%:25%/none"),
+    "duplicate": _value("duplicate", units.parse_share, units.share_text, "SHARE", "1%/0%"),
+    "reorder": Field(_reorder, _reorder_text, "SHARE[:TIME]", "2%:30ms/0%"),
+    "corrupt": _value("corrupt", units.parse_share, units.share_text, "SHARE", "1%/0%"),
+    "rate": _optional("rate", units.parse_bit_rate, units.bit_rate_text, "RATE", "1mbit/10mbit"),
+    "queue": _optional("queue", _queue, str, "N", "10/none"),
+    "mtu": _optional("mtu", _mtu, str, "SIZE", "1400/none"),
+}
+"""By the option's name, in the order in which they are shown."""
