@@ -1,0 +1,45 @@
+"""Why there can be no lab: every reason has a sentence with the way out, on systems that this one only pretends to be."""
+
+import errno
+
+import pytest
+
+from udpmsg.link.namespaces import explain
+
+OPEN = {"user/max_user_namespaces": "96364", "user/max_net_namespaces": "96364"}
+
+CASES = [
+    ("darwin", 0, {}, "network namespaces are Linux' own, and this system has none"),
+    ("win32", 0, {}, "network namespaces are Linux' own, and this system has none"),
+    ("linux", errno.EINVAL, {}, "built without user namespaces (there is no /proc/sys/user/max_user_namespaces)"),
+    ("linux", errno.ENOSPC, {"user/max_user_namespaces": "0"}, "sudo sysctl user.max_user_namespaces=10000"),
+    ("linux", errno.ENOSPC, {**OPEN, "user/max_net_namespaces": "0"}, "sudo sysctl user.max_net_namespaces=10000"),
+    ("linux", errno.ENOSPC, OPEN, "sudo sysctl user.max_user_namespaces=100000"),
+    ("linux", errno.EPERM, {**OPEN, "kernel/unprivileged_userns_clone": "0"}, "sudo sysctl kernel.unprivileged_userns_clone=1"),
+    (
+        "linux",
+        errno.EPERM,
+        {**OPEN, "kernel/apparmor_restrict_unprivileged_userns": "1"},
+        "AppArmor forbids it; allow it: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+    (
+        "linux",
+        errno.EACCES,
+        {**OPEN, "kernel/apparmor_restrict_unprivileged_userns": "1", "kernel/unprivileged_userns_clone": "1"},
+        "AppArmor forbids it",
+    ),
+    ("linux", errno.EPERM, OPEN, "--security-opt seccomp=unconfined"),
+    ("linux", errno.EOPNOTSUPP, OPEN, "sudo modprobe veth"),
+    ("linux", errno.EAFNOSUPPORT, OPEN, "sudo modprobe af_packet"),
+    ("linux", errno.EIO, OPEN, "Input/output error"),
+    ("linux", 0, OPEN, "for no reason that it told"),
+]
+
+
+@pytest.mark.parametrize(("platform", "number", "settings", "words"), CASES)
+def test_the_reason_and_the_way_out_are_one_sentence(platform: str, number: int, settings: dict[str, str], words: str) -> None:
+    sentence = explain("make a user namespace", number, settings.get, platform)
+    assert sentence.startswith("cannot make a user namespace: ")
+    assert words in sentence
+    assert "udpmsg compare --via relay" in sentence
+    assert "\n" not in sentence
