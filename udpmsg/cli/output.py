@@ -14,6 +14,7 @@ from udpmsg.report.terminal import paint
 
 if typing.TYPE_CHECKING:
     from udpmsg.report.jsonlines import JsonLines
+    from udpmsg.report.relaying import HumanRelay, JsonRelay
 
 Output = typing.Union["HumanLines", "JsonLines"]
 """What events are shown with: for people or for programs."""
@@ -34,7 +35,7 @@ def open_output(*, json: bool, hexadecimal: bool = False, quiet: bool = False) -
 
 def conduct(
     run: Callable[[], int],
-    output: Output,
+    output: "Output | HumanRelay | JsonRelay",
     words: Words,
     interrupts: Interrupts,
     empty: Summary,

@@ -1,0 +1,195 @@
+"""The command `relay`: parse, open the library's relay, run it and show what it does, exit code."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from udpmsg import clock, units
+from udpmsg.cli import linking, options, rules
+from udpmsg.cli.exits import Exit
+from udpmsg.cli.linking import LINK
+from udpmsg.cli.options import NETWORK, OUTPUT, option
+from udpmsg.cli.output import conduct
+from udpmsg.cli.rules import Conflict, Need
+from udpmsg.cli.signals import Interrupts
+from udpmsg.errors import CannotListen, UsageError
+from udpmsg.link.pipe import streaming
+from udpmsg.link.relay import Relay
+from udpmsg.link.relaying import Cut
+from udpmsg.report.relaying import HumanRelay, JsonRelay
+from udpmsg.report.schema import empty_summary
+from udpmsg.report.stream import Data, Words, forgiving
+from udpmsg.report.terminal import paint
+from udpmsg.waiting import earliest, passed
+
+SECOND = 1_000_000_000
+STATUS_INTERVAL = SECOND // 5
+"""How often the line at the bottom of a terminal changes."""
+
+HELP = """\
+Pass on to TARGET what comes to LISTEN, over a link with faults; for any UDP program, on any system, without any right.
+
+[bold]Examples[/bold]
+
+  udpmsg relay 5001 127.0.0.1:5000               20 ms each way, 5 % loss
+  udpmsg relay 5001 192.0.2.7:53 --link wifi     a named link
+  udpmsg relay 5001 127.0.0.1:5000 --link none --fault drop:data:4
+  udpmsg relay 0.0.0.0:5001 127.0.0.1:5000       for other machines too
+  udpmsg relay 5001 127.0.0.1:5000 --tcp --delay 100ms --rate 1mbit
+  udpmsg relay 5001 127.0.0.1:5000 --tcp --cut-after 64KiB
+
+Send to the relay instead of the target: udpmsg send 127.0.0.1:5001 hello. Answers come back the same way.
+
+UDP: every fault. A datagram larger than the MTU is dropped; only a router can cut it up, or refuse it by ICMP. One with a \
+flipped bit gets a checksum that is right again, so the damage reaches the program; our acknowledged messages have a checksum of \
+their own. The rate counts each datagram with its headers on Ethernet: 42 bytes more, 62 over IPv6.
+
+TCP: delay, jitter and rate, and --cut-after. Segments are not dropped: the relay ends one connection and begins another. It \
+accepts at once; delay begins with the first byte. udpmsg compare drops real segments (Linux).
+"""
+
+EPILOG = """\
+Exit codes: 0 all well, 1 run-time error, 2 usage, 4 the target's name is unknown, 5 cannot listen, 130 Ctrl-C, 143 terminated. \
+Every option can be set by the environment: --loss by UDPMSG_LOSS.
+"""
+
+UNIMPAIRED = (
+    "TCP: delay, jitter and rate only; segments are not dropped: the kernels at both ends never see a loss here. "
+    "`udpmsg compare` drops real segments (Linux)"
+)
+NO_SEGMENT = "the relay passes a stream on and drops no segment; udpmsg compare does (Linux)"
+CONFLICTS = (
+    Conflict("tcp", "both", "--both already relays TCP, beside UDP"),
+    *(
+        Conflict(name, "tcp", NO_SEGMENT)
+        for name in ("loss", "burst", "duplicate", "reorder", "corrupt", "queue", "mtu", "fault")
+    ),
+)
+NEEDS = (Need("cut-after", ("tcp", "both"), "UDP has no connection that could be cut"),)
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """Host and port of PORT, HOST:PORT or [IPV6]:PORT; port 0 lets the system choose."""
+    if text.isascii() and text.isdigit():
+        return "127.0.0.1", 0 if text == "0" else options.parse_port(text)
+    if text.endswith(":0") and (text.count(":") == 1 or text.startswith("[")):
+        return options.parse_destination(text.removesuffix(":0"), None)[0], 0
+    return options.parse_destination(text, None)
+
+
+def parse_target(text: str) -> tuple[str, int]:
+    """Host and port of HOST:PORT or [IPV6]:PORT."""
+    if text.isascii() and text.isdigit():
+        raise typer.BadParameter(f"{text!r} names no host; write HOST:PORT, such as 127.0.0.1:{text}")
+    return options.parse_destination(text, None)
+
+
+def parse_cut(text: str) -> Cut:
+    """After how many bytes, or after how long; a bare number is bytes."""
+    try:
+        return Cut(after_bytes=units.parse_positive_size(text), text=text)
+    except UsageError:
+        pass
+    try:
+        return Cut(after=units.parse_positive_nanoseconds(text), text=text)
+    except UsageError:
+        raise UsageError(f"{text!r} is neither a size nor a time; write 64KiB or 5s") from None
+
+
+def relay(
+    context: typer.Context,
+    listen: Annotated[str, typer.Argument(metavar="LISTEN", help="PORT, HOST:PORT or \\[::1]:PORT; 0 lets the system choose.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="HOST:PORT of the program that gets it.")],
+    tcp: Annotated[bool, option("--tcp", "Relay TCP instead of UDP.", panel=NETWORK)] = False,
+    both: Annotated[bool, option("--both", "UDP and TCP, on one port.", panel=NETWORK)] = False,
+    link: linking.Named = None,
+    delay: linking.Delay = None,
+    jitter: linking.Jitter = None,
+    loss: linking.Loss = None,
+    burst: linking.Burst = None,
+    duplicate: linking.Duplicate = None,
+    reorder: linking.Reorder = None,
+    corrupt: linking.Corrupt = None,
+    rate: linking.Rate = None,
+    queue: linking.Queue = None,
+    mtu: linking.Mtu = None,
+    fault: linking.Fault = None,
+    seed: linking.Seed = None,
+    cut_after: Annotated[
+        Cut | None,
+        option(
+            "--cut-after",
+            "Reset each TCP connection after so many bytes forward, or after a time, such as 64KiB or 5s.",
+            panel=LINK,
+            metavar="SIZE",
+            parser=parse_cut,
+        ),
+    ] = None,
+    duration: Annotated[
+        float | None,
+        option(
+            "--for", "End after this time, such as 10s.", panel=OUTPUT, metavar="TIME", parser=options.parse_positive_duration
+        ),
+    ] = None,
+    json: options.Json = False,
+    quiet: Annotated[bool, option("--quiet", "Show no faults, only the summary.", panel=OUTPUT)] = False,
+) -> int:
+    """Check the options, open a relay, and run until the end they ask for; return the exit code. HELP is what users read."""
+    given = {name.replace("_", "-"): value for name, value in context.params.items()}
+    rules.check(given, CONFLICTS, NEEDS, {})
+    listen_host, listen_port = parse_listen(listen)
+    target_host, target_port = parse_target(target)
+    transport = "both" if both else "tcp" if tcp else "udp"
+    whole = linking.link_of(context.params)
+    chosen = streaming(whole) if transport == "tcp" else whole
+    drawn = int.from_bytes(os.urandom(4), "big") if seed is None else seed  # short enough to be read out in a class
+    interrupts: Interrupts = context.obj
+    forgiving(sys.stdout)
+    forgiving(sys.stderr)
+    words = Words(sys.stderr)
+    output = (JsonRelay if json else HumanRelay)(Data(sys.stdout, words), words, quiet=quiet)
+
+    def open_relay() -> Relay:
+        try:
+            return Relay(
+                listen_host, listen_port, target_host, target_port, link=chosen, seed=drawn, transport=transport, cut=cut_after
+            )
+        except CannotListen as error:
+            raise CannotListen(str(error).replace("--port", "LISTEN")) from None
+
+    def run() -> int:
+        opened = interrupts.opening(open_relay)
+        with opened:
+            interrupts.defer_to(opened)
+            output.relaying(opened.endpoints, opened.target, chosen, drawn)
+            if transport != "udp":
+                words.say(paint(UNIMPAIRED, "warning", words.colour))
+            return follow(opened, output, words, interrupts, duration, drawn)
+
+    return conduct(run, output, words, interrupts, empty_summary(transport, "relay"))
+
+
+def follow(
+    opened: Relay, output: HumanRelay | JsonRelay, words: Words, interrupts: Interrupts, duration: float | None, seed: int
+) -> int:
+    """Run the relay and show what it does, until its time is over or a signal comes; then the summary."""
+    until = None if duration is None else clock.now() + int(duration * SECOND)
+    status_at = clock.now() if words.terminal and output.for_people else None
+    while interrupts.number is None and output.data.broken is None and not passed(until):
+        for event in opened.turn(earliest(until, status_at)):
+            output.event(event)
+        if status_at is not None and passed(status_at):
+            output.status(opened.statistics())
+            status_at = clock.now() + STATUS_INTERVAL
+    words.status("")
+    if output.data.broken is not None:
+        words.say(f"udpmsg: {output.data.broken}")
+    if interrupts.number is not None:
+        words.say(interrupts.words)
+    interrupts.release()
+    output.ended(opened.statistics(), seed, opened.held)
+    if interrupts.number is not None:
+        return interrupts.code
+    return Exit.ERROR if output.data.broken is not None else Exit.WELL

@@ -1,0 +1,267 @@
+"""A relay's run, as lines for people and as JSON lines: twins, like `human` and `jsonlines`.
+
+Owns the keys of a relay's lines; a summary has those of every other command besides, null where a relay can't know. Labels and
+reasons are escaped: a client chooses what it sends. Does not know sockets.
+"""
+
+import json
+import os
+from typing import Any
+
+from udpmsg.core.events import Disconnected, LimitReached, Unreachable
+from udpmsg.distribution import rounded
+from udpmsg.endpoint import Endpoint
+from udpmsg.link.faults import Link
+from udpmsg.link.pipe import streaming
+from udpmsg.link.record import Direction, FrameRecord
+from udpmsg.link.relaying import Faulted, NotSent, RelayEvent, RelayStatistics, Traffic
+from udpmsg.link.wording import describe, options_text
+from udpmsg.report.jsonlines import VERSION
+from udpmsg.report.schema import Summary, empty_summary
+from udpmsg.report.stream import Data, Words
+from udpmsg.report.terminal import byte_count, counted, duration, escape, paint, peer_name
+
+NAMES = {Direction.FORWARD: "forward", Direction.BACK: "back"}
+SHOWN_TROUBLES = 10
+"""So many of what is no fault of the link are told one by one; more of them are only counted."""
+ORDINARY = "end of stream"
+
+
+class HumanRelay:
+    """Shows a relay to people: faults are data, everything around them is words. `quiet` shows no faults."""
+
+    for_people = True
+
+    def __init__(self, data: Data, words: Words, *, quiet: bool = False) -> None:
+        self.data = data
+        self.words = words
+        self.quiet = quiet
+        self._troubles = 0
+
+    def relaying(self, endpoints: list[Endpoint], target: Endpoint, link: Link, seed: int) -> None:
+        """Where clients can send to now, where that goes, and what happens to it on the way."""
+        where = " and ".join(f"{endpoint.transport} {endpoint}" for endpoint in endpoints)
+        self.words.say(f"Relaying from {paint(where, 'number', self.words.colour)} to {target}")
+        self.words.say(f"The link: {describe(link)}; seed {seed}")
+
+    def event(self, event: RelayEvent) -> None:
+        """`127.0.0.1:41234  forward  dropped message 4 (loss)`"""
+        if isinstance(event, Faulted):
+            if not self.quiet:
+                purpose = "note" if event.record.dropped is None else "warning"
+                what = paint(fault_words(event), purpose, self.data.colour)
+                self.data.write(f"{peer_name(event.peer)}  {NAMES[event.record.identity.direction]:<7}  {what}")
+        elif not (isinstance(event, Disconnected) and event.reason == ORDINARY):
+            self._trouble(trouble_words(event))
+
+    def status(self, statistics: RelayStatistics) -> None:
+        """The line at the bottom of a terminal."""
+        ways = [f"{name} {traffic_words(statistics, way)}" for way, name in NAMES.items()]
+        self.words.status(f"{' · '.join(ways)} · Ctrl-C stops")
+
+    def summary(self, summary: Summary, endpoint: str) -> None:
+        """A run that never began has nothing to add to the reason."""
+
+    def ended(self, statistics: RelayStatistics, seed: int, held: int) -> None:
+        """The last line."""
+        self.words.say(ended_words(statistics, seed, held))
+
+    def _trouble(self, text: str) -> None:
+        self._troubles += 1
+        if self._troubles <= SHOWN_TROUBLES:
+            self.words.say(paint(text, "warning", self.words.colour))
+        elif self._troubles == SHOWN_TROUBLES + 1:
+            self.words.say(paint("more of the like is only counted", "warning", self.words.colour))
+
+
+class JsonRelay:
+    """Writes a relay's run as JSON lines. `quiet` leaves out everything but the first lines and the summary."""
+
+    for_people = False
+
+    def __init__(self, data: Data, words: Words, *, quiet: bool = False) -> None:
+        self.data = data
+        self.words = words
+        self.quiet = quiet
+        self.run = os.urandom(8).hex()
+
+    def relaying(self, endpoints: list[Endpoint], target: Endpoint, link: Link, seed: int) -> None:
+        """One line for each endpoint."""
+        for endpoint in endpoints:
+            its = streaming(link) if endpoint.transport == "tcp" else link
+            self._write(
+                "relaying",
+                transport=endpoint.transport,
+                host=endpoint.host,
+                port=endpoint.port,
+                target_host=target.host,
+                target_port=target.port,
+                link=describe(its),
+                link_options=options_text(its),
+                seed=seed,
+            )
+
+    def event(self, event: RelayEvent) -> None:
+        """A line for each thing that was done to a datagram, and for what is no fault of the link."""
+        if self.quiet:
+            return
+        if isinstance(event, Faulted):
+            common = _frame(event.peer, event.record)
+            if event.record.dropped is not None:
+                self._write("dropped", **common, reason=event.record.dropped.value)
+            if event.duplicated:
+                self._write("duplicated", **common)
+            if event.record.corrupted:
+                self._write("corrupted", **common)
+            if event.record.reordered:
+                self._write("held_back", **common, delay_s=rounded(event.delay / 1e9))
+        elif isinstance(event, NotSent):
+            self._write("not_sent", **_frame(event.peer, event.record), reason=event.reason)
+        elif isinstance(event, Unreachable):
+            self._write("unreachable", transport="udp", target=peer_name(event.peer), reason=escape(event.reason.encode()))
+        elif isinstance(event, LimitReached):
+            self._write("limit_reached", **_peer(event.peer), limit=event.limit, value=event.value)
+        else:
+            self._write("disconnected", **_peer(event.peer), reason=escape(event.reason.encode()))
+
+    def status(self, statistics: RelayStatistics) -> None:
+        """For programs there is the summary."""
+
+    def summary(self, summary: Summary, endpoint: str) -> None:
+        """The last line of a run that never began."""
+        self._write("summary", **summary)
+
+    def ended(self, statistics: RelayStatistics, seed: int, held: int) -> None:
+        """The last line; in words on standard error where nobody reads the lines any more."""
+        self.summary(relay_summary(statistics, seed, held), "")
+        if self.data.broken:
+            self.words.say(ended_words(statistics, seed, held))
+
+    def _write(self, event: str, **fields: Any) -> None:
+        line = json.dumps({"event": event, "v": VERSION, "run": self.run, **fields}, allow_nan=False)
+        self.data.write(line.replace("\x7f", "\\u007f"))
+
+
+def relay_summary(statistics: RelayStatistics, seed: int | None, held: int) -> Summary:
+    """Every summary's keys, null where a relay can't know, and the relay's own: what went each way, and what did not."""
+    return empty_summary(statistics.transport, "relay") | {
+        "kernel_drops": statistics.kernel_drops,
+        "payload_bytes": None,
+        "duration_s": rounded(statistics.duration_s),
+        "seed": seed,
+        **{NAMES[way]: _traffic(traffic) for way, traffic in statistics.traffic.items()},
+        "held": held,
+        "clients": statistics.clients,
+        "over_limit": statistics.over_limit,
+        "refused_icmp": statistics.refused_icmp,
+        "connections": statistics.connections,
+        "connections_refused": statistics.connections_refused,
+        "connections_cut": statistics.connections_cut,
+    }
+
+
+def fault_words(event: Faulted) -> str:
+    """`dropped message 4 (loss)`, `held back message 5 for 80 ms (delay:data:5:80ms)`."""
+    record = event.record
+    label = escape(record.label.encode())
+    if record.identity.transmission > 1:
+        label += f", transmission {record.identity.transmission}"
+    script = "" if record.script is None else f" ({escape(record.script.encode())})"
+    if record.dropped is not None:
+        return f"dropped {label}{script or f' ({record.dropped.value})'}"
+    done = []
+    if event.duplicated:
+        done.append("duplicated")
+    if record.corrupted:
+        done.append("flipped a bit of")
+    if record.reordered:
+        done.append("held back")
+    delay = f" for {duration(event.delay / 1e9)}" if record.reordered else ""
+    return f"{' and '.join(done)} {label}{delay}{script}"
+
+
+def trouble_words(event: RelayEvent) -> str:
+    """What is no fault of the link, in a line."""
+    if isinstance(event, Unreachable):
+        return f"nobody listens on {peer_name(event.peer)} ({escape(event.reason.encode())})"
+    if isinstance(event, LimitReached):
+        return f"{peer_name(event.peer)}: no place left, the limit is {event.value:,} {event.limit}"
+    if isinstance(event, NotSent):
+        return f"{peer_name(event.peer)}  this system did not send {escape(event.record.label.encode())}: {event.reason}"
+    if isinstance(event, Disconnected):
+        return f"{peer_name(event.peer)}: the connection ended: {escape(event.reason.encode())}"
+    return f"{peer_name(event.peer)}  {fault_words(event)}"
+
+
+def ended_words(statistics: RelayStatistics, seed: int, held: int) -> str:
+    """One line that says how a run went."""
+    ways = [f"{name} {traffic_words(statistics, way)}" for way, name in NAMES.items()]
+    parts = [f"Relayed for {duration(statistics.duration_s)}: {'; '.join(ways)}"]
+    for count, words in (
+        (held, "still on the way"),
+        (sum(traffic.not_sent for traffic in statistics.traffic.values()), "not sent by this system"),
+        (statistics.refused_icmp, "refused by the target (ICMP)"),
+        (statistics.kernel_drops, "discarded by the kernel before the relay saw them"),
+        (statistics.over_limit, "beyond the relay's limits"),
+        (statistics.connections_refused, "connections refused by the target"),
+        (statistics.connections_cut, "connections cut"),
+    ):
+        if count:
+            parts.append(f"{count:,} {words}")
+    return f"{'; '.join(parts)}; seed {seed}"
+
+
+def traffic_words(statistics: RelayStatistics, way: Direction) -> str:
+    """`120 frames, 6 dropped`, `1.5 MiB`, or both."""
+    traffic = statistics.traffic[way]
+    parts = []
+    if statistics.transport != "tcp":
+        parts.append(counted(traffic.frames, "frame"))
+        for count, words in (
+            (traffic.dropped.total(), "dropped"),
+            (traffic.duplicated, "duplicated"),
+            (traffic.reordered, "held back"),
+            (traffic.corrupted, "corrupted"),
+        ):
+            if count:
+                parts.append(f"{count:,} {words}")
+    if statistics.transport != "udp":
+        parts.append(f"{byte_count(traffic.stream_bytes)} over TCP")
+    return ", ".join(parts)
+
+
+def _traffic(traffic: Traffic) -> dict[str, Any]:
+    return {
+        "frames": traffic.frames,
+        "bytes": traffic.bytes,
+        "left_frames": traffic.left,
+        "dropped_frames": traffic.dropped.total(),
+        "duplicated_frames": traffic.duplicated,
+        "held_back_frames": traffic.reordered,
+        "corrupted_frames": traffic.corrupted,
+        "not_sent_frames": traffic.not_sent,
+        "drops": {reason.value: count for reason, count in sorted(traffic.dropped.items())},
+        "stream_bytes": traffic.stream_bytes,
+    }
+
+
+def _peer(peer: Any) -> dict[str, Any]:
+    return {"transport": getattr(peer, "transport", None), "peer": peer_name(peer)}
+
+
+def _frame(peer: Endpoint, record: FrameRecord) -> dict[str, Any]:
+    identity = record.identity
+    return {
+        **_peer(peer),
+        "direction": NAMES[identity.direction],
+        "number": record.number,
+        "label": escape(record.label.encode()),
+        "kind": identity.kind.value,
+        "index": identity.index,
+        "transmission": identity.transmission,
+        "part": identity.part,
+        "size": record.size,
+        "first_sequence": record.first_sequence or None,
+        "last_sequence": record.last_sequence or None,
+        "script": record.script,
+    }
