@@ -12,11 +12,16 @@ from udpmsg.link.record import Captured, FrameRecord
 
 
 class Mode(StrEnum):
-    """The columns of a comparison. A new one is a row here and in `experiment.modes`."""
+    """The columns of a comparison."""
 
     UDP = "udp"
     UDP_ACK = "udp+ack"
     TCP = "tcp"
+
+    @property
+    def transport(self) -> str:
+        """ "udp" or "tcp"."""
+        return self.value.partition("+")[0]
 
 
 class Where(StrEnum):
@@ -72,7 +77,13 @@ class Run:
     """Whole frames, only where a capture was asked for. Never saved."""
     connect_ns: int | None = None
     """What the handshake took; None where there is none."""
+    tcp_congestion: str | None = None
+    """The congestion control that the connection had; None over UDP."""
     kernel_drops: int | None = None
+    malformed: int | None = None
+    """What the receiver counted as no message; over the relay, corrupted ones are."""
+    over_limit: int | None = None
+    """What the receiver dropped because of a limit of its own, or because it came after its sender had given it up."""
     refused_icmp: int = 0
     """Hints of ICMP that nobody listens, as the sender's system told them."""
     not_sent: dict[int, str] = field(default_factory=dict)
