@@ -28,6 +28,15 @@ def forgiving(stream: TextIO | None) -> None:
         reconfigure(errors="backslashreplace", newline="\n")
 
 
+def columns(stream: TextIO | None) -> int:
+    """How wide a terminal is; 80 where nobody says."""
+    try:
+        width = os.get_terminal_size(stream.fileno()).columns if stream is not None else 0
+    except (OSError, ValueError):
+        width = 0
+    return width or 80  # a terminal that tells no size says 0
+
+
 class Words:
     """Standard error: whole lines, and on a terminal one more at the bottom: a prompt, or a status that is replaced."""
 
@@ -46,7 +55,7 @@ class Words:
 
     def status(self, text: str) -> None:
         """Show this at the bottom of a terminal until the next line; nowhere else."""
-        line = text[: _columns(self.stream) - 1] if self.terminal else ""
+        line = text[: columns(self.stream) - 1] if self.terminal else ""
         if line != self._bottom:
             self._bottom, self._stays = line, False
             self._write(f"\r\x1b[K{line}")
@@ -114,11 +123,3 @@ class Data:
     def _give_up(self, reason: str) -> None:
         self.broken = reason
         self.stream = None
-
-
-def _columns(stream: TextIO | None) -> int:
-    try:
-        columns = os.get_terminal_size(stream.fileno()).columns if stream is not None else 0
-    except (OSError, ValueError):
-        columns = 0
-    return columns or 80  # a terminal that tells no size says 0

@@ -1,0 +1,166 @@
+"""What `compare` and `report` have in common: a comparison on standard output, and in files.
+
+Owns the order of the parts, and which file holds what. How each part looks is its own module's, loaded only when it is asked for.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from udpmsg.cli.outputs import Writable
+from udpmsg.experiment.trace import Comparison, Run
+from udpmsg.report.stream import Data, Words, columns, forgiving
+from udpmsg.report.terminal import byte_count, paint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from udpmsg.experiment.figures import Figures
+
+PIPE_WIDTH = 100
+"""Columns where nobody sees a terminal."""
+
+PLAIN = str.maketrans(
+    {"├": "|", "┤": "|", "│": "|", "─": "-", "┄": ".", "≈": "~", "▶": ">", "◀": "<", "▸": ">", "✗": "x", "⋮": ":", "–": "-"}
+    | {"·": "|", "µ": "u", "“": '"', "”": '"', "±": "+-", "…": "...", "×": "x"}
+)
+"""What stands for a sign that the output's encoding does not have."""
+
+
+def writable(path: "Path") -> Writable:
+    """A file that will be written at the end. Raises UsageError now where that can't be."""
+    return Writable(path)
+
+
+def open_streams() -> tuple[Data, Words]:
+    """Standard output and standard error."""
+    forgiving(sys.stdout)
+    forgiving(sys.stderr)
+    words = Words(sys.stderr)
+    return Data(sys.stdout, words), words
+
+
+def show(comparison: Comparison, *, ledger: bool, ladder: bool, json: bool, data: Data, words: Words) -> None:
+    """Write it to standard output: JSON lines, or for people ladder, ledger and, last because a terminal shows that, the table.
+
+    Ends early where the reader went away, which is then said.
+    """
+    encoding = getattr(data.stream, "encoding", None) or "utf-8"
+    for line in _json_lines(comparison, ledger) if json else _human_lines(comparison, ledger, ladder, data):
+        if data.broken:
+            break
+        data.write(line if json else _spelled(line, encoding))
+    if data.broken:
+        words.say(f"udpmsg: {data.broken}")
+
+
+def write(comparison: Comparison, outputs: Mapping[str, Writable], words: Words) -> None:
+    """Write the files: `html` a page, `pcap` a capture, `keep` the comparison itself. Raises CannotWrite."""
+    for kind, output in outputs.items():
+        size = WRITERS[kind](comparison, output)
+        words.say(f"{output.path}: {byte_count(size)}")
+
+
+def _json_lines(comparison: Comparison, ledger: bool) -> Iterator[str]:
+    from udpmsg.report.comparison_lines import lines
+
+    return lines(comparison, ledger=ledger)
+
+
+def _human_lines(comparison: Comparison, ledger: bool, ladder: bool, data: Data) -> Iterator[str]:
+    from udpmsg.report.comparison import layout
+
+    width = columns(data.stream) if data.terminal else PIPE_WIDTH
+    if ladder:
+        from udpmsg.report.ladder_lines import beside
+
+        yield from beside(_first_of_each(comparison), width=width, colour=data.colour)
+        yield ""
+    if ledger:
+        from udpmsg.report import ledger as rows_as_text
+
+        yield from rows_as_text.lines(comparison, colour=data.colour)
+        yield ""
+    summed, told = _read(comparison)
+    yield from layout(comparison, summed, colour=data.colour, width=width).split("\n")
+    yield ""
+    if comparison.choices.repeat > 1 and comparison.runs:
+        yield paint(f"Repetition {comparison.runs[0].repetition}:", "note", data.colour)
+    for name, text in told:
+        lines = wrap(f"{name:<8} {text}", width, subsequent_indent=" " * 9, break_long_words=False)
+        yield paint(lines[0][: len(name)], "number", data.colour) + lines[0][len(name) :]
+        yield from lines[1:]
+
+
+def _read(comparison: Comparison) -> tuple[list[tuple[Run, "Figures"]], list[tuple[str, str]]]:
+    """The figures of every run; and sentences, each with its mode: one for the first run of each mode, and for every run that is
+    not whole or whose logs disagree. One ledger at a time is in memory."""
+    from udpmsg.experiment.figures import figures
+    from udpmsg.experiment.ledger import rows
+    from udpmsg.report.sentences import disagreements, sentence
+
+    first = {id(run) for run in _first_of_each(comparison)}
+    summed, told = [], []
+    for run in comparison.runs:
+        ledger = rows(run, comparison.choices)
+        summary = figures(run, ledger, comparison)
+        summed.append((run, summary))
+        name = run.mode.value if id(run) in first else f"{run.mode.value}, repetition {run.repetition}"
+        if id(run) in first or run.error is not None:
+            told.append((name, sentence(run, ledger, summary, comparison)))
+        told += [(name, text) for text in disagreements(run, ledger, comparison)]
+    return summed, told
+
+
+def _first_of_each(comparison: Comparison) -> list[Run]:
+    """Each mode's first run."""
+    return list({run.mode: run for run in reversed(comparison.runs)}.values())[::-1]
+
+
+def _spelled(line: str, encoding: str) -> str:
+    """The line with plainer signs where the output's encoding lacks one."""
+    try:
+        line.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return line.translate(PLAIN)
+    return line
+
+
+# Files.
+
+
+def _html(comparison: Comparison, output: Writable) -> int:
+    from udpmsg.report.html import page
+
+    content = page(comparison).encode("utf-8", "backslashreplace")
+    output.write(content)
+    return len(content)
+
+
+def _keep(comparison: Comparison, output: Writable) -> int:
+    from udpmsg.experiment.saved import dump
+
+    content = dump(comparison).encode("ascii")
+    output.write(content)
+    return len(content)
+
+
+def _pcap(comparison: Comparison, output: Writable) -> int:
+    from udpmsg.link import capture
+
+    started = round(datetime.fromisoformat(comparison.started).timestamp()) * 10**9
+    runs, offset = [], 0
+    for run in comparison.runs:  # one after the other, so that times grow: each run's own begin at 0
+        name = f"{run.mode.value} {run.repetition}" if comparison.choices.repeat > 1 else run.mode.value
+        frames = run.captured or []
+        runs.append((name, [frame._replace(at=frame.at + offset) for frame in frames], run.frames or []))
+        offset += max((frame.at for frame in frames), default=0) + 10**9
+    with output.opened() as file:
+        capture.write(file, runs, started)
+        return file.tell()
+
+
+WRITERS = {"html": _html, "keep": _keep, "pcap": _pcap}
+"""What is written to the file that an option names."""

@@ -1,0 +1,220 @@
+"""The table of a comparison: a column a mode, a line a figure, to be read from the back row.
+
+Owns which figures a terminal shows, in which order and groups, and what stands out: in a line whose modes differ the best is
+green and what is worse yellow. Over several repetitions: the median, and in brackets the least and the most. Computes no figure
+(see `experiment.figures`) and says nothing in sentences (see `sentences`).
+"""
+
+from collections.abc import Callable, Iterable
+from textwrap import wrap
+from typing import NamedTuple
+
+from udpmsg.experiment.figures import Figures, figures, spread
+from udpmsg.experiment.ledger import rows
+from udpmsg.experiment.trace import Comparison, Mode, Run, Where
+from udpmsg.link.wording import spaced
+from udpmsg.report.setting import setting
+from udpmsg.report.terminal import bit_rate, byte_count, duration, paint
+from udpmsg.units import duration_text
+
+UNKNOWN = "–"
+GROUP, LABEL = 10, 17
+"""Columns of the words at the left."""
+WIDEST = 22
+"""Columns of one mode, where there is room for them."""
+ALIKE = 0.05
+"""Values that differ by less than this share are not told apart by colour."""
+
+HANDSHAKE = "connect_s"
+"""The one figure of which UDP has none, and that is known."""
+
+
+class Line(NamedTuple):
+    """One line of the table."""
+
+    group: str
+    """What it is about; written once for neighbours."""
+    label: str
+    key: str
+    """Which figure; with a point, which part of it."""
+    write: Callable[[float], str]
+    more: Callable[[Figures], str] | None = None
+    """What follows the value, where there is one repetition."""
+    better: str = "low"
+    """What is better: "low", "high", or "" where neither is by itself."""
+    only_if_any: bool = False
+    """Left out where every mode has 0, or nobody knows."""
+    only_repeated: bool = False
+    """Shown for several repetitions alone."""
+
+
+def table(comparison: Comparison, *, colour: bool, width: int) -> str:
+    """What was run, and the figures of each mode; lines of at most `width` columns where three modes fit in 78."""
+    return layout(comparison, summaries(comparison), colour=colour, width=width)
+
+
+def summaries(comparison: Comparison) -> list[tuple[Run, Figures]]:
+    """The figures of each run. A ledger at a time is in memory."""
+    return [(run, figures(run, rows(run, comparison.choices), comparison)) for run in comparison.runs]
+
+
+def layout(comparison: Comparison, summed: list[tuple[Run, Figures]], *, colour: bool, width: int) -> str:
+    """The same, from figures that are there already."""
+    modes = list(dict.fromkeys(run.mode for run, _ in summed))
+    by_mode = {mode: [summary for run, summary in summed if run.mode is mode] for mode in modes}
+    repeated = any(len(several) > 1 for several in by_mode.values())
+    shown = [line for line in lines(comparison) if _is_shown(line, by_mode, repeated)]
+    heads = [_head(mode, comparison) for mode in modes]
+    label = max(LABEL, max((len(line.label) + 2 for line in shown), default=0))
+    for spreads in (True, False):
+        cells = [[_cell(line, by_mode[mode], spreads) for mode in modes] for line in shown]
+        needed = [max(len(text) + 2 for text in column) for column in zip(heads, *cells, strict=True)]
+        if label + sum(needed) <= width:
+            break
+    group = GROUP if GROUP + label + sum(needed) <= width else 0
+    even = (width - group - label) // max(1, len(modes))
+    rooms = [min(even, WIDEST)] * len(modes) if max(needed, default=0) <= even else needed
+    texts = [text for paragraph in setting(comparison) for text in wrap(paragraph, width)]
+    texts.append(" " * (group + label) + _row(heads, rooms, ["number"] * len(modes), colour))
+    previous = ""
+    for line, written in zip(shown, cells, strict=True):
+        heading = line.group if line.group != previous else ""
+        previous = line.group
+        if heading and not group:
+            texts.append(paint(heading, "note", colour))
+        words = f"{heading:<{group}}" if group else " "
+        words = paint(words, "note", colour) if heading and group else words
+        row = _row(written, rooms, _purposes(line, [by_mode[mode] for mode in modes]), colour)
+        texts.append(f"{words}{line.label:<{label if group else label - 1}}{row}")
+    texts += [
+        paint(note, "note", colour) for words in _notes(comparison, cells, repeated, spreads) for note in wrap(words, width)
+    ]
+    return "\n".join(texts)
+
+
+# What is shown.
+
+
+def lines(comparison: Comparison) -> list[Line]:
+    """Every line that a table of this comparison may have."""
+    late = f"late (> {spaced(duration_text(comparison.choices.late_ns))})"
+    return [
+        Line("start", "handshake", HANDSHAKE, duration),
+        Line("start", "first delivery", "first_delivery_s", duration),
+        Line("messages", "delivered", "messages_delivered", _count, lambda one: f" of {one.messages_sent:,}", "high"),
+        Line("messages", "lost", "messages_lost", _count),
+        Line("messages", "unconfirmed", "messages_unconfirmed", _count, only_if_any=True),
+        Line("messages", "never sent", "messages_refused", _count, only_if_any=True),
+        Line("messages", "duplicates", "duplicates", _count),
+        Line("messages", "reordered", "reordered", _count),
+        Line("messages", "retransmissions", "retransmissions", _count),
+        Line("messages", "kernel drops", "kernel_drops", _count, only_if_any=True),
+        Line("messages", "malformed", "malformed", _count, only_if_any=True),
+        Line("messages", late, "messages_late", _count),
+        Line("delay", "p50", "one_way_delay_s.p50", duration),
+        Line("delay", "p99", "one_way_delay_s.p99", duration),
+        Line("delay", "max", "one_way_delay_s.max", duration),
+        Line("delay", "longest stall", "longest_stall_s", duration),
+        Line("round trip", "p50", "rtt_s.p50", duration, only_if_any=True),
+        Line("round trip", "p99", "rtt_s.p99", duration, only_if_any=True),
+        Line("frames", "handshake", "wire.handshake_frames", _count, _bytes("handshake_bytes"), better=""),
+        Line("frames", "data", "wire.data_frames", _count, _bytes("data_bytes"), better=""),
+        Line("frames", "acknowledgments", "wire.ack_frames", _count, _bytes("ack_bytes"), better=""),
+        Line("frames", "teardown", "wire.teardown_frames", _count, _bytes("teardown_bytes"), better=""),
+        Line("frames", "all together", "wire.frames", _count, _bytes("bytes")),
+        Line("frames", "bytes", "wire.bytes", _size, only_repeated=True),
+        Line("payload", "goodput", "goodput_bps", bit_rate, better="high"),
+    ]
+
+
+def _count(number: float) -> str:
+    return f"{number:,.0f}" if number == int(number) else f"{number:,.1f}"
+
+
+def _size(size: float) -> str:
+    return byte_count(round(size))
+
+
+def _bytes(name: str) -> Callable[[Figures], str]:
+    def more(one: Figures) -> str:
+        size = getattr(one.wire, name)
+        return f" · {byte_count(size)}" if size else ""
+
+    return more
+
+
+def _head(mode: Mode, comparison: Comparison) -> str:
+    return "tcp, unimpaired" if mode is Mode.TCP and comparison.where is Where.RELAY else mode.value
+
+
+def _is_shown(line: Line, by_mode: dict[Mode, list[Figures]], repeated: bool) -> bool:
+    everybody = [one for several in by_mode.values() for one in several]
+    if line.only_repeated and not repeated:
+        return False
+    delays_known = any(one.one_way_delay_s for one in everybody)
+    if line.group == "round trip" and delays_known:
+        return False
+    return not line.only_if_any or any((known := spread([one], line.key)) and known[0] for one in everybody)
+
+
+# How it looks.
+
+
+def _row(cells: list[str], rooms: list[int], purposes: list[str], colour: bool) -> str:
+    """One line's cells, each at the right of its room."""
+    return "".join(
+        " " * (room - len(text)) + (paint(text, purpose, colour) if purpose else text)
+        for text, room, purpose in zip(cells, rooms, purposes, strict=True)
+    )
+
+
+def _cell(line: Line, several: list[Figures], spreads: bool) -> str:
+    if line.key == HANDSHAKE and several[0].transport == "udp":
+        return "none"
+    known = spread(several, line.key)
+    if known is None:
+        return UNKNOWN
+    middle, least, most = (line.write(value) for value in known)
+    if len(several) == 1:
+        return middle + (line.more(several[0]) if line.more else "")
+    if least == most or not spreads:
+        return middle
+    (number, unit), (low, low_unit), (high, high_unit) = (text.partition(" ")[::2] for text in (middle, least, most))
+    if unit == low_unit == high_unit:
+        return f"{number} ({low}–{high}) {unit}".rstrip()
+    return f"{middle} ({least}–{most})"
+
+
+def _purposes(line: Line, columns: Iterable[list[Figures]]) -> list[str]:
+    """The colour of each cell: none where all modes are alike."""
+    values = [_median(line, several) for several in columns]
+    known = [value for value in values if value is not None]
+    if not line.better or len(known) < 2 or max(known) - min(known) <= ALIKE * max(known):
+        return [""] * len(values)
+    best = max(known) if line.better == "high" else min(known)
+    return ["" if value is None else "good" if abs(value - best) <= ALIKE * max(known) else "warning" for value in values]
+
+
+def _median(line: Line, several: list[Figures]) -> float | None:
+    if line.key == HANDSHAKE and several[0].transport == "udp":
+        return 0
+    known = spread(several, line.key)
+    return None if known is None else known[0]
+
+
+def _notes(comparison: Comparison, cells: list[list[str]], repeated: bool, spreads: bool) -> list[str]:
+    """What the signs in the table mean."""
+    notes = []
+    if repeated:
+        also = "(least–most)" if spreads else "(a wider terminal shows the least and the most too)"
+        notes.append(f"Medians of {comparison.choices.repeat} repetitions {also}.")
+    if any(text == UNKNOWN for line in cells for text in line):
+        notes.append(f"{UNKNOWN} {UNKNOWNS[comparison.where]}")
+    return notes
+
+
+UNKNOWNS = {
+    Where.LAB: "not known, or there was nothing to measure.",
+    Where.RELAY: "not known: the relay passes TCP's bytes and does not see its segments.",
+    Where.NETWORK: "not known: delays one way need one clock for both ends, and on a real network nobody sees the frames.",
+}
