@@ -75,7 +75,7 @@ def test_listen_refuses_each_option_that_means_nothing_alone(run, need: rules.Ne
         (["listen", "--multicast", "10.0.0.1"], "'10.0.0.1' is not a multicast group"),
         (["listen", "--save", "/dev/null"], "--save /dev/null: that is a file, and a directory is needed"),
         (["explode"], "No such command 'explode'"),
-        (["compare"], "No such command 'compare'"),
+        (["converse"], "No such command 'converse'"),
         ([], "no command is named"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,

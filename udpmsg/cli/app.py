@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 COMMANDS = {
     "listen": "Receive messages, from any number of senders at once.",
     "send": "Send messages: fire and forget, acknowledged, or a dialogue.",
+    "compare": "The same messages over UDP, UDP with acknowledgments and TCP, over one link with faults.",
+    "report": "Show a saved comparison again, in any form.",
+    "relay": "Put faults before any UDP program, and delay before TCP.",
+    "capture": "Print or install a dissector, to read captures in Wireshark.",
 }
 """Each is a module of this package with a function of its own name, and HELP and EPILOG."""
 

@@ -1,0 +1,346 @@
+"""The command `compare`: parse, run the library's comparison, show it, exit code."""
+
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
+
+import typer
+
+from udpmsg import units
+from udpmsg.cli import linking, options, rules, showing
+from udpmsg.cli.exits import Exit
+from udpmsg.cli.linking import LINK
+from udpmsg.cli.options import OUTPUT, option
+from udpmsg.cli.rules import Conflict
+from udpmsg.cli.signals import Interrupts
+from udpmsg.errors import UsageError
+from udpmsg.experiment.trace import Choices, Comparison, Mode, Where, Workload
+from udpmsg.link.fields import FIELDS
+from udpmsg.link.presets import DEFAULT
+from udpmsg.link.wording import options_text
+
+if TYPE_CHECKING:
+    from udpmsg.experiment.compare import Progress, Request
+    from udpmsg.report.stream import Words
+
+T = TypeVar("T", Workload, Choices)
+
+HELP = """\
+The same messages over UDP, UDP with acknowledgments and TCP, over one link with the same faults, side by side.
+
+[bold]Examples[/bold]
+
+  udpmsg compare                               20 ms each way, 5 % loss, 100 messages
+  udpmsg compare --ladder --count 10           what went over the wire, frame by frame
+  udpmsg compare --fault drop:data:4 --loss 0% one fault, chosen
+  udpmsg compare --link wifi --html wifi.html  a named link, and a page to show
+  udpmsg compare --rate 5mbit --queue 20 --interval 1ms --size 1000
+  udpmsg compare --seed 7 --repeat 5           again the same faults; median and spread
+  udpmsg compare 192.0.2.7                     to a listener elsewhere (there: udpmsg listen --both --host 0.0.0.0)
+
+Two hosts and a router are made in namespaces of this user's own (Linux), with the kernel's real UDP and TCP. Nothing of them is \
+seen outside, and nothing is left. Where that can't be, --via relay puts the faults before UDP alone.
+"""
+
+EPILOG = """\
+Exit codes: 0 all ran (messages that were lost are the result), 1 run-time error, 2 usage, 4 nobody there, 130 Ctrl-C, \
+143 terminated. Every option can be set by the environment: --min-rto by UDPMSG_MIN_RTO.
+"""
+
+MESSAGES, CHOICES = "Messages", "What changes the comparison"
+
+CONFLICTS = (
+    Conflict("json", "ladder", "JSON lines are for programs; the ladder is a picture"),
+    Conflict("via", "destination", "a network elsewhere carries the messages itself"),
+    Conflict("pcap", "destination", "frames are seen on a link of our own alone"),
+    Conflict("save", "destination", "a scenario has a link, and a real network is as it is"),
+    *(Conflict(name, "destination", "a real network has its own faults") for name in ("link", "fault", "seed", *FIELDS)),
+)
+
+
+class Modes(NamedTuple):
+    """The value of --modes."""
+
+    modes: tuple[Mode, ...]
+
+
+def parse_modes(text: str) -> Modes:
+    """Modes separated by commas, each once."""
+    names = [name.strip() for name in text.split(",")]
+    modes = tuple(Mode(units.one_of(name, tuple(Mode), "mode")) for name in names)
+    if len(set(modes)) < len(modes):
+        raise UsageError(f"{text!r} names a mode twice; name each once, such as udp,tcp")
+    return Modes(modes)
+
+
+def parse_via(text: str) -> Where:
+    """What carries the messages on this machine."""
+    return Where(units.one_of(text, (Where.LAB.value, Where.RELAY.value), "way"))
+
+
+def compare(
+    context: typer.Context,
+    destination: Annotated[
+        str | None,
+        typer.Argument(metavar="[HOST[:PORT]]", help="A listener elsewhere; without it, the lab.", show_default=False),
+    ] = None,
+    count: Annotated[
+        int | None,
+        option("--count", "Messages in each mode.", panel=MESSAGES, metavar="N", parser=options.parse_count, default="100"),
+    ] = None,
+    interval: Annotated[
+        int | None,
+        option(
+            "--interval",
+            "From one message to the next; 0s: as fast as possible.",
+            panel=MESSAGES,
+            metavar="TIME",
+            parser=units.parse_delay,
+            default="20ms",
+        ),
+    ] = None,
+    size: Annotated[
+        int | None,
+        option("--size", "Bytes of each message.", panel=MESSAGES, metavar="SIZE", parser=options.parse_size, default="100"),
+    ] = None,
+    modes: Annotated[
+        Modes | None,
+        option(
+            "--modes", "Which, in which order.", panel=MESSAGES, metavar="LIST", parser=parse_modes, default="udp,udp+ack,tcp"
+        ),
+    ] = None,
+    repeat: Annotated[
+        int | None,
+        option(
+            "--repeat",
+            "Repetitions, the modes in turn, each with the next seed: median and spread.",
+            panel=MESSAGES,
+            metavar="N",
+            parser=options.parse_count,
+            default="1",
+        ),
+    ] = None,
+    link: linking.Named = None,
+    delay: linking.Delay = None,
+    jitter: linking.Jitter = None,
+    loss: linking.Loss = None,
+    burst: linking.Burst = None,
+    duplicate: linking.Duplicate = None,
+    reorder: linking.Reorder = None,
+    corrupt: linking.Corrupt = None,
+    rate: linking.Rate = None,
+    queue: linking.Queue = None,
+    mtu: linking.Mtu = None,
+    fault: linking.Fault = None,
+    seed: linking.Seed = None,
+    via: Annotated[
+        Where | None,
+        option(
+            "--via",
+            "lab (Linux), or relay: faults for UDP alone, TCP unimpaired, on any system.",
+            panel=LINK,
+            metavar="WAY",
+            parser=parse_via,
+            default="lab",
+        ),
+    ] = None,
+    scenario: Annotated[
+        Path | None, option("--scenario", "Take all this from a file; options count more.", panel=LINK, metavar="FILE")
+    ] = None,
+    save: Annotated[Path | None, option("--save", "Write all this to a file for --scenario.", panel=LINK, metavar="FILE")] = None,
+    tcp_congestion: Annotated[
+        str | None,
+        option("--tcp-congestion", "TCP's congestion control.", panel=CHOICES, metavar="NAME", default="the system's"),
+    ] = None,
+    nagle: Annotated[bool, option("--nagle", "Leave Nagle's algorithm on in TCP.", panel=CHOICES)] = False,
+    tcp_ack: Annotated[bool, option("--tcp-ack", "Have messages over TCP acknowledged too.", panel=CHOICES)] = False,
+    ordered: Annotated[bool, option("--ordered", "Have udp+ack deliver in order, as TCP does.", panel=CHOICES)] = False,
+    window: Annotated[
+        int | None,
+        option(
+            "--window",
+            "At most so many unconfirmed messages at once.",
+            panel=CHOICES,
+            metavar="N",
+            parser=options.parse_count,
+            default="as the network takes",
+        ),
+    ] = None,
+    max_transmissions: Annotated[
+        int | None,
+        option(
+            "--max-transmissions",
+            "udp+ack sends a datagram at most so often.",
+            panel=CHOICES,
+            metavar="N",
+            parser=options.parse_transmissions,
+            default="8",
+        ),
+    ] = None,
+    deadline: Annotated[
+        int | None,
+        option(
+            "--deadline",
+            "An unconfirmed message is given up after this.",
+            panel=CHOICES,
+            metavar="TIME",
+            parser=units.parse_delay,
+            default="60s",
+        ),
+    ] = None,
+    min_rto: Annotated[
+        int | None,
+        option(
+            "--min-rto",
+            "udp+ack's smallest retransmission timeout.",
+            panel=CHOICES,
+            metavar="TIME",
+            parser=units.parse_delay,
+            default="200ms",
+        ),
+    ] = None,
+    datagram_size: Annotated[
+        int | None,
+        option(
+            "--datagram-size",
+            "UDP's largest datagram; larger messages travel in parts.",
+            panel=CHOICES,
+            metavar="SIZE",
+            parser=options.parse_datagram_size,
+            default="1200",
+        ),
+    ] = None,
+    late: Annotated[
+        int | None,
+        option(
+            "--late",
+            "A message that comes later than this after it was due is late.",
+            panel=CHOICES,
+            metavar="TIME",
+            parser=units.parse_delay,
+            default="150ms",
+        ),
+    ] = None,
+    ledger: Annotated[bool, option("--ledger", "A row a message and mode: outcome and cause.", panel=OUTPUT)] = False,
+    ladder: Annotated[bool, option("--ladder", "The frames between sender and receiver.", panel=OUTPUT)] = False,
+    html: Annotated[
+        Path | None, option("--html", "Write a page that opens in any browser.", panel=OUTPUT, metavar="FILE")
+    ] = None,
+    pcap: Annotated[Path | None, option("--pcap", "Write a capture for Wireshark.", panel=OUTPUT, metavar="FILE")] = None,
+    keep: Annotated[Path | None, option("--keep", "Keep the whole run for udpmsg report.", panel=OUTPUT, metavar="FILE")] = None,
+    json: options.Json = False,
+) -> int:
+    """Check the options, run the comparison, and show it; return the exit code. HELP is what users read."""
+    given = {name.replace("_", "-"): value for name, value in context.params.items()}
+    rules.check(given, CONFLICTS, (), {"destination": "HOST"})
+    request = request_of(context.params, capture=pcap is not None)
+    outputs = {name: showing.writable(path) for name, path in (("html", html), ("pcap", pcap), ("keep", keep)) if path}
+    if save is not None:
+        from udpmsg.experiment.scenario import Scenario, write_file
+
+        write_file(save, Scenario(request.link or DEFAULT, request.seed, request.workload, request.choices))
+    interrupts: Interrupts = context.obj
+    data, words = showing.open_streams()
+    comparison = run(request, interrupts, words)
+    showing.show(comparison, ledger=ledger, ladder=ladder, json=json, data=data, words=words)
+    showing.write(comparison, outputs, words)
+    return exit_code(comparison, interrupts)
+
+
+def request_of(given: Mapping[str, Any], *, capture: bool) -> "Request":
+    """What is to be compared: the options over the scenario over the defaults. Raises UsageError."""
+    from udpmsg.experiment.compare import Request
+    from udpmsg.experiment.scenario import Scenario, read_file
+
+    scenario = Scenario() if given["scenario"] is None else read_file(Path(given["scenario"]))
+    workload = changed(scenario.workload, count=given["count"], interval_ns=given["interval"], size=given["size"])
+    choices = changed(
+        scenario.choices,
+        modes=given["modes"] and given["modes"].modes,
+        repeat=given["repeat"],
+        tcp_congestion=given["tcp_congestion"],
+        nagle=given["nagle"] or None,
+        tcp_ack=given["tcp_ack"] or None,
+        ordered=given["ordered"] or None,
+        window=given["window"],
+        max_transmissions=given["max_transmissions"],
+        deadline_ns=given["deadline"],
+        min_rto_ns=given["min_rto"],
+        datagram_size=given["datagram_size"],
+        late_ns=given["late"],
+    )
+    drawn = int.from_bytes(os.urandom(4), "big")  # short enough to be read out in a class
+    seed = next(value for value in (given["seed"], scenario.seed, drawn) if value is not None)
+    if given["destination"] is not None:
+        target = options.parse_destination(given["destination"], None)
+        request = Request(None, seed, workload, choices, Where.NETWORK, target)
+    else:
+        link = linking.link_of(given, scenario.link)
+        request = Request(link, seed, workload, choices, given["via"] or Where.LAB, capture=capture)
+    return replace(request, command=command_of(request, given["destination"]))
+
+
+def changed(value: T, **given: Any) -> T:
+    """The value with what is given instead; None is not given."""
+    return replace(value, **{name: content for name, content in given.items() if content is not None})
+
+
+def command_of(request: "Request", destination: str | None) -> str:
+    """The command line that runs the same again."""
+    words = ["udpmsg", "compare"]
+    if destination is not None:
+        words.append(destination)
+    if request.link is not None:
+        words += [*options_text(request.link), "--seed", str(request.seed)]
+    if request.where is Where.RELAY:
+        words += ["--via", "relay"]
+    workload, choices = request.workload, request.choices
+    texts: list[tuple[str, Any, Any, Callable[[Any], str]]] = [
+        ("--count", workload.count, Workload.count, str),
+        ("--interval", workload.interval_ns, Workload.interval_ns, units.duration_text),
+        ("--size", workload.size, Workload.size, str),
+        ("--modes", choices.modes, Choices.modes, ",".join),
+        ("--repeat", choices.repeat, Choices.repeat, str),
+        ("--tcp-congestion", choices.tcp_congestion, None, str),
+        ("--window", choices.window, None, str),
+        ("--max-transmissions", choices.max_transmissions, Choices.max_transmissions, str),
+        ("--deadline", choices.deadline_ns, Choices.deadline_ns, units.duration_text),
+        ("--min-rto", choices.min_rto_ns, Choices.min_rto_ns, units.duration_text),
+        ("--datagram-size", choices.datagram_size, Choices.datagram_size, str),
+        ("--late", choices.late_ns, Choices.late_ns, units.duration_text),
+    ]
+    for name, value, usual, text in texts:
+        if value != usual:
+            words += [name, text(value)]
+    words += [f"--{name.replace('_', '-')}" for name in ("nagle", "tcp_ack", "ordered") if getattr(choices, name)]
+    return shlex.join(words)
+
+
+def run(request: "Request", interrupts: Interrupts, words: "Words") -> Comparison:
+    """Run it, with a line at the bottom of a terminal that says how far it is."""
+    from udpmsg.experiment.compare import compare as run_comparison
+
+    messages = request.workload.count
+
+    def progress(state: "Progress") -> None:
+        total = f"{state.mode.value}: {state.sent:,} of {messages:,} messages"
+        words.status(f"{total} · run {state.runs_done + 1} of {state.runs} · Ctrl-C stops")
+
+    try:
+        return run_comparison(request, progress=progress, stopped=lambda: interrupts.number is not None)
+    finally:
+        words.clear()
+
+
+def exit_code(comparison: Comparison, interrupts: Interrupts) -> int:
+    """Lost messages are a result, not a failure; a run that could not be made is one."""
+    if interrupts.number is not None:
+        return interrupts.code
+    failed = [run for run in comparison.runs if run.error is not None]
+    if not failed:
+        return Exit.WELL
+    nobody = comparison.where is Where.NETWORK and len(failed) == len(comparison.runs)
+    return Exit.NOBODY if nobody else Exit.ERROR
