@@ -1,4 +1,4 @@
-"""What the lab's hosts do in tests, as functions that a child can be told by name: plain sockets, on a port that is free there."""
+"""What the lab's hosts do in tests, as functions that a child can be told by name: plain sockets, on a port that is free."""
 
 import errno
 import socket

@@ -33,16 +33,17 @@ The same messages over UDP, UDP with acknowledgments and TCP, over one link with
 
 [bold]Examples[/bold]
 
-  udpmsg compare                               20 ms each way, 5 % loss, 100 messages
-  udpmsg compare --ladder --count 10           what went over the wire, frame by frame
+  udpmsg compare                               20 ms each way, 5 % loss
+  udpmsg compare --ladder --count 10           every frame on the wire
   udpmsg compare --fault drop:data:4 --loss 0% one fault, chosen
-  udpmsg compare --link wifi --html wifi.html  a named link, and a page to show
+  udpmsg compare --link wifi --html wifi.html  a named link, and a page
   udpmsg compare --rate 5mbit --queue 20 --interval 1ms --size 1000
-  udpmsg compare --seed 7 --repeat 5           again the same faults; median and spread
-  udpmsg compare 192.0.2.7                     to a listener elsewhere (there: udpmsg listen --both --host 0.0.0.0)
+  udpmsg compare --seed 7 --repeat 5           median and spread
+  udpmsg compare 192.0.2.7                     a listener on a real network
 
 Two hosts and a router are made in namespaces of this user's own (Linux), with the kernel's real UDP and TCP. Nothing of them is \
-seen outside, and nothing is left. Where that can't be, --via relay puts the faults before UDP alone.
+seen outside, and nothing is left. Where that can't be, --via relay puts the faults before UDP alone. With HOST, the other side \
+runs udpmsg listen --both --host 0.0.0.0.
 """
 
 EPILOG = """\
