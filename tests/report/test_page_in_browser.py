@@ -1,0 +1,223 @@
+"""The page in a browser: quiet, alone, right, in both themes, and on paper. Chromium is Debian's, driven by playwright."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import needed
+from tests.experiment.samples import sample
+from tests.report.test_html import HOSTILE, hostile
+from udpmsg.experiment.figures import figures, spread
+from udpmsg.experiment.ledger import Outcome, rows
+from udpmsg.experiment.trace import Comparison, Mode
+from udpmsg.report.html import page
+
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+"""A browser that calls nobody, in a container too."""
+UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "B": 1, "KiB": 2**10, "MiB": 2**20, "bit/s": 1, "kbit/s": 1e3, "Mbit/s": 1e6}
+COLOURED = """(selector) => {
+    const canvas = document.querySelector(selector);
+    const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    const found = new Set();
+    for (let at = 0; at < pixels.length; at += 4)
+        if (pixels[at + 3] === 255) found.add([pixels[at], pixels[at + 1], pixels[at + 2]].join(" "));
+    return [...found];
+}"""
+"""The colours in a canvas that are not see-through."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One browser for this module, ended with it."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        needed("chromium", "no browser to open the page in; on Debian: apt install chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        needed("playwright", "nothing to drive the browser with; pip install -e '.[dev]'")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+        yield running
+        running.close()
+
+
+class Opened:
+    """A comparison's page, open; what it said and what it asked for."""
+
+    def __init__(self, browser: Any, folder: Path, comparison: Comparison, **settings: Any) -> None:
+        file = folder / "page.html"
+        file.write_text(page(comparison), encoding="utf-8")
+        self.address = file.as_uri()
+        self.said: list[str] = []
+        self.requested: list[str] = []
+        self.tab = browser.new_page(**settings)
+        self.tab.on("console", lambda message: self.said.append(message.text))
+        self.tab.on("pageerror", lambda error: self.said.append(str(error)))
+        self.tab.on("request", lambda request: self.requested.append(request.url))
+        self.tab.goto(self.address)
+        self.wait_for_drawing(1)
+
+    def wait_for_drawing(self, times: int) -> None:
+        """Until the charts have been drawn so often."""
+        self.tab.wait_for_function("(times) => Number(document.documentElement.dataset.drawn) >= times", arg=times)
+
+    def close(self) -> None:
+        """Nothing was said, nobody was asked."""
+        self.tab.close()
+        assert self.said == []
+        assert self.requested == [self.address]
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Iterator[Opened]:
+    """The usual page."""
+    it = Opened(browser, tmp_path, sample(), color_scheme="light")
+    yield it
+    it.close()
+
+
+def numbers(text: str) -> float:
+    """What a number with its unit says: 20.1 ms, 1,234, 17.8 KiB."""
+    number, _, unit = text.replace(",", "").partition(" ")
+    return float(number) * UNITS[unit]
+
+
+def test_what_a_reader_sees_is_what_was_measured(opened: Opened) -> None:
+    comparison = sample()
+    seen = opened.tab.eval_on_selector_all(
+        ".figures td data", "all => all.map(one => [one.closest('td').dataset.mode, one.dataset.key, one.value, one.innerText])"
+    )
+    assert len(seen) > 60
+    for run in comparison.runs:
+        expected = figures(run, rows(run, comparison.choices), comparison)
+        for mode, key, value, text in seen:
+            if mode != run.mode.value:
+                continue
+            if key.startswith("causes."):
+                measured: float = expected.causes.get(key.removeprefix("causes."), 0)
+            else:
+                measured = (spread([expected], key) or (None,))[0]  # type: ignore[assignment]
+            assert json.loads(value) == measured, (mode, key)
+            assert numbers(text) == pytest.approx(measured, rel=0.01), (mode, key)
+
+
+def test_the_charts_are_drawn_each_mode_in_its_colour(opened: Opened) -> None:
+    for chart in ("#delay", "#progress", "#share"):
+        names = opened.tab.locator(f"{chart} .u-legend .u-label").all_inner_texts()
+        assert names[-3:] == ["UDP", "UDP+ack", "TCP"]
+        colours = set(opened.tab.evaluate(COLOURED, f"{chart} canvas"))
+        assert {"194 74 0", "0 103 166", "0 122 90"} <= colours, chart
+
+
+def test_the_cursor_says_what_became_of_a_message(opened: Opened) -> None:
+    lost = next(row.sequence for row in rows(sample().runs[0], sample().choices) if row.outcome is Outcome.LOST)
+    over = opened.tab.locator("#delay .u-over")
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    left = opened.tab.evaluate("(sequence) => drawn[0].valToPos(sequence, 'x')", lost)
+    opened.tab.mouse.move(box["x"] + left, box["y"] + box["height"] / 2)
+    opened.tab.wait_for_function("document.querySelectorAll('#delay .u-value')[1].textContent === 'lost'")
+    assert opened.tab.locator("#delay .u-value").first.inner_text() == str(lost)
+
+
+def test_dark_is_dark_in_the_charts_too_and_changes_at_once(opened: Opened) -> None:
+    light = opened.tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    opened.tab.emulate_media(color_scheme="dark")
+    opened.wait_for_drawing(2)
+    dark = opened.tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert sum(map(int, re.findall(r"\d+", dark))) < 150 < 600 < sum(map(int, re.findall(r"\d+", light)))
+    colours = set(opened.tab.evaluate(COLOURED, "#delay canvas"))
+    assert {"255 154 82", "98 184 255", "63 209 165"} <= colours
+    assert "0 103 166" not in colours
+
+
+def test_paper_is_light_has_every_ladder_and_no_controls(browser: Any, tmp_path: Path) -> None:
+    it = Opened(browser, tmp_path, sample(), color_scheme="dark")
+    ladders = it.tab.locator("figure.ladder")
+    assert ladders.count() > 1
+    assert [ladders.nth(at).is_visible() for at in range(ladders.count())].count(True) == 1
+    it.tab.emulate_media(media="print")
+    it.wait_for_drawing(2)
+    assert it.tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert "0 103 166" in it.tab.evaluate(COLOURED, "#delay canvas")
+    assert all(ladders.nth(at).is_visible() for at in range(ladders.count()))
+    assert not it.tab.locator("#copy").is_visible()
+    assert it.tab.pdf()[:5] == b"%PDF-"
+    it.close()
+
+
+def test_the_buttons_step_through_the_moments(opened: Opened) -> None:
+    buttons = opened.tab.locator("#excerpts button")
+    assert buttons.first.inner_text() == "The beginning"
+    buttons.last.click()
+    assert opened.tab.locator("figure.ladder:visible figcaption strong").inner_text() == f"{buttons.last.inner_text()}."
+    assert buttons.last.get_attribute("aria-pressed") == "true"
+
+
+def test_the_ledger_opens_in_parts_and_finds_what_went_wrong(opened: Opened) -> None:
+    comparison = sample()
+    ledgers = {run.mode: rows(run, comparison.choices) for run in comparison.runs}
+    opened.tab.locator("#ledger summary").click()
+    listed = opened.tab.locator("#ledger-rows tr")
+    opened.tab.wait_for_function("document.querySelectorAll('#ledger-rows tr').length === 200")
+    opened.tab.locator("#more").click()
+    assert listed.count() == 300
+    assert not opened.tab.locator("#more").is_visible()
+    opened.tab.locator("#ledger-mode").select_option("udp")
+    opened.tab.locator("#wrong").check()
+    lost = [row for row in ledgers[Mode.UDP] if row.outcome is Outcome.LOST]
+    assert listed.count() == len(lost) > 0
+    cells = listed.first.locator("th, td").all_inner_texts()
+    assert cells[0] == str(lost[0].sequence)
+    assert cells[5:] == ["–", "–", "lost", f"{lost[0].cause} ({lost[0].reason})" if lost[0].reason else lost[0].cause]
+
+
+def test_another_repetition_is_chosen_for_charts_and_ledger(browser: Any, tmp_path: Path) -> None:
+    comparison = sample(repeat=2)
+    it = Opened(browser, tmp_path, comparison)
+    it.tab.locator("#repetition").select_option("2")
+    it.wait_for_drawing(2)
+    second = next(run for run in comparison.runs if run.repetition == 2 and run.mode is Mode.UDP)
+    lost = [row.sequence for row in rows(second, comparison.choices) if row.outcome is Outcome.LOST]
+    it.tab.locator("#ledger summary").click()
+    it.tab.locator("#ledger-mode").select_option("udp")
+    it.tab.locator("#wrong").check()
+    assert it.tab.locator("#ledger-rows th").all_inner_texts() == [str(sequence) for sequence in lost]
+    it.close()
+
+
+def test_foreign_text_does_nothing(browser: Any, tmp_path: Path) -> None:
+    it = Opened(browser, tmp_path, hostile(sample()))
+    it.tab.on("dialog", lambda dialog: it.said.append(dialog.message))
+    it.tab.locator("#ledger summary").click()
+    it.tab.locator("#wrong").check()
+    assert it.tab.locator("img").count() == 0
+    assert HOSTILE[:40] in it.tab.locator("#ledger-rows").inner_text()
+    it.close()
+
+
+def test_ten_thousand_messages_are_drawn_as_dots(browser: Any, tmp_path: Path) -> None:
+    it = Opened(browser, tmp_path, sample(count=10_000, modes=(Mode.UDP, Mode.UDP_ACK)))
+    assert {"194 74 0", "0 103 166"} <= set(it.tab.evaluate(COLOURED, "#delay canvas"))
+    assert (tmp_path / "page.html").stat().st_size < 1_000_000
+    it.close()
+
+
+@pytest.mark.parametrize("width", [800, 1280, 1920])
+def test_nothing_but_what_scrolls_by_itself_is_wider_than_the_window(browser: Any, tmp_path: Path, width: int) -> None:
+    it = Opened(browser, tmp_path, sample(), viewport={"width": width, "height": 900})
+    assert it.tab.evaluate("document.documentElement.scrollWidth") <= width
+    it.close()

@@ -1,0 +1,173 @@
+"""The page: one HTML file that shows a comparison, opens offline in any browser, and can be printed.
+
+Owns how the parts are put together (`page/` makes them, `assets/` has template, style and script), and what the page is allowed:
+its Content-Security-Policy knows its styles and scripts by their hashes, pictures as data, and nothing else, so no
+request can leave the file. Everything that came from outside is escaped in `page.markup`.
+"""
+
+from udpmsg.experiment.figures import Figures, figures
+from udpmsg.experiment.ledger import Row, rows
+from udpmsg.experiment.trace import Comparison, Mode, Run, Where
+from udpmsg.report.comparison import UNKNOWNS
+from udpmsg.report.page.columns import columns
+from udpmsg.report.page.excerpts import excerpts
+from udpmsg.report.page.markup import asset, embedded, fill, safe, source
+from udpmsg.report.page.svg import draw, span
+from udpmsg.report.page.table import UNKNOWN, mark, table
+from udpmsg.report.page.words import SHORT, asked, css, details, mode_names
+from udpmsg.report.sentences import sentence
+
+NO_LADDER = (
+    "<p class='note'>Nobody saw the frames here, so there is no ladder: on a real network the link keeps no record. "
+    "<code>udpmsg compare</code> without a host makes a link that does.</p>"
+)
+
+NOTHING = {
+    Where.LAB: "Nothing was delivered.",
+    Where.RELAY: "Nothing was delivered.",
+    Where.NETWORK: "Not known here: it takes one clock for both hosts.",
+}
+"""Where a chart has nothing to draw."""
+
+
+def page(comparison: Comparison) -> str:
+    """The whole page. The same comparison gives the same text."""
+    ledgers = [rows(run, comparison.choices) for run in comparison.runs]
+    summaries = [figures(run, ledger, comparison) for run, ledger in zip(comparison.runs, ledgers, strict=True)]
+    names = mode_names(comparison)
+    by_mode: dict[Mode, list[Figures]] = {}
+    for run, summary in zip(comparison.runs, summaries, strict=True):
+        by_mode.setdefault(run.mode, []).append(summary)
+    figures_table = table(by_mode, names)
+    chart_library, chart_style = asset("uPlot.iife.min.js").rstrip(), asset("uPlot.min.css").rstrip()
+    charts, script, style = asset("charts.js"), asset("page.js"), asset("page.css")
+    parts = {
+        "policy": "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"script-src {source(chart_library, charts, script)}; style-src {source(chart_style, style)}",
+        "title": safe(title(comparison)),
+        "lead": lead(comparison),
+        "brief": terms(asked(comparison)),
+        "run": terms(details(comparison)),
+        "command": command(comparison),
+        "sentences": sentences(comparison, ledgers, summaries, names),
+        "table": figures_table,
+        "notes": notes(comparison, figures_table),
+        "ladders": ladder_figures(comparison),
+        "repetitions": repetitions(comparison),
+        "data": embedded(data(comparison, ledgers)),
+        "version": safe(comparison.version),
+        "chart_licence": asset("uPlot.LICENSE").strip(),
+        "chart_library": chart_library,
+        "chart_style": chart_style,
+        "charts": charts,
+        "script": script,
+        "style": style,
+    }
+    return fill(asset("page.html"), parts)
+
+
+def title(comparison: Comparison) -> str:
+    """What is compared, and over what."""
+    modes = [SHORT[mode] for mode in comparison.choices.modes]
+    listed = f"{', '.join(modes[:-1])} and {modes[-1]}" if len(modes) > 1 else "".join(modes)
+    over = {Where.LAB: "over the same link", Where.RELAY: "through a relay", Where.NETWORK: f"to {comparison.target}"}
+    return f"{listed} {over[comparison.where]}"
+
+
+def lead(comparison: Comparison) -> str:
+    """One sentence that says what a reader looks at."""
+    count, times = comparison.workload.count, comparison.choices.repeat
+    ways = {1: "one way", 2: "two ways", 3: "three ways"}.get(len(comparison.choices.modes), "several ways")
+    text = f"The same {count:,} message{'' if count == 1 else 's'} on the same schedule, sent {ways}"
+    text += f", {times} times over." if times > 1 else "."
+    if comparison.where is Where.RELAY:
+        text += " UDP meets the link's faults; TCP is unimpaired, as a relay cannot drop its segments."
+    if comparison.where is Where.LAB:
+        text += " What the link does to a message hangs on the seed and the message alone, so it is the same in every mode."
+    return safe(text)
+
+
+def terms(pairs: list[tuple[str, str]]) -> str:
+    """Names and texts of a list of definitions."""
+    return "".join(f"<dt>{safe(name)}</dt><dd>{safe(text)}</dd>" for name, text in pairs)
+
+
+def command(comparison: Comparison) -> str:
+    """How to run it again, to be copied."""
+    if comparison.command is None:
+        return ""
+    return (
+        '<div class="command"><span>Run it again</span>'
+        f'<pre><code id="command">{safe(comparison.command)}</code></pre><button type="button" id="copy">Copy</button></div>'
+    )
+
+
+def sentences(comparison: Comparison, ledgers: list[list[Row]], summaries: list[Figures], names: dict[Mode, str]) -> str:
+    """One a mode, of the first repetition."""
+    cards = []
+    for run, ledger, summary in zip(comparison.runs, ledgers, summaries, strict=True):
+        if run.repetition == comparison.runs[0].repetition:
+            heading = f"{mark(run.mode)}{safe(names[run.mode])}"
+            said = safe(sentence(run, ledger, summary, comparison))
+            cards.append(f'<li class="card m-{css(run.mode)}"><h3>{heading}</h3><p>{said}</p></li>')
+    return "".join(cards)
+
+
+def notes(comparison: Comparison, shown: str) -> str:
+    """What the numbers of several repetitions are, and why some are not there."""
+    said = []
+    if comparison.choices.repeat > 1:
+        said.append(
+            f"Medians of {comparison.choices.repeat} repetitions, and in brackets the least and the most. "
+            "The sentences above and the ladders below are of the first repetition."
+        )
+    if UNKNOWN in shown:
+        said.append(f"– {UNKNOWNS[comparison.where]}")
+    return "".join(f'<p class="note">{safe(text)}</p>' for text in said)
+
+
+def first_repetition(comparison: Comparison) -> list[Run]:
+    """What the ladders show."""
+    return [run for run in comparison.runs if run.repetition == comparison.runs[0].repetition]
+
+
+def ladder_figures(comparison: Comparison) -> str:
+    """A figure for each excerpt. Without a script all of them show; with it, one at a time."""
+    runs = [run for run in first_repetition(comparison) if run.frames]
+    if not runs:
+        return NO_LADDER
+    total = sum(len(run.frames or ()) for run in runs)
+    parts = []
+    for number, excerpt in enumerate(excerpts(comparison, runs), 1):
+        picture, shown, left_out = draw(excerpt, runs, mode_names(comparison), comparison.workload.interval_ns, number)
+        caption = (
+            f"<strong>{safe(excerpt.title)}.</strong> From {span(excerpt)} after the first message was due: "
+            f"{shown:,} of the {total:,} frames of this run."
+        )
+        caption += f" {left_out:,} more in this time are left out, to keep it readable." if left_out else ""
+        parts.append(
+            f'<figure class="ladder" data-title="{safe(excerpt.title)}"><figcaption>{caption}</figcaption>'
+            f'<div class="scroll" tabindex="0" role="region" aria-label="Ladders">{picture}</div></figure>'
+        )
+    return "\n".join(parts)
+
+
+def repetitions(comparison: Comparison) -> str:
+    """Which repetition charts and ledger show, to be chosen."""
+    numbers = sorted({run.repetition for run in comparison.runs})
+    if len(numbers) < 2:
+        return ""
+    options = "".join(f'<option value="{number}">{number}</option>' for number in numbers)
+    return f'<label class="choice">Charts and ledger show repetition <select id="repetition">{options}</select></label>'
+
+
+def data(comparison: Comparison, ledgers: list[list[Row]]) -> dict[str, object]:
+    """What the script draws from. Times are microseconds."""
+    names = mode_names(comparison, SHORT)
+    return {
+        "interval": comparison.workload.interval_ns / 1000,
+        "late": comparison.choices.late_ns / 1000,
+        "names": {run.mode.value: names[run.mode] for run in comparison.runs},
+        "nothing": NOTHING[comparison.where],
+        "runs": [columns(comparison, run, ledger) for run, ledger in zip(comparison.runs, ledgers, strict=True)],
+    }
