@@ -9,6 +9,7 @@ Everything runs in the lab (Linux; no privilege) or in a headless browser. The m
 import argparse
 import os
 import platform
+import select
 import shutil
 import socket
 import statistics
@@ -16,13 +17,16 @@ import subprocess
 import sysconfig
 import tempfile
 import time
+from array import array
 from collections.abc import Callable
 from pathlib import Path as FilePath
+from typing import Any
+from unittest import mock
 
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.lab import Lab
 from udpmsg.link.processes import Told
-from udpmsg.link.router import Carried
+from udpmsg.link.router import Carried, carry, packet_socket
 
 PORT = 5000
 COMMAND = str(FilePath(sysconfig.get_path("scripts")) / "udpmsg")
@@ -88,6 +92,34 @@ def udp_paced(told: Told, address: str, size: int, rate: float, seconds: float) 
     return sent
 
 
+def bare(told: Told, link: Link, seed: int, interfaces: tuple[str, str], capture: bool) -> Carried:
+    """The peer: a router that does nothing but read and write, and keeps no record."""
+    sides = [packet_socket(name) for name in interfaces]
+    watched: list[Any] = [*sides, told]
+    while told not in (ready := select.select(watched, (), ())[0]):
+        for here, there in (sides, reversed(sides)):
+            if here in ready:
+                try:
+                    for _ in range(64):
+                        there.send(here.recv(70_000))
+                except BlockingIOError:
+                    pass
+    told.recv()
+    return Carried([], None, 0, array("q"))
+
+
+def tcp_rate(seconds: float, carry: Callable[..., Carried]) -> float:
+    """Megabits a second of one TCP connection that is held back by the router alone."""
+    with mock.patch("udpmsg.link.lab.carry", carry), Lab(Link(), seed=1) as lab:
+        lab.receiver.call(tcp_sink, lab.address)
+        lab.receiver.hear(10)
+        lab.sender.call(tcp_flood, lab.address, seconds)
+        duration: float = lab.sender.result(60)
+        size: int = lab.receiver.result(60)
+        lab.stop()
+    return size * 8 / duration / 1e6
+
+
 def tcp_frames(seconds: float) -> tuple[float, Carried]:
     """Frames a second, both ways together, of one TCP connection that is held back by the router alone."""
     with Lab(Link(), seed=1) as lab:
@@ -145,7 +177,7 @@ def page(count: int, folder: FilePath) -> tuple[float, float | None]:
     """MiB of the page for so many messages, and seconds until a headless browser has drawn it (None: no browser)."""
     kept, html = folder / f"{count}.json", folder / f"{count}.html"
     if not kept.exists():
-        interval = "20ms" if count <= 100 else "50us"
+        interval = "20ms" if count <= 100 else "200us"
         timed(
             COMMAND, "compare", "--count", str(count), "--interval", interval, "--seed", "1", "--loss", "1%", "--keep", str(kept)
         )
@@ -189,6 +221,8 @@ def main() -> None:
     print("| link | median |\n|---|---|")
     (tcp,) = medians(options.runs, lambda: [tcp_frames(seconds)[0]])
     print(f"| frames a second through the router, one TCP connection | {tcp:,.0f} |", flush=True)
+    ours, peer = medians(options.runs, lambda: [tcp_rate(seconds, carry), tcp_rate(seconds, bare)])
+    print(f"| the same in Mbit/s, through a bare loop of recv and send, ratio | {ours:,.0f}, {peer:,.0f}, {ours / peer:.2f} |")
     (udp,) = medians(min(options.runs, 3), lambda: [highest_rate(seconds / 2)])
     print(f"| frames a second through the router, 64-byte datagrams, none lost | {udp:,.0f} |", flush=True)
     p50, p99, most = medians(options.runs, lambda: lateness(seconds))

@@ -93,6 +93,7 @@ class Router:
     def run(self, told: Told) -> None:
         """Carry frames until `told` says None, or is gone."""
         watched: list[Any] = [*self._sockets, told]
+        take = self._receive if self._look else self._pass_on
         settled_after: int | None = None
         while True:
             now = clock.now()
@@ -107,14 +108,12 @@ class Router:
             ready = select.select(watched, (), (), timeout)[0]
             for direction in Direction:
                 if self._sockets[direction] in ready:
-                    self._receive(direction)
+                    take(direction)
             if told in ready:
                 settled_after = told.recv()
                 if settled_after is None:
                     return
                 self._last_at = max(self._last_at, clock.now() - settled_after)
-            if self._unread_bytes > UNREAD_LIMIT:
-                self._read()
 
     def carried(self) -> Carried:
         """What was carried. What is still under way has not left."""
@@ -128,20 +127,32 @@ class Router:
             interface.close()
 
     def _receive(self, direction: Direction) -> None:
-        receive, take = self._sockets[direction].recv, self._arrive if self._look else self._pass_unread
+        receive = self._sockets[direction].recv
         try:
             for _ in range(BATCH):
                 frame = receive(LARGEST_FRAME)
                 self._last_at = now = clock.now()
-                take(frame, direction, now)
+                self._arrive(frame, direction, now)
         except BlockingIOError:
             pass
 
-    def _pass_unread(self, frame: bytes, direction: Direction, now: int) -> None:
-        """There are no faults: send it on, and read it at the end."""
-        self._sockets[1 - direction].send(frame)
-        self._unread.append((now, frame, direction))
-        self._unread_bytes += len(frame)
+    def _pass_on(self, direction: Direction) -> None:
+        """There are no faults: send each frame on at once, and read it at the end."""
+        receive, send = self._sockets[direction].recv, self._sockets[1 - direction].send
+        now, keep = clock.now, self._unread.append
+        size = 0
+        try:
+            for _ in range(BATCH):
+                frame = receive(LARGEST_FRAME)
+                self._last_at = at = now()
+                send(frame)
+                keep((at, frame, direction))
+                size += len(frame)
+        except BlockingIOError:
+            pass
+        self._unread_bytes += size
+        if self._unread_bytes > UNREAD_LIMIT:
+            self._read()
 
     def _read(self) -> None:
         for at, frame, direction in self._unread:
