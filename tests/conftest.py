@@ -8,9 +8,9 @@ from typing import NoReturn
 import pytest
 
 TESTS = Path(__file__).parent
-NOT_MEASURED = {"cli", "property", "simulation"}
+NOT_MEASURED = {"cli", "experiment", "link", "property", "report", "simulation"}
 """Folders whose tests pass through the core at random or from afar: that a line ran there does not say that somebody looked.
-Measuring them would also take twice their time."""
+Measuring them would also take twice their time, and make the lab's hosts, which are forked, slower than what they measure."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

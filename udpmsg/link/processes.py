@@ -6,6 +6,7 @@ values on the way; what it returns is `result`. POSIX alone, like fork.
 """
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -167,6 +168,7 @@ def live(connection: Connection, parent: int, prepare: Callable[[], None] | None
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what ends
         close_others({connection.fileno(), *keep})
+        gc.freeze()  # what is inherited stays: no collection need walk, and by that copy, the parent's memory
         die_with(parent)
         serve(connection, prepare)
         code = 0
