@@ -96,6 +96,7 @@ def bare(told: Told, link: Link, seed: int, interfaces: tuple[str, str], capture
     """The peer: a router that does nothing but read and write, and keeps no record."""
     sides = [packet_socket(name) for name in interfaces]
     watched: list[Any] = [*sides, told]
+    told.send("ready")
     while told not in (ready := select.select(watched, (), ())[0]):
         for here, there in (sides, reversed(sides)):
             if here in ready:

@@ -227,6 +227,55 @@ FAULTS = (
         "if message.reply_to == 0:",
         suite=("tests/transport/test_exchange.py",),
     ),
+    Fault(
+        "link: a queue one longer than it is",
+        "link/way.py",
+        "len(self._waiting) >= self.path.queue",
+        "len(self._waiting) > self.path.queue",
+        suite=("tests/link/test_way.py",),
+    ),
+    Fault(
+        "link: jitter lets frames overtake each other",
+        "link/way.py",
+        "leaves_at = max(through_at + max(0, fate.delay) + held_back, self._last_leaves_at)",
+        "leaves_at = through_at + max(0, fate.delay) + held_back",
+        suite=("tests/link/test_way.py",),
+    ),
+    Fault(
+        "link: a retransmission hit by a fault for the first transmission",
+        "link/way.py",
+        "if fault.kind is not identity.kind or fault.transmission != identity.transmission:",
+        "if fault.kind is not identity.kind:",
+        suite=("tests/link/test_way.py",),
+    ),
+    Fault(
+        "link: both directions draw the same lots",
+        "link/faults.py",
+        "seed, identity.direction, KIND_NUMBERS",
+        "seed, 0, KIND_NUMBERS",
+        suite=("tests/link/test_faults.py",),
+    ),
+    Fault(
+        "ledger: a reordered message counted as in order",
+        "experiment/ledger.py",
+        "if sequence < highest:",
+        "if sequence < highest - 1:",
+        suite=("tests/experiment/test_ledger.py",),
+    ),
+    Fault(
+        "ledger: causes guessed from the kernel's count",
+        "experiment/ledger.py",
+        "if not run.kernel_drops or run.over_limit:",
+        "return bool(run.kernel_drops)\n        if not run.kernel_drops or run.over_limit:",
+        suite=("tests/experiment/test_ledger.py", "tests/experiment/test_audit.py"),
+    ),
+    Fault(
+        "audit: nothing is ever missing",
+        "experiment/audit.py",
+        "if missing > discarded + over_limit:",
+        "if missing > discarded + over_limit + 1:",
+        suite=("tests/experiment/test_audit.py",),
+    ),
 )
 
 

@@ -61,6 +61,8 @@ class Lab:
             self._await_birth()
             interfaces = (SENDER.router_interface, RECEIVER.router_interface)
             self.router.call(carry, link, seed, interfaces, capture)
+            if self.router.hear(START_LIMIT) is None:
+                raise ChildFailed("the router did not begin to carry frames")
         except BaseException:
             self.close()
             raise

@@ -50,12 +50,14 @@ class Carried(NamedTuple):
 def carry(told: Told, link: Link, seed: int, interfaces: tuple[str, str], capture: bool) -> Carried:
     """Carry frames until told to stop; for `Child.call`.
 
-    Told a number, it answers "settled" once nothing has been on the link for so many nanoseconds; told None, it stops.
+    Says "ready" when it sees every frame that comes. Told a number, it answers "settled" once nothing has been on the link for so
+    many nanoseconds; told None, it stops.
     """
     sharpen_timers()
     gc.disable()  # a collection would make a frame late
     router = Router(link, seed=seed, interfaces=interfaces, capture=capture)
     try:
+        told.send("ready")
         router.run(told)
         return router.carried()
     finally:
