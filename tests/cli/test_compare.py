@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,36 @@ def test_what_was_kept_is_shown_again_by_report(commands: Commands, tmp_path: Pa
     again = commands.start("report", str(kept), "--ledger", "--ladder")
     assert again.wait() == 0
     assert again.out.lines == first.out.lines
+
+
+@pytest.mark.usefixtures("lab")
+def test_tshark_reads_the_capture_of_a_run(commands: Commands, tmp_path: Path) -> None:
+    if shutil.which("tshark") is None:
+        needed("tshark", "it reads the capture (Debian, Ubuntu: apt install tshark)")
+    capture, dissector = tmp_path / "frames.pcapng", tmp_path / "udpmsg.lua"
+    compare(commands, *QUICK, "--fault", "drop:data:4", "--pcap", str(capture))
+    printed = commands.start("capture", "dissector")
+    assert printed.wait() == 0
+    dissector.write_text("\n".join(printed.out.lines), encoding="utf-8")
+
+    def tshark(filter: str, *fields: str) -> list[list[str]]:  # noqa: A002 - as Wireshark calls it
+        checks = [word for layer in ("ip", "udp", "tcp") for word in ("-o", f"{layer}.check_checksum:TRUE")]
+        wanted = [word for field in fields for word in ("-e", field)]
+        read = ["tshark", "-r", str(capture), "-X", f"lua_script:{dissector}", *checks, "-Y", filter, "-T", "fields", *wanted]
+        output = subprocess.run(read, check=True, capture_output=True, text=True).stdout
+        return [line.split("\t") for line in output.splitlines()]
+
+    handshakes = tshark("tcp.flags.syn == 1", "frame.interface_name", "tcp.flags.ack")
+    assert sorted(handshakes) == sorted([[f"tcp {host}", flag] for host in ("sender", "receiver") for flag in ("0", "1")]), (
+        "one SYN and one SYN-ACK, seen at both ends"
+    )
+    assert tshark("ip.checksum.status == 0 or udp.checksum.status == 0 or tcp.checksum.status == 0", "frame.number") == []
+    sent = tshark('frame.interface_name == "udp sender" and udpmsg.kind == 1', "udpmsg.sequence")
+    came = tshark('frame.interface_name == "udp receiver" and udpmsg.kind == 1', "udpmsg.sequence")
+    assert [int(sequence) for (sequence,) in sent] == list(range(1, 11))
+    assert [int(sequence) for (sequence,) in came] == [1, 2, 3, *range(5, 11)]
+    comments = tshark("frame.comment", "frame.interface_name", "frame.comment")
+    assert ["udp sender", "dropped on the link: drop:data:4"] in comments
 
 
 @pytest.mark.usefixtures("lab")
