@@ -1,5 +1,7 @@
 """The table: which figures it shows, how it is laid out, and what it says of what is not known."""
 
+import re
+
 import pytest
 
 from tests.experiment.samples import sample
@@ -81,6 +83,13 @@ def test_repetitions_show_median_least_and_most_with_the_unit_once() -> None:
     assert cells(whole, "start", "first delivery")[0] == "20 ms"
     assert "Medians of 5 repetitions (least–most)." in plain(whole)
     assert "seeds 1 to 5" in plain(whole)
+
+
+@pytest.mark.parametrize("width", [95, 100, 120])
+def test_columns_of_medians_and_spreads_never_touch(width: int) -> None:
+    rows = table(sample(count=100, repeat=5), colour=False, width=width).splitlines()
+    for row in rows[rows.index(next(row for row in rows if "udp+ack" in row)) :]:
+        assert not re.search(r"[a-zA-Z)]\d", row.replace("p50", "").replace("p99", "")), row
 
 
 def test_a_narrow_terminal_shows_medians_alone_and_says_so() -> None:

@@ -73,7 +73,8 @@ def layout(comparison: Comparison, summed: list[tuple[Run, Figures]], *, colour:
             break
     group = GROUP if GROUP + label + sum(needed) <= width else 0
     even = (width - group - label) // max(1, len(modes))
-    rooms = [min(even, WIDEST)] * len(modes) if max(needed, default=0) <= even else needed
+    widest = max(needed, default=0)
+    rooms = [max(widest, min(even, WIDEST))] * len(modes) if widest <= even else needed
     texts = [text for paragraph in setting(comparison) for text in wrap(paragraph, width)]
     texts.append(" " * (group + label) + _row(heads, rooms, ["number"] * len(modes), colour))
     previous = ""
