@@ -52,28 +52,34 @@ def by_mode(comparison: Comparison) -> dict[Mode, tuple[Run, list[Row]]]:
     return {run.mode: (run, rows(run, comparison.choices)) for run in comparison.runs}
 
 
+def first_deliveries(link: Link) -> dict[Mode, float]:
+    """Milliseconds to the first delivery, medians of three runs."""
+    comparison = run(request(link, count=3, repeat=3, modes=(Mode.UDP, Mode.TCP)))
+    first: dict[Mode, list[float]] = {Mode.UDP: [], Mode.TCP: []}
+    for one in comparison.runs:
+        assert one.error is None
+        result = figures(one, rows(one, comparison.choices), comparison)
+        assert result.first_delivery_s is not None
+        first[one.mode].append(result.first_delivery_s * 1000)
+        if one.mode is Mode.TCP:
+            assert result.connect_s is not None
+            assert result.connect_s * 1000 >= 2 * link.forward.delay / MILLISECOND
+        else:
+            assert result.connect_s is None
+    return {mode: statistics.median(times) for mode, times in first.items()}
+
+
 def test_udp_delivers_after_half_a_round_trip_and_tcp_after_one_and_a_half() -> None:
+    """20 and 60 ms, within 3 ms of what the same takes without a delay: what this machine needs for it is not the link's."""
     tried = []
-    for _ in range(3):  # a machine that is busy with something else gets another chance
-        comparison = run(request(Link(DELAY, DELAY), count=3, repeat=3, modes=(Mode.UDP, Mode.TCP)))
-        first: dict[Mode, list[float]] = {Mode.UDP: [], Mode.TCP: []}
-        for one in comparison.runs:
-            assert one.error is None
-            result = figures(one, rows(one, comparison.choices), comparison)
-            assert result.first_delivery_s is not None
-            first[one.mode].append(result.first_delivery_s * 1000)
-            if one.mode is Mode.TCP:
-                assert result.connect_s is not None
-                assert result.connect_s >= 0.040
-            else:
-                assert result.connect_s is None
-        medians = [statistics.median(first[mode]) for mode in (Mode.UDP, Mode.TCP)]
-        assert medians[0] >= 20
-        assert medians[1] >= 60
-        tried.append(medians)
-        if medians[0] < 23 and medians[1] < 63:
+    for _ in range(5):  # a machine that is busy with something else gets another chance
+        without, delayed = first_deliveries(Link()), first_deliveries(Link(DELAY, DELAY))
+        assert delayed[Mode.UDP] >= 20
+        assert delayed[Mode.TCP] >= 60
+        tried.append((without, delayed))
+        if delayed[Mode.UDP] - without[Mode.UDP] < 23 and delayed[Mode.TCP] - without[Mode.TCP] < 63:
             return
-    pytest.fail(f"first deliveries, ms, later than 23 and 63 in three tries: {tried}")
+    pytest.fail(f"more than 3 ms late in five tries: {tried}")
 
 
 def test_one_dropped_frame_is_a_gap_a_retransmission_and_a_staircase() -> None:
