@@ -95,14 +95,20 @@ def test_one_dropped_frame_is_a_gap_a_retransmission_and_a_staircase() -> None:
     assert acknowledged.retransmissions == 1
     assert all(row.outcome is Outcome.DELIVERED for row in rows_of_it)
     assert [row.sequence for row in rows_of_it if row.transmissions == 2] == [4]
-    assert [row.sequence for row in rows_of_it if row.delay is not None and row.delay > 40 * MILLISECOND] == [4]
+    assert max(rows_of_it, key=lambda row: row.delay or 0).sequence == 4
 
     _, tcp = results[Mode.TCP]
     assert all(row.outcome is Outcome.DELIVERED for row in tcp)
-    assert tcp[3].transmissions == 2
-    held_back = [row.delay for row in tcp[3:] if row.delay is not None and row.delay > 35 * MILLISECOND]
-    assert len(held_back) >= 2  # 4 and at least one behind it, which had arrived and waited
-    assert held_back == sorted(held_back, reverse=True)
+    assert tcp[3].transmissions is not None
+    assert tcp[3].transmissions >= 2
+    # 4 and what had arrived behind it and waited are delivered at once, so each delay is shorter than the one before
+    came_at = tcp[3].delivered_at
+    together = [row for row in tcp if row.delivered_at is not None and came_at is not None and row.delivered_at == came_at]
+    assert [row.sequence for row in together] == list(range(4, 4 + len(together)))
+    assert len(together) >= 2
+    delays = [row.delay for row in together if row.delay is not None]
+    assert delays == sorted(delays, reverse=True)
+    assert delays[0] >= 60 * MILLISECOND  # lost, missed, sent again: three ways at least
 
 
 def fates(one: Run) -> dict[int, bool]:
