@@ -13,6 +13,11 @@ NOT_MEASURED = {"cli", "experiment", "link", "property", "report", "simulation"}
 Measuring them would also take twice their time, and make the lab's hosts, which are forked, slower than what they measure."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--no-offload`: one datagram a system call, in this process and in the commands that it starts."""
+    parser.addoption("--no-offload", action="store_true", help="have no runs of datagrams in one system call")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the tests of some folders out of the measurement of coverage."""
     for item in items:
@@ -21,12 +26,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def no_settings_of_the_user() -> Iterator[None]:
+def no_settings_of_the_user(request: pytest.FixtureRequest) -> Iterator[None]:
     """Take away every UDPMSG_… variable (they are defaults of the command line), and colour that was forced on."""
     taken = [name for name in os.environ if name.startswith("UDPMSG_") and name != "UDPMSG_SEED"]
     with pytest.MonkeyPatch.context() as patch:
         for name in (*taken, "FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS"):
             patch.delenv(name, raising=False)
+        if request.config.getoption("--no-offload"):
+            patch.setenv("UDPMSG_OFFLOAD", "false")
+            patch.setattr("udpmsg.udp.offload.can_segment", lambda opened: False)
+            patch.setattr("udpmsg.udp.offload.coalesce", lambda opened: False)
         yield
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         LimitReached,
         Malformed,
         Message,
+        OffloadRefused,
         Outcome,
         PeerRestarted,
         State,
@@ -49,6 +50,7 @@ __all__ = [
     "Message",
     "MessageTooLarge",
     "NameUnknown",
+    "OffloadRefused",
     "Outcome",
     "PeerRestarted",
     "Receiver",
@@ -62,7 +64,9 @@ __all__ = [
     "UsageError",
 ]
 
-EVENTS = "Disconnected Duplicate Event Goodbye LimitReached Malformed Message Outcome PeerRestarted State Unreachable"
+EVENTS = (
+    "Disconnected Duplicate Event Goodbye LimitReached Malformed Message OffloadRefused Outcome PeerRestarted State Unreachable"
+)
 ERRORS = "CannotConnect CannotListen MessageTooLarge NameUnknown UdpmsgError UsageError"
 HOMES = {
     **dict.fromkeys(EVENTS.split(), "udpmsg.core.events"),

@@ -5,16 +5,17 @@ Replies are sent by `udpmsg.replies`.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from udpmsg import clock
-from udpmsg.core import wire
+from udpmsg.core import runs, wire
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Disconnected, Event, Malformed, Message
-from udpmsg.core.framing import FRAME_OVERHEAD
+from udpmsg.core.framing import FRAME_OVERHEAD, Run, each
 from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.rtt import SECOND
+from udpmsg.core.runs import Messages
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
 from udpmsg.errors import CannotListen, UsageError
@@ -48,6 +49,7 @@ class Receiver:
         interface: str | None = None,
         receive_buffer: int = 4 << 20,
         limits: Limits | None = None,
+        offload: bool = True,
     ) -> None:
         """Bind and listen.
 
@@ -60,6 +62,8 @@ class Receiver:
             interface: the address (IPv6: the name) of the interface on which to join the group.
             receive_buffer: bytes to ask of the kernel for each socket.
             limits: what this receiver takes on.
+            offload: over UDP, have the kernel hand over runs of datagrams in one call where it can (UDP_GRO, Linux). A run that
+                it discards for want of room is one kernel drop.
 
         Raises:
             NameUnknown, CannotListen, UsageError.
@@ -80,14 +84,14 @@ class Receiver:
         self._sockets: dict[str, UdpReceiver | TcpReceiver] = {}
         self._cores: dict[str, CoreReceiver] = {}
         self._events: deque[Event] = deque()
-        self._frames: deque[tuple[Endpoint, bytes]] = deque()
+        self._frames: deque[tuple[Endpoint, bytes | Messages]] = deque()
         """Read from streams, and not yet given to the core: a stream lost nothing, so what is too much at once waits here."""
         self._malformed_frames = 0
         self._stray_acknowledgments = 0
         try:
             for attempts_left in reversed(range(SAME_PORT_ATTEMPTS)):
                 try:
-                    self._listen(host, port, multicast, interface, receive_buffer)
+                    self._listen(host, port, multicast, interface, receive_buffer, offload)
                     break
                 except CannotListen:  # the port that the system chose for one may be taken for the other
                     if port or not self._sockets or not attempts_left:
@@ -115,6 +119,12 @@ class Receiver:
         """Bytes of the UDP socket's receive buffer, as the kernel gave it; None without UDP."""
         udp = self._sockets.get("udp")
         return udp.receive_buffer if isinstance(udp, UdpReceiver) else None
+
+    @property
+    def offload(self) -> bool | None:
+        """Whether runs of datagrams come in one call; None without UDP."""
+        udp = self._sockets.get("udp")
+        return udp.offload if udp is not None else None
 
     def poll(self, timeout: float | None = 0, limit: int | None = None) -> list[Event]:
         """What has happened, at most `limit` events; waits for something up to `timeout` seconds (None: for ever) or `wake`.
@@ -238,15 +248,18 @@ class Receiver:
         return events
 
     def _feed(self, core: CoreReceiver, most: int) -> None:
-        """Give an empty core as many of the frames that wait as it has room for, and at least one."""
-        size = 0
+        """Give an empty core the next frame that waits; of a run, at most so many messages as are asked for and have room."""
+        peer, frame = self._frames.popleft()
         now = clock.now()
-        for _ in range(min(most, self.limits.session_messages, len(self._frames))):
-            size += len(self._frames[0][1])
-            if size > min(self.limits.session_bytes, self.limits.total_bytes) and size > len(self._frames[0][1]):
-                return
-            peer, frame = self._frames.popleft()
+        if not isinstance(frame, Messages):
             core.receive([frame], now=now, peer=peer)
+            return
+        room = min(self.limits.session_bytes, self.limits.total_bytes) // max(len(frame.payloads[0]), 1)
+        fitting = max(min(most, self.limits.session_messages, room), 1)
+        if fitting < len(frame.payloads):
+            frame, rest = frame.split(fitting)
+            self._frames.appendleft((peer, rest))
+        core.receive_run(frame, now=now, peer=peer)
 
     def _turn(self, until: int | None) -> None:
         """One round: wait for input or a timeout, then settle everything that follows from it."""
@@ -263,20 +276,31 @@ class Receiver:
         self._note_kernel_drops()
         self._settle()
 
-    def _take(self, peer: Endpoint, messages: list[bytes], now: int) -> None:
-        """Input: acknowledgments are for a reply that was sent, everything else is for the core."""
-        core = self._cores[peer.transport]
-        framed = self._sockets[peer.transport].framed
+    def _take(self, peer: Endpoint, messages: Sequence[bytes | Run], now: int) -> None:
+        """Input: acknowledgments are for a reply that was sent, everything else is for the core. Most of it are runs of messages,
+        which stay together."""
         for message in messages:
-            if wire.is_ours(message) and wire.kind_of(message) in (Kind.ACK, Kind.PROBE_REPLY):
-                if not self._replies.receive(message, peer, now=now):
-                    self._stray_acknowledgments += 1
+            run = runs.decode(message) if isinstance(message, Run) else None
+            if run is None:
+                for single in each([message]):
+                    self._take_one(peer, single, now)
             elif self.closed:
                 continue
-            elif framed:
-                self._frames.append((peer, message))
+            elif self._sockets[peer.transport].framed:
+                self._frames.append((peer, run))
             else:
-                core.receive([message], now=now, peer=peer)
+                self._cores[peer.transport].receive_run(run, now=now, peer=peer)
+
+    def _take_one(self, peer: Endpoint, message: bytes, now: int) -> None:
+        if wire.is_ours(message) and wire.kind_of(message) in (Kind.ACK, Kind.PROBE_REPLY):
+            if not self._replies.receive(message, peer, now=now):
+                self._stray_acknowledgments += 1
+        elif self.closed:
+            return
+        elif self._sockets[peer.transport].framed:
+            self._frames.append((peer, message))
+        else:
+            self._cores[peer.transport].receive([message], now=now, peer=peer)
 
     def _settle(self) -> None:
         """Timeouts, events, data to send: in this order, after every change. The core keeps its events until they are taken."""
@@ -310,7 +334,9 @@ class Receiver:
             core.disconnected(notice.peer)
         self._events.append(notice)
 
-    def _listen(self, host: str, port: int, multicast: str | None, interface: str | None, receive_buffer: int) -> None:
+    def _listen(
+        self, host: str, port: int, multicast: str | None, interface: str | None, receive_buffer: int, offload: bool
+    ) -> None:
         for name in TRANSPORTS[self._transport]:
             if name == "udp":
                 self._sockets[name] = UdpReceiver(
@@ -320,6 +346,7 @@ class Receiver:
                     receive_buffer=receive_buffer,
                     group=multicast,
                     interface=interface,
+                    offload=offload,
                 )
             else:
                 self._sockets[name] = TcpReceiver(

@@ -2,9 +2,12 @@
 
 A reply to an acknowledged message is acknowledged itself, by the same state machine that any sender uses. Its session is its
 own, so its datagram numbers never collide with those of the acknowledgments (docs/decisions/0007).
+
+A turn looks only at the senders that something happened to, or that are due: a thousand peers that do not confirm what they
+were answered cost the others nothing.
 """
 
-from collections.abc import Iterator
+from heapq import heappop, heappush
 
 from udpmsg.core import wire
 from udpmsg.core.config import MAX_DATAGRAM_SIZE, Limits, SenderConfig
@@ -13,7 +16,6 @@ from udpmsg.core.sender import Sender
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import Endpoint, new_session
 from udpmsg.errors import MessageTooLarge
-from udpmsg.waiting import earliest
 
 SHARE = 4
 """One peer's unconfirmed replies may take this part of the memory that all may take."""
@@ -21,23 +23,45 @@ REPLY_COST = 512
 """Bytes that an unconfirmed reply takes besides its payload, roughly."""
 
 
+class Answered:
+    """One session that is answered, and what of it is in the sums of all."""
+
+    __slots__ = ("cost", "due", "peer", "sender", "session", "unresolved")
+
+    def __init__(self, session: int, sender: Sender, peer: Endpoint) -> None:
+        self.session = session
+        self.sender = sender
+        """Of the replies."""
+        self.peer = peer
+        """Who is answered, by the newest message that was."""
+        self.unresolved = 0
+        """Replies that are not confirmed yet."""
+        self.cost = 0
+        """Bytes that they take."""
+        self.due: int | None = None
+        """Its time among the timers, in nanoseconds: when something is due, or earlier."""
+
+
 class Replies:
     """Answers to any number of sessions; `limits.sessions` of them are remembered."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._senders: dict[int, tuple[Sender, Endpoint]] = {}
+        self._answered: dict[int, Answered] = {}
         """By the session that is answered."""
-        self._by_own_session: dict[int, Sender] = {}
-        self._busy: dict[int, tuple[Sender, Endpoint]] = {}
-        """Those with something to send or to wait for, by the session that is answered."""
+        self._by_own_session: dict[int, Answered] = {}
+        self._idle: dict[int, Answered] = {}
+        """Those whose replies have all ended, by the session that is answered, the least recently answered first."""
+        self._stirred: dict[int, Answered] = {}
+        """Those that something happened to, by the session that is answered."""
+        self._timers: list[tuple[int, int]] = []
+        """A heap of times and our own sessions. What an Answered does not call its `due` any more is void."""
         self._raw: list[tuple[bytes, Endpoint]] = []
         self._notices: list[Event] = []
-
-    @property
-    def unresolved(self) -> int:
+        self._cost = 0
+        """Bytes that all unconfirmed replies take."""
+        self.unresolved = 0
         """Replies that are not confirmed yet, of those that ask for it."""
-        return sum(sender.unresolved for sender, _ in self._busy.values())
 
     def add(self, message: Message, payload: bytes, *, framed: bool, now: int) -> None:
         """Answer a message, unless too many answers wait for that peer already (LimitReached). Raises MessageTooLarge."""
@@ -47,85 +71,121 @@ class Replies:
                 raise MessageTooLarge(len(payload), MAX_DATAGRAM_SIZE, "raw bytes travel in one datagram")
             self._raw.append((payload, message.peer))
             return
-        sender = self._sender(message, framed=framed, now=now)
-        self._senders[message.session] = (sender, message.peer)
-        if (value := self._limit_reached(sender, len(payload))) is not None:
+        answered = self._find(message, message.session, message.peer, framed=framed, now=now)
+        if (value := self._limit_reached(answered, len(payload))) is not None:
             self._notices.append(LimitReached(message.peer, message.session, "replies", value))
             return
-        sender.send([payload], now=now, reply_to=message.sequence)
-        self._busy[message.session] = (sender, message.peer)
+        answered.sender.send([payload], now=now, reply_to=message.sequence)
+        self._stir(answered)
 
     def receive(self, datagram: bytes, peer: Endpoint, *, now: int) -> bool:
         """Take an acknowledgment; False when it is for no reply of ours."""
-        sender = self._by_own_session.get(wire.acknowledged_session(datagram))
-        if sender is None:
+        answered = self._by_own_session.get(wire.acknowledged_session(datagram))
+        if answered is None:
             return False
-        sender.receive([datagram], now=now, peer=peer)
-        self._notices += sender.events()  # at once: an idle sender is not asked for them again
+        answered.sender.receive([datagram], now=now, peer=peer)
+        self._stir(answered)
         return True
 
     def data_to_send(self, *, now: int) -> list[tuple[bytes, Endpoint]]:
         """Everything that may leave now, each with whom it is for."""
         batch, self._raw = self._raw, []
-        for session, (sender, peer) in list(self._busy.items()):
-            batch += [(datagram, peer) for datagram in sender.data_to_send(now=now)]
-            if not sender.unresolved:
-                del self._busy[session]
+        stirred, self._stirred = self._stirred, {}
+        for answered in stirred.values():
+            batch += [(datagram, answered.peer) for datagram in answered.sender.data_to_send(now=now)]
+            self._schedule(answered)
+            if not answered.unresolved:
+                self._idle[answered.session] = answered
         return batch
 
     def next_timeout(self) -> int | None:
         """When something is due, in nanoseconds."""
-        return earliest(*(sender.next_timeout() for sender, _ in self._busy.values()))
+        if self._stirred:
+            return 0
+        while self._timers:
+            due, own_session = self._timers[0]
+            answered = self._by_own_session.get(own_session)
+            if answered is not None and answered.due == due and answered.sender.next_timeout() == due:
+                return due
+            heappop(self._timers)
+            if answered is not None and answered.due == due:
+                answered.due = None
+                self._schedule(answered)
+        return None
 
     def settle(self, *, now: int) -> list[Event]:
         """Do what is due; return how replies ended, and which were never begun."""
+        while self._timers and self._timers[0][0] <= now:
+            due, own_session = heappop(self._timers)
+            answered = self._by_own_session.get(own_session)
+            if answered is not None and answered.due == due:
+                answered.due = None
+                self._stir(answered)
+        for answered in self._stirred.values():
+            answered.sender.handle_timeout(now=now)
+            self._count(answered)
         events, self._notices = self._notices, []
-        for sender, _ in self._busy.values():
-            sender.handle_timeout(now=now)
-            events += sender.events()
         return events
 
     def not_sent(self, datagram: bytes, reason: str, *, permanent: bool, now: int) -> None:
         """The system refused to send this; an acknowledgment is simply lost, a reply is told to its sender."""
         if wire.is_ours(datagram) and wire.kind_of(datagram) == Kind.MESSAGE:
-            sender = self._by_own_session.get(wire.session_of(datagram))
-            if sender is not None:
-                sender.not_sent([datagram], reason, now=now, permanent=permanent)
-                self._notices += sender.events()  # it may have nothing more to do, and not be asked again
+            answered = self._by_own_session.get(wire.session_of(datagram))
+            if answered is not None:
+                answered.sender.not_sent([datagram], reason, now=now, permanent=permanent)
+                self._stir(answered)
 
-    def _limit_reached(self, sender: Sender, size: int) -> int | None:
+    def _limit_reached(self, answered: Answered, size: int) -> int | None:
         """The limit in bytes that one reply more, of `size` bytes, would break: one peer's share, or the memory for all."""
         share = self._limits.total_bytes // SHARE
-        if cost(sender) + size > share:
+        if answered.cost + size > share:
             return share
-        total = sum(cost(busy) for busy, _ in self._busy.values())
-        return self._limits.total_bytes if total + size > self._limits.total_bytes else None
+        return self._limits.total_bytes if self._cost + size > self._limits.total_bytes else None
 
-    def _sender(self, message: Message, *, framed: bool, now: int) -> Sender:
-        assert message.session is not None
-        known = self._senders.pop(message.session, None)  # put back at the end: the least recently answered is first
-        if known is not None and known[0].config.acknowledged == message.acknowledged:
-            return known[0]
+    def _find(self, message: Message, session: int, peer: Endpoint, *, framed: bool, now: int) -> Answered:
+        """Whom to answer, made if it is new; then the least recently answered of the idle ones is forgotten."""
+        known = self._answered.get(session)
+        if known is not None and known.sender.config.acknowledged == message.acknowledged:
+            known.peer = peer
+            return known
         if known is not None:
-            del self._by_own_session[known[0].session]
-        for session in self._idle():
-            if len(self._senders) < self._limits.sessions:
-                break
-            del self._by_own_session[self._senders.pop(session)[0].session]
+            self._forget(known)
+        while len(self._answered) >= self._limits.sessions and self._idle:
+            self._forget(next(iter(self._idle.values())))
         config = SenderConfig(
             acknowledged=message.acknowledged,
             datagram_size=None if framed else SenderConfig.datagram_size,
             max_message=self._limits.max_message,
         )
-        sender = Sender(config, session=new_session(), now=now)
-        self._by_own_session[sender.session] = sender
-        return sender
+        answered = Answered(session, Sender(config, session=new_session(), now=now), peer)
+        self._answered[session] = self._by_own_session[answered.sender.session] = answered
+        return answered
 
-    def _idle(self) -> Iterator[int]:
-        """Sessions whose replies have all ended, the least recently answered first."""
-        return iter([session for session in self._senders if session not in self._busy])
+    def _forget(self, answered: Answered) -> None:
+        for table in (self._answered, self._idle, self._stirred):
+            table.pop(answered.session, None)
+        del self._by_own_session[answered.sender.session]
+        self._cost -= answered.cost
+        self.unresolved -= answered.unresolved
 
+    def _stir(self, answered: Answered) -> None:
+        """Something happened to it, so it may have something to send, or to say."""
+        self._stirred[answered.session] = answered
+        self._idle.pop(answered.session, None)
+        self._count(answered)
 
-def cost(sender: Sender) -> int:
-    """Bytes that the unconfirmed replies of one sender take."""
-    return sender.waiting_bytes + sender.unresolved * REPLY_COST
+    def _count(self, answered: Answered) -> None:
+        """Take what it has to tell, and put its part of the sums right."""
+        sender = answered.sender
+        self._notices += sender.events()
+        cost = sender.waiting_bytes + sender.unresolved * REPLY_COST
+        self._cost += cost - answered.cost
+        self.unresolved += sender.unresolved - answered.unresolved
+        answered.cost, answered.unresolved = cost, sender.unresolved
+
+    def _schedule(self, answered: Answered) -> None:
+        """See that it is looked at in time. A timer that has become too early stays: it is put right when it is the first."""
+        due = answered.sender.next_timeout()
+        if due is not None and (answered.due is None or due < answered.due):
+            answered.due = due
+            heappush(self._timers, (due, answered.sender.session))

@@ -4,7 +4,7 @@ Owns the order in which things happen: input, events, data to send, wait. Knows 
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from udpmsg import clock
 from udpmsg.core import wire
 from udpmsg.core.config import MAX_DATAGRAM_SIZE, SenderConfig
 from udpmsg.core.events import Disconnected, Event, Message, Outcome, State, Unreachable
-from udpmsg.core.framing import FRAME_OVERHEAD
+from udpmsg.core.framing import FRAME_OVERHEAD, Run, each
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from udpmsg.tcp.sender import TcpSender
     from udpmsg.udp.sender import UdpSender
 
-BATCH = 64
-"""Messages that `send_many` gives the core at one go."""
+FIRST_BATCH, BATCH = 16, 256
+"""Messages that `send_many` gives the core at one go, at first and at most."""
+BATCH_BYTES = 1 << 20
+"""What a batch has at most if its messages are as long as the longest of the batch before."""
 BACKLOG = 256
 """Acknowledged messages that may wait to be sent for the first time; `send` waits while there are more."""
 CLOSE_WAIT = 1 * SECOND
@@ -67,6 +69,7 @@ class Sender:
         connect_timeout: float = 10.0,
         nagle: bool = False,
         tcp_congestion: str | None = None,
+        offload: bool = True,
     ) -> None:
         """Open a socket. Over UDP nothing is sent; over TCP this connects.
 
@@ -89,6 +92,7 @@ class Sender:
             connect_timeout: seconds for each address of `host`, over TCP.
             nagle: over TCP, let Nagle's algorithm hold a small message back until the one before is acknowledged.
             tcp_congestion: over TCP, the kernel's congestion control for this connection by its name, such as "cubic" (Linux).
+            offload: over UDP, hand the kernel runs of datagrams in one call where it takes them (UDP_SEGMENT, Linux).
 
         Raises:
             NameUnknown, UsageError, and over TCP CannotConnect.
@@ -116,7 +120,7 @@ class Sender:
         self._waiter = Waiter()
         try:
             self._socket = self._open(
-                transport, host, port, broadcast, ttl, interface, max_message, connect_timeout, nagle, tcp_congestion
+                transport, host, port, broadcast, ttl, interface, max_message, connect_timeout, nagle, tcp_congestion, offload
             )
         except BaseException:
             self._waiter.close()
@@ -126,6 +130,7 @@ class Sender:
         self._inbox = Inbox(framed=self._socket.framed, max_message=max_message)
         self._events: deque[Event] = deque()
         self._outcomes: Counter[State] = Counter()
+        self._batch = FIRST_BATCH
         self._reply_count = 0
         self._raw_sent = self._raw_bytes = 0
         self._first_sent_at: int | None = None
@@ -149,6 +154,11 @@ class Sender:
         return self._socket.congestion
 
     @property
+    def offload(self) -> bool | None:
+        """Whether runs of datagrams leave in one call; False where the kernel can't, or has refused one. None over TCP."""
+        return self._socket.offload
+
+    @property
     def unresolved(self) -> int:
         """Acknowledged messages that have not ended."""
         return self._core.unresolved
@@ -168,8 +178,9 @@ class Sender:
         """
         first = last = 0
         iterator = iter(payloads)
-        while batch := list(islice(iterator, BATCH)):
+        while batch := list(islice(iterator, self._batch)):
             numbers = self._accept(batch)
+            self._batch = min(BATCH, max(BATCH_BYTES // (max(map(len, batch)) or 1), 1))
             first, last = first or numbers[0], numbers[-1]
             if self._waiter.take_woken():
                 break
@@ -178,7 +189,8 @@ class Sender:
     def poll(self, timeout: float | None = 0) -> list[Event]:
         """Everything that has happened; waits for something up to `timeout` seconds (None: for ever) or until `wake`.
 
-        Outcome, Message (a reply), Duplicate (of a reply), Unreachable, Disconnected, PeerRestarted, LimitReached, Malformed.
+        Outcome, Message (a reply), Duplicate (of a reply), Unreachable, Disconnected, PeerRestarted, LimitReached, Malformed,
+        OffloadRefused.
         """
         until = None if timeout is None else clock.now() + int(timeout * SECOND)
         if not self.closed:
@@ -310,6 +322,7 @@ class Sender:
         connect_timeout: float,
         nagle: bool,
         tcp_congestion: str | None,
+        offload: bool,
     ) -> "UdpSender | TcpSender":
         # each is imported where it is needed: a program that sends over one does not load the other
         if transport == "udp":
@@ -317,7 +330,15 @@ class Sender:
                 raise UsageError("nagle and tcp_congestion are settings of TCP, and mean nothing over UDP: leave them out")
             from udpmsg.udp.sender import UdpSender
 
-            opened = UdpSender(host, port, selector=self._waiter.selector, broadcast=broadcast, ttl=ttl, interface=interface)
+            opened = UdpSender(
+                host,
+                port,
+                selector=self._waiter.selector,
+                broadcast=broadcast,
+                ttl=ttl,
+                interface=interface,
+                offload=offload,
+            )
             if opened.one_to_many and self.acknowledged:
                 opened.close()
                 raise UsageError(f"{opened.endpoint.host} is many receivers: nobody can say for all of them that a message came")
@@ -384,13 +405,14 @@ class Sender:
             self._take(peer, messages, now)
         self._settle()
 
-    def _take(self, peer: Endpoint, messages: list[bytes], now: int) -> None:
+    def _take(self, peer: Endpoint, messages: Sequence[bytes | Run], now: int) -> None:
         """Input: acknowledgments and reports are for the sender's core, everything else is received as by any receiver."""
         if self.raw:
-            self._events += [Message(message, peer) for message in messages]
-            self._reply_count += len(messages)
+            replies = [Message(message, peer) for message in each(messages)]
+            self._events += replies
+            self._reply_count += len(replies)
             return
-        for message in messages:
+        for message in each(messages):
             if wire.is_ours(message) and wire.kind_of(message) in (Kind.ACK, Kind.PROBE_REPLY, Kind.REPORT):
                 self._core.receive([message], now=now, peer=peer)
             else:

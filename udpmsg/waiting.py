@@ -1,17 +1,20 @@
 """Waiting for sockets, a point in time, or a call from elsewhere. Owns the selector; knows no protocol.
 
-Whoever registers a socket gives a function `(mask, now) -> [(endpoint, messages)]` with it, which is called when it is ready.
+Whoever registers a socket gives a function `(mask, now) -> Arrivals` with it, which is called when it is ready.
 """
 
 import selectors
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from udpmsg import clock
+from udpmsg.core.framing import Run
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint
 
+Arrivals = Sequence[tuple[Endpoint, Sequence[bytes | Run]]]
+"""What came, one by one or in runs, and from whom."""
 LONGEST_WAIT = 200 * MILLISECOND if sys.platform == "win32" else None
 """On Windows a wait can't be broken by Ctrl-C, so it is cut into slices."""
 
@@ -49,7 +52,7 @@ class Waiter:
         woken, self._woken = self._woken, False
         return woken
 
-    def wait(self, until: int | None) -> Iterator[tuple[Endpoint, list[bytes], int]]:
+    def wait(self, until: int | None) -> Iterator[tuple[Endpoint, Sequence[bytes | Run], int]]:
         """Wait until something is ready, `until` (nanoseconds, None: for ever) or `wake`; tell what came, from whom, and when."""
         timeout = None if until is None else max(0, until - clock.now())
         if LONGEST_WAIT is not None:
@@ -68,7 +71,7 @@ class Waiter:
         self._inside.close()
         self._outside.close()
 
-    def _on_wake(self, mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
+    def _on_wake(self, mask: int, now: int) -> Arrivals:
         try:
             while self._inside.recv(4096):
                 pass

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from udpmsg.core.config import Limits, SenderConfig
 from udpmsg.core.events import Message, Outcome
+from udpmsg.core.framing import Run
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import (
@@ -240,3 +241,8 @@ def outcomes(sender: Sender) -> list[Outcome]:
 def payloads(events: Iterable[object]) -> list[bytes]:
     """The payloads of the messages among the events."""
     return [event.payload for event in events if isinstance(event, Message)]
+
+
+def messages(runs: Sequence[Run]) -> list[bytes]:
+    """What the runs carry, one by one."""
+    return [datagram for run in runs for datagram in run.datagrams()]

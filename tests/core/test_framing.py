@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.core.support import messages
 from udpmsg.core.framing import FrameReader, FrameTooLarge, frame
 
 
@@ -12,7 +13,7 @@ def test_a_frame_is_a_length_and_the_bytes() -> None:
 
 def test_three_messages_in_one_read() -> None:
     reader = FrameReader(10)
-    assert reader.feed(frame(b"one") + frame(b"") + frame(b"three")) == [b"one", b"", b"three"]
+    assert messages(reader.feed(frame(b"one") + frame(b"") + frame(b"three"))) == [b"one", b"", b"three"]
     assert reader.pending == 0
     assert reader.announced is None
 
@@ -22,21 +23,21 @@ def test_one_byte_a_read() -> None:
     stream = frame(b"hello")
     seen = []
     for byte in stream:
-        assert reader.feed(bytes([byte])) == ([b"hello"] if reader.pending == 0 else [])
+        assert messages(reader.feed(bytes([byte]))) == ([b"hello"] if reader.pending == 0 else [])
         seen.append((reader.pending, reader.announced))
     assert seen == [(1, None), (2, None), (3, None), (4, 9), (5, 9), (6, 9), (7, 9), (8, 9), (0, None)]
 
 
 def test_a_read_that_ends_inside_the_next_frame() -> None:
     reader = FrameReader(10)
-    assert reader.feed(frame(b"one") + frame(b"three")[:7]) == [b"one"]
+    assert messages(reader.feed(frame(b"one") + frame(b"three")[:7])) == [b"one"]
     assert (reader.pending, reader.announced) == (7, 9)
-    assert reader.feed(b"ee") == [b"three"]
+    assert messages(reader.feed(b"ee")) == [b"three"]
 
 
 def test_at_the_limit_and_one_above() -> None:
     reader = FrameReader(5)
-    assert reader.feed(frame(b"x" * 5)) == [b"x" * 5]
+    assert messages(reader.feed(frame(b"x" * 5))) == [b"x" * 5]
     with pytest.raises(FrameTooLarge) as error:
         reader.feed(b"\0\0\0\6")
     assert str(error.value) == "a frame of 6 bytes is announced and the limit is 5"
@@ -44,7 +45,7 @@ def test_at_the_limit_and_one_above() -> None:
 
 def test_the_largest_length_is_refused_as_soon_as_it_is_known() -> None:
     reader = FrameReader(1 << 20)
-    assert reader.feed(b"\xff\xff\xff") == []
+    assert messages(reader.feed(b"\xff\xff\xff")) == []
     with pytest.raises(FrameTooLarge, match="4294967295"):
         reader.feed(b"\xff")
 

@@ -273,12 +273,13 @@ def test_a_session_that_said_goodbye_still_answers() -> None:
 
 
 @pytest.mark.parametrize(("milliseconds", "gone"), [(2000, False), (3500 - 0.001, False), (3500, True)])
-def test_who_asks_keeps_its_place_for_two_seconds_more(milliseconds: float, gone: bool) -> None:
+def test_who_asks_is_remembered_for_two_seconds_more(milliseconds: float, gone: bool) -> None:
     remote, receiver = fire_and_forget(1), a_receiver(sessions=1)
     receiver.receive([remote.message(1), remote.goodbye(1)], now=at(0), peer="p")
     receiver.events()
     asked(receiver, remote.query(), milliseconds=1500)
-    receiver.receive([fire_and_forget(2).message(1)], now=at(milliseconds), peer="newcomer")
+    for session in range(2, 10):  # more than the receiver remembers besides this one
+        receiver.receive([fire_and_forget(session).goodbye(0)], now=at(milliseconds), peer="newcomer")
     receiver.receive([remote.query()], now=at(milliseconds), peer="p")
     ((data, _),) = receiver.data_to_send(now=at(milliseconds))
     assert read([data])[0].kind is (Kind.PROBE_REPLY if gone else Kind.REPORT)

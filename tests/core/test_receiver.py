@@ -570,18 +570,80 @@ def accepts(receiver: Receiver, session: int, now: int) -> bool:
     return b"new" in payloads(receiver.events())
 
 
-def test_an_ended_session_is_kept_for_two_seconds() -> None:
-    for now, gone in ((at(2000) - 1, False), (at(2000), True)):
-        remote, receiver = fire_and_forget(1), a_receiver(sessions=1)
-        receiver.receive([remote.message(1, b"a"), remote.goodbye(1)], now=at(0), peer="p")
-        receiver.events()
-        assert accepts(receiver, 2, now) is gone
-        assert receiver.sessions_open == 1
+def passes_by(receiver: Receiver, session: int, now: int, *, messages_sent: int = 1) -> None:
+    """A session of one message and a goodbye, which the application takes at once."""
+    remote = fire_and_forget(session)
+    receiver.receive([remote.message(1, b"new"), remote.goodbye(messages_sent)], now=now, peer="new")
+    assert b"new" in payloads(receiver.events())
+
+
+def test_an_ended_session_takes_no_place_and_still_suppresses_its_duplicates() -> None:
+    remote, receiver = RemoteSender(1), a_receiver(sessions=1)
+    message, goodbye = remote.message(1, b"a"), remote.goodbye(3)
+    receiver.receive([message, goodbye], now=at(0), peer="p")
+    receiver.events()
+    assert receiver.sessions_open == 0
+    passes_by(receiver, 2, at(1))
+    receiver.data_to_send(now=at(1))
+    receiver.receive([message, goodbye], now=at(2), peer="p")
+    assert receiver.events() == [Duplicate("p", 1, 1, 1)]
+    (said,) = acknowledgments(receiver.data_to_send(now=at(2)))
+    assert (said.session, said.arrived, said.all_below) == (1, [(1, 2)], 2)
     totals = receiver.totals()
-    assert (totals.sessions, totals.messages_delivered, totals.messages_sent) == (2, 2, None)
-    receiver.receive([fire_and_forget(2).goodbye(3)], now=at(2001), peer="new")
+    assert (totals.sessions, totals.messages_sent, totals.messages_lost, totals.duplicates) == (2, 4, 2, 1)
+
+
+def test_an_ended_session_keeps_its_place_while_its_messages_wait() -> None:
+    remote, receiver = fire_and_forget(1), a_receiver(sessions=1)
+    receiver.receive([remote.message(1, b"a"), remote.message(2, b"b"), remote.goodbye(2)], now=at(0), peer="p")
+    assert payloads(receiver.events(limit=1)) == [b"a"]
+    receiver.receive([fire_and_forget(2).message(1, b"new")], now=at(1), peer="new")
+    assert receiver.totals().over_limit == 1
+    receiver.events()
+    assert (receiver.sessions_open, accepts(receiver, 3, at(2))) == (0, True)
+
+
+def test_what_the_goodbye_overtook_is_delivered_if_there_is_a_place() -> None:
+    remote, receiver = fire_and_forget(1), a_receiver(sessions=1)
+    late = [remote.message(1, b"a"), remote.message(2, b"b"), *remote.fragments(4, b"cd", 1)]
+    receiver.receive([remote.message(3), remote.goodbye(4)], now=at(0), peer="p")
+    receiver.events()
+    receiver.receive(late[:1], now=at(1), peer="p")
+    assert receiver.sessions_open == 1
+    assert payloads(receiver.events()) == [b"a"]
+    assert accepts(receiver, 2, at(2))
+    refused(receiver, late[1], "sessions", 1, session=1)
+    receiver.receive([fire_and_forget(2).goodbye(1)], now=at(3), peer="p")
+    receiver.receive(late[2:], now=at(4), peer="p")
+    assert (receiver.sessions_open, receiver.held_bytes) == (1, 2)
+    assert payloads(receiver.events()) == [b"cd"]
+    assert (receiver.sessions_open, receiver.held_bytes) == (0, 0)
+    assert receiver.totals().messages_lost == 1
+
+
+@pytest.mark.parametrize(("milliseconds", "forgotten"), [(2000 - 0.001, False), (2000, True)])
+def test_eight_ended_sessions_a_place_are_remembered_for_two_seconds_at_least(milliseconds: float, forgotten: bool) -> None:
+    """The ninth takes the memory of the oldest, or keeps its place where that one is too young to be forgotten."""
+    receiver = a_receiver(sessions=1)
+    for session in range(1, 9):
+        passes_by(receiver, session, at(session == 8), messages_sent=2)
+    passes_by(receiver, 9, at(milliseconds))
+    assert receiver.sessions_open == (not forgotten)
     totals = receiver.totals()
-    assert (totals.messages_sent, totals.messages_lost) == (4, 2)
+    assert (totals.sessions, totals.messages_delivered, totals.messages_sent, totals.messages_lost) == (9, 9, 17, 8)
+    receiver.receive([fire_and_forget(2).message(1, b"new")], now=at(milliseconds), peer="new")
+    assert [type(event) for event in receiver.events()] == [Duplicate]
+    assert accepts(receiver, 1, at(milliseconds)) is forgotten
+
+
+@pytest.mark.parametrize(("milliseconds", "gone"), [(2000 - 0.001, False), (2000, True)])
+def test_an_ended_session_with_many_gaps_keeps_its_place_for_two_seconds(milliseconds: float, gone: bool) -> None:
+    remote, receiver = fire_and_forget(1), a_receiver(sessions=1)
+    receiver.receive([remote.message(number) for number in range(2, 36, 2)], now=at(0), peer="p")
+    receiver.receive([remote.goodbye(34)], now=at(0), peer="p")
+    receiver.events()
+    assert (receiver.sessions_open, receiver.totals().messages_missing) == (1, 17)
+    assert accepts(receiver, 2, at(milliseconds)) is gone
 
 
 def test_a_silent_session_is_kept_for_120_seconds_after_its_last_word() -> None:
@@ -657,7 +719,7 @@ def test_a_disconnected_peer_has_ended() -> None:
 
 
 @pytest.mark.parametrize("how", ["goodbye", "disconnected"])
-def test_a_full_table_opens_two_seconds_after_the_goodbye_that_came_later(how: str) -> None:
+def test_a_full_table_opens_with_the_goodbye_that_came_later(how: str) -> None:
     """Whoever was refused before that must not have closed the table for the two minutes of a silent session."""
     remote, receiver = fire_and_forget(1), a_receiver(sessions=1)
     receiver.receive([remote.message(1)], now=at(0), peer="p")
@@ -666,11 +728,26 @@ def test_a_full_table_opens_two_seconds_after_the_goodbye_that_came_later(how: s
     if how == "goodbye":
         receiver.receive([remote.goodbye(1)], now=at(1000), peer="p")
     else:
-        receiver.receive([remote.message(1)], now=at(1000), peer="p")
         receiver.disconnected("p")
     receiver.events()
-    assert not accepts(receiver, 3, at(3000) - 1)
-    assert accepts(receiver, 4, at(3000))
+    assert accepts(receiver, 3, at(1000))
+
+
+def test_connections_that_end_without_a_goodbye_are_not_kept_in_mind_for_ever() -> None:
+    receiver = a_receiver(sessions=2)
+    receiver.receive([fire_and_forget(1).message(1)], now=at(0), peer=1)
+    receiver.events()
+    for peer in range(1, 4):
+        receiver.disconnected(peer)
+    assert receiver.sessions_open == 0
+
+
+def test_a_new_connection_from_the_port_of_one_that_is_gone_does_not_end_with_it() -> None:
+    receiver = a_receiver(sessions=1)
+    receiver.disconnected("p")
+    receiver.receive([fire_and_forget(1).message(1)], now=at(0), peer="p")
+    receiver.events()
+    assert not accepts(receiver, 2, at(100_000))
 
 
 def test_memory_that_silent_sessions_reserved_is_given_back() -> None:

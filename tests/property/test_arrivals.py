@@ -46,6 +46,18 @@ class RangesAgainstASet(RuleBasedStateMachine):
         self.ranges.append(first, first + length)
         self.numbers.update(range(first, first + length + 1))
 
+    @rule(first=small, more=st.integers(0, 12))
+    def add_run(self, first: int, more: int) -> None:
+        self.ranges.add_run(first, first + more)
+        self.numbers |= set(range(first, first + more + 1))
+
+    @rule(first=small, more=st.integers(0, 20))
+    def take(self, first: int, more: int) -> None:
+        wanted = self.numbers & set(range(first, first + more + 1))
+        assert self.ranges.within(first, first + more) == as_ranges(wanted)
+        assert self.ranges.take(first, first + more) == as_ranges(wanted)
+        self.numbers -= wanted
+
     @precondition(lambda self: self.numbers)
     @rule()
     def pop_first(self) -> None:
@@ -61,6 +73,7 @@ class RangesAgainstASet(RuleBasedStateMachine):
     @invariant()
     def agrees(self) -> None:
         assert self.ranges.ranges() == as_ranges(self.numbers)
+        assert self.ranges.lowest == min(self.numbers, default=None)
         assert len(self.ranges) == len(as_ranges(self.numbers))
         assert self.ranges.count() == len(self.numbers)
         assert all((number in self.ranges) == (number in self.numbers) for number in range(62))

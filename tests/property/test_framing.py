@@ -5,6 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.core.support import messages as whole
 from udpmsg.core.framing import LENGTH, FrameReader, FrameTooLarge, frame
 
 
@@ -19,7 +20,7 @@ def test_framing_does_not_depend_on_how_the_stream_is_cut(messages: list[bytes],
     reader = FrameReader(60)
     out = []
     for piece in cut(b"".join(map(frame, messages)), places):
-        out += reader.feed(piece)
+        out += whole(reader.feed(piece))
     assert out == messages
     assert reader.pending == 0
 
@@ -29,7 +30,7 @@ def test_one_byte_at_a_time(messages: list[bytes]) -> None:
     reader = FrameReader(9)
     out = []
     for byte in b"".join(map(frame, messages)):
-        out += reader.feed(bytes([byte]))
+        out += whole(reader.feed(bytes([byte])))
         assert reader.pending <= 9 + LENGTH.size
     assert out == messages
 
@@ -65,7 +66,7 @@ def feed_all(reader: FrameReader, pieces: list[bytes], out: list[bytes], limit: 
     """Feed the pieces, checking what is kept after each; False when a length was refused."""
     try:
         for piece in pieces:
-            out += reader.feed(piece)
+            out += whole(reader.feed(piece))
             assert reader.pending <= limit + LENGTH.size
             assert reader.announced is None or reader.announced <= limit + LENGTH.size
     except FrameTooLarge:

@@ -40,6 +40,8 @@ class ModelSession:
     over_limit: int = 0
     messages_sent: int | None = None
     unacknowledged: int = 0
+    has_left: bool = False
+    """It said goodbye and nothing of it waits: it takes no place."""
 
     @property
     def acknowledged(self) -> bool:
@@ -68,6 +70,10 @@ class ModelSession:
         whole = sum(self.sizes[number] for number in [*self.queued, *self.held])
         return whole + FRAGMENTED_SIZE * len(self.parts)
 
+    def leave(self) -> None:
+        """Its place is for others, if nothing more is to come and nothing waits."""
+        self.has_left = self.has_left or (self.messages_sent is not None and not self.waiting_messages())
+
     def ready(self) -> None:
         """In ordered mode: what no gap below holds back is queued. A gap that the sender gave up holds nothing back."""
         for number in sorted(self.held):
@@ -78,7 +84,7 @@ class ModelSession:
 
 
 class ReceiverAgainstAModel(RuleBasedStateMachine):
-    """Messages, fragments, repeats, goodbyes and probes from five sessions where three have room."""
+    """Messages, fragments, repeats, goodbyes and probes from five sessions where three have room at once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,11 +103,14 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
 
     def session(self, identity: int) -> ModelSession | None:
         if identity not in self.model:
-            if len(self.model) >= LIMITS.sessions:
+            if self.places_taken() >= LIMITS.sessions:
                 self.refused += 1
                 return None
             self.model[identity] = ModelSession(identity)
         return self.model[identity]
+
+    def places_taken(self) -> int:
+        return sum(not session.has_left for session in self.model.values())
 
     def number(self, identity: int) -> int:
         self.strangers[identity] = self.strangers.get(identity, 0) + 1
@@ -210,6 +219,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             # Nothing lost ever comes again: the oldest makes room.
             session.parts.pop(next(iter(session.parts)))
             session.over_limit += 1
+            session.leave()
         if len(session.parts) >= LIMITS.reassemblies:
             session.over_limit += 1
             return False
@@ -224,13 +234,15 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         # What fills a gap is always welcome; an unfinished message may open one when it is whole, so each of them counts.
         opens = len(session.gaps(sequence)) > gaps
         fits = (
-            size <= LIMITS.max_message
+            not (session.has_left and self.places_taken() >= LIMITS.sessions)
+            and size <= LIMITS.max_message
             and session.waiting_messages() < LIMITS.session_messages
             and session.waiting_bytes() + size <= LIMITS.session_bytes
             and self.held_bytes() + size <= LIMITS.total_bytes
             and not (session.acknowledged and opens and waited_for + len(session.parts) >= LIMITS.gaps)
         )
         session.over_limit += not fits
+        session.has_left = session.has_left and not fits
         return fits
 
     def held_bytes(self) -> int:
@@ -253,6 +265,8 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         session = self.session(identity)
         if session is not None and session.messages_sent is None:
             session.messages_sent = sent
+        if session is not None:
+            session.leave()
         if session is not None and identity <= 3:
             self.has_place(session, number)
             self.owed.add(identity)
@@ -337,6 +351,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
                 session.queued.remove(sequence)
                 assert sequence not in session.delivered
                 session.delivered.append(sequence)
+                session.leave()
             elif isinstance(event, Duplicate):
                 self.told_duplicates -= 1
             elif isinstance(event, Goodbye):
@@ -407,7 +422,8 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
     def counts_agree(self) -> None:
         totals = self.receiver.totals()
         sessions = self.model.values()
-        assert totals.sessions == self.receiver.sessions_open == len(sessions) <= LIMITS.sessions
+        assert totals.sessions == len(sessions)
+        assert self.receiver.sessions_open == self.places_taken() <= LIMITS.sessions
         assert self.receiver.held_bytes == self.held_bytes() <= LIMITS.total_bytes
         assert totals.messages_delivered == sum(len(session.delivered) for session in sessions)
         assert totals.duplicates == sum(session.duplicates for session in sessions)

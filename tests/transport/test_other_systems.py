@@ -28,7 +28,7 @@ class Foreign:
 
 def test_windows_tells_a_listener_of_a_refusal_when_it_receives(stack: ExitStack) -> None:
     """WSAECONNRESET belongs to an answer that was sent before, and must not end the listener."""
-    receiver = stack.enter_context(Receiver(port=0))
+    receiver = stack.enter_context(Receiver(port=0, offload=False))
     endpoint = receiver.endpoints[0]
     sender = stack.enter_context(Sender(endpoint.host, endpoint.port))
     inner = receiver._sockets["udp"]

@@ -57,15 +57,20 @@ class Arrivals:
 
     def record(self, sequence: int) -> None:
         """Note a number that `classify` called NEW or REORDERED. Over the limit the oldest gap is forgotten: lost for good."""
-        self.unique += 1
-        if sequence <= self.highest:
-            self._missing.remove(sequence)
+        if sequence > self.highest:
+            self.record_run(sequence, sequence)
         else:
-            if sequence > self.highest + 1:
-                self._missing.append(self.highest + 1, sequence - 1)
-            self.highest = sequence
-        while len(self._missing) > self._gap_limit:
-            self.forgotten = self._missing.pop_first()[1]
+            self.unique += 1
+            self._missing.remove(sequence)
+            self._forget()
+
+    def record_run(self, first: int, last: int) -> None:
+        """Note all numbers from `first`, which is above the highest, to `last`."""
+        self.unique += last - first + 1
+        if first > self.highest + 1:
+            self._missing.append(self.highest + 1, first - 1)
+        self.highest = last
+        self._forget()
 
     def resolve_below(self, lowest: int) -> None:
         """The sender's word that it waits for nothing below `lowest` any more; it never goes back."""
@@ -82,3 +87,7 @@ class Arrivals:
     def lost(self, messages_sent: int) -> int:
         """Of the messages that the peer says it sent, how many never arrived. A refused one was not sent."""
         return max(messages_sent - self.unique, 0)
+
+    def _forget(self) -> None:
+        while len(self._missing) > self._gap_limit:
+            self.forgotten = self._missing.pop_first()[1]

@@ -4,10 +4,37 @@ A frame is a length (u32, big-endian, of what follows) and that many bytes. The 
 """
 
 import struct
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import NamedTuple
 
 LENGTH = struct.Struct(">I")
 FRAME_OVERHEAD = 2048
 """What a frame may have above the largest payload: our header, or an acknowledgment, which has no payload of a user's."""
+
+HEAD = LENGTH.size + 16
+"""Bytes in which the frames of one run are alike: the length, and the part of our header that one session's messages share."""
+
+
+class Run(NamedTuple):
+    """Neighbours of one length, back to back in one buffer: `size` bytes each, and before each `lead` bytes of framing.
+
+    What one system call brought: datagrams (`lead` 0), or frames of a stream; often only one."""
+
+    data: bytes | memoryview
+    size: int
+    lead: int = 0
+
+    def datagrams(self) -> list[bytes]:
+        """Each by itself, without its framing."""
+        data, size, lead = self
+        return [bytes(data[end - size : end]) for end in range(size + lead, len(data) + 1, size + lead)]
+
+
+def each(messages: Sequence[bytes | Run]) -> list[bytes]:
+    """Every message by itself, those of runs too."""
+    return [single for message in messages for single in (message.datagrams() if isinstance(message, Run) else (message,))]
 
 
 class FrameTooLarge(Exception):
@@ -19,45 +46,74 @@ def frame(message: bytes) -> bytes:
     return LENGTH.pack(len(message)) + message
 
 
+def frames(messages: Sequence[bytes]) -> bytes:
+    """Encoded messages as they go on the stream."""
+    return b"".join(chain.from_iterable(zip(map(LENGTH.pack, map(len, messages)), messages, strict=True)))
+
+
 class FrameReader:
     """Cuts one direction of a stream into messages of at most `limit` bytes."""
 
-    __slots__ = ("_buffer", "_limit")
+    __slots__ = ("_limit", "_rest")
 
     def __init__(self, limit: int) -> None:
-        self._buffer = bytearray()
+        self._rest = bytearray()
         self._limit = limit
 
     @property
     def pending(self) -> int:
         """Bytes of an unfinished frame."""
-        return len(self._buffer)
+        return len(self._rest)
 
     @property
     def announced(self) -> int | None:
         """Bytes that the unfinished frame will have in all, with its length; None while that has not come."""
-        return LENGTH.size + LENGTH.unpack_from(self._buffer)[0] if len(self._buffer) >= LENGTH.size else None
+        return LENGTH.size + LENGTH.unpack_from(self._rest)[0] if len(self._rest) >= LENGTH.size else None
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """Take what was read; return the messages that it completed. Raises FrameTooLarge as soon as a length says so."""
-        self._buffer += data
-        messages = []
+    def feed(self, data: bytes) -> list[Run]:
+        """Take what was read; return the messages that it completed, neighbours that begin alike in one run.
+
+        Raises FrameTooLarge as soon as a length says so."""
+        if self.announced is not None and len(self._rest) + len(data) < self.announced:
+            self._rest += data  # a large frame comes in many pieces, and is put together once
+            return []
+        stream = memoryview(b"".join((self._rest, data)))
+        runs = []
         offset = 0
         try:
-            while len(self._buffer) - offset >= LENGTH.size:
-                (length,) = LENGTH.unpack_from(self._buffer, offset)
+            while len(stream) - offset >= LENGTH.size:
+                (length,) = LENGTH.unpack_from(stream, offset)
                 if length > self._limit:
                     raise FrameTooLarge(f"a frame of {length} bytes is announced and the limit is {self._limit}")
                 end = offset + LENGTH.size + length
-                if end > len(self._buffer):
+                if end > len(stream):
                     break
-                messages.append(bytes(self._buffer[offset + LENGTH.size : end]))
+                end += alike(stream, end, LENGTH.size + length)
+                runs.append(Run(stream[offset:end], length, LENGTH.size))
                 offset = end
         finally:
-            del self._buffer[:offset]
-        return messages
+            self._rest = bytearray(stream[offset:])
+        return runs
 
-    def rest(self) -> list[bytes]:
+    def rest(self) -> list[Run]:
         """The stream ended: what is left is not a whole message, and is dropped."""
-        self._buffer.clear()
+        self._rest.clear()
         return []
+
+
+def alike(stream: memoryview, begin: int, stride: int) -> int:
+    """Bytes of the whole frames from `begin` on that have the length of the frame before it, and begin as it does: one kind of
+    message, of one session. `stride` is the bytes of that frame, with its length."""
+    head = bytes(stream[begin - stride : begin][:HEAD])
+    whole = (len(stream) - begin) // stride * stride
+    heads = head_layout(len(head), stride - len(head)).iter_unpack(stream[begin : begin + whole])
+    for frames, (other,) in enumerate(heads):
+        if other != head:
+            return frames * stride
+    return whole
+
+
+@lru_cache(maxsize=256)
+def head_layout(head: int, rest: int) -> struct.Struct:
+    """The first bytes of a frame, and the others passed over."""
+    return struct.Struct(f"{head}s{rest}x")

@@ -23,6 +23,11 @@ class RangeSet:
         """How many ranges there are (not how many numbers)."""
         return len(self._firsts)
 
+    @property
+    def lowest(self) -> int | None:
+        """The smallest number; None when the set is empty."""
+        return self._firsts[0] if self._firsts else None
+
     def ranges(self) -> list[tuple[int, int]]:
         """All ranges as (first, last), ascending."""
         return list(zip(self._firsts, self._lasts, strict=True))
@@ -68,6 +73,16 @@ class RangeSet:
             lasts.insert(place, number)
         return True
 
+    def add_run(self, first: int, last: int) -> None:
+        """Put all numbers from `first` to `last` in."""
+        firsts, lasts = self._firsts, self._lasts
+        begin = bisect_left(lasts, first - 1)  # from here on they reach the range, or touch it
+        end = bisect_right(firsts, last + 1, begin)  # and before this one they begin within it, or touch it
+        if begin < end:
+            first, last = min(first, firsts[begin]), max(last, lasts[end - 1])
+        firsts[begin:end] = [first]
+        lasts[begin:end] = [last]
+
     def append(self, first: int, last: int) -> None:
         """Put a range in that begins above everything in the set."""
         if self._lasts and first == self._lasts[-1] + 1:
@@ -94,6 +109,30 @@ class RangeSet:
             firsts.insert(place + 1, number + 1)
             lasts.insert(place + 1, last)
         return True
+
+    def within(self, first: int, last: int) -> list[tuple[int, int]]:
+        """What the set has of the numbers from `first` to `last`, as ranges."""
+        begin = bisect_left(self._lasts, first)
+        end = bisect_right(self._firsts, last, begin)
+        if begin == end:
+            return []
+        found = list(zip(self._firsts[begin:end], self._lasts[begin:end], strict=True))
+        found[0] = (max(found[0][0], first), found[0][1])
+        found[-1] = (found[-1][0], min(found[-1][1], last))
+        return found
+
+    def take(self, first: int, last: int) -> list[tuple[int, int]]:
+        """Take the numbers from `first` to `last` out; return those that were there, as ranges."""
+        found = self.within(first, last)
+        if found:
+            firsts, lasts = self._firsts, self._lasts
+            begin = bisect_left(lasts, first)
+            end = begin + len(found)
+            left = [firsts[begin]] if firsts[begin] < first else []
+            right = [lasts[end - 1]] if lasts[end - 1] > last else []
+            firsts[begin:end] = left + [last + 1] * len(right)
+            lasts[begin:end] = [first - 1] * len(left) + right
+        return found
 
     def pop_first(self) -> tuple[int, int]:
         """Take the lowest range out."""

@@ -8,6 +8,8 @@ What a peer does wrong is counted, told as an event and never answered. What doe
 
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
+from itertools import repeat
 
 from udpmsg.core import wire
 from udpmsg.core.arrivals import Arrival
@@ -16,6 +18,7 @@ from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import Duplicate, Event, Goodbye, LimitReached, Malformed, Message, Peer
 from udpmsg.core.fragments import Reassembly
 from udpmsg.core.rtt import MILLISECOND, SECOND
+from udpmsg.core.runs import Messages
 from udpmsg.core.session import Session
 from udpmsg.core.sessions import Sessions
 from udpmsg.core.totals import Totals
@@ -26,6 +29,8 @@ MAX_ACK_DELAY = 25 * MILLISECOND
 """max_ack_delay, RFC 9000 section 18.2."""
 UNFINISHED_KEPT = 10 * SECOND
 """A fire-and-forget message whose fragments have not all come by then has lost one."""
+MAKE_MESSAGE: "partial[Message]" = partial(tuple.__new__, Message)
+"""A Message of its fields in one tuple; its own constructor is a Python function, and costs three times as much."""
 NOTICES_KEPT = 1024
 """Malformed, Duplicate and LimitReached that wait for the application; more are counted, not told."""
 
@@ -39,7 +44,8 @@ class Receiver:
         self._framed = framed
         self._encoder = Encoder(session=session, started=now, framed=framed)
         self._sessions = Sessions(self.limits)
-        self._queue: deque[tuple[Event, Session | None]] = deque()
+        self._queue: deque[tuple[list[Message] | Event, Session | None]] = deque()
+        """For the application: messages of one session, which stand together where they came together, and events."""
         self._notices = 0
         self._raw_waiting = 0
         self._raw_limit_told = False
@@ -87,6 +93,24 @@ class Receiver:
                 self._sessions.totals_ended.malformed += 1
                 self._notify(Malformed(peer, str(error), len(data)))
 
+    def receive_run(self, messages: Messages, *, now: int, peer: Peer) -> None:
+        """Take messages that came together from one peer: as a whole where they are what is expected next and there is room."""
+        session = self._sessions.find(messages.session)
+        size, count = len(messages.payloads[0]), len(messages.payloads)
+        if session is not None and session.expects(messages):
+            self._resolve_below(session, messages.lowest[0])
+            if self._has_room(session, messages, size, count, now):
+                self._take_run(session, messages, size, count, now, peer)
+                self._resolve_below(session, max(messages.lowest))
+                return
+        for datagram in messages.datagrams():
+            try:
+                self._receive_message(datagram, now, peer)
+            except MalformedDatagram as error:
+                self._sessions.totals_ended.malformed += 1
+                length = size + wire.overhead(acknowledged=messages.acknowledged, reply=False, fragment=False)
+                self._notify(Malformed(peer, str(error), length))
+
     def disconnected(self, peer: Peer) -> None:
         """The connection is gone: its sessions say nothing more."""
         self._sessions.disconnected(peer)
@@ -97,25 +121,24 @@ class Receiver:
         """Hand over what has come, at most `limit` events. A message that is returned here is delivered."""
         events: list[Event] = []
         while self._queue and (limit is None or len(events) < limit):
-            event, session = self._queue.popleft()
-            events.append(event)
-            if isinstance(event, Duplicate | Malformed | LimitReached):
-                self._notices -= 1
-            elif not isinstance(event, Message):
+            entry, session = self._queue.popleft()
+            if isinstance(entry, list):
+                room = len(entry) if limit is None else limit - len(events)
+                if len(entry) > room:
+                    self._queue.appendleft((entry[room:], session))
+                    entry = entry[:room]
+                events += entry
+                if session is not None:
+                    self._hand_over(session, entry)
                 continue
-            elif session is None:
+            events.append(entry)
+            if isinstance(entry, Message):
                 self._raw_waiting -= 1
                 self._sessions.totals_ended.raw_messages += 1
                 self._sessions.totals_ended.messages_delivered += 1
-                self._sessions.totals_ended.payload_bytes += len(event.payload)
-            else:
-                session.queued_messages -= 1
-                session.payload_bytes += len(event.payload)
-                self._sessions.release(session, len(event.payload))
-                if session.acknowledged and event.sequence is not None:
-                    session.deliver(event.sequence)
-                    if session.identity not in self._owed_later:
-                        self._owed_now[session.identity] = session  # it was acknowledged as arrived, not as delivered
+                self._sessions.totals_ended.payload_bytes += len(entry.payload)
+            elif not isinstance(entry, Goodbye):
+                self._notices -= 1
         return events
 
     # What leaves, and when -----------------------------------------------------------------------------------------------
@@ -202,7 +225,7 @@ class Receiver:
         session.arrivals.record(datagram.sequence)
         session.reordered += arrival is Arrival.REORDERED
         if transmission == 1 and datagram.fragment is None:
-            session.note_transit(datagram.sent_at, now)
+            session.note_transits((datagram.sent_at,), now)
         self._enqueue(
             session,
             Message(
@@ -217,6 +240,39 @@ class Receiver:
             ),
             ordered=datagram.ordered,
         )
+
+    def _take_run(self, session: Session, messages: Messages, size: int, count: int, now: int, peer: Peer) -> None:
+        """What `_receive_message` does, for all of them at once."""
+        _, acknowledged, ordered, numbers, sequences, sent_at, _, transmissions, payloads = messages
+        session.last_seen_at = now
+        session.note_peer(numbers[-1], peer)
+        if acknowledged:
+            self._owe(session, now, at_once=session.note_datagrams(numbers[0], numbers[-1], now))
+        self._sessions.totals_ended.note_arrival(now)
+        session.note_arrival(now)
+        session.arrivals.record_run(sequences[0], sequences[-1])
+        session.note_transits(sent_at, now)
+        self._sessions.reserve(session, size, count)
+        session.limit_told = False
+        if ordered:
+            session.next_ordered = sequences[-1] + 1
+        fields = zip(
+            payloads,
+            repeat(peer),
+            repeat(session.identity),
+            sequences,
+            repeat(None),
+            repeat(acknowledged),
+            repeat(False),
+            transmissions if acknowledged else repeat(1),
+        )
+        self._queue_up(session, list(map(MAKE_MESSAGE, fields)))
+
+    def _has_room(self, session: Session, messages: Messages, size: int, count: int, now: int) -> bool:
+        """Whether no limit stands in the way of taking all of them."""
+        if messages.acknowledged and messages.sequences[0] > session.arrivals.highest + 1:
+            return False  # it opens a gap, for which there is a limit too
+        return self._sessions.limit_reached(session, size, now, messages=count) is None
 
     def _receive_goodbye(self, datagram: Datagram, now: int, peer: Peer) -> None:
         messages_sent = wire.decode_number(datagram.payload)
@@ -270,7 +326,10 @@ class Receiver:
         """The datagram has a place here: owe its sender an acknowledgment, if it asked for one."""
         if not datagram.acknowledged:
             return
-        if session.note_datagram(datagram.number, now, at_once=at_once):
+        self._owe(session, now, at_once=session.note_datagram(datagram.number, now, at_once=at_once))
+
+    def _owe(self, session: Session, now: int, *, at_once: bool) -> None:
+        if at_once:
             self._owed_now[session.identity] = session
         else:
             self._owed_later[session.identity] = (now + MAX_ACK_DELAY, session)
@@ -355,10 +414,31 @@ class Receiver:
         self._queue_up(session, session.in_order(message) if ordered else [message])
 
     def _queue_up(self, session: Session, messages: list[Message]) -> None:
-        session.queued_messages += len(messages)
-        self._queue.extend((message, session) for message in messages)
+        if messages:
+            session.queued_messages += len(messages)
+            self._queue.append((messages, session))
+
+    def _hand_over(self, session: Session, messages: list[Message]) -> None:
+        """The application has these now: their places are free, and whoever asked to be told is told."""
+        size = sum(len(message[0]) for message in messages)
+        session.queued_messages -= len(messages)
+        session.payload_bytes += size
+        self._sessions.release(session, size, len(messages))
+        if session.acknowledged:
+            for first, last in stretches(messages):
+                session.deliver(first, last)
+            if session.identity not in self._owed_later:
+                self._owed_now[session.identity] = session  # it was acknowledged as arrived, not as delivered
 
     def _notify(self, event: Event) -> None:
         if self._notices < NOTICES_KEPT:
             self._notices += 1
             self._queue.append((event, None))
+
+
+def stretches(messages: list[Message]) -> list[tuple[int, int]]:
+    """Which sequence numbers these have, as (first, last); they stand in ascending order, and mostly are one stretch."""
+    numbers = [message.sequence for message in messages if message.sequence is not None]
+    if numbers[-1] - numbers[0] == len(numbers) - 1:
+        return [(numbers[0], numbers[-1])]
+    return [(number, number) for number in numbers]

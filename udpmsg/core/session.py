@@ -3,10 +3,13 @@
 Knows neither the other sessions nor the queue to the application; `udpmsg.core.receiver` asks it and feeds it.
 """
 
+from collections.abc import Sequence
+
 from udpmsg.core.arrivals import Arrivals
 from udpmsg.core.events import Message, Peer
 from udpmsg.core.fragments import Reassembly
 from udpmsg.core.ranges import RangeSet
+from udpmsg.core.runs import Messages
 from udpmsg.core.wire import MAX_RANGES, Acknowledgment, Report
 
 ACKNOWLEDGE_EVERY = 2
@@ -103,15 +106,30 @@ class Session:
 
         At once: on a gap, out of order, the second since the last acknowledgment, or when the caller says so.
         """
-        in_order = number == self._largest + 1
-        self._arrived.add(number)
+        return self.note_datagrams(number, number, now) or at_once
+
+    def note_datagrams(self, first: int, last: int, now: int) -> bool:
+        """The same for all numbers from `first` to `last`, which came in this order."""
+        in_order = first == self._largest + 1
+        self._arrived.add_run(first, last)
         while len(self._arrived) > MAX_RANGES:
             self._arrived.pop_first()
-        if number > self._largest:
-            self._largest = number
+        if last > self._largest:
+            self._largest = last
             self._largest_at = now
-        self._unacknowledged += 1
-        return at_once or not in_order or self._unacknowledged >= ACKNOWLEDGE_EVERY
+        self._unacknowledged += last - first + 1
+        return not in_order or self._unacknowledged >= ACKNOWLEDGE_EVERY
+
+    def expects(self, messages: Messages) -> bool:
+        """Whether these are what comes next, or later and in a row: new, in order, and nothing in them is a question."""
+        first = messages.sequences[0]
+        return (
+            messages.in_a_row
+            and messages.acknowledged is self.acknowledged
+            and first > self.arrivals.highest
+            and messages.numbers[0] > self._largest
+            and (not messages.ordered or (first == self.next_ordered and not self.held))
+        )
 
     def note_peer(self, number: int, peer: Peer) -> None:
         """Follow a sender to a new address, by its newest datagram alone."""
@@ -120,13 +138,20 @@ class Session:
             if not self.acknowledged:
                 self._largest = number
 
-    def note_transit(self, sent_at_us: int, now: int) -> None:
-        """Jitter by RFC 3550 section 6.4.1, from one message's times on two clocks whose difference cancels out."""
-        transit = now // 1000 - sent_at_us
-        self.transits += 1
-        if self._last_transit is not None:
-            self.jitter_us += (abs(transit - self._last_transit) - self.jitter_us) / 16
-        self._last_transit = transit
+    def note_transits(self, sent_at_us: Sequence[int], now: int) -> None:
+        """Jitter by RFC 3550 section 6.4.1, from each message's times on two clocks whose difference cancels out.
+
+        What came together was mostly sent together too: then all transits are one, and each difference but the first is 0."""
+        here, count = now // 1000, len(sent_at_us)
+        self.transits += count
+        if sent_at_us.count(sent_at_us[0]) == count:
+            sent_at_us = sent_at_us[:1]
+        for sent_at in sent_at_us:
+            transit = here - sent_at
+            if self._last_transit is not None:
+                self.jitter_us += (abs(transit - self._last_transit) - self.jitter_us) / 16
+            self._last_transit = transit
+        self.jitter_us *= (15 / 16) ** (count - len(sent_at_us))
 
     def note_arrival(self, now: int) -> None:
         """A message came that had not come before."""
@@ -136,15 +161,18 @@ class Session:
 
     # What waits for the application --------------------------------------------------------------------------------------
 
-    def reserve(self, size: int) -> None:
-        """A message of `size` bytes takes its place until it is handed over."""
-        self.waiting_messages += 1
-        self.waiting_bytes += size
-        self._biggest = max(size, self._biggest * 7 // 8)
+    def reserve(self, size: int, messages: int = 1) -> None:
+        """Messages of `size` bytes each take their places until they are handed over."""
+        self.waiting_messages += messages
+        self.waiting_bytes += size * messages
+        while messages and self._biggest > size:
+            self._biggest = self._biggest * 7 // 8
+            messages -= 1
+        self._biggest = max(size, self._biggest)
 
-    def release(self, size: int) -> None:
-        """A place is free again."""
-        self.waiting_messages -= 1
+    def release(self, size: int, messages: int = 1) -> None:
+        """Places are free again: `size` bytes in all."""
+        self.waiting_messages -= messages
         self.waiting_bytes -= size
 
     def in_order(self, message: Message) -> list[Message]:
@@ -167,10 +195,10 @@ class Session:
 
     # What is acknowledged ------------------------------------------------------------------------------------------------
 
-    def deliver(self, sequence: int) -> None:
-        """The application has this message."""
-        if sequence >= self.all_below:
-            self._delivered.add(sequence)
+    def deliver(self, first: int, last: int) -> None:
+        """The application has all messages from `first` to `last`."""
+        if last >= self.all_below:
+            self._delivered.add_run(max(first, self.all_below), last)
             self._advance(self.all_below)
 
     def resolve_below(self, lowest: int) -> None:

@@ -10,6 +10,7 @@ import socket
 from types import TracebackType
 
 from udpmsg import clock
+from udpmsg.core.framing import each
 from udpmsg.core.rtt import SECOND
 from udpmsg.endpoint import Address, Endpoint, check_port, endpoint_of, resolve
 from udpmsg.errors import CannotListen, UsageError
@@ -112,7 +113,7 @@ class Relay:
         due = earliest(until, *(part.next_timeout() for part in self._parts))
         for peer, datagrams, now in self._waiter.wait(due):
             if self._udp is not None:  # only its listening socket leaves to others what came
-                self._udp.receive(peer, datagrams, now)
+                self._udp.receive(peer, each(datagrams), now)
         for part in self._parts:
             part.handle_timeout(now=clock.now())
         events, self._events = self._events, []

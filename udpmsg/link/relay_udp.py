@@ -46,7 +46,7 @@ class Upstream(UdpSender):
         self, target: Endpoint, selector: selectors.BaseSelector, on_datagrams: Callable[[list[bytes], int], None]
     ) -> None:
         """Open a socket; nothing is sent. `on_datagrams` gets what comes back, if anything but a notice did, and the time."""
-        super().__init__(target.host, target.port, selector=selector)
+        super().__init__(target.host, target.port, selector=selector, offload=False)
         self._on_datagrams = on_datagrams
 
     def kernel_drops(self) -> int | None:
@@ -117,7 +117,7 @@ class UdpRelay:
             Upstream(target, selector, lambda _, __: None).close()
         except UsageError:
             raise UsageError(f"{target.host} is a broadcast address: a relay passes on to one target; name its host") from None
-        self._listening = UdpReceiver(host, port, selector=selector, receive_buffer=RECEIVE_BUFFER)
+        self._listening = UdpReceiver(host, port, selector=selector, receive_buffer=RECEIVE_BUFFER, offload=False)
         self.endpoint = self._listening.endpoint
 
     @property

@@ -18,9 +18,9 @@ from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
 from udpmsg.listening import MOST_BUFFER, bind
 from udpmsg.tcp.sender import CHUNK
-from udpmsg.waiting import earliest
+from udpmsg.waiting import Arrivals, earliest
 
-OnReady = Callable[[int, int], list[tuple[Endpoint, list[bytes]]]]
+OnReady = Callable[[int, int], Arrivals]
 BACKLOG = 1024
 """Connections that the kernel keeps ready until they are accepted."""
 FRAME_GRACE = 10 * SECOND
@@ -91,6 +91,8 @@ class TcpReceiver:
     """Accepts connections on one address; receives frames from each, and sends frames back."""
 
     framed = True
+    offload = None
+    """The kernel puts the segments of a stream together by itself."""
 
     def __init__(
         self, host: str, port: int, *, selector: selectors.BaseSelector, frame_limit: int, connections: int, buffer: int
@@ -171,7 +173,7 @@ class TcpReceiver:
             self._selector.unregister(self._socket)
         self._socket.close()
 
-    def _on_ready(self, mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
+    def _on_ready(self, mask: int, now: int) -> Arrivals:
         """The selector's call for the listening socket: accept who waits."""
         try:
             accepted, sockaddr = self._socket.accept()
@@ -197,14 +199,14 @@ class TcpReceiver:
         connection = Connection(accepted, endpoint, FrameReader(self._frame_limit), now)
         self._connections[endpoint] = connection
 
-        def on_ready(mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
+        def on_ready(mask: int, now: int) -> Arrivals:
             return self._on_connection_ready(connection, mask, now)
 
         connection.on_ready = on_ready
         self._selector.register(accepted, selectors.EVENT_READ, on_ready)
         return []
 
-    def _on_connection_ready(self, connection: Connection, mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
+    def _on_connection_ready(self, connection: Connection, mask: int, now: int) -> Arrivals:
         """The selector's call for one connection: what came on it."""
         if mask & selectors.EVENT_WRITE:
             self._flush(connection, now)

@@ -10,13 +10,14 @@ import socket
 import sys
 
 from udpmsg.core.events import Disconnected, Event
-from udpmsg.core.framing import FrameReader, FrameTooLarge, frame
+from udpmsg.core.framing import FrameReader, FrameTooLarge, frames
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
 from udpmsg.errors import CannotConnect, UsageError
 from udpmsg.tcp.lines import LineReader
+from udpmsg.waiting import Arrivals
 
-CHUNK = 1 << 16
-"""Bytes read at one go."""
+CHUNK = 1 << 18
+"""Bytes read at one go: some 200 messages of 1200 bytes."""
 AVAILABLE = "/proc/sys/net/ipv4/tcp_available_congestion_control"
 LONGEST_NAME = 16
 """Bytes of a congestion control's name: TCP_CA_NAME_MAX, Linux."""
@@ -27,6 +28,8 @@ class TcpSender:
 
     framed = True
     one_to_many = False
+    offload = None
+    """The kernel cuts a stream into segments by itself."""
 
     def __init__(
         self,
@@ -73,7 +76,7 @@ class TcpSender:
         if not self._connected:
             self.failures += [(message, "not connected", True) for message in batch]
             return
-        self._waiting += b"".join([message + b"\n" if self._raw else frame(message) for message in batch])
+        self._waiting += b"".join([message + b"\n" for message in batch]) if self._raw else frames(batch)
         try:
             while self._waiting:
                 del self._waiting[: self._socket.send(self._waiting)]
@@ -98,7 +101,7 @@ class TcpSender:
             self._selector.unregister(self._socket)
         self._socket.close()
 
-    def _on_ready(self, mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
+    def _on_ready(self, mask: int, now: int) -> Arrivals:
         """The selector's call: what came, with whom it is from."""
         if mask & selectors.EVENT_WRITE:
             self._selector.modify(self._socket, selectors.EVENT_READ, self._on_ready)

@@ -12,17 +12,23 @@ import sys
 from collections import deque
 
 from udpmsg.core.events import Event
+from udpmsg.core.framing import Run
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
 from udpmsg.errors import CannotListen
 from udpmsg.listening import MOST_BUFFER, bind
 from udpmsg.udp import multicast
+from udpmsg.udp import offload as offloading
 from udpmsg.udp.answering import ROOM, Answering, needed
-from udpmsg.udp.sender import BATCH, LARGEST_DATAGRAM
+from udpmsg.udp.sender import LARGEST_DATAGRAM
+from udpmsg.waiting import Arrivals
 
 SO_MEMINFO = 55
 """Linux, asm-generic/socket.h; it has no name in Python 3.11."""
 MEMINFO = struct.Struct("@9I")
 """sock_diag.h: SK_MEMINFO_RMEM_ALLOC … SK_MEMINFO_DROPS; the last counts what the full buffer discarded."""
+ROUND_DATAGRAMS = 256 - offloading.MOST_SEGMENTS
+ROUND_BYTES = (1 << 20) - LARGEST_DATAGRAM
+"""What is read before it is handed on: with one call more it is what the default limits let one session have waiting."""
 WAITING_LIMIT = 4096
 """Datagrams kept for a kernel that takes no more: acknowledgments and replies, which may be lost like any datagram."""
 
@@ -41,10 +47,12 @@ class UdpReceiver:
         receive_buffer: int,
         group: str | None = None,
         interface: str | None = None,
+        offload: bool = True,
     ) -> None:
         """Bind, and join the multicast `group` if there is one. Raises NameUnknown, CannotListen, UsageError.
 
-        `receive_buffer` in bytes is asked of the kernel, which may give less.
+        `receive_buffer` in bytes is asked of the kernel, which may give less. `offload`: have it hand over runs of datagrams in
+        one call, where it can.
         """
         self.notices: list[Event] = []
         self.failures: list[tuple[bytes, Endpoint, str, bool]] = []
@@ -67,6 +75,8 @@ class UdpReceiver:
                 self._join(group, interface)
             self._socket.setblocking(False)
             self._answering = Answering(self._socket) if needed(self._socket) else None
+            self.offload = offload and offloading.coalesce(self._socket)
+            """Whether runs of datagrams come in one call."""
         except BaseException:
             self._socket.close()
             raise
@@ -127,14 +137,16 @@ class UdpReceiver:
         else:
             self._socket.sendmsg([datagram], self._answering.source(peer), 0, (peer.host, peer.port))
 
-    def _receive(self) -> tuple[bytes, Endpoint]:
-        if self._answering is None:
+    def _receive(self) -> tuple[list[bytes | Run], Endpoint]:
+        """What one call brings."""
+        if self._answering is None and not self.offload:
             datagram, sockaddr = self._socket.recvfrom(LARGEST_DATAGRAM)
-            return datagram, endpoint_of("udp", sockaddr)
-        datagram, ancillary, _, sockaddr = self._socket.recvmsg(LARGEST_DATAGRAM, ROOM)
+            return [datagram], endpoint_of("udp", sockaddr)
+        data, ancillary, _, sockaddr = self._socket.recvmsg(LARGEST_DATAGRAM, ROOM + offloading.ROOM)
         peer = endpoint_of("udp", sockaddr)
-        self._answering.note(peer, ancillary)
-        return datagram, peer
+        if self._answering is not None:
+            self._answering.note(peer, ancillary)
+        return offloading.runs(data, ancillary), peer
 
     def _join(self, group: str, interface: str | None) -> None:
         try:
@@ -146,23 +158,28 @@ class UdpReceiver:
                 "give --interface (interface=) an address of this machine, for an IPv6 group the name of an interface"
             ) from None
 
-    def _on_ready(self, mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
+    def _on_ready(self, mask: int, now: int) -> Arrivals:
         """The selector's call: what came, with whom it is from."""
         if mask & selectors.EVENT_WRITE:
             self._selector.modify(self._socket, selectors.EVENT_READ, self._on_ready)
             self.write([], now=now)
-        arrivals: list[tuple[Endpoint, list[bytes]]] = []
-        for _ in range(BATCH):
+        arrivals: list[tuple[Endpoint, list[bytes | Run]]] = []
+        datagrams = size = 0
+        while datagrams <= ROUND_DATAGRAMS and size <= ROUND_BYTES:
             try:
-                datagram, peer = self._receive()
+                received, peer = self._receive()
             except BlockingIOError:
                 break
             except OSError:  # Windows tells here that an earlier datagram of ours was refused
+                datagrams += 1
                 continue
             if arrivals and arrivals[-1][0] == peer:
-                arrivals[-1][1].append(datagram)
+                arrivals[-1][1].extend(received)
             else:
-                arrivals.append((peer, [datagram]))
+                arrivals.append((peer, received))
+            for item in received:
+                datagrams += len(item.data) // item.size if isinstance(item, Run) else 1
+                size += len(item.data) if isinstance(item, Run) else len(item)
         return arrivals
 
 

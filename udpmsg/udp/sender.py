@@ -9,9 +9,10 @@ import os
 import selectors
 import socket
 
-from udpmsg.core.events import Event, Unreachable
+from udpmsg.core.events import Event, OffloadRefused, Unreachable
 from udpmsg.endpoint import Address, Endpoint, endpoint_of, is_multicast, resolve
 from udpmsg.errors import UsageError
+from udpmsg.udp import offload as offloading
 from udpmsg.udp.multicast import choose_interface
 
 LARGEST_DATAGRAM = 65_535
@@ -37,8 +38,12 @@ class UdpSender:
         broadcast: bool = False,
         ttl: int | None = None,
         interface: str | None = None,
+        offload: bool = True,
     ) -> None:
-        """Open a socket. Nothing is sent. Raises NameUnknown, and UsageError for a broadcast address without `broadcast`."""
+        """Open a socket. Nothing is sent. Raises NameUnknown, and UsageError for a broadcast address without `broadcast`.
+
+        `offload`: hand the kernel runs of datagrams in one call, where it can take them.
+        """
         address = resolve(host, port, socket.SOCK_DGRAM)[0]
         self.endpoint: Endpoint = endpoint_of("udp", address.sockaddr)
         self.one_to_many = broadcast or is_multicast(address)
@@ -60,6 +65,8 @@ class UdpSender:
         except BaseException:
             self._socket.close()
             raise
+        self.offload = offload and offloading.can_segment(self._socket)
+        """Whether runs of datagrams leave in one call; False once the kernel has refused one."""
         selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
 
     @property
@@ -75,11 +82,20 @@ class UdpSender:
     def write(self, batch: list[bytes]) -> None:
         """Send datagrams, in order; what the kernel does not take now is sent when it does."""
         self._waiting += batch
-        for sent, datagram in enumerate(self._waiting):
-            if not self._send(datagram):
+        sent = 0
+        while sent < len(self._waiting):
+            count = offloading.run_length(self._waiting, sent) if self.offload else 1
+            try:
+                self._send(self._waiting[sent : sent + count])
+            except BlockingIOError:
                 del self._waiting[:sent]
                 self._selector.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self._on_ready)
                 return
+            except offloading.RunRefused as refusal:  # nothing of it was sent, and one by one they can be
+                self.offload = False
+                self.notices.append(OffloadRefused(self.endpoint, str(refusal)))
+            else:
+                sent += count
         self._waiting.clear()
 
     def finish(self) -> bool:
@@ -113,31 +129,35 @@ class UdpSender:
                 arrivals.append((peer, [datagram]))
         return arrivals
 
-    def _send(self, datagram: bytes) -> bool:
-        """Hand one datagram to the kernel; False when it can't take it now."""
-        for attempt in (1, 2):
+    def _send(self, run: list[bytes]) -> None:
+        """Hand a datagram or a run of them to the kernel. Raises BlockingIOError and RunRefused: nothing of it was sent then."""
+        for _ in (1, 2):
             try:
-                if self._connected:
-                    self._socket.send(datagram)
-                else:
-                    self._socket.sendto(datagram, self._address.sockaddr)
+                self._call(run)
+                return
             except BlockingIOError:
-                return False
+                raise
             except (ConnectionRefusedError, ConnectionResetError) as error:
-                # An earlier datagram was refused, and the kernel tells it by failing this one: so send this one again.
+                # An earlier datagram was refused, and the kernel tells it by failing this call: so send this again.
                 self._note_unreachable(error)
-                if attempt == 2:
-                    self.failures.append((datagram, "ECONNREFUSED", False))
+                reason, permanent = "ECONNREFUSED", False
             except OSError as error:
-                too_large = error.errno == errno.EMSGSIZE
-                if too_large and attempt == 1:
-                    continue  # it may have been an earlier one that a router found too large (ICMP), and now the kernel knows
-                name = errno.errorcode.get(error.errno or 0, "error")
-                self.failures.append((datagram, name, too_large))
-                break
-            else:
-                break
-        return True
+                if len(run) > 1 and error.errno in offloading.REFUSALS:
+                    raise offloading.RunRefused(os.strerror(error.errno or 0)) from None
+                reason = errno.errorcode.get(error.errno or 0, "error")
+                permanent = error.errno == errno.EMSGSIZE
+                if not permanent:
+                    break
+                # it may have been an earlier one that a router found too large (ICMP), and now the kernel knows: try again
+        self.failures += [(datagram, reason, permanent) for datagram in run]
+
+    def _call(self, run: list[bytes]) -> None:
+        if len(run) == 1 and self._connected:
+            self._socket.send(run[0])
+        else:
+            ancillary = offloading.segments(len(run[0])) if len(run) > 1 else []
+            address = () if self._connected else (0, self._address.sockaddr)
+            self._socket.sendmsg([b"".join(run)], ancillary, *address)
 
     def _note_unreachable(self, error: OSError) -> None:
         self.notices.append(Unreachable(self.endpoint, os.strerror(error.errno) if error.errno else str(error)))

@@ -1,0 +1,145 @@
+"""Whatever comes together is received as if it had come one by one, and whatever leaves together is what was given."""
+
+from itertools import groupby
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.property.datagrams import payloads as any_payloads
+from udpmsg.core import runs, wire
+from udpmsg.core.config import Limits
+from udpmsg.core.framing import LENGTH, FrameReader, Run, each, frames
+from udpmsg.core.receiver import Receiver
+from udpmsg.core.wire import Kind
+from udpmsg.udp import offload
+
+LIMITS = Limits(session_messages=12, session_bytes=300, total_bytes=500, max_message=60, gaps=3)
+PEER = "p"
+
+
+@st.composite
+def traffic(draw: st.DrawFn) -> list[bytes]:
+    """Datagrams of three sessions (plain, acknowledged, ordered), each sent in order and then disturbed on the way."""
+    datagrams = []
+    numbers = {1: 0, 2: 0, 3: 0}
+    sequences = {1: 0, 2: 0, 3: 0}
+    for _ in range(draw(st.integers(1, 12))):
+        session = draw(st.sampled_from([1, 2, 3]))
+        size = draw(st.sampled_from([0, 5, 5, 5, 61]))
+        for _ in range(draw(st.integers(1, 8))):
+            numbers[session] += 1
+            sequences[session] += 1
+            datagrams.append(
+                wire.encode(
+                    Kind.MESSAGE,
+                    session=session,
+                    number=numbers[session],
+                    sequence=sequences[session],
+                    sent_at=draw(st.sampled_from([1000, 1000, 1000, 2000])),
+                    payload=bytes(size),
+                    lowest=draw(st.sampled_from([1, 1, sequences[session]])) if session > 1 else 0,
+                    transmission=1 if session > 1 else 0,
+                    ordered=session == 3,
+                )
+            )
+    for _ in range(draw(st.integers(0, 4))):
+        place = draw(st.integers(0, len(datagrams) - 1))
+        match draw(st.sampled_from(["drop", "duplicate", "swap", "flip"])):
+            case "drop" if len(datagrams) > 1:
+                del datagrams[place]
+            case "duplicate":
+                datagrams.insert(place, datagrams[place])
+            case "swap":
+                datagrams.insert(draw(st.integers(0, len(datagrams) - 1)), datagrams.pop(place))
+            case _:
+                bit = draw(st.integers(0, 8 * len(datagrams[place]) - 1))
+                data = bytearray(datagrams[place])
+                data[bit // 8] ^= 1 << bit % 8
+                datagrams[place] = bytes(data)
+    return datagrams
+
+
+def coalesced(datagrams: list[bytes], cuts: set[int]) -> list[bytes | Run]:
+    """Neighbours of one length together, but for some places."""
+    groups: list[bytes | Run] = []
+    for _, group in groupby(enumerate(datagrams), key=lambda entry: (len(entry[1]), sum(cut <= entry[0] for cut in cuts))):
+        together = [datagram for _, datagram in group]
+        groups.append(Run(memoryview(b"".join(together)), len(together[0])) if len(together) > 1 else together[0])
+    return groups
+
+
+def receive(receiver: Receiver, items: list[bytes | Run], now: int) -> None:
+    """As `udpmsg.receiver` does it."""
+    for item in items:
+        messages = runs.decode(item) if isinstance(item, Run) else None
+        if messages is not None:
+            receiver.receive_run(messages, now=now, peer=PEER)
+        else:
+            receiver.receive(each([item]), now=now, peer=PEER)
+
+
+@given(traffic(), st.sets(st.integers(0, 60), max_size=6), st.lists(st.integers(1, 9), min_size=1, max_size=5))
+def test_runs_are_received_as_their_datagrams_would_be(datagrams: list[bytes], cuts: set[int], takes: list[int]) -> None:
+    """Events, counts, what stays missing, and every acknowledgment."""
+    together, single = (Receiver(session=9, now=0, limits=LIMITS) for _ in range(2))
+    half = len(datagrams) // 2
+    for now, part in ((10_000_000, datagrams[:half]), (11_000_000, datagrams[half:])):
+        receive(together, coalesced(part, cuts), now)
+        single.receive(part, now=now, peer=PEER)
+        for take in takes:
+            assert together.events(take) == single.events(take)
+        assert together.data_to_send(now=now) == single.data_to_send(now=now)
+        assert together.next_timeout() == single.next_timeout()
+    assert together.events() == single.events()
+    assert together.held_bytes == single.held_bytes
+    totals, expected = together.totals(), single.totals()
+    assert abs(totals.jitter_sum_us - expected.jitter_sum_us) < 1e-6
+    totals.jitter_sum_us = expected.jitter_sum_us
+    assert totals == expected
+
+
+@given(st.lists(any_payloads, max_size=200))
+def test_the_batcher_gives_what_it_was_given(datagrams: list[bytes]) -> None:
+    """Any mix of lengths: the kernel's cuts give the same datagrams in the same order, within its limits."""
+    begin, received = 0, []
+    while begin < len(datagrams):
+        count = offload.run_length(datagrams, begin)
+        run = datagrams[begin : begin + count]
+        assert 1 <= count <= offload.MOST_SEGMENTS
+        size, data = len(run[0]), b"".join(run)
+        assert len(data) <= offload.MOST_BYTES
+        # what udp_segment() of the kernel does: cut at every `size` bytes, until nothing is left
+        received += [data[cut : cut + size] for cut in range(0, len(data), size)] if count > 1 else [data]
+        begin += count
+    assert received == datagrams
+
+
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(0, 39))
+def test_what_the_kernel_put_together_is_taken_apart(size: int, count: int, last: int) -> None:
+    """Datagrams of one length, the last shorter or not there."""
+    datagrams = [bytes([place]) * size for place in range(count)] + [b"z" * min(last, size - 1)] * (min(last, size - 1) > 0)
+    gro = [(17, offload.UDP_GRO, offload.GRO_SIZE.pack(size))]
+    assert each(offload.runs(b"".join(datagrams), gro if len(datagrams) > 1 else [])) == datagrams
+
+
+@given(st.lists(st.integers(0, 3), max_size=40), st.booleans())
+def test_frames_come_together_only_where_they_begin_alike(kinds: list[int], acknowledged: bool) -> None:
+    """Of a stream too: each run is one session's messages of one length, and they are what was sent."""
+    messages = [
+        runs.encode(
+            [bytes(3 if kind < 2 else 4)],
+            session=1 + kind % 2,
+            number=number,
+            sequence=number,
+            sent_at=1,
+            lowest=int(acknowledged),
+            framed=True,
+        )[0]
+        for number, kind in enumerate(kinds, 1)
+    ]
+    found = FrameReader(100).feed(frames(messages))
+    assert each(found) == messages
+    assert len(found) == len(list(groupby(kinds)))
+    for run in found:
+        assert run.lead == LENGTH.size
+        assert runs.decode(run) is not None

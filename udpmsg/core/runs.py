@@ -1,0 +1,155 @@
+"""Many messages of one length at once: wire format 1 as `udpmsg.core.wire` draws it, for neighbours that differ in few fields.
+
+A run is what one system call carries: datagrams of one length, back to back; on a stream, frames of one length. Their headers
+begin with the same 16 bytes, so one look at those and one pass in C replace a function call for each message. Whatever is not an
+ordinary message (fragments, replies, anything malformed) is left to `wire`, which also has the reason. Knows no session and no
+state.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import count
+from operator import le
+from struct import Struct
+from typing import NamedTuple
+from zlib import crc32
+
+from udpmsg.core import wire
+from udpmsg.core.framing import Run
+from udpmsg.core.wire import ACK_REQUESTED, CHECKSUM, HEADER, MAGIC, MAX_NUMBER, MESSAGE, ORDERED, VERSION, Datagram, Kind
+
+PREFIX = Struct(">HBBHHQ")
+"""What the headers of a run have in common: magic, version, kind, flags, payload length, session."""
+PLAIN_HEADER = Struct(f">{PREFIX.size}sQQQ")
+"""Prefix, datagram number, sequence number, sent at."""
+CHECKED_HEADER = Struct(f"{PLAIN_HEADER.format}QHH")
+"""The same and the ACK_REQUESTED block: lowest unresolved, transmission, zero."""
+PLAIN_FLAGS = (0,)
+CHECKED_FLAGS = (ACK_REQUESTED | CHECKSUM, ACK_REQUESTED | CHECKSUM | ORDERED)
+
+
+class Messages(NamedTuple):
+    """A decoded run: what its messages share, and a column for each field in which they differ. `sent_at` in microseconds.
+
+    Without acknowledgments `lowest` is all 0 and so is `transmissions`, as in `wire.Datagram`."""
+
+    session: int
+    acknowledged: bool
+    ordered: bool
+    numbers: Sequence[int]
+    sequences: Sequence[int]
+    sent_at: Sequence[int]
+    lowest: Sequence[int]
+    transmissions: Sequence[int]
+    payloads: Sequence[bytes]
+
+    @property
+    def in_a_row(self) -> bool:
+        """Whether every number is the one before and one more: nothing is missing within, nothing doubled or out of order."""
+        return all(
+            column[-1] - column[0] == len(column) - 1 and list(column) == list(range(column[0], column[-1] + 1))
+            for column in (self.sequences, self.numbers)
+        )
+
+    def split(self, at: int) -> tuple["Messages", "Messages"]:
+        """The first `at` messages, and the others."""
+        shared, columns = self[:3], self[3:]
+        first, others = [column[:at] for column in columns], [column[at:] for column in columns]
+        return Messages._make((*shared, *first)), Messages._make((*shared, *others))
+
+    def datagrams(self) -> Iterator[Datagram]:
+        """Each message by itself, as `wire.decode` would have it."""
+        for number, sequence, sent_at, lowest, transmission, payload in zip(*self[3:], strict=True):
+            yield Datagram(
+                Kind.MESSAGE, self.session, number, sequence, sent_at, payload, lowest, transmission, None, 0, self.ordered
+            )
+
+
+def encode(
+    payloads: Sequence[bytes],
+    *,
+    session: int,
+    number: int,
+    sequence: int,
+    sent_at: int,
+    lowest: int = 0,
+    ordered: bool = False,
+    framed: bool = False,
+) -> list[bytes]:
+    """Messages that are sent for the first time, each whole in one datagram, with numbers from `number` and `sequence` on.
+
+    The same bytes as `wire.encode` makes of each. `lowest` above 0 asks for acknowledgments. `sent_at` in microseconds.
+    """
+    flags = (ACK_REQUESTED | CHECKSUM if lowest else 0) | (ORDERED if ordered else 0)
+    prefixes = {
+        size: PREFIX.pack(MAGIC, VERSION, MESSAGE, flags, 0 if framed else size, session) for size in set(map(len, payloads))
+    }
+    numbers, sequences = count(number), count(sequence)
+    if not lowest:
+        pack = PLAIN_HEADER.pack
+        if len(prefixes) == 1:  # the common case, without a look at each payload's length
+            (prefix,) = prefixes.values()
+            return [
+                pack(prefix, number, sequence, sent_at) + payload
+                for number, sequence, payload in zip(numbers, sequences, payloads, strict=False)
+            ]
+        return [
+            pack(prefixes[len(payload)], number, sequence, sent_at) + payload
+            for number, sequence, payload in zip(numbers, sequences, payloads, strict=False)
+        ]
+    pack = CHECKED_HEADER.pack
+    seal = wire.CHECKSUM_BLOCK.pack
+    datagrams = []
+    for number, sequence, payload in zip(numbers, sequences, payloads, strict=False):
+        datagram = pack(prefixes[len(payload)], number, sequence, sent_at, lowest, 1, 0) + payload
+        datagrams.append(datagram + seal(crc32(datagram)))
+    return datagrams
+
+
+def decode(run: Run) -> Messages | None:
+    """The messages of a run; None when one of them is not an ordinary message: then `wire.decode` is for each."""
+    data, size, lead = run
+    if size < HEADER.size:
+        return None
+    magic, version, kind, flags, length, session = PREFIX.unpack_from(data, lead)
+    if magic != MAGIC or version != VERSION or kind != MESSAGE or not session:
+        return None
+    if flags in PLAIN_FLAGS:
+        overhead, layout = HEADER.size, plain_layout
+    elif flags in CHECKED_FLAGS:
+        overhead, layout = HEADER.size + wire.ACK_REQUESTED_BLOCK.size + wire.CHECKSUM_BLOCK.size, checked_layout
+    else:
+        return None
+    room = size - overhead
+    if room < 0 or length != (0 if lead else room):
+        return None
+    columns = tuple(zip(*layout(lead, room).iter_unpack(data), strict=True))
+    if flags in PLAIN_FLAGS:
+        prefixes, numbers, sequences, sent_at, payloads = columns
+        lowest = transmissions = (0,) * len(numbers)
+    else:
+        prefixes, numbers, sequences, sent_at, lowest, transmissions, zeros, payloads, checksums = columns
+        if any(zeros) or not (all(lowest) and all(transmissions) and all(map(le, lowest, sequences))):
+            return None
+        view = memoryview(data)
+        begins = range(lead, len(data), size + lead)
+        checked = size - wire.CHECKSUM_BLOCK.size
+        if [crc32(view[begin : begin + checked]) for begin in begins] != list(checksums):
+            return None
+    if prefixes.count(prefixes[0]) != len(prefixes) or not (all(numbers) and all(sequences)):
+        return None
+    if max(numbers) > MAX_NUMBER or max(sequences) > MAX_NUMBER:
+        return None
+    return Messages(session, bool(lowest[0]), bool(flags & ORDERED), numbers, sequences, sent_at, lowest, transmissions, payloads)
+
+
+@lru_cache(maxsize=256)
+def plain_layout(lead: int, room: int) -> Struct:
+    """A message without acknowledgments, `lead` bytes after the one before, with `room` bytes of payload."""
+    return Struct(f">{lead}x{PLAIN_HEADER.format[1:]}{room}s")
+
+
+@lru_cache(maxsize=256)
+def checked_layout(lead: int, room: int) -> Struct:
+    """A message that asks for an acknowledgment, and its checksum."""
+    return Struct(f">{lead}x{CHECKED_HEADER.format[1:]}{room}sI")
