@@ -7,6 +7,9 @@ now = time.monotonic_ns
 """Nanoseconds on the monotonic clock: differences mean something, the value does not. The function itself, because it is called
 for every frame."""
 
+cpu = time.process_time_ns
+"""Nanoseconds of processor time that this process has used, all its threads together."""
+
 
 def utc() -> str:
     """The date and time of day for people, UTC, as in 2026-11-25T10:00:00Z."""

@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 from math import ceil, exp, log
 
-PERCENTILES = (("p50", 0.50), ("p90", 0.90), ("p99", 0.99))
+Percentiles = tuple[tuple[str, float], ...]
+
+PERCENTILES: Percentiles = (("p50", 0.50), ("p90", 0.90), ("p99", 0.99))
+TAIL: Percentiles = (*PERCENTILES, ("p99.9", 0.999), ("p99.99", 0.9999))
+"""For what shows in one message of ten thousand alone."""
 
 EXACT_SAMPLES = 10_000
 """So many samples are kept as they are (80 KiB of pointers); beyond, they are counted in buckets of 1 % width."""
@@ -39,13 +43,13 @@ class Distribution:
                     self._count(kept)
                 self._samples = []
 
-    def summary(self) -> dict[str, float] | None:
-        """The seven figures, or None where nothing was measured."""
+    def summary(self, percentiles: Percentiles = PERCENTILES) -> dict[str, float] | None:
+        """The seven figures (with TAIL two more), or None where nothing was measured."""
         if not self.count:
             return None
         figures: dict[str, float] = {"count": self.count, "min": self.minimum, "mean": self.total / self.count}
         ordered = list(self._ordered())
-        for name, share in PERCENTILES:
+        for name, share in percentiles:
             figures[name] = self._at(ordered, ceil(share * self.count))
         figures["max"] = self.maximum
         return {name: figure if name == "count" else rounded(figure) for name, figure in figures.items()}

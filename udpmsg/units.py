@@ -14,6 +14,8 @@ LARGEST_DATAGRAM = 65_507
 """65,535 less 20 bytes of IPv4 header and 8 of UDP's."""
 SMALLEST_DATAGRAM = 128
 """A header with all its blocks, a checksum, and room for some bytes of a message."""
+MOST_SESSIONS = 100_000
+"""Of one listener: each takes some KiB, and may be remembered eight times over when it has ended."""
 LARGEST_SEED = 2**64 - 1
 """A seed is eight bytes of what a fate is computed from (`udpmsg.link.faults`)."""
 
@@ -140,6 +142,14 @@ def parse_transmissions(text: str) -> int:
     count = parse_count(text)
     if count > 255:
         raise UsageError(f"{text} transmissions are too many; choose from 1 to 255")
+    return count
+
+
+def parse_sessions(text: str) -> int:
+    """From 1 to MOST_SESSIONS."""
+    count = parse_count(text)
+    if count > MOST_SESSIONS:
+        raise UsageError(f"{text} sessions are too many for one listener; choose from 1 to {MOST_SESSIONS}")
     return count
 
 

@@ -1,5 +1,6 @@
 """`udpmsg listen`: what it shows, answers and keeps, and when it ends."""
 
+import contextlib
 import os
 import re
 import socket
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Commands, Running
+from tests.cli.conftest import COMMAND, Commands, Running, free_port
+from tests.core.support import RemoteSender
 from udpmsg.core import wire
+from udpmsg.core.framing import frame
 
 
 def raw(listener: Running, *datagrams: bytes) -> None:
@@ -432,3 +435,44 @@ def test_a_peer_that_acknowledges_a_reply_from_two_sessions_stops_nobody(command
         peer.send(b"the last")
     assert listener.wait() == 0
     assert listener.summary()["messages_delivered"] == 2
+
+
+# How many senders --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("places", "delivered"), [("2", 2), ("3", 3)])
+def test_more_senders_than_there_are_places_are_turned_away_and_told_how_many_are_allowed(
+    commands: Commands, places: str, delivered: int
+) -> None:
+    listener = commands.listen("--count", str(delivered + 1), env={"UDPMSG_MAX_SESSIONS": places})
+    raw(listener, *(RemoteSender(session, acknowledged=False).message(1, b"hello") for session in (1, 2, 3)), b"the end")
+    assert listener.wait() == 0
+    assert [event["text"] for event in listener.events("message")] == ["hello"] * delivered + ["the end"]
+    summary = listener.summary()
+    assert (summary["messages_delivered"], summary["over_limit"]) == (delivered + 1, 3 - delivered)
+    turned_away = "is turned away: there is room for 2 senders at once (--max-sessions allows more)"
+    assert (turned_away in listener.err.finish()) == (delivered == 2)
+
+
+def test_who_said_goodbye_takes_no_place(commands: Commands) -> None:
+    listener = commands.listen("--count", "5", "--max-sessions", "1")
+    for _ in range(5):
+        commands.send(listener.address, "hello")
+    listener.wait()
+    assert (listener.summary()["messages_delivered"], listener.summary()["over_limit"]) == (5, 0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a limit of descriptors is POSIX's")
+def test_places_for_connections_come_with_their_descriptors(commands: Commands) -> None:
+    """The usual limit of open files is 1,024, and whoever asks for more connections needs not know that there is one."""
+    port = free_port()
+    few = ["sh", "-c", 'ulimit -S -n 40; exec "$@"', "sh", *COMMAND]
+    options = ("--port", str(port), "--tcp", "--json", "--count", "60", "--max-sessions", "60")
+    listener = commands.start("listen", *options, program=few, port=port)
+    listener.out.wait_for('"listening"')
+    with contextlib.ExitStack() as stack:
+        for session in range(1, 61):
+            peer = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            peer.sendall(frame(RemoteSender(session, acknowledged=False, framed=True).message(1, b"hello")))
+        assert listener.wait() == 0
+    assert listener.summary()["messages_delivered"] == 60

@@ -81,6 +81,8 @@ def test_shares(text: str, share: float) -> None:
         (options.parse_count, "many"),
         (options.parse_ttl, "256"),
         (options.parse_transmissions, "256"),
+        (options.parse_sessions, "0"),
+        (options.parse_sessions, "100001"),
     ],
 )
 def test_what_means_nothing_is_named_with_an_example(parser, text: str) -> None:

@@ -148,7 +148,7 @@ def test_the_program_has_a_help_and_a_version(run) -> None:
 
 OPTIONS = {
     "listen": "host port tcp both echo reply exec interactive count for idle once stop-word json hex quiet save multicast "
-    "interface receive-buffer slow max-message",
+    "interface receive-buffer slow max-message max-sessions",
     "send": "port ack tcp file count interval rate size wait ordered raw broadcast ttl bye window max-transmissions deadline "
     "min-rto json interface datagram-size max-message",
 }

@@ -22,6 +22,7 @@ def test_both_sides_have_the_same_keys_in_the_same_order() -> None:
     assert (ours["goodput_bps"], theirs["goodput_bps"]) == (800.0, 1600.0)
     assert (ours["rtt_s"], ours["jitter_s"], theirs["jitter_s"]) == (None, None, 0.001)
     assert (theirs["messages_sent"], theirs["messages_lost"], theirs["kernel_drops"]) == (None, None, None)
+    assert (ours["over_limit"], theirs["over_limit"]) == (None, 5)
 
 
 def test_no_time_and_no_rate() -> None:

@@ -21,6 +21,7 @@ COMMANDS = {
     "listen": "Receive messages, from any number of senders at once.",
     "send": "Send messages: fire and forget, acknowledged, or a dialogue.",
     "compare": "The same messages over UDP, UDP with acknowledgments and TCP, over one link with faults.",
+    "bench": "How fast messages go: throughput without loss, flood, goodput, round-trip times.",
     "report": "Show a saved comparison again, in any form.",
     "relay": "Put faults before any UDP program, and delay before TCP.",
     "capture": "Print or install a dissector, to read captures in Wireshark.",

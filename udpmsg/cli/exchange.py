@@ -9,7 +9,17 @@ from udpmsg import clock
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.output import Output
 from udpmsg.cli.signals import Interrupts
-from udpmsg.core.events import Disconnected, Event, Malformed, Message, Outcome, PeerRestarted, State, Unreachable
+from udpmsg.core.events import (
+    Disconnected,
+    Event,
+    Malformed,
+    Message,
+    OffloadRefused,
+    Outcome,
+    PeerRestarted,
+    State,
+    Unreachable,
+)
 from udpmsg.distribution import Distribution
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint
 from udpmsg.report.schema import sender_summary
@@ -61,6 +71,7 @@ class Exchange:
             Disconnected: self._on_disconnected,
             PeerRestarted: self._on_restart,
             Malformed: self._on_malformed,
+            OffloadRefused: self._on_offload_refused,
         }
 
     @property
@@ -233,6 +244,10 @@ class Exchange:
     def _on_malformed(self, event: Event) -> None:
         assert isinstance(event, Malformed)
         self.words.say(f"{event.peer} sent {event.size} bytes that are no message: {event.reason}")
+
+    def _on_offload_refused(self, event: Event) -> None:
+        assert isinstance(event, OffloadRefused)
+        self.words.say(f"the kernel takes no runs of datagrams here ({event.reason}): each goes by itself, which is slower")
 
 
 def is_this_machine(host: str) -> bool:

@@ -43,6 +43,8 @@ Exit codes: 0 all well, 1 run-time error (also when the reader of the output wen
 
 REPLIES, ENDING = "Replies", "When to end (the first that comes)"
 LAST_PRIVILEGED_PORT = 1023
+OTHER_DESCRIPTORS = 64
+"""What a process has open besides its connections, and what a command that answers may need."""
 
 
 def listen(
@@ -116,7 +118,19 @@ def listen(
             default="4MiB",
         ),
     ] = None,
+    offload: options.Offload = True,
     max_message: options.MaxMessage = None,
+    max_sessions: Annotated[
+        int | None,
+        option(
+            "--max-sessions",
+            "So many senders at once; those that said goodbye are none of them.",
+            panel=LIMITS,
+            metavar="N",
+            parser=options.parse_sessions,
+            default=f"{Limits.sessions:,}",
+        ),
+    ] = None,
     slow: Annotated[
         float | None,
         option(
@@ -130,6 +144,7 @@ def listen(
 ) -> int:
     """Check the options, open a receiver, and run until the end they ask for; return the exit code. HELP is what users read."""
     given = {name.replace("_", "-"): value for name, value in context.params.items()}
+    given["no-offload"] = options.offload_refused(context)
     rules.check(given, rules.LISTEN_CONFLICTS, rules.LISTEN_NEEDS, {})
     interrupts: Interrupts = context.obj
     output, words = open_output(json=json, hexadecimal=hex, quiet=quiet)
@@ -142,6 +157,8 @@ def listen(
 
             saver = Saver(save)
         largest = max_message or Limits.max_message
+        if max_sessions is not None and transport != "udp":
+            allow_descriptors(max_sessions + OTHER_DESCRIPTORS)
         receiver = interrupts.opening(
             lambda: Receiver(
                 host or ("127.0.0.1" if multicast is None else any_address(multicast)),
@@ -151,10 +168,12 @@ def listen(
                 interface=interface,
                 receive_buffer=receive_buffer or 4 << 20,
                 limits=Limits(
+                    sessions=max_sessions or Limits.sessions,
                     max_message=largest,
                     session_bytes=max(largest, Limits.session_bytes),
                     total_bytes=max(largest, Limits.total_bytes),
                 ),
+                offload=offload and not slow,  # who is slow on purpose wants to see each drop counted
             )
         )
         interrupts.defer_to(receiver)
@@ -185,6 +204,22 @@ def listen(
     return conduct(run, output, words, interrupts, empty_summary(transport, "listener"))
 
 
+def allow_descriptors(wanted: int) -> None:
+    """Have the system let this process open so many files and connections, as far as it needs no privilege for that."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY:
+        wanted = min(wanted, most)
+    if limit != resource.RLIM_INFINITY and limit < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+        except (OSError, ValueError):
+            pass  # macOS may refuse: connections that find no descriptor wait, as they do anyway
+
+
 def any_address(group: str) -> str:
     """A group is received on every address of its family: datagrams to it are addressed to nobody else."""
     return "::" if ":" in group else "0.0.0.0"
@@ -193,8 +228,9 @@ def any_address(group: str) -> str:
 def announce(receiver: Receiver, output: Output, words: Words, *, quiet: bool) -> None:
     """Say where somebody can send to now, and how."""
     for endpoint in receiver.endpoints:
-        buffer = receiver.receive_buffer if endpoint.transport == "udp" else None
-        output.listening(endpoint.transport, endpoint.host, endpoint.port, buffer)
+        udp = endpoint.transport == "udp"
+        buffer, offload = (receiver.receive_buffer, receiver.offload) if udp else (None, None)
+        output.listening(endpoint.transport, endpoint.host, endpoint.port, buffer, offload)
     first = receiver.endpoints[0]
     if first.port <= LAST_PRIVILEGED_PORT:
         words.say(f"Port {first.port} is below 1024, where the system's own services live: others may expect one of them here")

@@ -213,6 +213,12 @@ class ListenRun:
 
     def _on_limit(self, event: Event) -> None:
         assert isinstance(event, LimitReached)
+        if event.limit == "sessions":
+            self._trouble(
+                f"{peer_name(event.peer)} is turned away: there is room for {counted(event.value, 'sender')} at once "
+                "(--max-sessions allows more)"
+            )
+            return
         self._trouble(f"{peer_name(event.peer)} sends more than is kept: dropped at the limit of {event.value} ({event.limit})")
 
     def _on_disconnected(self, event: Event) -> None:

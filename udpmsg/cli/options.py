@@ -41,6 +41,7 @@ parse_bit_rate = refusing(units.parse_bit_rate)
 parse_share = refusing(units.parse_share)
 parse_count = refusing(units.parse_count)
 parse_transmissions = refusing(units.parse_transmissions)
+parse_sessions = refusing(units.parse_sessions)
 
 
 def parse_port(text: str) -> int:
@@ -117,7 +118,7 @@ def option(
 
 def variable(name: str) -> str:
     """The environment variable of an option: UDPMSG_MIN_RTO of --min-rto."""
-    return f"UDPMSG_{name.strip('-').upper().replace('-', '_')}"
+    return f"UDPMSG_{name.partition('/')[0].strip('-').upper().replace('-', '_')}"
 
 
 NETWORK, LIMITS, OUTPUT = "Network", "Limits", "Output"
@@ -125,6 +126,24 @@ NETWORK, LIMITS, OUTPUT = "Network", "Limits", "Output"
 
 Port = Annotated[int | None, option("--port", "1 to 65535.", panel=NETWORK, metavar="PORT", parser=parse_port, default="5000")]
 Tcp = Annotated[bool, option("--tcp", "Use TCP instead of UDP.", panel=NETWORK)]
+Offload = Annotated[
+    bool,
+    option(
+        "--offload/--no-offload",
+        "UDP: give the kernel many datagrams in one call where it takes them (Linux).",
+        panel=NETWORK,
+        default="yes",
+    ),
+]
+
+
+def offload_refused(context: typer.Context) -> bool:
+    """Whether --no-offload was written for this command. (The environment may say so for all commands, also where it means
+    nothing.)"""
+    source = context.get_parameter_source("offload")
+    return not context.params["offload"] and source is not None and source.name == "COMMANDLINE"
+
+
 MaxMessage = Annotated[
     int | None,
     option("--max-message", "The largest message.", panel=LIMITS, metavar="SIZE", parser=parse_positive_size, default="1MiB"),

@@ -177,6 +177,7 @@ def send(
             default="1200",
         ),
     ] = None,
+    offload: options.Offload = True,
     max_message: options.MaxMessage = None,
     json: options.Json = False,
 ) -> int:
@@ -184,6 +185,7 @@ def send(
     host, port_number = options.parse_destination(destination, port)
     many = options.is_multicast(host)
     given = {name.replace("_", "-"): value for name, value in context.params.items()} | {"multicast": many or None}
+    given["no-offload"] = options.offload_refused(context)
     rules.check(given, rules.SEND_CONFLICTS, rules.SEND_NEEDS)
     payload = _payload(text, file, size, max_message or MAX_MESSAGE)
     if rate is not None:
@@ -212,6 +214,7 @@ def send(
                 min_rto=min_rto or 0.2,
                 datagram_size=datagram_size or 1200,
                 max_message=max_message or MAX_MESSAGE,
+                offload=offload,
             )
         )
         interrupts.defer_to(sender)

@@ -1,4 +1,4 @@
-"""What `compare` and `report` have in common: a comparison on standard output, and in files.
+"""What `compare` and `report` have in common: a comparison on standard output, and in files. `bench` uses its streams too.
 
 Owns the order of the parts, and which file holds what. How each part looks is its own module's, loaded only when it is asked for.
 """
@@ -51,7 +51,7 @@ def show(comparison: Comparison, *, ledger: bool, ladder: bool, json: bool, data
     for line in _json_lines(comparison, ledger) if json else _human_lines(comparison, ledger, ladder, data):
         if data.broken:
             break
-        data.write(line if json else _spelled(line, encoding))
+        data.write(line if json else spelled(line, encoding))
     if data.broken:
         words.say(f"udpmsg: {data.broken}")
 
@@ -119,7 +119,7 @@ def _first_of_each(comparison: Comparison) -> list[Run]:
     return list({run.mode: run for run in reversed(comparison.runs)}.values())[::-1]
 
 
-def _spelled(line: str, encoding: str) -> str:
+def spelled(line: str, encoding: str) -> str:
     """The line with plainer signs where the output's encoding lacks one."""
     try:
         line.encode(encoding)

@@ -58,6 +58,8 @@ class Figures:
     """Data frames that repeat what was sent before; over TCP as the link saw them."""
     kernel_drops: int | None
     malformed: int | None
+    over_limit: int | None
+    """Dropped at a limit of the receiver."""
     payload_bytes: int
     """Unique bytes delivered."""
     duration_s: float
@@ -113,6 +115,7 @@ def figures(run: Run, rows: list[Row], comparison: Comparison) -> Figures:
         retransmissions=_repeated(run.frames) if run.mode is Mode.TCP else run.retransmissions,
         kernel_drops=_whole(word, "kernel_drops") if network else run.kernel_drops,
         malformed=_whole(word, "malformed") if network else run.malformed,
+        over_limit=_whole(word, "over_limit") if network else run.over_limit,
         payload_bytes=payload_bytes,
         duration_s=_seconds(run.duration_ns),
         goodput_bps=round(payload_bytes * 8 * SECOND / last, 1) if known and last else None,

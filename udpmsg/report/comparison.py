@@ -110,6 +110,7 @@ def lines(comparison: Comparison) -> list[Line]:
         Line("messages", "reordered", "reordered", _count),
         Line("messages", "retransmissions", "retransmissions", _count),
         Line("messages", "kernel drops", "kernel_drops", _count, only_if_any=True),
+        Line("messages", "over a limit", "over_limit", _count, only_if_any=True),
         Line("messages", "malformed", "malformed", _count, only_if_any=True),
         Line("messages", late, "messages_late", _count),
         Line("delay", "p50", "one_way_delay_s.p50", duration),

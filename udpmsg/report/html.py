@@ -1,8 +1,7 @@
 """The page: one HTML file that shows a comparison, opens offline in any browser, and can be printed.
 
-Owns how the parts are put together (`page/` makes them, `assets/` has template, style and script), and what the page is allowed:
-its Content-Security-Policy knows its styles and scripts by their hashes, pictures as data, and nothing else, so no
-request can leave the file. Everything that came from outside is escaped in `page.markup`.
+Owns how the parts are put together (`page/` makes them, `assets/` has template, style and script). What the page is allowed is in
+`page.shell`. Everything that came from outside is escaped in `page.markup`.
 """
 
 from udpmsg.experiment.figures import Figures, figures
@@ -11,7 +10,8 @@ from udpmsg.experiment.trace import Comparison, Mode, Run, Where
 from udpmsg.report.comparison import UNKNOWNS
 from udpmsg.report.page.columns import columns
 from udpmsg.report.page.excerpts import excerpts
-from udpmsg.report.page.markup import asset, embedded, fill, safe, source
+from udpmsg.report.page.markup import asset, command, fill, safe, terms
+from udpmsg.report.page.shell import shell
 from udpmsg.report.page.svg import draw, span
 from udpmsg.report.page.table import UNKNOWN, mark, table
 from udpmsg.report.page.words import SHORT, asked, css, details, mode_names
@@ -39,31 +39,26 @@ def page(comparison: Comparison) -> str:
     for run, summary in zip(comparison.runs, summaries, strict=True):
         by_mode.setdefault(run.mode, []).append(summary)
     figures_table = table(by_mode, names)
-    chart_library, chart_style = asset("uPlot.iife.min.js").rstrip(), asset("uPlot.min.css").rstrip()
-    charts, script, style = asset("charts.js"), asset("page.js"), asset("page.css")
     parts = {
-        "policy": "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"script-src {source(chart_library, charts, script)}; style-src {source(chart_style, style)}",
         "title": safe(title(comparison)),
         "lead": lead(comparison),
         "brief": terms(asked(comparison)),
         "run": terms(details(comparison)),
-        "command": command(comparison),
+        "command": command(comparison.command),
         "sentences": sentences(comparison, ledgers, summaries, names),
         "table": figures_table,
         "notes": notes(comparison, figures_table),
         "ladders": ladder_figures(comparison),
         "repetitions": repetitions(comparison),
-        "data": embedded(data(comparison, ledgers)),
-        "version": safe(comparison.version),
-        "chart_licence": asset("uPlot.LICENSE").strip(),
-        "chart_library": chart_library,
-        "chart_style": chart_style,
-        "charts": charts,
-        "script": script,
-        "style": style,
     }
-    return fill(asset("page.html"), parts)
+    return shell(
+        fill(asset("page.html"), parts),
+        title=title(comparison),
+        version=comparison.version,
+        data=data(comparison, ledgers),
+        charts="charts.js",
+        script=("page.js", "controls.js"),
+    )
 
 
 def title(comparison: Comparison) -> str:
@@ -85,21 +80,6 @@ def lead(comparison: Comparison) -> str:
     if comparison.where is Where.LAB:
         text += " What the link does to a message hangs on the seed and the message alone, so it is the same in every mode."
     return safe(text)
-
-
-def terms(pairs: list[tuple[str, str]]) -> str:
-    """Names and texts of a list of definitions."""
-    return "".join(f"<dt>{safe(name)}</dt><dd>{safe(text)}</dd>" for name, text in pairs)
-
-
-def command(comparison: Comparison) -> str:
-    """How to run it again, to be copied."""
-    if comparison.command is None:
-        return ""
-    return (
-        '<div class="command"><span>Run it again</span>'
-        f'<pre><code id="command">{safe(comparison.command)}</code></pre><button type="button" id="copy">Copy</button></div>'
-    )
 
 
 def sentences(comparison: Comparison, ledgers: list[list[Row]], summaries: list[Figures], names: dict[Mode, str]) -> str:

@@ -28,6 +28,7 @@ KEYS = (
     "retransmissions",
     "kernel_drops",
     "malformed",
+    "over_limit",  # dropped because a limit of the receiver was reached, or too late to be told from a duplicate
     "payload_bytes",
     "duration_s",
     "goodput_bps",  # unique payload bits a second
@@ -70,6 +71,7 @@ def listener_summary(statistics: "ReceiverStatistics") -> Summary:
         reordered=statistics.reordered,
         kernel_drops=statistics.kernel_drops,
         malformed=statistics.malformed,
+        over_limit=statistics.over_limit,
         payload_bytes=statistics.payload_bytes,
         duration_s=rounded(statistics.duration_s),
         goodput_bps=_rate(statistics.payload_bytes, statistics.duration_s),

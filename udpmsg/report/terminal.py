@@ -105,18 +105,19 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-PARTS_OF_SENDER = (
+PARTS_OF_SENDER: tuple[tuple[str, str], ...] = (
     ("messages_delivered", "{} delivered"),
     ("messages_unconfirmed", "{} unconfirmed"),
     ("messages_refused", "{} refused"),
     ("retransmissions", "{} sent again"),
     ("malformed", "{} malformed"),
 )
-PARTS_OF_LISTENER = (
+PARTS_OF_LISTENER: tuple[tuple[str, str], ...] = (
     ("messages_lost", "{} lost"),
     ("duplicates", "{} suppressed as duplicates"),
     ("reordered", "{} reordered"),
-    ("kernel_drops", "{} datagrams dropped by the kernel"),
+    ("kernel_drops", "{} kernel drops"),
+    ("over_limit", "{} dropped over a limit"),
     ("malformed", "{} malformed"),
 )
 """The counts that a summary in words names, each only when it is not 0."""

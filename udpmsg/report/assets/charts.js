@@ -1,18 +1,7 @@
-// What the page's scripts draw from, and the charts (uPlot draws them). page.js has the ledger and the controls.
-// Reads the data that report/page/columns.py wrote; asks nobody else for anything. Times are microseconds until they are shown.
-"use strict";
-const at = (id) => document.getElementById(id);
-const data = JSON.parse(at("data").textContent);
-// A mode's stroke and marker, for those who see or print no colour; its colour is in page.css. What is drawn first is wider, so
-// that lines which fall together can all be seen.
-const LOOKS = {
-  "udp": { dash: [], width: 5.5, marker: "circle", radius: 6 },
-  "udp+ack": { dash: [10, 4], width: 3.5, marker: "square", radius: 4.4 },
-  "tcp": { dash: [3, 2], width: 2, marker: "triangle", radius: 3.3 },
-};
+// A comparison's charts, drawn with drawing.js; page.js has the ledger and the controls.
+// Reads the data that report/page/columns.py wrote. Times are microseconds until they are shown.
 const MOST_STEPS = 3000;  // of a curve that sums up: more than a screen has columns
 const LANE = 15;  // height of a row of crosses, in CSS pixels
-const look = (mode) => LOOKS[mode] || LOOKS.udp;
 
 // ---- data -------------------------------------------------------------------------------------------------------------------
 
@@ -75,38 +64,12 @@ function steps(columns, logarithmic = false) {
 
 // ---- charts -----------------------------------------------------------------------------------------------------------------
 
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const colourOf = (mode) => colour(`--${mode.replace("+", "-")}`) || colour("--text");
-const english = (value) => value.toLocaleString("en");
 /** An axis' unit and its numbers: seconds where milliseconds would be long. */
 const timeAxis = (longest, before) => longest < 1e7
   ? [`${before}ms`, (value) => english(value / 1000)]
   : [`${before}s`, (value) => english(value / 1e6)];
 const largest = (columns) => columns.reduce((most, values) => values.reduce((a, b) => Math.max(a, b), most), 0);
 const milliseconds = (value) => value === null || value === undefined ? "–" : `${(value / 1000).toFixed(value < 1e5 ? 1 : 0)} ms`;
-const font = (size) => `${size}px system-ui, sans-serif`;
-
-const marks = {
-  circle: (path, x, y, r) => { path.moveTo(x + r, y); path.arc(x, y, r, 0, 2 * Math.PI); },
-  square: (path, x, y, r) => path.rect(x - r * 0.9, y - r * 0.9, r * 1.8, r * 1.8),
-  triangle: (path, x, y, r) => {
-    path.moveTo(x, y - r * 1.2);
-    path.lineTo(x + r * 1.1, y + r * 0.8);
-    path.lineTo(x - r * 1.1, y + r * 0.8);
-    path.closePath();
-  },
-};
-
-/** Markers at the points of a series. */
-const pointsOf = (mode) => (u, series, from, to) => {
-  const path = new Path2D();
-  const radius = look(mode).radius * uPlot.pxRatio;
-  const [xs, ys] = [u.data[0], u.data[series]];
-  for (let i = from; i <= to; i++) {
-    if (ys[i] != null) marks[look(mode).marker](path, u.valToPos(xs[i], "x", true), u.valToPos(ys[i], "y", true), radius);
-  }
-  return { fill: path, stroke: null };
-};
 
 /** A line through the points while they can be told apart; else every point as a dot, one for each place on the screen. */
 const crowded = (u, from, to, room = 1) => to - from > u.bbox.width / uPlot.pxRatio / room;  // room: CSS pixels that a point needs
@@ -177,50 +140,11 @@ function lateLine(u) {
   ctx.restore();
 }
 
-const ROUND = [1, 2, 5].flatMap((digit) => Array.from({ length: 16 }, (_, power) => digit * 10 ** power)).sort((a, b) => a - b);
-const WHOLE = { incrs: ROUND };  // counts have no fractions
-const DECADES = {  // of a logarithmic axis
-  splits: (u, axis, low, high) => ROUND.filter((value) => value >= low && value <= high), filter: (u, splits) => splits,
-};
-const axis = (label, values, size = 34, more = {}) => ({
-  label, size, labelSize: 26, labelFont: font(15), font: font(14), gap: 6, space: size > 34 ? 36 : 68,
-  values: (u, splits) => splits.map(values), stroke: colour("--text"),
-  grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 }, ...more,
-});
-
-const seriesOf = (run, value, extra) => ({
-  label: legendOf(run.mode), stroke: colourOf(run.mode), width: look(run.mode).width, dash: look(run.mode).dash, value, ...extra,
-});
-
-/** A mode in a legend: its marker and its name. */
-function legendOf(mode) {
-  const label = document.createElement("span");
-  const mark = document.querySelector(`.figures .m-${mode.replace("+", "-")} .mark`);
-  label.className = `m-${mode.replace("+", "-")}`;
-  if (mark) label.append(mark.cloneNode(true));
-  label.append(data.names[mode]);
-  return label;
-}
-
 /** The longest delay, or that from which a message is late, where it is not far above. */
 const withLate = (longest) => longest > data.late / 2 ? Math.max(longest, data.late) : longest;
 
 /** A little room beside the first and the last point. */
 const beside = (u, low, high) => [low - (high - low) * 0.008 - 0.1, high + (high - low) * 0.008 + 0.1];
-
-const drawn = [];
-
-/** One chart in its place, as wide as that is. Says so where there is nothing to draw. */
-function chart(id, table, options) {
-  const place = at(id);
-  if (!table[0].length || table.slice(1).every((values) => values.every((value) => value === null))) {
-    place.textContent = data.nothing;
-    return;
-  }
-  const height = Math.round(Math.min(460, Math.max(300, window.innerHeight * 0.5)));
-  const usual = { cursor: { drag: { x: true, y: false } }, legend: { markers: { show: false } } };
-  drawn.push(new uPlot({ width: place.clientWidth, height, ...usual, ...options }, table, place));
-}
 
 function drawCharts() {
   while (drawn.length) drawn.pop().destroy();

@@ -1,4 +1,4 @@
-// The ledger's rows and the few controls of the page. charts.js, before it, has the data and the charts.
+// The ledger's rows and what is chosen to be seen. charts.js, before it, has the runs and the charts.
 "use strict";
 const ROWS_AT_ONCE = 200;
 
@@ -76,18 +76,3 @@ if (excerpts.length > 1) {
   at("excerpts").hidden = false;
   show(0);
 }
-
-at("copy")?.addEventListener("click", () => {
-  getSelection().selectAllChildren(at("command"));  // whoever may not write to the clipboard has it selected
-  const said = navigator.clipboard ? navigator.clipboard.writeText(at("command").textContent) : Promise.reject();
-  said.then(() => { at("copy").textContent = "Copied"; }, () => { at("copy").textContent = "Selected"; });
-});
-
-// Canvases know no style sheet: drawn anew whenever colours or widths change, and in light colours for paper.
-let timer = 0;
-const soon = () => { clearTimeout(timer); timer = setTimeout(drawCharts, 100); };
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);
-matchMedia("print").addEventListener("change", drawCharts);
-let width = window.innerWidth;
-addEventListener("resize", () => { if (window.innerWidth !== width) { width = window.innerWidth; soon(); } });
-drawCharts();

@@ -42,6 +42,21 @@ def embedded(data: Any) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
+def terms(pairs: list[tuple[str, str]]) -> str:
+    """Names and texts of a list of definitions."""
+    return "".join(f"<dt>{safe(name)}</dt><dd>{safe(text)}</dd>" for name, text in pairs)
+
+
+def command(line: str | None) -> str:
+    """How to run it again, to be copied."""
+    if line is None:
+        return ""
+    return (
+        '<div class="command"><span>Run it again</span>'
+        f'<pre><code id="command">{safe(line)}</code></pre><button type="button" id="copy">Copy</button></div>'
+    )
+
+
 def source(*texts: str) -> str:
     """The sources of a Content-Security-Policy that allow these inline texts and no other."""
     return " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in texts)

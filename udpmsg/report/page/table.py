@@ -17,7 +17,7 @@ from udpmsg.report.terminal import bit_rate, byte_count, duration
 
 KEY = re.compile(r"\{([^}]+)\}")
 UNKNOWN = '<span class="unknown" title="not known">–</span>'
-BAD = {"messages_lost", "messages_late", "messages_unconfirmed", "messages_refused", "kernel_drops", "malformed"}
+BAD = {"messages_lost", "messages_late", "messages_unconfirmed", "messages_refused", "kernel_drops", "over_limit", "malformed"}
 """Keys of which any count above 0 stands out."""
 NO_HANDSHAKE = '<span class="none">none</span>'
 
@@ -54,6 +54,7 @@ GROUPS: tuple[tuple[str, tuple[Line, ...]], ...] = (
             Line("Reordered", "{reordered}"),
             Line("Retransmissions", "{retransmissions}"),
             Line("Dropped by the receiver's kernel", "{kernel_drops}", only_if_any=True),
+            Line("Dropped over a limit of the receiver", "{over_limit}", only_if_any=True),
             Line("Malformed", "{malformed}", only_if_any=True),
         ),
     ),

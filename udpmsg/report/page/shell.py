@@ -1,0 +1,30 @@
+"""The shell of every page: head, styles, scripts, and what the page is allowed, around a body that is its caller's.
+
+Owns the Content-Security-Policy: it knows the page's styles and scripts by their hashes, pictures as data, and nothing else, so
+no request can leave the file.
+"""
+
+from typing import Any
+
+from udpmsg.report.page.markup import asset, embedded, fill, safe, source
+
+
+def shell(body: str, *, title: str, version: str, data: Any, charts: str, script: tuple[str, ...]) -> str:
+    """The whole page. `charts`: the asset that draws, from `data`; `script`: those that come after it, the last of them last."""
+    chart_library, chart_style = asset("uPlot.iife.min.js").rstrip(), asset("uPlot.min.css").rstrip()
+    drawing, after, style = asset("drawing.js") + asset(charts), "".join(map(asset, script)), asset("page.css")
+    parts = {
+        "policy": "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"script-src {source(chart_library, drawing, after)}; style-src {source(chart_style, style)}",
+        "title": safe(title),
+        "version": safe(version),
+        "body": body,
+        "data": embedded(data),
+        "chart_licence": asset("uPlot.LICENSE").strip(),
+        "chart_library": chart_library,
+        "chart_style": chart_style,
+        "charts": drawing,
+        "script": after,
+        "style": style,
+    }
+    return fill(asset("shell.html"), parts)
