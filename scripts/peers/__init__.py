@@ -1,0 +1,1 @@
+"""What `scripts/bench peers` sets udpmsg beside: C tools, small Python programs of our own, libraries."""

@@ -1,0 +1,220 @@
+"""udpmsg's own sides, through its public library, and its mode of the lab: what the peers stand beside.
+
+Owns the loops that an application would write. The search for the throughput is that of `udpmsg bench`; the ends are not: the
+receiver here is an application that is given every payload, one by one.
+"""
+
+import sys
+import time
+from itertools import repeat
+from typing import NamedTuple
+
+from peers.side import ADDRESS, PAYLOAD, QUIET, SMALL, Meter, middle, run, say, told_to_end
+from udpmsg import Message, Outcome, Receiver, Sender, State
+from udpmsg.core import wire
+from udpmsg.experiment.bench_search import Pace, Search
+
+TURN = 256
+"""Messages handed to the library at one go; then a sender looks at the clock, and an acknowledged one at what came back."""
+SHORT = 0.4
+"""Of the whole time, what a trial takes while the rate is searched. The one that decides takes all of it."""
+ANSWER = 2.0
+"""Seconds in which the receiver has to say what it has."""
+LOOKS = 50
+"""How often a sender asks at most until everything has come to rest."""
+
+
+def datagram_size(*, acknowledged: bool) -> int:
+    """What one message needs to travel in one datagram."""
+    return len(PAYLOAD) + wire.overhead(acknowledged=acknowledged, reply=False, fragment=False)
+
+
+# Receiving ----------------------------------------------------------------------------------------------------------------
+
+
+def receive(transport: str) -> None:
+    """Take every message and look at its payload, which is bytes."""
+    count = size = 0
+    payload = b""
+    meter = Meter()
+    with Receiver(ADDRESS, 0, transport=transport) as receiver:
+        say(port=receiver.endpoints[0].port)
+        while True:
+            events = receiver.poll(QUIET)
+            if not events and told_to_end():
+                break
+            before = count
+            for event in events:
+                if isinstance(event, Message):
+                    payload = event.payload
+                    size += len(payload)
+                    count += 1
+            if count > before:
+                meter.read(count)
+                if type(payload) is not bytes:
+                    raise SystemExit(f"a payload is a {type(payload).__name__}")
+        statistics = receiver.statistics()
+    if (statistics.messages_delivered, statistics.payload_bytes) != (count, size):
+        raise SystemExit(f"the receiver counted {statistics}, and its application {count} messages of {size} bytes")
+    say(received=count, rate=meter.rate)
+
+
+# Sending ------------------------------------------------------------------------------------------------------------------
+
+
+class Trial(NamedTuple):
+    """One session."""
+
+    sent: int
+    rate: float
+    """Messages a second that the sender reached."""
+    received_rate: float
+    """The same, when the time until the receiver had handed over the last counts too."""
+    lost: int
+
+
+def trial(port: int, seconds: float, rate: float | None) -> Trial:
+    """Send at a rate (None: as fast as possible), and ask the receiver what it has when everything has come to rest."""
+    sent = 0
+    messages = [PAYLOAD] * TURN
+    with Sender(ADDRESS, port, datagram_size=datagram_size(acknowledged=False)) as sender:
+        begun = now = time.perf_counter_ns()
+        until = begun + int(seconds * 1e9)
+        if rate is None:
+            while now < until:
+                sent += len(sender.send_many(messages))
+                now = time.perf_counter_ns()
+        else:
+            pace = Pace(rate, now=begun)
+            while now < until:
+                if due := pace.due(now=now):
+                    sent += len(sender.send_many(repeat(PAYLOAD, due)))
+                    pace.take(due)
+                now = time.perf_counter_ns()
+        delivered = at_rest(sender, sent)
+        rested = time.perf_counter_ns()
+    return Trial(sent, sent * 1e9 / (now - begun), delivered * 1e9 / (rested - begun), sent - delivered)
+
+
+def at_rest(sender: Sender, sent: int) -> int:
+    """How many messages the receiver's application was given, once that no longer changes."""
+    delivered, before = 0, -1
+    for _ in range(LOOKS):
+        if delivered in (before, sent):
+            break
+        before = delivered
+        if (report := sender.ask(ANSWER)) is None:
+            raise SystemExit("the receiver did not say what it has")
+        delivered = report.delivered
+    return delivered
+
+
+def flood(port: int, seconds: float) -> None:
+    """Fire and forget, without a pace. What counts is what the receiver got."""
+    say(sent=trial(port, seconds, None).sent)
+
+
+def search(port: int, seconds: float) -> None:
+    """The highest rate at which nothing is lost (RFC 2544, 26.1)."""
+    first = trial(port, seconds * SHORT, None)
+    searching = Search(sent=first.rate, received=first.received_rate, lost=first.lost > 0)
+    highest: float | None = None
+    while (step := searching.next()) is not None:
+        made = trial(port, seconds if step.confirms else seconds * SHORT, step.rate)
+        searching.note(step, sent=made.rate, lost=made.lost > 0)
+        if made.lost and highest is not None and made.rate <= highest:
+            highest = None  # chance let it pass
+        elif step.confirms and not made.lost:
+            highest = max(made.rate, highest or 0.0)
+    if highest is None:
+        raise SystemExit("no rate was found at which nothing is lost")
+    say(rate=highest)
+
+
+def acknowledged(port: int, seconds: float) -> None:
+    """Every message confirmed: the time ends with the last outcome."""
+    count = 0
+    messages = [PAYLOAD] * TURN
+    with Sender(ADDRESS, port, acknowledged=True, datagram_size=datagram_size(acknowledged=True)) as sender:
+        begun = time.perf_counter()
+        delivered = 0
+        while time.perf_counter() - begun < seconds:
+            count += len(sender.send_many(messages))
+            delivered += confirmed(sender, 0)
+        while sender.unresolved:
+            delivered += confirmed(sender, None)
+        delivered += confirmed(sender, 0)
+        passed = time.perf_counter() - begun
+    if delivered != count:
+        raise SystemExit(f"of {count} messages {delivered} were DELIVERED")
+    say(sent=count, rate=count / passed)
+
+
+def confirmed(sender: Sender, timeout: float | None) -> int:
+    """How many messages the sender has learnt to be delivered."""
+    delivered = 0
+    for event in sender.poll(timeout):
+        if isinstance(event, Outcome):
+            delivered += event.state is State.DELIVERED
+    return delivered
+
+
+def stream(port: int, seconds: float) -> None:
+    """The twin over TCP."""
+    count = 0
+    messages = [PAYLOAD] * TURN
+    with Sender(ADDRESS, port, transport="tcp") as sender:
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            count += len(sender.send_many(messages))
+    say(sent=count)
+
+
+def ask(port: int, seconds: float) -> None:
+    """One acknowledged message after the other: from `send` to the outcome."""
+    times = []
+    with Sender(ADDRESS, port, acknowledged=True) as sender:
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            begun = time.perf_counter_ns()
+            sender.send(SMALL)
+            while not confirmed(sender, None):
+                pass
+            times.append(time.perf_counter_ns() - begun)
+    say(p50_us=middle(times), count=len(times))
+
+
+# The lab ------------------------------------------------------------------------------------------------------------------
+
+
+def lab(mode_name: str, count: int, seed: int) -> None:
+    """The goodput of one mode over 20 ms each way and 5 % loss, as fast as the path takes it. TCP is cubic."""
+    from udpmsg.experiment import ledger
+    from udpmsg.experiment.compare import Request, compare
+    from udpmsg.experiment.figures import figures
+    from udpmsg.experiment.trace import Choices, Mode, Workload
+    from udpmsg.link.presets import preset
+
+    choices = Choices(modes=(Mode(mode_name),), tcp_congestion="cubic", datagram_size=datagram_size(acknowledged=True))
+    request = Request(preset("classroom"), seed, Workload(count, 0, len(PAYLOAD)), choices)
+    comparison = compare(request, progress=lambda _: None, stopped=lambda: False)
+    (made,) = comparison.runs
+    found = figures(made, ledger.rows(made, choices), comparison)
+    if found.error or found.messages_delivered != count:
+        raise SystemExit(f"delivered {found.messages_delivered} of {count}: {found.error or found.causes}")
+    say(goodput_bps=found.goodput_bps)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "lab":
+        lab(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    else:
+        run(
+            {
+                "flood": (lambda: receive("udp"), flood),
+                "search": (lambda: receive("udp"), search),
+                "acknowledged": (lambda: receive("udp"), acknowledged),
+                "tcp": (lambda: receive("tcp"), stream),
+                "round-trip": (lambda: receive("udp"), ask),
+            }
+        )
