@@ -136,14 +136,15 @@ class Receiver:
         until = None if timeout is None else now + int(timeout * SECOND)
         for socket in self._sockets.values():
             socket.excuse(now - self._left_at)
+        most = TURN if limit is None else limit
+        events = self._hand_over(most) if self.closed or self._something_waits() else []
         looked = False
-        while True:
-            events = self._hand_over(TURN if limit is None else limit)
-            if events or self.closed or self._waiter.take_woken() or (looked and passed(until)):
-                self._left_at = clock.now()
-                return events
+        while not (events or self.closed or self._waiter.take_woken() or (looked and passed(until))):
             self._turn(until)
+            events = self._hand_over(most)
             looked = True
+        self._left_at = clock.now()
+        return events
 
     def receive(self, timeout: float | None = None) -> Message | None:
         """The next message; None after `timeout` seconds without one, or after `wake`. Other events are passed over."""
@@ -217,6 +218,7 @@ class Receiver:
         self.closed = True  # from here on nothing is received but acknowledgments
         while (self._replies.unresolved or any(s.waiting for s in self._sockets.values())) and not passed(until):
             self._turn(until)
+            self._settle()
         self._close_sockets()
 
     def __enter__(self) -> "Receiver":
@@ -229,22 +231,24 @@ class Receiver:
 
     # Helpers -------------------------------------------------------------------------------------------------------------
 
+    def _something_waits(self) -> bool:
+        """Whether there is something for the application already."""
+        return bool(self._events or self._frames) or any(core.waiting for core in self._cores.values())
+
     def _hand_over(self, limit: int) -> list[Event]:
         """Take events for the application, then acknowledge: it is about to run for nobody knows how long.
 
         Messages come before what ended them: that their connection is gone, say."""
         events: list[Event] = []
         if not self.closed:
-            self._settle()
             for name, core in self._cores.items():
                 events += core.events(limit - len(events))
                 while self._frames and name == "tcp" and len(events) < limit:
                     self._feed(core, limit - len(events))
                     events += core.events(limit - len(events))
                 core.flush(now=clock.now())
-        events += [self._events.popleft() for _ in range(min(limit - len(events), len(self._events)))]
-        if events and not self.closed:
             self._settle()
+        events += [self._events.popleft() for _ in range(min(limit - len(events), len(self._events)))]
         return events
 
     def _feed(self, core: CoreReceiver, most: int) -> None:
@@ -262,7 +266,7 @@ class Receiver:
         core.receive_run(frame, now=now, peer=peer)
 
     def _turn(self, until: int | None) -> None:
-        """One round: wait for input or a timeout, then settle everything that follows from it."""
+        """Wait for input or a timeout, and take what comes; what follows from it is for `_settle`."""
         due = earliest(
             until,
             self._replies.next_timeout(),
@@ -274,7 +278,6 @@ class Receiver:
         for socket in self._sockets.values():
             socket.handle_timeout(now=clock.now())
         self._note_kernel_drops()
-        self._settle()
 
     def _take(self, peer: Endpoint, messages: Sequence[bytes | Run], now: int) -> None:
         """Input: acknowledgments are for a reply that was sent, everything else is for the core. Most of it are runs of messages,

@@ -194,7 +194,6 @@ class Sender:
         """
         until = None if timeout is None else clock.now() + int(timeout * SECOND)
         if not self.closed:
-            self._settle()
             looked = False
             while not self._events and not self._waiter.take_woken() and not (looked and passed(until)):
                 self._turn(until)

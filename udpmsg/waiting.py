@@ -59,8 +59,8 @@ class Waiter:
             timeout = LONGEST_WAIT if timeout is None else min(timeout, LONGEST_WAIT)
         ready = self.selector.select(None if timeout is None else timeout / SECOND)
         now = clock.now()
-        for key, mask in ready:
-            current = self.selector.get_map().get(key.fd)
+        for place, (key, mask) in enumerate(ready):
+            current = self.selector.get_map().get(key.fd) if place else key
             if current is not None and current.fileobj is key.fileobj:  # an earlier one in this round may have closed it
                 for endpoint, messages in key.data(mask, now):
                     yield endpoint, messages, now

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from itertools import repeat
+from operator import itemgetter
 
 from udpmsg.core import wire
 from udpmsg.core.arrivals import Arrival
@@ -31,6 +32,7 @@ UNFINISHED_KEPT = 10 * SECOND
 """A fire-and-forget message whose fragments have not all come by then has lost one."""
 MAKE_MESSAGE: "partial[Message]" = partial(tuple.__new__, Message)
 """A Message of its fields in one tuple; its own constructor is a Python function, and costs three times as much."""
+PAYLOAD = itemgetter(Message._fields.index("payload"))
 NOTICES_KEPT = 1024
 """Malformed, Duplicate and LimitReached that wait for the application; more are counted, not told."""
 
@@ -71,6 +73,11 @@ class Receiver:
         return len(self._sessions)
 
     @property
+    def waiting(self) -> bool:
+        """Whether there is something for the application."""
+        return bool(self._queue)
+
+    @property
     def held_bytes(self) -> int:
         """Bytes that the application does not have yet, reserved ones included."""
         return self._sessions.waiting_bytes
@@ -98,10 +105,12 @@ class Receiver:
         session = self._sessions.find(messages.session)
         size, count = len(messages.payloads[0]), len(messages.payloads)
         if session is not None and session.expects(messages):
-            self._resolve_below(session, messages.lowest[0])
+            if messages.acknowledged:
+                self._resolve_below(session, messages.lowest[0])
             if self._has_room(session, messages, size, count, now):
                 self._take_run(session, messages, size, count, now, peer)
-                self._resolve_below(session, max(messages.lowest))
+                if messages.acknowledged:
+                    self._resolve_below(session, max(messages.lowest))
                 return
         for datagram in messages.datagrams():
             try:
@@ -420,7 +429,7 @@ class Receiver:
 
     def _hand_over(self, session: Session, messages: list[Message]) -> None:
         """The application has these now: their places are free, and whoever asked to be told is told."""
-        size = sum(len(message[0]) for message in messages)
+        size = sum(map(len, map(PAYLOAD, messages)))
         session.queued_messages -= len(messages)
         session.payload_bytes += size
         self._sessions.release(session, size, len(messages))

@@ -36,19 +36,20 @@ class Messages(NamedTuple):
     session: int
     acknowledged: bool
     ordered: bool
-    numbers: Sequence[int]
-    sequences: Sequence[int]
-    sent_at: Sequence[int]
-    lowest: Sequence[int]
-    transmissions: Sequence[int]
-    payloads: Sequence[bytes]
+    numbers: tuple[int, ...]
+    sequences: tuple[int, ...]
+    sent_at: tuple[int, ...]
+    lowest: tuple[int, ...]
+    transmissions: tuple[int, ...]
+    payloads: tuple[bytes, ...]
 
     @property
     def in_a_row(self) -> bool:
         """Whether every number is the one before and one more: nothing is missing within, nothing doubled or out of order."""
-        return all(
-            column[-1] - column[0] == len(column) - 1 and list(column) == list(range(column[0], column[-1] + 1))
-            for column in (self.sequences, self.numbers)
+        _, _, _, numbers, sequences, *_ = self
+        count = len(numbers)
+        return tuple(range(sequences[0], sequences[0] + count)) == sequences and (
+            tuple(range(numbers[0], numbers[0] + count)) == numbers
         )
 
     def split(self, at: int) -> tuple["Messages", "Messages"]:
