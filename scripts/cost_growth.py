@@ -33,8 +33,11 @@ TRAVEL = 50_000
 """Nanoseconds of virtual time on each way between a core sender and a core receiver."""
 LOST_EACH = 100
 """Where datagrams are lost, each hundredth is."""
-WINDOW = 32
-"""Messages on their way to a real receiver at once: no receive buffer overflows."""
+WINDOW = 10
+"""Messages on their way to a real receiver of many sessions at once. With ten sessions or more that take turns, each has one of
+them, so a receiver's batches are the same however many sessions are open."""
+NEWCOMERS = 4000
+"""Sessions a second that come, send one message and go."""
 PEER = Endpoint("udp", "127.0.0.1", 9)
 PART = 500
 """Messages that are timed at one go."""
@@ -276,12 +279,12 @@ def core_sessions(sessions: int, messages: int, active: int) -> float:
 
 
 def passing_sessions(sessions: int) -> tuple[float, int]:
-    """CPU seconds a session of one message and a goodbye, one after the other within a second; how many were turned away."""
+    """CPU seconds a session of one message and a goodbye, one after the other; how many were turned away."""
     now = 10**9
     receiver = CoreReceiver(session=9 << 32, now=now)
     watch = Stopwatch()
     for number in range(1, sessions + 1):
-        now += 10**9 // sessions
+        now += 10**9 // NEWCOMERS
         sender = CoreSender(SenderConfig(), session=number << 32, now=now)
         sender.send([PAYLOAD], now=now)
         sender.goodbye(now=now)
@@ -311,7 +314,7 @@ def unconfirmed_replies(sessions: int, turns: int) -> float:
 def listener_sessions(sessions: int, messages: int, transport: str) -> tuple[float, float, int]:
     """CPU seconds a message of a real receiver with so many sessions open: all in turn, then one alone. And its bytes in memory.
 
-    Over UDP acknowledged, from one socket; over TCP a connection each."""
+    Acknowledged; over UDP from one socket, over TCP with a connection each."""
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(target=_serve, args=(there, sessions, messages, transport))
     process.start()
@@ -355,41 +358,65 @@ def _drive_udp(port: int, sessions: int, messages: int) -> Iterator[None]:
     """Acknowledged messages of core senders that share one socket; yields after each phase."""
     senders = [CoreSender(SenderConfig(acknowledged=True), session=number << 32, now=0) for number in range(1, sessions + 1)]
     by_session = {sender.session: sender for sender in senders}
-    with socket.socket(type=socket.SOCK_DGRAM) as wire_end:
-        wire_end.connect(("127.0.0.1", port))
-        wire_end.settimeout(PATIENCE)
-        for phase in _phases(sessions, messages):
-            for begin in range(0, len(phase), WINDOW):
-                chosen = [senders[number] for number in phase[begin : begin + WINDOW]]
-                now = time.monotonic_ns()
-                for sender in chosen:
-                    sender.send([PAYLOAD], now=now)
-                    for datagram in sender.data_to_send(now=now):
-                        wire_end.send(datagram)
-                while any(sender.unresolved for sender in chosen):
-                    datagram = wire_end.recv(65_535)
-                    sender = by_session[wire.acknowledged_session(datagram)]
-                    sender.receive([datagram], now=time.monotonic_ns())
-                    sender.events()
-                    for more in sender.data_to_send(now=time.monotonic_ns()):  # what pace or window held back
-                        wire_end.send(more)
-            yield
+    with socket.socket(type=socket.SOCK_DGRAM) as line:
+        line.connect(("127.0.0.1", port))
+        line.settimeout(PATIENCE)
+
+        def write(sender: CoreSender) -> None:
+            for datagram in sender.data_to_send(now=time.monotonic_ns()):
+                line.send(datagram)
+
+        def read(_: CoreSender) -> None:
+            datagram = line.recv(65_535)
+            sender = by_session[wire.acknowledged_session(datagram)]
+            sender.receive([datagram], now=time.monotonic_ns())
+            write(sender)  # what pace or window held back
+
+        yield from _drive(senders, messages, write, read)
 
 
 def _drive_tcp(port: int, sessions: int, messages: int) -> Iterator[None]:
-    """Messages of core senders with a connection each; yields after each phase."""
-    config = SenderConfig(datagram_size=None)
+    """Acknowledged messages of core senders with a connection each; yields after each phase."""
+    config = SenderConfig(acknowledged=True, datagram_size=None)
     senders = [CoreSender(config, session=number << 32, now=0) for number in range(1, sessions + 1)]
-    connections = [socket.create_connection(("127.0.0.1", port)) for _ in senders]
+    lines = {sender.session: socket.create_connection(("127.0.0.1", port), PATIENCE) for sender in senders}
+    unread = {sender.session: bytearray() for sender in senders}
+
+    def write(sender: CoreSender) -> None:
+        data = b"".join(map(frame, sender.data_to_send(now=time.monotonic_ns())))
+        if data:
+            lines[sender.session].sendall(data)
+
+    def read(sender: CoreSender) -> None:
+        buffer = unread[sender.session]
+        buffer += lines[sender.session].recv(65_536)
+        while len(buffer) >= 4 and len(buffer) >= (end := 4 + int.from_bytes(buffer[:4], "big")):
+            sender.receive([bytes(buffer[4:end])], now=time.monotonic_ns())
+            del buffer[:end]
+        write(sender)
+
     try:
-        for phase in _phases(sessions, messages):
-            for number in phase:
-                senders[number].send([PAYLOAD], now=0)
-                connections[number].sendall(b"".join(map(frame, senders[number].data_to_send(now=0))))
-            yield
+        yield from _drive(senders, messages, write, read)
     finally:
-        for connection in connections:
-            connection.close()
+        for line in lines.values():
+            line.close()
+
+
+def _drive(
+    senders: list[CoreSender], messages: int, write: Callable[[CoreSender], None], read: Callable[[CoreSender], None]
+) -> Iterator[None]:
+    """The three phases, a window at a time; `read` takes what came, for this sender or another."""
+    for phase in _phases(len(senders), messages):
+        for begin in range(0, len(phase), WINDOW):
+            chosen = [senders[number] for number in phase[begin : begin + WINDOW]]
+            for sender in chosen:
+                sender.send([PAYLOAD], now=time.monotonic_ns())
+                write(sender)
+            for sender in chosen:
+                while sender.unresolved:
+                    read(sender)
+                sender.events()
+        yield
 
 
 def most_connections() -> int:

@@ -1,4 +1,4 @@
-"""What a start of udpmsg and one message's way cost, in instructions where valgrind is here and in CPU time. Measures; prints nothing.
+"""What a start of udpmsg and one message's way cost, in CPU time, and with valgrind in instructions. Measures; prints nothing.
 
 Each program runs as it is, for the time, and once more under valgrind's cachegrind, which counts the instructions that its
 processor is given (those of the kernel are not among them). One message's way is the difference between two runs of the same
@@ -21,6 +21,9 @@ from typing import NamedTuple
 COMMAND = str(Path(sysconfig.get_path("scripts")) / "udpmsg")
 PATIENCE = 300.0
 """Seconds that one program may take before the bench gives up on it."""
+SEND = "`udpmsg send` of one message"
+MOST_STARTS = 6.0
+"""A `udpmsg send` may take so many times what `python -c pass` takes (docs/decisions/0008)."""
 COUNTED = re.compile(rb"I\s+refs:\s+([\d,]+)")
 MESSAGES = (200, 1200)
 """What one message costs is seen between so many and so many, under valgrind."""
@@ -50,7 +53,7 @@ def starts(runs: int) -> dict[str, Cost]:
             "`import udpmsg`": [sys.executable, "-c", "import udpmsg"],
             "`from udpmsg import Sender`": [sys.executable, "-c", "from udpmsg import Sender"],
             "`import typer`": [sys.executable, "-c", "import typer"],
-            "`udpmsg send` of one message": [COMMAND, "send", f"127.0.0.1:{silent.getsockname()[1]}", "hello"],
+            SEND: [COMMAND, "send", f"127.0.0.1:{silent.getsockname()[1]}", "hello"],
         }
         times: dict[str, list[float]] = {name: [] for name in programs}
         for turn in range(runs + 1):

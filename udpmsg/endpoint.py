@@ -1,6 +1,5 @@
 """Addresses: what names and ports a user may give, and what they resolve to. Owns no socket."""
 
-import ipaddress
 import os
 import socket
 from functools import lru_cache
@@ -65,7 +64,8 @@ def check_port(port: int, *, lowest: int = 1) -> None:
 
 def is_multicast(address: Address) -> bool:
     """Whether a datagram sent there goes to a group."""
-    return ipaddress.ip_address(address.sockaddr[0].split("%")[0]).is_multicast
+    first = socket.inet_pton(address.family, address.sockaddr[0].split("%")[0])[0]
+    return first == 0xFF if address.family == socket.AF_INET6 else 224 <= first <= 239
 
 
 def new_session() -> int:

@@ -6,7 +6,7 @@ A frame is a length (u32, big-endian, of what follows) and that many bytes. The 
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, takewhile
 from typing import NamedTuple
 
 LENGTH = struct.Struct(">I")
@@ -107,10 +107,7 @@ def alike(stream: memoryview, begin: int, stride: int) -> int:
     head = bytes(stream[begin - stride : begin][:HEAD])
     whole = (len(stream) - begin) // stride * stride
     heads = head_layout(len(head), stride - len(head)).iter_unpack(stream[begin : begin + whole])
-    for frames, (other,) in enumerate(heads):
-        if other != head:
-            return frames * stride
-    return whole
+    return stride * sum(map(len, takewhile((head,).__eq__, heads)))  # each is a tuple of one, and so counts one
 
 
 @lru_cache(maxsize=256)

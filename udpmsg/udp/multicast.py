@@ -1,10 +1,11 @@
 """Joining groups, and choosing the interface that a group's datagrams leave by. UDP alone: TCP has one peer."""
 
-import ipaddress
 import socket
 import struct
 
 from udpmsg.errors import UsageError
+
+# ipaddress is imported where it is needed: every sender loads this module, and most of them send to one host.
 
 
 def join(listener: socket.socket, group: str, interface: str | None) -> None:
@@ -37,6 +38,8 @@ def choose_interface(sender: socket.socket, family: int, interface: str) -> None
 
 def check_group(group: str) -> None:
     """Raise UsageError for what is not a multicast address."""
+    import ipaddress
+
     try:
         valid = ipaddress.ip_address(group.split("%")[0]).is_multicast
     except ValueError:
@@ -47,6 +50,8 @@ def check_group(group: str) -> None:
 
 def ipv4(interface: str) -> str:
     """The interface as an IPv4 address; raises UsageError for anything else."""
+    import ipaddress
+
     try:
         return str(ipaddress.IPv4Address(interface))
     except ValueError:
