@@ -42,7 +42,7 @@ class Carried(NamedTuple):
     frames: list[FrameRecord]
     captured: list[Captured] | None
     overflowed: int
-    """Frames that the kernel threw away because the router was too slow: they are in no record."""
+    """Frames that the kernel had no room for, on the way to the router or from it: in no record, or never said to have left."""
     lateness: "array[int]"
     """Nanoseconds by which each frame left after it should have."""
 
@@ -91,6 +91,8 @@ class Router:
         self._last_at = 0
         """When anything was last on the link."""
         self._lateness = array("q")
+        self._not_taken = 0
+        """Frames that the kernel would not take from us."""
 
     def run(self, told: Told) -> None:
         """Carry frames until `told` says None, or is gone."""
@@ -120,7 +122,7 @@ class Router:
     def carried(self) -> Carried:
         """What was carried. What is still under way has not left."""
         self._read()
-        overflowed = sum(overflow(interface) for interface in self._sockets)
+        overflowed = sum(overflow(interface) for interface in self._sockets) + self._not_taken
         return Carried(self._records, self._captured, overflowed, self._lateness)
 
     def close(self) -> None:
@@ -147,7 +149,11 @@ class Router:
             for _ in range(BATCH):
                 frame = receive(LARGEST_FRAME)
                 self._last_at = at = now()
-                send(frame)
+                try:
+                    send(frame)
+                except BlockingIOError:
+                    self._not_taken += 1
+                    continue
                 keep((at, frame, direction))
                 size += len(frame)
         except BlockingIOError:
@@ -212,7 +218,11 @@ class Router:
         while under_way and under_way[0][0] <= now:
             leaves_at, _, direction, frame, record = heappop(under_way)
             now = clock.now()  # before it is sent: nobody may have it before it left
-            self._sockets[1 - direction].send(frame)
+            try:
+                self._sockets[1 - direction].send(frame)
+            except BlockingIOError:
+                self._not_taken += 1
+                continue
             self._lateness.append(now - leaves_at)
             record.left_at += (now,)
             self._last_at = now
