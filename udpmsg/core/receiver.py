@@ -252,7 +252,7 @@ class Receiver:
 
     def _take_run(self, session: Session, messages: Messages, size: int, count: int, now: int, peer: Peer) -> None:
         """What `_receive_message` does, for all of them at once."""
-        _, acknowledged, ordered, numbers, sequences, sent_at, _, transmissions, payloads = messages
+        _, acknowledged, ordered, numbers, sequences, sent_at, _, transmissions, payloads, _ = messages
         session.last_seen_at = now
         session.note_peer(numbers[-1], peer)
         if acknowledged:

@@ -9,7 +9,7 @@ state.
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import count
-from operator import le
+from operator import itemgetter, le
 from struct import Struct
 from typing import NamedTuple
 from zlib import crc32
@@ -42,25 +42,18 @@ class Messages(NamedTuple):
     lowest: tuple[int, ...]
     transmissions: tuple[int, ...]
     payloads: tuple[bytes, ...]
-
-    @property
-    def in_a_row(self) -> bool:
-        """Whether every number is the one before and one more: nothing is missing within, nothing doubled or out of order."""
-        _, _, _, numbers, sequences, *_ = self
-        count = len(numbers)
-        return tuple(range(sequences[0], sequences[0] + count)) == sequences and (
-            tuple(range(numbers[0], numbers[0] + count)) == numbers
-        )
+    in_a_row: bool
+    """Whether every number is the one before and one more: nothing is missing within, nothing doubled or out of order."""
 
     def split(self, at: int) -> tuple["Messages", "Messages"]:
         """The first `at` messages, and the others."""
-        shared, columns = self[:3], self[3:]
+        *columns, in_a_row = self[3:]
         first, others = [column[:at] for column in columns], [column[at:] for column in columns]
-        return Messages._make((*shared, *first)), Messages._make((*shared, *others))
+        return Messages._make((*self[:3], *first, in_a_row)), Messages._make((*self[:3], *others, in_a_row))
 
     def datagrams(self) -> Iterator[Datagram]:
         """Each message by itself, as `wire.decode` would have it."""
-        for number, sequence, sent_at, lowest, transmission, payload in zip(*self[3:], strict=True):
+        for number, sequence, sent_at, lowest, transmission, payload in zip(*self[3:9], strict=True):
             yield Datagram(
                 Kind.MESSAGE, self.session, number, sequence, sent_at, payload, lowest, transmission, None, 0, self.ordered
             )
@@ -137,11 +130,19 @@ def decode(run: Run) -> Messages | None:
         checked = size - wire.CHECKSUM_BLOCK.size
         if [crc32(view[begin : begin + checked]) for begin in begins] != list(checksums):
             return None
-    if prefixes.count(prefixes[0]) != len(prefixes) or not (all(numbers) and all(sequences)):
+    in_a_row = is_row(sequences) and (numbers == sequences or is_row(numbers))
+    smallest, largest = (min, max) if not in_a_row else (itemgetter(0), itemgetter(-1))
+    if prefixes.count(prefixes[0]) != len(prefixes) or not (smallest(numbers) and smallest(sequences)):
         return None
-    if max(numbers) > MAX_NUMBER or max(sequences) > MAX_NUMBER:
+    if largest(numbers) > MAX_NUMBER or largest(sequences) > MAX_NUMBER:
         return None
-    return Messages(session, bool(lowest[0]), bool(flags & ORDERED), numbers, sequences, sent_at, lowest, transmissions, payloads)
+    ordered = bool(flags & ORDERED)
+    return Messages(session, bool(lowest[0]), ordered, numbers, sequences, sent_at, lowest, transmissions, payloads, in_a_row)
+
+
+def is_row(numbers: tuple[int, ...]) -> bool:
+    """Whether each number is the one before and one more."""
+    return numbers == tuple(range(numbers[0], numbers[0] + len(numbers)))
 
 
 @lru_cache(maxsize=256)
