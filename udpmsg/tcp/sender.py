@@ -16,8 +16,10 @@ from udpmsg.errors import CannotConnect, UsageError
 from udpmsg.tcp.lines import LineReader
 from udpmsg.waiting import Arrivals
 
-CHUNK = 1 << 18
-"""Bytes read at one go: some 200 messages of 1200 bytes."""
+CHUNK = 96 << 10
+"""Bytes read at one go. Below the 128 KiB from which malloc has the kernel map new pages for each read, and take them back."""
+TOGETHER = 64
+"""Messages written at one go, for the same reason."""
 AVAILABLE = "/proc/sys/net/ipv4/tcp_available_congestion_control"
 LONGEST_NAME = 16
 """Bytes of a congestion control's name: TCP_CA_NAME_MAX, Linux."""
@@ -76,14 +78,14 @@ class TcpSender:
         if not self._connected:
             self.failures += [(message, "not connected", True) for message in batch]
             return
-        self._waiting += b"".join([message + b"\n" for message in batch]) if self._raw else frames(batch)
-        try:
-            while self._waiting:
-                del self._waiting[: self._socket.send(self._waiting)]
-        except BlockingIOError:
-            self._selector.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self._on_ready)
-        except OSError as error:
-            self._disconnect(os.strerror(error.errno) if error.errno else str(error))
+        for begin in range(0, len(batch), TOGETHER):
+            messages = batch[begin : begin + TOGETHER]
+            blocked = bool(self._waiting)
+            self._waiting += b"".join([message + b"\n" for message in messages]) if self._raw else frames(messages)
+            if not blocked:
+                self._push()
+            if not self._connected:
+                return
 
     def finish(self) -> bool:
         """Nothing more will be written: end the stream. True once the peer has ended its side too: closing loses nothing."""
@@ -105,7 +107,7 @@ class TcpSender:
         """The selector's call: what came, with whom it is from."""
         if mask & selectors.EVENT_WRITE:
             self._selector.modify(self._socket, selectors.EVENT_READ, self._on_ready)
-            self.write([])
+            self._push()
         if not self._connected or not mask & selectors.EVENT_READ:
             return []
         try:
@@ -123,6 +125,16 @@ class TcpSender:
         if not data:
             self._disconnect("end of stream")
         return [(self.endpoint, messages)] if messages else []
+
+    def _push(self) -> None:
+        """Give the kernel what waits, as far as it takes it."""
+        try:
+            while self._waiting:
+                del self._waiting[: self._socket.send(self._waiting)]
+        except BlockingIOError:
+            self._selector.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self._on_ready)
+        except OSError as error:
+            self._disconnect(os.strerror(error.errno) if error.errno else str(error))
 
     def _disconnect(self, reason: str) -> None:
         if self._connected:
