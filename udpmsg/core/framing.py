@@ -74,31 +74,40 @@ class FrameReader:
         """Take what was read; return the messages that it completed, neighbours that begin alike in one run.
 
         Raises FrameTooLarge as soon as a length says so."""
-        if self.announced is not None and len(self._rest) + len(data) < self.announced:
-            self._rest += data  # a large frame comes in many pieces, and is put together once
-            return []
-        stream = memoryview(b"".join((self._rest, data)))
-        runs = []
-        offset = 0
+        runs: list[Run] = []
+        begin = 0
+        while self._rest and begin < len(data):  # first the unfinished frame: its length, if need be, and then the rest of it
+            missing = (self.announced or LENGTH.size) - len(self._rest)
+            self._rest += data[begin : begin + missing]
+            begin = min(begin + missing, len(data))
+            if self.announced is not None:
+                self._check(self.announced - LENGTH.size)
+                if len(self._rest) == self.announced:
+                    runs.append(Run(bytes(self._rest), self.announced - LENGTH.size, LENGTH.size))
+                    self._rest.clear()
+        stream = memoryview(data)
         try:
-            while len(stream) - offset >= LENGTH.size:
-                (length,) = LENGTH.unpack_from(stream, offset)
-                if length > self._limit:
-                    raise FrameTooLarge(f"a frame of {length} bytes is announced and the limit is {self._limit}")
-                end = offset + LENGTH.size + length
+            while len(stream) - begin >= LENGTH.size:
+                (length,) = LENGTH.unpack_from(stream, begin)
+                self._check(length)
+                end = begin + LENGTH.size + length
                 if end > len(stream):
                     break
                 end += alike(stream, end, LENGTH.size + length)
-                runs.append(Run(stream[offset:end], length, LENGTH.size))
-                offset = end
+                runs.append(Run(stream[begin:end], length, LENGTH.size))
+                begin = end
         finally:
-            self._rest = bytearray(stream[offset:])
+            self._rest += stream[begin:]
         return runs
 
     def rest(self) -> list[Run]:
         """The stream ended: what is left is not a whole message, and is dropped."""
         self._rest.clear()
         return []
+
+    def _check(self, length: int) -> None:
+        if length > self._limit:
+            raise FrameTooLarge(f"a frame of {length} bytes is announced and the limit is {self._limit}")
 
 
 def alike(stream: memoryview, begin: int, stride: int) -> int:
