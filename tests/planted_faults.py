@@ -59,14 +59,14 @@ FAULTS = (
     Fault(
         "window off by one",
         "core/outbox.py",
-        "self._started >= self._window",
-        "self._started > self._window",
+        "min(room, self._window - self._unresolved + self.unsent)",
+        "min(room, self._window + 1 - self._unresolved + self.unsent)",
     ),
     Fault(
         "credit ignored",
         "core/outbox.py",
-        "self.in_flight >= credit or ",
-        "",
+        "room = credit - self.in_flight",
+        "room = self.sequence",
     ),
     Fault(
         "an old acknowledgment brings back its credit",
@@ -77,8 +77,8 @@ FAULTS = (
     Fault(
         "round-trip time guessed for a retransmission",
         "core/sender.py",
-        "self.rtt.sample(now - transmission.sent_at,",
-        "self.rtt.sample(now - (transmission.message.deadline - self.config.deadline),",
+        "self.rtt.sample(now - flight.sent_at,",
+        "self.rtt.sample(now - (self._outbox.deadline - self.config.deadline),",
     ),
     Fault(
         "timer not restarted by an acknowledgment",
@@ -89,20 +89,20 @@ FAULTS = (
     Fault(
         "deadline ignored",
         "core/sender.py",
-        "and oldest.deadline <= now:",
-        "and oldest.deadline <= 0:",
+        "while self._outbox.deadline <= now:",
+        "while self._outbox.deadline <= 0:",
     ),
     Fault(
         "one transmission too many",
         "core/sender.py",
-        "message.transmissions[fragment] >= self.config.max_transmissions",
-        "message.transmissions[fragment] > self.config.max_transmissions",
+        "if flight.ordinal < self.config.max_transmissions:",
+        "if flight.ordinal <= self.config.max_transmissions:",
     ),
     Fault(
         "lowest unresolved off by one",
         "core/sender.py",
-        "lowest=self._outbox.lowest if self.config.acknowledged else 0,\n            transmission",
-        "lowest=self._outbox.lowest + 1 if self.config.acknowledged else 0,\n            transmission",
+        "now=now, lowest=self._outbox.lowest, ordered",
+        "now=now, lowest=self._outbox.lowest + 1, ordered",
     ),
     Fault(
         "what a restarted receiver lost is not sent again",
@@ -113,20 +113,52 @@ FAULTS = (
     Fault(
         "limit of messages never applied",
         "core/sessions.py",
-        '("session_messages", session.waiting_messages + 1)',
-        '("session_messages", 0)',
+        "if session.waiting_messages + messages > limits.session_messages:",
+        "if messages > limits.session_messages:",
     ),
     Fault(
         "limit of bytes never applied",
         "core/sessions.py",
-        '("total_bytes", self.waiting_bytes + size)',
-        '("total_bytes", 0)',
+        'return "total_bytes" if self.waiting_bytes + total > limits.total_bytes else None',
+        "return None",
     ),
     Fault(
         "young sessions forgotten",
         "core/sessions.py",
         "if expires <= now and not session.queued_messages:",
         "if not session.queued_messages:",
+    ),
+    Fault(
+        "ended sessions forgotten too soon",
+        "core/sessions.py",
+        "if oldest.last_seen_at + ENDED_SESSION_KEPT > session.last_seen_at:",
+        "if oldest.last_seen_at > session.last_seen_at:",
+    ),
+    Fault(
+        "an ended session leaves with what waits",
+        "core/sessions.py",
+        "if session.waiting_messages or session.identity not in self._table:",
+        "if session.identity not in self._table:",
+    ),
+    Fault(
+        "a late message of an ended session needs no place",
+        "core/sessions.py",
+        "if session.ended and self._ended.pop(session.identity, None) is not None:",
+        "if session.ended and self._ended.pop(session.identity, None) is None:",
+    ),
+    Fault(
+        "an unconfirmed reply has no timer",
+        "replies.py",
+        "if due is not None and (answered.due is None or due < answered.due):",
+        "if due is not None and answered.due is not None and due < answered.due:",
+        suite=("tests/transport/test_replies.py",),
+    ),
+    Fault(
+        "what replies take is never free again",
+        "replies.py",
+        "self._cost += cost - answered.cost",
+        "self._cost += max(cost - answered.cost, 0)",
+        suite=("tests/transport/test_replies.py",),
     ),
     Fault(
         "duplicate not suppressed",

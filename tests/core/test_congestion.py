@@ -20,8 +20,7 @@ def test_the_initial_window(datagram_size: int, window: int) -> None:
 
 
 def sent(congestion: Congestion, datagrams: int, *, size: int = 1200, now: int = 0, srtt: int | None = None) -> None:
-    for _ in range(datagrams):
-        congestion.on_sent(size, now, srtt)
+    assert congestion.admit([size] * datagrams, now, srtt) == datagrams
 
 
 def test_no_more_in_flight_than_the_window() -> None:
@@ -29,10 +28,10 @@ def test_no_more_in_flight_than_the_window() -> None:
     congestion = Congestion(1200)
     sent(congestion, 9)
     assert congestion.bytes_in_flight == 10_800
-    assert congestion.allows(1200)
-    assert not congestion.allows(1201)
-    sent(congestion, 1)
-    assert not congestion.allows(1)
+    assert congestion.admit([1201], 0, None) == 0
+    assert congestion.admit([1, 1, 1198, 1], 0, None) == 3
+    assert congestion.bytes_in_flight == 12_000
+    assert congestion.admit([1], 0, None) == 0
     congestion.on_lost(1200)
     assert congestion.bytes_in_flight == 10_800
 
@@ -67,37 +66,77 @@ def test_a_loss_halves_the_window_once_a_round_trip() -> None:
     assert (congestion.window, congestion.ssthresh) == (3000, 3000)
 
 
-def test_congestion_avoidance_grows_by_a_datagram_a_window() -> None:
-    """RFC 9002 section 7.3.3: 1200 * 1200 / 6000 = 240 bytes for one datagram acknowledged."""
+def test_congestion_avoidance_grows_by_at_most_a_datagram_a_window() -> None:
+    """RFC 9002 section 7.3.3: 6000 bytes acknowledged, in whatever steps, make 1200 bytes more, or a little less."""
+    for step in (6000, 1200, 100, 1):
+        congestion = Congestion(1200)
+        sent(congestion, 10)
+        congestion.on_congestion(0, 100 * MS)
+        for _ in range(6000 // step):
+            congestion.on_acknowledged(step, 100 * MS + 1, True)
+        assert congestion.window == 7099  # the square root of 6000 * 6000 + 2 * 1200 * 6000
+
+
+def test_slow_start_ends_at_ssthresh() -> None:
+    """RFC 9002 section 7.3.1: what is acknowledged beyond counts for congestion avoidance."""
     congestion = Congestion(1200)
     sent(congestion, 10)
-    congestion.on_congestion(0, 100 * MS)
-    congestion.on_acknowledged(1200, 100 * MS + 1, True)
-    assert congestion.window == 6240
-    congestion.on_acknowledged(600, 100 * MS + 1, True)
-    assert congestion.window == 6240 + 1200 * 600 // 6240
+    congestion.on_congestion(0, 1 * MS)
+    congestion.on_persistent_congestion(2 * MS)
+    congestion.on_acknowledged(3600, 2 * MS + 1, True)
+    assert (congestion.window, congestion.ssthresh) == (6000, 6000)
+    congestion.on_persistent_congestion(2 * MS)
+    congestion.on_acknowledged(3600 + 6000, 2 * MS + 1, True)
+    assert congestion.window == 7099
 
 
-def test_the_window_never_falls_below_two_datagrams() -> None:
-    """RFC 9002 section 7.2."""
+def test_a_loss_takes_what_congestion_avoidance_had_gained() -> None:
+    """RFC 9002 section 7.3.2: half of the window that there was, and growth from there."""
     congestion = Congestion(1200)
-    for round_trip in range(1, 4):
-        congestion.on_congestion(round_trip * MS, round_trip * MS)
-    assert (congestion.window, congestion.ssthresh) == (2400, 2400)  # 12000, 6000, 3000, and not 1500
+    sent(congestion, 10)
+    congestion.on_congestion(0, 1 * MS)
+    congestion.on_acknowledged(6000, 2 * MS, True)
+    congestion.on_congestion(2 * MS, 3 * MS)
+    assert congestion.window == 3549
+    congestion.on_acknowledged(1200, 4 * MS, True)
+    assert congestion.window == 3933  # the square root of 3549 * 3549 + 2 * 1200 * 1200
+
+
+def test_after_a_loss_more_may_be_in_flight_than_the_window_has() -> None:
+    """RFC 9002 section 7: then nothing may leave."""
+    congestion = Congestion(1200)
+    sent(congestion, 10)
+    congestion.on_congestion(0, 1 * MS)
+    assert congestion.admit([1200] * 5, 1 * MS, None) == 0
+    assert congestion.bytes_in_flight == 12_000
+
+
+def test_only_what_is_within_the_pace_may_leave() -> None:
+    """RFC 9002 section 7.7: 100 ms * 1200 / (1.25 * 12000) = 8 ms for 1200 bytes, and for 150 bytes 1 ms."""
+    start, srtt = 1000 * MS, 100 * MS
+    congestion = Congestion(1200)
+    assert congestion.admit([1200] * 5 + [150] * 20, start, srtt) == 5 + 11  # of any size a burst of ten, and the one that is due
+    assert congestion.paced_until(start) == start + 1 * MS
+    assert congestion.admit([150] * 9, start + 1 * MS - 1, srtt) == 0
+    assert congestion.admit([150] * 9, start + 3 * MS, srtt) == 3
+    assert congestion.bytes_in_flight == 5 * 1200 + 14 * 150
 
 
 def test_persistent_congestion_begins_again_from_the_minimum() -> None:
     """RFC 9002 section 7.6.2: the minimum window, and slow start up to what ssthresh was."""
     congestion = Congestion(1200)
-    sent(congestion, 10, srtt=100 * MS)
-    assert congestion.paced_until(0) == 80 * MS
-    congestion.on_congestion(0, 10 * MS)
-    congestion.on_persistent_congestion(50 * MS)
+    start = 1000 * MS
+    sent(congestion, 10, now=start, srtt=100 * MS)
+    congestion.on_lost(1200)
+    sent(congestion, 1, now=start, srtt=100 * MS)
+    assert congestion.paced_until(start) == start + 8 * MS
+    congestion.on_congestion(start, start + 1 * MS)
+    congestion.on_persistent_congestion(start + 5 * MS)
     assert (congestion.window, congestion.ssthresh) == (2400, 6000)
-    assert congestion.paced_until(0) is None
-    congestion.on_acknowledged(1200, 50 * MS, True)
+    assert congestion.paced_until(start + 5 * MS) is None
+    congestion.on_acknowledged(1200, start + 5 * MS, True)
     assert congestion.window == 2400
-    congestion.on_acknowledged(1200, 50 * MS + 1, True)
+    congestion.on_acknowledged(1200, start + 5 * MS + 1, True)
     assert congestion.window == 3600
 
 
@@ -113,6 +152,7 @@ def test_the_pace_is_five_quarters_of_a_window_a_round_trip() -> None:
     congestion = Congestion(1200)
     start = 1000 * MS
     sent(congestion, 10, now=start, srtt=100 * MS)
+    congestion.on_lost(12_000)  # the window is not what is looked at here
     assert congestion.paced_until(start) is None
     sent(congestion, 1, now=start, srtt=100 * MS)
     assert congestion.paced_until(start) == start + 8 * MS
@@ -126,7 +166,9 @@ def test_on_a_short_path_a_millisecond_may_pass_at_once() -> None:
     """RFC 9002 section 7.7: 1 ms * 1200 / (1.25 * 12000) = 80 µs; a burst of ten would be 0.8 ms, finer than any wait."""
     congestion = Congestion(1200)
     start = 1000 * MS
-    sent(congestion, 12, now=start, srtt=MS)  # 1000 µs / 80 µs = 12.5
+    sent(congestion, 10, now=start, srtt=MS)
+    congestion.on_lost(12_000)
+    sent(congestion, 2, now=start, srtt=MS)  # 1000 µs / 80 µs = 12.5
     assert congestion.paced_until(start) is None
     sent(congestion, 1, now=start, srtt=MS)
     assert congestion.paced_until(start) == start + 40_000

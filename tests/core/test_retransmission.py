@@ -255,6 +255,34 @@ def test_probes_are_spread_as_well() -> None:
     assert sender.next_timeout() == at(400) + int(300 * MS * THIRD_OUTPUT)
 
 
+# The last transmission --------------------------------------------------------------------------------------------------
+
+
+def test_the_last_transmission_is_waited_for_as_long_as_any_other() -> None:
+    """Overtaken by three is not lost for certain: until the timeout it may still arrive."""
+    sender, receiver = sent(5, max_transmissions=1)
+    sender.receive([receiver.ack((2, 5), below=1, delivered=[(2, 5)])], now=at(100))
+    assert len(outcomes(sender)) == 4
+    assert sender.data_to_send(now=at(100)) == []
+    assert sender.next_timeout() == at(400)  # 100 ms + 4 * 50 ms
+    sender.handle_timeout(now=at(400) - 1)
+    assert sender.unresolved == 1
+    sender.handle_timeout(now=at(400))
+    assert outcomes(sender) == [Outcome(1, State.UNCONFIRMED, "no acknowledgment after 1 transmissions", 1, None)]
+    assert sender.next_timeout() is None
+
+
+def test_and_when_it_arrives_late_all_is_well() -> None:
+    sender, receiver = sent(5, max_transmissions=1)
+    sender.receive([receiver.ack((3, 5), below=1, delivered=[(3, 5)])], now=at(100))
+    sender.receive([receiver.ack((1, 1), (3, 5), below=2, delivered=[(3, 5)])], now=at(150))
+    sender.data_to_send(now=at(150))
+    assert [outcome.state for outcome in outcomes(sender)] == [State.DELIVERED] * 4
+    sender.receive([receiver.ack((1, 5), below=2, delivered=[(3, 5)])], now=at(399))  # arrived, not delivered
+    sender.handle_timeout(now=at(500))
+    assert (outcomes(sender), sender.unresolved) == ([], 1)
+
+
 # Late acknowledgments ----------------------------------------------------------------------------------------------------
 
 

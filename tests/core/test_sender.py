@@ -54,6 +54,12 @@ def test_a_message_and_its_acknowledgment() -> None:
     assert sender.next_timeout() is None
 
 
+def test_nothing_to_send_is_nothing_to_wait_for() -> None:
+    sender = acknowledged_sender()
+    assert sender.send([], now=at(0)) == range(1, 1)
+    assert (sender.data_to_send(now=at(0)), sender.unresolved, sender.next_timeout()) == ([], 0, None)
+
+
 def test_several_messages_end_in_the_order_of_the_acknowledgments() -> None:
     sender, receiver = acknowledged_sender(), RemoteReceiver()
     assert sender.send([b"a", b"b", b"c", b"dd"], now=at(0)) == range(1, 5)
@@ -449,6 +455,44 @@ def test_a_message_begun_is_finished_whatever_the_credit() -> None:
     assert [datagram.fragment and datagram.fragment[0] for datagram in read(sender.data_to_send(now=at(10)))] == list(
         range(10, 20)
     )
+
+
+def test_both_transmissions_of_a_fragment_arrive_and_it_counts_once() -> None:
+    sender, receiver = acknowledged_sender(datagram_size=128), RemoteReceiver()
+    sender.send([bytes(120)], now=at(0))
+    sender.data_to_send(now=at(0))
+    sender.handle_timeout(now=at(1000))
+    assert len(sender.data_to_send(now=at(1000))) == 2
+    sender.receive([receiver.ack((1, 1))], now=at(1100))
+    sender.receive([receiver.ack((1, 1), (3, 3))], now=at(1200))
+    assert sender.messages_in_flight == 1
+    sender.receive([receiver.ack((1, 1), (3, 4))], now=at(1300))
+    assert sender.messages_in_flight == 0
+    sender.receive([receiver.ack((1, 4))], now=at(1400))
+    assert (sender.messages_in_flight, sender.unresolved) == (0, 1)
+
+
+def test_a_fragmented_message_that_was_given_up_before_it_began_is_not_sent() -> None:
+    sender = acknowledged_sender(datagram_size=128, window=1, deadline=SECOND)
+    sender.send([b"sent", bytes(200)], now=at(0))
+    assert sequences(sender.data_to_send(now=at(0))) == [1]
+    sender.send([b"later"], now=at(500))
+    sender.handle_timeout(now=at(1000))
+    assert [(outcome.sequence, outcome.state) for outcome in outcomes(sender)] == [(1, UNCONFIRMED), (2, REFUSED)]
+    assert numbers(sender.data_to_send(now=at(1000))) == [(2, 3, 1)]
+
+
+def test_fragments_that_may_not_be_sent_once_more_end_their_message_once() -> None:
+    sender, old, new = acknowledged_sender(datagram_size=128, max_transmissions=1), RemoteReceiver(1), RemoteReceiver(2)
+    sender.send([bytes(150)], now=at(0))
+    sender.data_to_send(now=at(0))
+    sender.receive([old.ack((1, 2))], now=at(100))
+    sender.receive([new.probe_reply()], now=at(200))
+    assert sender.events() == [
+        PeerRestarted(2),
+        Outcome(1, UNCONFIRMED, "no acknowledgment after 1 transmissions", 1, 100 * MS),
+    ]
+    assert sender.data_to_send(now=at(200)) == []
 
 
 # The limits on a message -------------------------------------------------------------------------------------------------
@@ -863,6 +907,21 @@ def test_a_late_acknowledgment_of_an_abandoned_message_says_nothing_new() -> Non
     assert (outcomes(sender), sender.delivered_bytes, sender.rtt.latest) == ([], 0, None)
     assert sender.data_to_send(now=at(20)) == []
     assert sender.next_timeout() is None
+
+
+def test_a_message_that_has_ended_has_no_round_trip_any_more() -> None:
+    """Its datagram is a sample for the path, and nothing else."""
+    sender, receiver = acknowledged_sender(deadline=SECOND), RemoteReceiver()
+    sender.send([b"a"], now=at(0))
+    sender.data_to_send(now=at(0))
+    sender.send([b"b"], now=at(900))
+    sender.data_to_send(now=at(900))
+    sender.handle_timeout(now=at(1000))
+    assert [outcome.sequence for outcome in outcomes(sender)] == [1]
+    sender.receive([receiver.ack((1, 1), below=2)], now=at(1100))
+    assert (outcomes(sender), sender.rtt.latest) == ([], 1100 * MS)
+    sender.receive([receiver.ack((1, 1), largest=2, below=3)], now=at(1101))
+    assert outcomes(sender) == [Outcome(2, DELIVERED, None, 1, None)]
 
 
 def test_nor_does_one_of_a_transmission_that_was_deemed_lost() -> None:

@@ -1,7 +1,7 @@
 """The sender against a receiver that lies, restarts and falls silent: each message ends exactly once, and in time."""
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -224,6 +224,67 @@ def test_lost_when_three_later_datagrams_are_acknowledged_and_not_before(later: 
     payload = encode_acknowledgment(acknowledgment)
     sender.receive([encode(Kind.ACK, session=5, number=1, sent_at=0, payload=payload)], now=now)
     assert sent_numbers(sender.data_to_send(now=now)) == again
+
+
+@given(
+    batches=st.lists(st.lists(st.integers(0, 500) | st.just(144), max_size=90), min_size=1, max_size=4),
+    lost=st.sets(st.integers(1, 200), max_size=30),
+    window=st.none() | st.integers(1, 80),
+    steps=st.lists(st.integers(0, 60 * MILLISECOND), min_size=1, max_size=12),
+)
+def test_a_batch_is_the_same_as_its_messages_one_by_one(
+    batches: list[list[int]], lost: set[int], window: int | None, steps: list[int]
+) -> None:
+    """The same datagrams, byte for byte, at the same times, and the same outcomes: runs are a matter of cost alone."""
+    at_once, one_by_one = Life(window, lost), Life(window, lost)
+    for turn, step in enumerate(steps):
+        payloads = [bytes([index % 256]) * size for index, size in enumerate(batches[turn % len(batches)])] if turn < 4 else []
+        at_once.send(payloads)
+        for payload in payloads:
+            one_by_one.send([payload])
+        for life in (at_once, one_by_one):
+            life.turn(step)
+        assert at_once.sent == one_by_one.sent
+        assert at_once.events == one_by_one.events
+        for name in ("window", "bytes_in_flight", "ssthresh"):
+            assert getattr(at_once.sender.congestion, name) == getattr(one_by_one.sender.congestion, name)
+        assert at_once.sender.next_timeout() == one_by_one.sender.next_timeout()
+
+
+class Life:
+    """A sender, a link that loses these datagrams, and a receiver that acknowledges each turn what it has."""
+
+    def __init__(self, window: int | None, lost: set[int]) -> None:
+        self.now = 10**9
+        config = SenderConfig(acknowledged=True, datagram_size=200, window=window)
+        self.sender = Sender(config, session=SESSION, now=self.now)
+        self.lost = lost
+        self.sent: list[bytes] = []
+        self.events: list[object] = []
+        self.acknowledgments = 0
+
+    def send(self, payloads: list[bytes]) -> None:
+        self.sender.send(payloads, now=self.now)
+        self.sent += self.sender.data_to_send(now=self.now)
+
+    def turn(self, step: int) -> None:
+        self.now += step
+        self.sender.handle_timeout(now=self.now)
+        there = [decode(data) for data in self.sent]
+        there = [each for each in there if each.number not in self.lost]
+        numbers = [(each.number, each.number) for each in there]
+        fragments: dict[int, set[int]] = {}
+        for each in there:
+            index, count = each.fragment[:2] if each.fragment else (0, 1)
+            fragments.setdefault(each.sequence, set(range(count))).discard(index)
+        whole = [(sequence, sequence) for sequence, missing in sorted(fragments.items()) if sequence and not missing]
+        self.acknowledgments += 1
+        body = Acknowledgment(SESSION, numbers[-1][0] if numbers else 0, 0, 100, 1, spread(numbers)[-32:], spread(whole)[-32:])
+        payload = encode_acknowledgment(body)
+        data = encode(Kind.ACK, session=5, number=self.acknowledgments, sent_at=0, payload=payload)
+        self.sender.receive([data], now=self.now)
+        self.events += self.sender.events()
+        self.sent += self.sender.data_to_send(now=self.now)
 
 
 def spread(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -55,8 +55,9 @@ class Window(RuleBasedStateMachine):
 
     @rule(size=st.integers(40, 1200), srtt=st.none() | st.integers(1, 300 * MILLISECOND))
     def send(self, size: int, srtt: int | None) -> None:
-        if self.congestion.allows(size) and self.congestion.paced_until(self.now) is None:
-            self.congestion.on_sent(size, self.now, srtt)
+        due = self.congestion.paced_until(self.now) is None
+        if self.congestion.admit([size], self.now, srtt):
+            assert due or srtt is None
             self.flying.append((size, self.now))
             assert self.congestion.bytes_in_flight <= self.congestion.window
 
@@ -96,3 +97,60 @@ class Window(RuleBasedStateMachine):
 
 
 TestWindow = Window.TestCase
+
+
+class ManyAtOnce(RuleBasedStateMachine):
+    """What is asked and told for many datagrams at once, against the same one after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_once, self.one_by_one = Congestion(1200), Congestion(1200)
+        self.now = 1000 * MILLISECOND
+        self.flights: list[tuple[list[int], int]] = []
+
+    @rule(
+        sizes=st.lists(st.integers(40, 1200), max_size=30) | st.builds(lambda n: [1200] * n, st.integers(1, 70)),
+        srtt=st.none() | st.integers(1, 300 * MILLISECOND),
+    )
+    def send(self, sizes: list[int], srtt: int | None) -> None:
+        admitted = 0
+        for size in sizes:
+            if not self.one_by_one.admit([size], self.now, srtt):
+                break
+            admitted += 1
+        assert self.at_once.admit(sizes, self.now, srtt) == admitted
+        if admitted:
+            self.flights.append((sizes[:admitted], self.now))
+
+    @rule(step=st.integers(0, 100 * MILLISECOND) | st.integers(0, MILLISECOND))
+    def wait(self, step: int) -> None:
+        self.now += step
+
+    @precondition(lambda self: self.flights)
+    @rule(limited=st.booleans(), data=st.data())
+    def acknowledged(self, limited: bool, data: st.DataObject) -> None:
+        sizes, sent_at = self.flights.pop(data.draw(st.integers(0, len(self.flights) - 1)))
+        self.at_once.on_acknowledged(sum(sizes), sent_at, limited)
+        for size in sizes:
+            self.one_by_one.on_acknowledged(size, sent_at, limited)
+
+    @precondition(lambda self: self.flights)
+    @rule()
+    def lost(self) -> None:
+        sizes, sent_at = self.flights.pop(0)
+        for congestion in (self.at_once, self.one_by_one):
+            congestion.on_lost(sum(sizes))
+            congestion.on_congestion(sent_at, self.now)
+
+    @rule()
+    def timeout(self) -> None:
+        for congestion in (self.at_once, self.one_by_one):
+            congestion.on_persistent_congestion(self.now)
+
+    @invariant()
+    def agree(self) -> None:
+        for name in Congestion.__slots__:
+            assert getattr(self.at_once, name) == getattr(self.one_by_one, name), name
+
+
+TestManyAtOnce = ManyAtOnce.TestCase

@@ -3,6 +3,7 @@
 Knows no bytes and no receiver's state: `udpmsg.core.sender` sends the QUERYs and hands the REPORTs over. Times in nanoseconds.
 """
 
+from udpmsg.core.rtt import NEVER
 from udpmsg.core.wire import Report
 
 
@@ -16,8 +17,8 @@ class Question:
         """The sequence number from which on the list is asked for now."""
         self.attempts = 0
         """How often this page was asked for."""
-        self.repeat_at: int | None = None
-        """When to ask for it again; None: never."""
+        self.repeat_at = NEVER
+        """When to ask for it again."""
         self.report: Report | None = None
         """The whole answer: the ranges of every page, the counts of the last one."""
         self.unknown = False
@@ -31,7 +32,7 @@ class Question:
         """Whether there is nothing more to wait for."""
         return self.unknown or self.report is not None
 
-    def asked(self, number: int, now: int, *, repeat_at: int | None) -> None:
+    def asked(self, number: int, now: int, *, repeat_at: int) -> None:
         """A QUERY for this page left as the datagram with this number."""
         self._asked[number] = now
         self.attempts += 1
@@ -40,7 +41,7 @@ class Question:
     def disclaimed(self) -> None:
         """The receiver says that it knows nothing of the session; after a whole answer that is old news."""
         self.unknown = self.report is None
-        self.repeat_at = None
+        self.repeat_at = NEVER
         self._asked.clear()
 
     def answer(self, report: Report, receiver: int, now: int) -> int | None:
@@ -64,5 +65,5 @@ class Question:
     def _turn_to(self, begins_at: int) -> None:
         self.begins_at = begins_at
         self.attempts = 0
-        self.repeat_at = None
+        self.repeat_at = NEVER
         self._asked.clear()

@@ -1,12 +1,21 @@
 """How much may be in flight, and how fast it may leave: NewReno as RFC 9002 section 7 has it, and a pacer (7.7).
 
 Owns the window, the bytes in flight and the pace; knows no datagrams and no timer. Sizes in bytes, times in nanoseconds.
+
+Everything here adds up: to ask, charge or acknowledge for many datagrams at once comes to the same, to the byte and the
+nanosecond, as one after the other.
 """
+
+from collections.abc import Sequence
+from itertools import groupby
+from math import isqrt
 
 from udpmsg.core.rtt import MILLISECOND
 
 LOSS_REDUCTION_FACTOR = 0.5
 """kLossReductionFactor, RFC 9002 appendix B.1."""
+INITIAL_DATAGRAMS = 10
+"""RFC 9002 section 7.2: so many are the initial window, and by 7.7 the most that should leave in one burst."""
 PACING_GAIN = 1.25
 """N of RFC 9002 section 7.7."""
 PACING_QUANTUM = MILLISECOND
@@ -16,14 +25,16 @@ PACING_QUANTUM = MILLISECOND
 class Congestion:
     """The congestion window of one sender."""
 
-    __slots__ = ("_datagram_size", "_next_send_at", "_recovery_start", "bytes_in_flight", "ssthresh", "window")
+    __slots__ = ("_datagram_size", "_next_send_at", "_recovery_start", "_window_squared", "bytes_in_flight", "ssthresh", "window")
 
     def __init__(self, datagram_size: int) -> None:
         self._datagram_size = datagram_size
         # RFC 9002 section 7.2
-        self.window = min(10 * datagram_size, max(14720, 2 * datagram_size))
+        self.window = min(INITIAL_DATAGRAMS * datagram_size, max(14720, 2 * datagram_size))
         self.bytes_in_flight = 0
         self.ssthresh: int | None = None
+        self._window_squared = 0
+        """In congestion avoidance, with the fraction of a byte that the window itself does not have."""
         self._recovery_start = -1
         self._next_send_at = 0
 
@@ -32,32 +43,37 @@ class Congestion:
         """RFC 9002 section 7.2: two datagrams."""
         return 2 * self._datagram_size
 
-    def allows(self, size: int) -> bool:
-        """Whether a datagram of this size fits the window now."""
-        return self.bytes_in_flight + size <= self.window
+    def admit(self, sizes: Sequence[int], now: int, srtt: int | None) -> int:
+        """How many of these datagrams may leave now, in this order. They leave: the window and the pace are charged for them."""
+        admitted = 0
+        for size, group in groupby(sizes):
+            count = len(list(group))
+            allowed = min(count, max(self.window - self.bytes_in_flight, 0) // size)
+            if srtt is not None:  # without a sample there is no pace: the initial window may leave as one burst (7.7)
+                allowed = self._admit_to_pace(allowed, now, int(size * srtt / (PACING_GAIN * self.window)) or 1)
+            self.bytes_in_flight += allowed * size
+            admitted += allowed
+            if allowed < count:
+                break
+        return admitted
 
     def paced_until(self, now: int) -> int | None:
         """When the pace allows the next datagram; None: now."""
         return self._next_send_at if self._next_send_at > now else None
 
-    def on_sent(self, size: int, now: int, srtt: int | None) -> None:
-        """A datagram left. Before the first sample there is no pace: the initial window may leave as one burst (7.7)."""
-        self.bytes_in_flight += size
-        if srtt is None:
-            return
-        interval = int(size * srtt / (PACING_GAIN * self.window))
-        burst = max(10 * interval, PACING_QUANTUM)
-        self._next_send_at = max(self._next_send_at, now - burst) + interval
-
     def on_acknowledged(self, size: int, sent_at: int, window_was_limit: bool) -> None:
-        """A datagram arrived there. The window grows only if it was what held the sender back (7.8)."""
+        """Datagrams that left at one time arrived. The window grows only if it was what held the sender back (7.8)."""
         self.bytes_in_flight -= size
         if sent_at <= self._recovery_start or not window_was_limit:
             return
-        if self.ssthresh is None or self.window < self.ssthresh:
-            self.window += size  # slow start (7.3.1)
-        else:
-            self.window += self._datagram_size * size // self.window  # congestion avoidance (7.3.3)
+        # slow start (7.3.1), up to ssthresh where that is known
+        growth = size if self.ssthresh is None else min(size, max(self.ssthresh - self.window, 0))
+        self.window += growth
+        if growth < size:
+            # congestion avoidance (7.3.3): a byte acknowledged lets the window grow by datagram / window bytes; so its square
+            # grows by twice the datagram, however large it has become meanwhile
+            self._window_squared = max(self._window_squared, self.window**2) + 2 * self._datagram_size * (size - growth)
+            self.window = isqrt(self._window_squared)
 
     def on_lost(self, size: int) -> None:
         """A datagram is deemed lost; `on_congestion` says what follows from it."""
@@ -68,11 +84,23 @@ class Congestion:
         if sent_at <= self._recovery_start:
             return
         self._recovery_start = now
+        self._window_squared = 0
         self.ssthresh = max(int(self.window * LOSS_REDUCTION_FACTOR), self.minimum_window)
         self.window = self.ssthresh
 
     def on_persistent_congestion(self, now: int) -> None:
         """Nothing came back for long enough that what was known of the path is void: begin from the minimum (7.6.2)."""
         self.window = self.minimum_window
+        self._window_squared = 0
         self._recovery_start = now
         self._next_send_at = 0
+
+    def _admit_to_pace(self, count: int, now: int, interval: int) -> int:
+        """How many of so many datagrams the pace lets go now: the one that is due, and those for whose intervals it is late.
+
+        It is never so late that more than ten may leave in one burst, or more than the quantum lets pass."""
+        due = max(self._next_send_at, now - max(INITIAL_DATAGRAMS * interval, PACING_QUANTUM))
+        admitted = min(count, max((now - due) // interval + 1, 0))
+        if admitted:
+            self._next_send_at = due + admitted * interval
+        return admitted

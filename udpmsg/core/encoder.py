@@ -3,7 +3,9 @@
 Knows no message's fate, no peer and no socket.
 """
 
-from udpmsg.core import wire
+from collections.abc import Sequence
+
+from udpmsg.core import runs, wire
 from udpmsg.core.wire import Kind
 
 
@@ -45,6 +47,23 @@ class Encoder:
             transmission=transmission,
             fragment=fragment,
             reply_to=reply_to,
+            ordered=ordered,
+            framed=self.framed,
+        )
+
+    def encode_run(
+        self, payloads: Sequence[bytes], *, now: int, sequence: int, lowest: int = 0, ordered: bool = False
+    ) -> list[bytes]:
+        """Messages that leave for the first time, each whole in one datagram, with sequence numbers from `sequence` on."""
+        first = self.number + 1
+        self.number += len(payloads)
+        return runs.encode(
+            payloads,
+            session=self.session,
+            number=first,
+            sequence=sequence,
+            sent_at=(now - self._started) // 1000,
+            lowest=lowest,
             ordered=ordered,
             framed=self.framed,
         )

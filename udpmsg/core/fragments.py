@@ -15,12 +15,16 @@ MAX_FRAGMENTS = 65_535
 class Cutter:
     """How one sender cuts: `datagram_size` in bytes, or None where frames of a stream carry whole messages."""
 
-    __slots__ = ("_acknowledged", "_datagram_size", "_max_message")
+    __slots__ = ("_acknowledged", "_datagram_size", "_max_message", "ordinary", "overhead")
 
     def __init__(self, *, datagram_size: int | None, max_message: int, acknowledged: bool) -> None:
         self._datagram_size = datagram_size
         self._max_message = max_message
         self._acknowledged = acknowledged
+        self.overhead = wire.overhead(acknowledged=acknowledged, reply=False, fragment=False)
+        """What a datagram has besides the payload of a message that is whole and no reply."""
+        self.ordinary = max_message if datagram_size is None else min(datagram_size - self.overhead, max_message)
+        """The largest payload of such a message."""
 
     def check(self, size: int, *, reply: bool) -> None:
         """Raise MessageTooLarge for a payload above the limit, or one that 65,535 fragments can't carry."""

@@ -1,36 +1,56 @@
 """Every accepted message until it has ended, and which of them may leave next. Owns the sequence numbers and that choice.
 
 Knows neither bytes nor time: when something is due, lost or confirmed is for `udpmsg.core.sender` to say.
+
+A message is ordinary as long as it is whole in one datagram, answers nothing, and was sent at most once. Ordinary messages are no
+objects: they are ranges of numbers, so accepting, sending and ending a hundred of them costs little more than one. A message is
+set apart as an `Outgoing` when it is cut up, is a reply, or has to be looked at by itself: lost, refused, given up.
+
+What holds at all times:
+- Messages begin in the order of their numbers, so those of which nothing was sent are the last ones, without a gap:
+  `next_unsent` up to `sequence`. Only the first of those before, `last_started`, may have been sent in part.
+- `_open` has the numbers of all that have not ended, `_arrived` those of them that the receiver's host has whole.
+- `_apart` has an `Outgoing` for every open message that is not ordinary; `_unfinished` the numbers of those, in order, of which a
+  fragment was never sent.
+- `_payloads[number - _base]` is the payload of an open message; what has ended is empty there, and gone in time.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import repeat
 
+from udpmsg.core.events import Outcome, State
 from udpmsg.core.fragments import REASSEMBLIES
+from udpmsg.core.ranges import RangeSet
+from udpmsg.core.rtt import NEVER
+
+RUN = 64
+"""Ordinary messages that leave at one time at most: as many as Linux takes in one call (UDP_MAX_SEGMENTS)."""
+
+make_outcome = partial(tuple.__new__, Outcome)
+"""An Outcome of its five fields, without a call of Python's."""
 
 
 class Outgoing:
-    """A message that was accepted and has not ended: which of its fragments were sent, how often, and which arrived."""
+    """A message that is looked at by itself: which of its fragments were sent, how often, and which arrived."""
 
     __slots__ = (
         "arrived",
-        "deadline",
         "failures",
         "next_fragment",
         "payload",
         "refusal",
         "reply_to",
-        "rtt",
         "sequence",
         "transmissions",
         "waiting",
     )
 
-    def __init__(self, sequence: int, payload: bytes, fragments: int, reply_to: int, deadline: int) -> None:
+    def __init__(self, sequence: int, payload: bytes, fragments: int = 1, reply_to: int = 0) -> None:
         self.sequence = sequence
         self.payload = payload
         self.reply_to = reply_to
-        self.deadline = deadline
         self.transmissions = bytearray(fragments)
         """How often each fragment was sent."""
         self.arrived = bytearray(fragments)
@@ -43,8 +63,6 @@ class Outgoing:
         """How many transmissions the system refused to send."""
         self.refusal: str | None = None
         """Why it refused the last of them."""
-        self.rtt: int | None = None
-        """The round trip measured on one of its transmissions, if one was."""
 
     @property
     def started(self) -> bool:
@@ -57,71 +75,130 @@ class Outbox:
 
     def __init__(self, window: int | None) -> None:
         self._window = window
-        self._unresolved: dict[int, Outgoing] = {}
-        self._queue: deque[Outgoing] = deque()
-        self._again: dict[tuple[int, int], Outgoing] = {}
+        self._base = 1
+        self._payloads: list[bytes] = []
+        self._open = RangeSet()
+        self._arrived = RangeSet()
+        self._apart: dict[int, Outgoing] = {}
+        self._unfinished: deque[int] = deque()
+        self._again: dict[tuple[int, int], None] = {}
         """Fragments to retransmit, in order, each once: by sequence number and index."""
-        self._started = 0
+        self._deadlines: deque[tuple[int, int]] = deque()
+        """The last number accepted at one time, and the deadline of all that were."""
+        self._round_trips: dict[int, int] = {}
+        """The last round trip that was measured on a message, for those few on which one was."""
         self._fragmented_in_flight = 0
+        self._unresolved = 0
         self.sequence = 0
         """The last sequence number given."""
         self.last_started = 0
         """The last sequence number of which anything was sent."""
+        self.next_unsent = 1
+        """The first number of which nothing was sent: the next one to be given, if there is none."""
         self.lowest = 1
         """Every message below has ended: the next number, when all have."""
+        self.deadline = NEVER
+        """The first deadline of all: that of the oldest message."""
         self.waiting_bytes = 0
         """Payload of the messages that have not ended."""
-        self.in_flight = 0
-        """Messages that were sent and of which the receiver's host has not everything yet: what its credit is for."""
 
     def __len__(self) -> int:
         """Messages that have not ended."""
-        return len(self._unresolved)
+        return self._unresolved
 
     def __contains__(self, message: Outgoing) -> bool:
-        return message.sequence in self._unresolved
+        return message.sequence in self._apart
 
     def __iter__(self) -> Iterator[Outgoing]:
         """The messages that have not ended, oldest first; ending them meanwhile is allowed."""
-        return iter(list(self._unresolved.values()))
+        for first, last in self._open.ranges():
+            for sequence in range(first, last + 1):
+                yield self._set_apart(sequence)
+
+    @property
+    def anything_to_send(self) -> bool:
+        """Whether there is something that was not sent, or is to be sent again; credit and window may still hold it back."""
+        return self.next_unsent <= self.sequence or bool(self._unfinished) or bool(self._again)
 
     @property
     def unsent(self) -> int:
         """Messages of which nothing was sent yet."""
-        return len(self._unresolved) - self._started
+        return self.sequence + 1 - self.next_unsent
+
+    @property
+    def in_flight(self) -> int:
+        """Messages that were sent and of which the receiver's host has not everything yet: what its credit is for."""
+        return self._unresolved - self.unsent - self._arrived.count()
+
+    def oldest(self) -> Outgoing:
+        """The open message with the lowest number; there must be one."""
+        return self._set_apart(self.lowest)
+
+    # Messages come -------------------------------------------------------------------------------------------------------
+
+    def accept(self, payloads: Sequence[bytes], deadline: int) -> int:
+        """New messages, with the next sequence numbers; returns the first. No deadline may be before an earlier message's."""
+        first = self.sequence + 1
+        if payloads:
+            self.sequence += len(payloads)
+            self._unresolved += len(payloads)
+            self._payloads += payloads
+            self._open.append(first, self.sequence)
+            self._deadlines.append((self.sequence, deadline))
+            self.deadline = self._deadlines[0][1]
+            self.waiting_bytes += sum(map(len, payloads))
+        return first
+
+    def skip(self, messages: int) -> int:
+        """Numbers for messages that nobody waits for: to the outbox they have ended. Returns the first."""
+        first = self.lowest
+        self.sequence += messages
+        self.lowest = self.next_unsent = self.sequence + 1
+        return first
+
+    def set_apart(self, sequence: int, fragments: int, reply_to: int) -> None:
+        """A message that was just accepted is not ordinary."""
+        self._apart[sequence] = Outgoing(sequence, self._payloads[sequence - self._base], fragments, reply_to)
+        self._unfinished.append(sequence)
 
     def find(self, sequence: int) -> Outgoing | None:
-        """The message with this number, unless it has ended."""
-        return self._unresolved.get(sequence)
+        """The message with this number, to be looked at by itself, unless it has ended."""
+        message = self._apart.get(sequence)
+        return self._set_apart(sequence) if message is None and sequence in self._open else message
 
-    def between(self, first: int, last: int) -> list[Outgoing]:
-        """The messages with these numbers that have not ended; costs as little as the numbers or the messages are few."""
-        if last - first < len(self._unresolved):
-            return [self._unresolved[sequence] for sequence in range(first, last + 1) if sequence in self._unresolved]
-        return [message for sequence, message in self._unresolved.items() if first <= sequence <= last]
-
-    def oldest(self) -> Outgoing | None:
-        """The unresolved message with the lowest number; its deadline is the first."""
-        return self._unresolved.get(self.lowest)
-
-    def accept(self, message: Outgoing) -> None:
-        """A new message, with the next sequence number."""
-        self._unresolved[message.sequence] = message
-        self.waiting_bytes += len(message.payload)
-        self._queue.append(message)
+    # Messages leave ------------------------------------------------------------------------------------------------------
 
     def next_fragment(self, credit: int) -> tuple[Outgoing, int] | None:
-        """What to send next, retransmissions first; it stays next until `sent`. None when nothing may begin."""
+        """What to send next, if that is not ordinary, retransmissions first; it stays next until `sent`."""
         while self._again:
-            (sequence, fragment), message = next(iter(self._again.items()))
-            if message in self and not message.arrived[fragment]:
+            sequence, fragment = next(iter(self._again))
+            message = self._apart.get(sequence)
+            if message is not None and not self.has_arrived(message, fragment):
                 return message, fragment
             del self._again[sequence, fragment]  # it arrived or ended while it waited
-        while self._queue and self._queue[0] not in self:
-            self._queue.popleft()
-        if not self._queue or not (self._queue[0].started or self._may_begin(self._queue[0], credit)):
+        while self._unfinished and self._unfinished[0] not in self._apart:
+            self._unfinished.popleft()
+        if not self._unfinished:
             return None
-        return self._queue[0], self._queue[0].next_fragment
+        message = self._apart[self._unfinished[0]]
+        if message.started or (message.sequence == self.next_unsent and self._may_begin(message, credit)):
+            return message, message.next_fragment
+        return None
+
+    def next_run(self, credit: int) -> range:
+        """The ordinary messages to send next, if `next_fragment` has nothing: as many as credit and window leave room for."""
+        begin = self.next_unsent
+        end = min(self._unfinished[0] if self._unfinished else self.sequence + 1, begin + RUN)
+        return range(begin, min(end, begin + self._room(credit)) if begin < end else begin)
+
+    def payloads(self, run: range) -> list[bytes]:
+        """What these open messages carry."""
+        return self._payloads[run.start - self._base : run.stop - self._base]
+
+    def sent_run(self, last: int) -> None:
+        """Ordinary messages have left, all up to this number."""
+        self.last_started = last
+        self.next_unsent = last + 1
 
     def sent(self, message: Outgoing, fragment: int) -> None:
         """What `next_fragment` told has left."""
@@ -129,56 +206,112 @@ class Outbox:
             del self._again[message.sequence, fragment]
         else:
             if not message.started:
-                self.last_started = message.sequence
-                self._started += 1
-                self._count_in_flight(message, 1)
+                self.sent_run(message.sequence)
+                self._fragmented_in_flight += len(message.transmissions) > 1
             message.next_fragment = fragment + 1
             if message.next_fragment == len(message.transmissions):
-                self._queue.popleft()
+                self._unfinished.popleft()
         message.transmissions[fragment] += 1
 
     def send_again(self, message: Outgoing, fragment: int) -> None:
         """This fragment is to be retransmitted; it may wait for that already."""
-        self._again[message.sequence, fragment] = message
+        self._again[message.sequence, fragment] = None
 
-    def arrive(self, message: Outgoing, fragment: int) -> None:
-        """The receiver's host has this fragment."""
-        if message.arrived[fragment]:
-            return
-        message.arrived[fragment] = 1
-        message.waiting -= 1
-        if not message.waiting and message in self:
-            self._count_in_flight(message, -1)
+    # Messages arrive -----------------------------------------------------------------------------------------------------
 
-    def forget_arrivals(self, message: Outgoing) -> list[int]:
-        """The receiver lost what it had of this message; return those fragments."""
-        if not message.waiting:
-            self._count_in_flight(message, 1)
-        gone = [index for index, arrived in enumerate(message.arrived) if arrived]
-        message.arrived = bytearray(len(message.arrived))
-        message.waiting = len(message.arrived)
+    def arrive(self, first: int, last: int, fragment: int) -> None:
+        """The receiver's host has these messages, or this fragment of one."""
+        if last < self.lowest:
+            return  # mostly it was delivered by the same acknowledgment
+        for begin, end in self._open.within(first, last):
+            message = self._apart.get(begin)
+            if message is None or len(message.transmissions) == 1 or self._completed_by(message, fragment):
+                self._arrived.add_run(begin, end)
+
+    def has_arrived(self, message: Outgoing, fragment: int) -> bool:
+        """Whether the receiver's host has this fragment."""
+        return bool(message.arrived[fragment]) or message.sequence in self._arrived
+
+    def measured(self, sequence: int, round_trip: int) -> None:
+        """A round trip was measured on one of this message's transmissions."""
+        if sequence in self._open:
+            self._round_trips[sequence] = round_trip
+
+    def forget_arrivals(self) -> list[tuple[Outgoing, int]]:
+        """The receiver lost what had arrived there and was not delivered; return those fragments."""
+        partly = [message.sequence for message in self._apart.values() if any(message.arrived)]
+        wholly = [sequence for first, last in self._arrived.ranges() for sequence in range(first, last + 1)]
+        gone = []
+        for sequence in sorted({*partly, *wholly}):
+            message = self._set_apart(sequence)
+            gone += [(message, index) for index in range(len(message.transmissions)) if self.has_arrived(message, index)]
+            self._fragmented_in_flight += not message.waiting
+            message.arrived = bytearray(len(message.arrived))
+            message.waiting = len(message.arrived)
+        self._arrived = RangeSet()
         return gone
 
-    def remove(self, message: Outgoing) -> None:
-        """The message has ended."""
-        del self._unresolved[message.sequence]
-        self.waiting_bytes -= len(message.payload)
-        if message.started:
-            self._started -= 1
-            if message.waiting:
-                self._count_in_flight(message, -1)
-        while self.lowest <= self.sequence and self.lowest not in self._unresolved:
-            self.lowest += 1
-        if not self._unresolved:
-            self._again.clear()
+    # Messages end --------------------------------------------------------------------------------------------------------
+
+    def end(self, first: int, last: int, state: State, reason: str | None) -> list[Outcome]:
+        """The messages with these numbers end so, as far as they have not ended before."""
+        outcomes: list[Outcome] = []
+        for begin, end in self._open.take(first, last):
+            outcomes += self._end_run(range(begin, end + 1), state, reason)
+        if outcomes:
+            self._arrived.take(first, last)
+            self.lowest = self._open.lowest or self.sequence + 1
+            if self.next_unsent < self.lowest:
+                self.next_unsent = self.lowest
+            while self._deadlines and self._deadlines[0][0] < self.lowest:
+                self._deadlines.popleft()
+            self.deadline = self._deadlines[0][1] if self._deadlines else NEVER
+            if (ended := self.lowest - self._base) > len(self._payloads) // 2:  # now and then: what follows is moved each time
+                del self._payloads[:ended]
+                self._base = self.lowest
+        return outcomes
+
+    def _end_run(self, run: range, state: State, reason: str | None) -> Iterable[Outcome]:
+        payloads = self.payloads(run)
+        self._payloads[run.start - self._base : run.stop - self._base] = [b""] * len(run)
+        self.waiting_bytes -= sum(map(len, payloads))
+        self._unresolved -= len(run)
+        transmissions: Iterable[int] = repeat(1)
+        if self._apart:
+            transmissions = [self._forget(self._apart.pop(sequence)) if sequence in self._apart else 1 for sequence in run]
+        round_trips = map(self._round_trips.pop, run, repeat(None))
+        return map(make_outcome, zip(run, repeat(state), repeat(reason), transmissions, round_trips, strict=False))
+
+    def _forget(self, message: Outgoing) -> int:
+        """A message that was set apart ends; returns how often it was sent, or the fragment that was sent most often."""
+        if len(message.transmissions) > 1:
+            self._fragmented_in_flight -= message.started and message.waiting > 0
+        return max(message.transmissions)
+
+    # Helpers -------------------------------------------------------------------------------------------------------------
+
+    def _set_apart(self, sequence: int) -> Outgoing:
+        """The object for an open message, made now if it was ordinary."""
+        message = self._apart.get(sequence)
+        if message is None:
+            message = self._apart[sequence] = Outgoing(sequence, self._payloads[sequence - self._base])
+            if sequence < self.next_unsent:
+                message.transmissions[0] = message.next_fragment = 1
+        return message
+
+    def _completed_by(self, message: Outgoing, fragment: int) -> bool:
+        """Note that a fragment arrived; whether the message is whole with it."""
+        if not message.arrived[fragment]:
+            message.arrived[fragment] = 1
+            message.waiting -= 1
+            self._fragmented_in_flight -= not message.waiting
+        return not message.waiting
+
+    def _room(self, credit: int) -> int:
+        """How many messages more may begin, by the receiver's credit and the window."""
+        room = credit - self.in_flight
+        return room if self._window is None else min(room, self._window - self._unresolved + self.unsent)
 
     def _may_begin(self, message: Outgoing, credit: int) -> bool:
-        """Whether the receiver's credit, the window, and the receiver's reassemblies leave room for one message more."""
-        if self.in_flight >= credit or (self._window is not None and self._started >= self._window):
-            return False
-        return len(message.transmissions) == 1 or self._fragmented_in_flight < REASSEMBLIES
-
-    def _count_in_flight(self, message: Outgoing, change: int) -> None:
-        self.in_flight += change
-        if len(message.transmissions) > 1:
-            self._fragmented_in_flight += change
+        """Whether credit, window and the receiver's reassemblies leave room for this message."""
+        return self._room(credit) > 0 and (len(message.transmissions) == 1 or self._fragmented_in_flight < REASSEMBLIES)

@@ -123,15 +123,22 @@ class RangeSet:
 
     def take(self, first: int, last: int) -> list[tuple[int, int]]:
         """Take the numbers from `first` to `last` out; return those that were there, as ranges."""
+        firsts, lasts = self._firsts, self._lasts
+        if not lasts or first > lasts[-1]:
+            return []
+        if first <= firsts[0] and lasts[-1] <= last:
+            found = self.ranges()
+            firsts.clear()
+            lasts.clear()
+            return found
         found = self.within(first, last)
-        if found:
-            firsts, lasts = self._firsts, self._lasts
-            begin = bisect_left(lasts, first)
-            end = begin + len(found)
-            left = [firsts[begin]] if firsts[begin] < first else []
-            right = [lasts[end - 1]] if lasts[end - 1] > last else []
-            firsts[begin:end] = left + [last + 1] * len(right)
-            lasts[begin:end] = [first - 1] * len(left) + right
+        if not found:
+            return []
+        begin = bisect_left(lasts, first)
+        end = begin + len(found)
+        left, right = firsts[begin] < first, lasts[end - 1] > last
+        firsts[begin:end] = [firsts[begin]] * left + [last + 1] * right
+        lasts[begin:end] = [first - 1] * left + [lasts[end - 1]] * right
         return found
 
     def pop_first(self) -> tuple[int, int]:

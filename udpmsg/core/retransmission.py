@@ -1,13 +1,18 @@
-"""What is unacknowledged, and when it is due again. Owns the transmissions in flight and the two timers over them.
+"""What is unacknowledged, and when it is due again. Owns the datagrams in flight and the two timers over them.
 
-Knows no credit, no window and no bytes of the wire format. A message has one or more fragments; each fragment has at most one
-transmission in flight. Every transmission has a datagram number of its own, so an acknowledgment names exactly one.
+Knows no credit, no window, no payloads and no bytes of the wire format. Every transmission has a datagram number of its own, so
+an acknowledgment names exactly one.
+
+What leaves together is kept together, as one `Flight`, and an acknowledgment cuts off what it names, so the cost is that of the
+flights and not of the datagrams. What is lost goes its own way from then on: a flight of one. In flight and late are both in
+the order of datagram numbers, which is that of time: what is lost is always the beginning of what is in flight.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from operator import attrgetter
 
-from udpmsg.core.outbox import Outgoing
-from udpmsg.core.rtt import MILLISECOND, RttEstimator
+from udpmsg.core.rtt import MILLISECOND, NEVER, RttEstimator
 
 PACKET_THRESHOLD = 3
 """kPacketThreshold, RFC 9002 section 6.1.1: lost when so many later datagrams are acknowledged."""
@@ -19,124 +24,187 @@ LATE_LIMIT = 4096
 """How many transmissions that were deemed lost are remembered, in case their acknowledgment still comes."""
 
 
-class Transmission:
-    """One datagram that left: `size` in bytes, `sent_at` in nanoseconds."""
+class Flight:
+    """Datagrams with numbers in a row that left together, for messages in a row; `sizes` in bytes, `sent_at` in nanoseconds.
 
-    __slots__ = ("deemed_lost", "fragment", "message", "number", "ordinal", "sent_at", "size")
+    Or one datagram: a message that is sent again, or one of its fragments."""
 
-    def __init__(self, number: int, message: Outgoing, fragment: int, size: int, sent_at: int) -> None:
-        self.number = number
-        self.message = message
-        self.fragment = fragment
-        self.ordinal = message.transmissions[fragment]
-        """Which transmission of its fragment this is, from 1."""
-        self.size = size
+    __slots__ = ("deemed_lost", "first", "fragment", "last", "ordinal", "sent_at", "sequence", "sizes")
+
+    def __init__(
+        self, first: int, sequence: int, sizes: Sequence[int], sent_at: int, fragment: int = 0, ordinal: int = 1
+    ) -> None:
+        self.first = first
+        self.last = first + len(sizes) - 1
+        """The first and the last datagram number."""
+        self.sequence = sequence
+        """The sequence number in the first datagram."""
+        self.sizes = sizes
         self.sent_at = sent_at
+        self.fragment = fragment
+        self.ordinal = ordinal
+        """Which transmission of its fragment each is, from 1."""
         self.deemed_lost = False
+
+    @property
+    def last_sequence(self) -> int:
+        """The sequence number in the last datagram."""
+        return self.sequence + self.last - self.first
+
+    def part(self, first: int, last: int) -> "Flight":
+        """The datagrams with these numbers, as far as they are of this flight."""
+        begin, end = max(first - self.first, 0), last + 1 - self.first
+        sizes = self.sizes[begin:end]
+        return Flight(self.first + begin, self.sequence + begin, sizes, self.sent_at, self.fragment, self.ordinal)
 
 
 class InFlight:
-    """The transmissions whose fate is not known. `seed` and `jitter` (0.5: up to half more) spread many senders' timeouts."""
+    """The transmissions whose fate is not known. `seed` and `jitter` (0.5: up to half more) spread many senders' timeouts.
 
-    __slots__ = ("_armed", "_jitter", "_late", "_rtt", "_seed", "_transmissions", "largest_acknowledged", "loss_at", "rto_at")
+    `lossless`: a stream carries them, so none is ever deemed lost, and no timer runs."""
 
-    def __init__(self, rtt: RttEstimator, *, seed: int, jitter: float) -> None:
+    __slots__ = (
+        "_draws",
+        "_flights",
+        "_jitter",
+        "_late",
+        "_lossless",
+        "_rtt",
+        "_seed",
+        "_stretch",
+        "_told",
+        "largest_acknowledged",
+        "loss_at",
+        "rto_at",
+    )
+
+    def __init__(self, rtt: RttEstimator, *, seed: int, jitter: float, lossless: bool = False) -> None:
         self._rtt = rtt
         self._seed = seed
         self._jitter = jitter
-        self._armed = 0
-        self._transmissions: dict[int, Transmission] = {}
-        self._late: dict[int, Transmission] = {}
+        self._lossless = lossless
+        self._draws = 0
+        self._stretch = self._draw()
+        """The retransmission timer's part of the jitter, drawn anew after each expiry."""
+        self._flights: list[Flight] = []
+        self._late: list[Flight] = []
+        """Deemed lost, each a flight of one."""
+        self._told: set[tuple[int, int]] = set()
+        """The ranges of the last acknowledgment: most of the next one are the same."""
         self.largest_acknowledged = 0
-        self.rto_at: int | None = None
-        """When the retransmission timer expires; None while nothing is in flight."""
-        self.loss_at: int | None = None
+        self.rto_at = NEVER
+        """When the retransmission timer expires."""
+        self.loss_at = NEVER
         """When the oldest transmission that a later one has overtaken is deemed lost."""
 
-    def __len__(self) -> int:
-        return len(self._transmissions)
+    def __bool__(self) -> bool:
+        return bool(self._flights)
 
-    def add(self, transmission: Transmission) -> None:
-        """A datagram leaves. RFC 6298 (5.1): start the timer if it is not running."""
-        if not self._transmissions:
-            self.arm(transmission.sent_at)
-        self._transmissions[transmission.number] = transmission
+    def add(self, flight: Flight) -> None:
+        """Datagrams leave. RFC 6298 (5.1): start the timer if it is not running."""
+        if not self._flights:
+            self._arm(flight.sent_at)
+        self._flights.append(flight)
 
-    def arm(self, now: int) -> None:
-        """Start the retransmission timer anew."""
-        self.rto_at = now + self.spread(self._rtt.rto)
-
-    def spread(self, timeout: int) -> int:
-        """The timeout times 1 to 1 + jitter, so that many senders that lost together do not come back together."""
-        self._armed += 1
-        return timeout + int(timeout * self._jitter * fraction(self._seed + self._armed))
-
-    def acknowledge(self, ranges: Sequence[tuple[int, int]]) -> list[Transmission]:
+    def acknowledge(self, ranges: Sequence[tuple[int, int]]) -> list[Flight]:
         """Take out what these ranges of datagram numbers name, and return it; also what was deemed lost by mistake.
 
         Call `restart` after the round trips of these were sampled."""
-        arrived = []
-        for store in (self._transmissions, self._late):
-            for first, last in ranges:
-                oldest = next(iter(store), None)
-                if oldest is None or last < oldest:
-                    continue  # the ranges reach back to the session's start
-                first = max(first, oldest)
-                if last - first < len(store):
-                    numbers = [number for number in range(first, last + 1) if number in store]
-                else:
-                    numbers = [number for number in store if first <= number <= last]
-                arrived += [store.pop(number) for number in numbers]
-                if numbers:
-                    self.largest_acknowledged = max(self.largest_acknowledged, numbers[-1])
+        arrived: list[Flight] = []
+        for first, last in ranges:
+            if (first, last) not in self._told:
+                arrived += take(self._flights, first, last)
+                arrived += take(self._late, first, last)
+        self._told = set(ranges)
+        for flight in arrived:
+            self.largest_acknowledged = max(self.largest_acknowledged, flight.last)
         return arrived
 
     def restart(self, now: int) -> None:
         """Something was acknowledged. RFC 6298 (5.2), (5.3): stop the timer when nothing is left, else begin anew."""
-        if self._transmissions:
-            self.arm(now)
+        if self._flights:
+            self._arm(now)
         else:
-            self.rto_at = None
+            self.rto_at = NEVER
 
-    def detect_lost(self, now: int) -> list[Transmission]:
+    def detect_lost(self, now: int) -> list[Flight]:
         """RFC 9002 section 6.1: what is lost by now, taken out; sets `loss_at` for what may be lost later."""
-        self.loss_at = None
-        if self._rtt.latest is None or self._rtt.srtt is None:
+        self.loss_at = NEVER
+        flights, largest = self._flights, self.largest_acknowledged
+        if self._lossless or not flights or flights[0].first > largest or self._rtt.latest is None or self._rtt.srtt is None:
             return []
         round_trip = max(self._rtt.latest, self._rtt.srtt)
         delay = max(round_trip * TIME_THRESHOLD_NUMERATOR // TIME_THRESHOLD_DENOMINATOR, GRANULARITY)
-        lost = []
-        for number, transmission in self._transmissions.items():
-            if number > self.largest_acknowledged:
-                break
-            due = transmission.sent_at + delay
-            if number <= self.largest_acknowledged - PACKET_THRESHOLD or due <= now:
-                lost.append(transmission)
-            elif self.loss_at is None or due < self.loss_at:
-                self.loss_at = due
-        return self._take_out(lost)
+        lost = take(flights, 1, largest - PACKET_THRESHOLD)
+        while flights and flights[0].first <= largest and flights[0].sent_at + delay <= now:
+            lost += take(flights, 1, min(flights[0].last, largest))
+        if flights and flights[0].first <= largest:
+            self.loss_at = flights[0].sent_at + delay
+        return self._deem_lost(lost)
 
-    def time_out(self) -> list[Transmission]:
+    def time_out(self) -> list[Flight]:
         """The retransmission timer expired: everything in flight is deemed lost, and the timeout doubles (RFC 6298 (5.5))."""
         self._rtt.back_off()
-        self.loss_at = None
-        return self._take_out(list(self._transmissions.values()))
+        self._stretch = self._draw()
+        self.loss_at = NEVER
+        lost, self._flights = self._flights, []
+        return self._deem_lost(lost)
 
     def clear(self) -> None:
         """No message is unresolved: nothing is waited for any more."""
-        self._transmissions.clear()
+        self._flights.clear()
         self._late.clear()
-        self.rto_at = self.loss_at = None
+        self.rto_at = self.loss_at = NEVER
 
-    def _take_out(self, lost: list[Transmission]) -> list[Transmission]:
-        for transmission in lost:
-            transmission.deemed_lost = True
-            self._late[transmission.number] = self._transmissions.pop(transmission.number)
-        while len(self._late) > LATE_LIMIT:
-            del self._late[next(iter(self._late))]
-        if not self._transmissions:
-            self.rto_at = None
-        return lost
+    def spread(self, timeout: int) -> int:
+        """The timeout times 1 to 1 + jitter, so that many senders that lost together do not come back together."""
+        return timeout + int(timeout * self._draw())
+
+    def _arm(self, now: int) -> None:
+        """Start the retransmission timer anew."""
+        if not self._lossless:
+            self.rto_at = now + self._rtt.rto + int(self._rtt.rto * self._stretch)
+
+    def _draw(self) -> float:
+        self._draws += 1
+        return self._jitter * fraction(self._seed + self._draws)
+
+    def _deem_lost(self, lost: list[Flight]) -> list[Flight]:
+        singles = [flight.part(number, number) for flight in lost for number in range(flight.first, flight.last + 1)]
+        for single in singles:
+            single.deemed_lost = True
+        self._late += singles
+        del self._late[:-LATE_LIMIT]
+        if not self._flights:
+            self.rto_at = NEVER
+        return singles
+
+
+def take(flights: list[Flight], first: int, last: int) -> list[Flight]:
+    """Take the datagrams with these numbers out of flights in order, and return them as flights."""
+    if not flights or last < flights[0].first:
+        return []  # as most of an acknowledgment's ranges are
+    if first <= flights[0].first and flights[-1].last <= last:
+        taken = flights[:]
+        flights.clear()
+        return taken
+    begin = bisect_left(flights, first, key=LAST)
+    end = bisect_right(flights, last, begin, key=FIRST)
+    taken = flights[begin:end]
+    if not taken:
+        return []
+    oldest, newest = taken[0], taken[-1]
+    left = [oldest.part(oldest.first, first - 1)] if oldest.first < first else []
+    right = [newest.part(last + 1, newest.last)] if newest.last > last else []
+    flights[begin:end] = left + right
+    if left:
+        taken[0] = oldest.part(first, last)
+    if right:
+        taken[-1] = taken[-1].part(first, last)
+    return taken
+
+
+FIRST, LAST = attrgetter("first"), attrgetter("last")
 
 
 def fraction(number: int) -> float:

@@ -15,12 +15,14 @@ K = 4
 """RFC 6298 (2.3)."""
 CLOCK_GRANULARITY = MILLISECOND
 """G of RFC 6298: the waits of the operating system are no finer."""
+NEVER = 1 << 63
+"""When a timer that does not run expires: later than any time, so timers are compared without asking which of them run."""
 
 
 class RttEstimator:
     """Turns round-trip time samples into a timeout. `min_rto` in nanoseconds."""
 
-    __slots__ = ("_base_rto", "latest", "min_rto", "minimum", "rttvar", "srtt", "timeouts")
+    __slots__ = ("_base_rto", "latest", "min_rto", "minimum", "rto", "rttvar", "srtt", "timeouts")
 
     def __init__(self, min_rto: int) -> None:
         self.min_rto = min_rto
@@ -32,15 +34,11 @@ class RttEstimator:
         """The smallest sample, never corrected by the peer's delay."""
         self.timeouts = 0
         """How often the timer expired since the last sample: the exponent of the back-off."""
-        self._base_rto = max(INITIAL_RTO, min_rto)
+        self._base_rto = self.rto = max(INITIAL_RTO, min_rto)
+        """`rto` is the timeout now, back-off included."""
 
-    @property
-    def rto(self) -> int:
-        """The timeout now, back-off included: doubled for each expiry (RFC 6298 (5.5)), at most 60 s."""
-        return min(self._base_rto << min(self.timeouts, 16), MAX_RTO)
-
-    def sample(self, rtt: int, delay: int = 0) -> None:
-        """One measured round trip, and how much of it the peer says that it held the acknowledgment back.
+    def sample(self, rtt: int, delay: int = 0) -> int:
+        """Take a measured round trip, and how much of it the peer says that it held the acknowledgment back; return the rest.
 
         The delay is taken off only where the rest is not below the smallest round trip seen (RFC 9002, section 5.3).
         """
@@ -56,9 +54,11 @@ class RttEstimator:
             self.srtt = (7 * self.srtt + R) // 8
         # RFC 6298 (2.2), (2.3), then the bounds of (2.4) and (2.5)
         rto = self.srtt + max(CLOCK_GRANULARITY, K * self.rttvar)
-        self._base_rto = min(max(rto, self.min_rto), MAX_RTO)
+        self._base_rto = self.rto = min(max(rto, self.min_rto), MAX_RTO)
         self.timeouts = 0
+        return R
 
     def back_off(self) -> None:
-        """The timer expired: RFC 6298 (5.5)."""
+        """The timer expired: the timeout doubles (RFC 6298 (5.5)), to at most 60 s."""
         self.timeouts += 1
+        self.rto = min(self._base_rto << min(self.timeouts, 16), MAX_RTO)

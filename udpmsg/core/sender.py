@@ -5,8 +5,11 @@ whether a datagram or a frame carries its messages, only whether one must fit in
 
 The life of an acknowledged message: queued -> in flight -> arrived (the receiver's host has it) -> DELIVERED (the receiver's
 application has it); UNCONFIRMED from every state once something was sent, REFUSED from the first.
+
+Ordinary messages (see `udpmsg.core.outbox`) go this way in runs; what befalls one of them alone makes it an object of its own.
 """
 
+from bisect import insort
 from collections import deque
 from collections.abc import Sequence
 
@@ -18,8 +21,8 @@ from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import Event, Malformed, Outcome, Peer, PeerRestarted, State
 from udpmsg.core.fragments import Cutter
 from udpmsg.core.outbox import Outbox, Outgoing
-from udpmsg.core.retransmission import InFlight, Transmission
-from udpmsg.core.rtt import MAX_RTO, SECOND, RttEstimator
+from udpmsg.core.retransmission import Flight, InFlight
+from udpmsg.core.rtt import MAX_RTO, NEVER, SECOND, RttEstimator
 from udpmsg.core.wire import Acknowledgment, Datagram, Kind, Report
 from udpmsg.errors import MalformedDatagram
 
@@ -56,15 +59,17 @@ class Sender:
         # the path
         self.rtt = RttEstimator(config.min_rto)
         self.congestion = Congestion(config.datagram_size or 1200)
-        self._in_flight = InFlight(self.rtt, seed=session, jitter=config.jitter)
+        self._in_flight = InFlight(self.rtt, seed=session, jitter=config.jitter, lossless=self._framed)
         self._window_was_limit = False
-        self._paced_until: int | None = None
-        self._probe_at: int | None = None
+        self._paced_until = NEVER
+        self._probe_at = NEVER
         self._probes = 0
+        self._last_chances: list[tuple[int, int, int]] = []
+        """Whose last transmission seems lost: when it is given up, sequence number and fragment, in this order."""
         # the end
         self._goodbyes_left = 0
         self._goodbye_number = 0
-        self._goodbye_at: int | None = None
+        self._goodbye_at = NEVER
         # what the receiver is asked
         self._question: Question | None = None
         # counts
@@ -106,25 +111,27 @@ class Sender:
 
     def send(self, payloads: Sequence[bytes], *, now: int, reply_to: int = 0) -> range:
         """Accept messages; return their sequence numbers. Raises MessageTooLarge before anything of them is queued."""
-        for payload in payloads:
-            self._cutter.check(len(payload), reply=reply_to > 0)
-        first = self._outbox.sequence + 1
-        self._outbox.sequence += len(payloads)
-        deadline = now + self.config.deadline
-        for sequence, payload in enumerate(payloads, first):
-            fragments = self._cutter.count(len(payload), reply=reply_to > 0)
-            message = Outgoing(sequence, payload, fragments, reply_to, deadline)
-            if self.config.acknowledged:
-                self._outbox.accept(message)
+        largest = max(map(len, payloads), default=0)
+        ordinary = largest <= self._cutter.ordinary and not reply_to
+        if not ordinary:
+            self._cutter.check(largest, reply=reply_to > 0)
+        if self.config.acknowledged:
+            first = self._outbox.accept(payloads, now + self.config.deadline)
+            if not ordinary:
+                self._set_apart(payloads, first, reply_to)
+        else:
+            first = self._outbox.skip(len(payloads))
+            self._count_sent(len(payloads), sum(map(len, payloads)))
+            if ordinary:
+                self._ready += self._encoder.encode_run(payloads, sequence=first, now=now)
             else:
-                self._count_sent(1, len(payload))
-                self._ready += [self._encode(message, index, now) for index in range(fragments)]
+                self._ready += self._encode_each(payloads, first, reply_to, now)
         return range(first, first + len(payloads))
 
     @property
     def goodbye_unconfirmed(self) -> bool:
         """Whether a GOODBYE may still have to be repeated."""
-        return self._goodbye_at is not None
+        return self._goodbye_at != NEVER
 
     def goodbye(self, *, now: int, confirm: bool = False) -> None:
         """Say that the session is over and how many messages it sent: three times at once, in a frame once.
@@ -171,7 +178,7 @@ class Sender:
                     self._give_up(message, message.refusal)
             elif not self.config.acknowledged and datagram.sequence > self._last_refused:  # one fragment refuses the whole
                 self._last_refused = datagram.sequence
-                self._count_sent(-1, datagram.fragment[3] if datagram.fragment else len(datagram.payload))
+                self._count_sent(-1, -(datagram.fragment[3] if datagram.fragment else len(datagram.payload)))
                 self._events.append(Outcome(datagram.sequence, State.REFUSED, f"not sent ({reason})"))
 
     # What the network tells ----------------------------------------------------------------------------------------------
@@ -203,67 +210,120 @@ class Sender:
     def data_to_send(self, *, now: int) -> list[bytes]:
         """Everything that may leave now, as encoded messages in order. Retransmissions go before new messages."""
         batch, self._ready = self._ready, []
-        self._paced_until = None
+        self._paced_until = NEVER
         self._window_was_limit = False
-        while (item := self._outbox.next_fragment(self.credit)) is not None:
-            if not self._framed and self._held_back(*item, now):
+        while self._outbox.anything_to_send and not self._window_was_limit:
+            if (due := self._outbox.next_fragment(self.credit)) is not None:
+                batch += self._transmit(*due, now)
+            elif run := self._outbox.next_run(self.credit):
+                batch += self._transmit_run(run, now)
+            else:
                 break
-            batch.append(self._transmit(*item, now))
+        if self._window_was_limit:
+            self._paced_until = self.congestion.paced_until(now) or NEVER
         self._schedule_probe(now)
         return batch
 
     def next_timeout(self) -> int | None:
         """When `handle_timeout` or `data_to_send` is due next, in nanoseconds; None: never, unless something comes in."""
-        times = [self._goodbye_at, self._question.repeat_at if self._question else None]
-        oldest = self._outbox.oldest()
-        if oldest is not None:
-            times += [oldest.deadline, self._probe_at, self._paced_until]
-            if not self._framed:
-                times += [self._in_flight.rto_at, self._in_flight.loss_at]
-        return min((time for time in times if time is not None), default=None)
+        question_at = self._question.repeat_at if self._question is not None else NEVER
+        due = min(
+            self._outbox.deadline,
+            self._in_flight.rto_at,
+            self._in_flight.loss_at,
+            self._paced_until,
+            self._probe_at,
+            self._goodbye_at,
+            self._last_chances[0][0] if self._last_chances else NEVER,
+            question_at,
+        )
+        return due if due != NEVER else None
 
     def handle_timeout(self, *, now: int) -> None:
         """Do what is due: end messages past their deadline, deem transmissions lost, probe a silent receiver."""
-        while (oldest := self._outbox.oldest()) is not None and oldest.deadline <= now:
-            self._give_up(oldest, f"no acknowledgment within {self.config.deadline / SECOND:g} s")
-        if self._in_flight.loss_at is not None and self._in_flight.loss_at <= now:
+        while self._outbox.deadline <= now:
+            self._give_up(self._outbox.oldest(), f"no acknowledgment within {self.config.deadline / SECOND:g} s")
+        if self._in_flight.loss_at <= now:
             self._detect_lost(now)
-        if not self._framed and self._in_flight.rto_at is not None and self._in_flight.rto_at <= now:
+        if self._in_flight.rto_at <= now:
             if self.rtt.timeouts:  # the second expiry in a row comes three timeouts after the loss began (RFC 9002, 7.6.1)
                 self.congestion.on_persistent_congestion(now)
             else:
                 self.congestion.on_congestion(now, now)
-            self._lose(self._in_flight.time_out())
-        if self._probe_at is not None and self._probe_at <= now:
+            self._lose(self._in_flight.time_out(), give_up_at=now)
+        while self._last_chances and self._last_chances[0][0] <= now:
+            _, sequence, fragment = self._last_chances.pop(0)
+            message = self._outbox.find(sequence)
+            if message is not None and not self._outbox.has_arrived(message, fragment):
+                self._give_up(message, self._sent_in_vain)
+        if self._probe_at <= now:
             self._probes += 1
-            self._probe_at = None
+            self._probe_at = NEVER
             self._control(Kind.PROBE, now)
-        if self._goodbye_at is not None and self._goodbye_at <= now:
+        if self._goodbye_at <= now:
             self._say_goodbye(now)
-        if self._question is not None and self._question.repeat_at is not None and self._question.repeat_at <= now:
+        if self._question is not None and self._question.repeat_at <= now:
             self._query(self._question, now)
 
     # Helpers: transmission -----------------------------------------------------------------------------------------------
 
-    def _held_back(self, message: Outgoing, fragment: int, now: int) -> bool:
-        """Whether the congestion window or the pace keeps this datagram back."""
-        size = self._cutter.datagram_length(
-            len(message.payload), fragment, len(message.transmissions), reply=message.reply_to > 0
-        )
-        self._paced_until = self.congestion.paced_until(now)
-        self._window_was_limit = self._paced_until is not None or not self.congestion.allows(size)
-        return self._window_was_limit
+    def _set_apart(self, payloads: Sequence[bytes], first: int, reply_to: int) -> None:
+        """Of the messages just accepted, tell which are cut up or are replies."""
+        for sequence, payload in enumerate(payloads, first):
+            fragments = self._cutter.count(len(payload), reply=reply_to > 0)
+            if fragments > 1 or reply_to:
+                self._outbox.set_apart(sequence, fragments, reply_to)
 
-    def _transmit(self, message: Outgoing, fragment: int, now: int) -> bytes:
+    def _encode_each(self, payloads: Sequence[bytes], first: int, reply_to: int, now: int) -> list[bytes]:
+        """Fire-and-forget messages of which some are cut up, or all are replies."""
+        batch = []
+        for sequence, payload in enumerate(payloads, first):
+            fragments = self._cutter.count(len(payload), reply=reply_to > 0)
+            message = Outgoing(sequence, payload, fragments, reply_to)
+            batch += [self._encode(message, index, now) for index in range(fragments)]
+        return batch
+
+    def _transmit_run(self, run: range, now: int) -> list[bytes]:
+        """Send these ordinary messages for the first time, as many as may leave."""
+        payloads, overhead = self._outbox.payloads(run), self._cutter.overhead
+        sizes = [len(payload) + overhead for payload in payloads]
+        count = self._admit(sizes, now)
+        if count < len(run):
+            payloads, sizes = payloads[:count], sizes[:count]
+        if not payloads:
+            return []
+        batch = self._encoder.encode_run(
+            payloads, sequence=run.start, now=now, lowest=self._outbox.lowest, ordered=self.config.ordered
+        )
+        self._outbox.sent_run(run.start + count - 1)
+        self._in_flight.add(Flight(self._encoder.number - count + 1, run.start, sizes, now))
+        self._count_sent(count, sum(sizes) - count * overhead)
+        return batch
+
+    def _transmit(self, message: Outgoing, fragment: int, now: int) -> list[bytes]:
+        """Send a fragment of a message that is not ordinary, if it may leave."""
+        reply, fragments = message.reply_to > 0, len(message.transmissions)
+        sizes = [self._cutter.datagram_length(len(message.payload), fragment, fragments, reply=reply)]
+        if not self._admit(sizes, now):
+            return []
         data = self._encode(message, fragment, now)
         if message.transmissions[fragment]:
             self.retransmissions += 1
         elif not message.started:
             self._count_sent(1, len(message.payload))
         self._outbox.sent(message, fragment)
-        self._in_flight.add(Transmission(self._encoder.number, message, fragment, len(data), now))
-        self.congestion.on_sent(len(data), now, self.rtt.srtt)
-        return data
+        ordinal = message.transmissions[fragment]
+        self._in_flight.add(Flight(self._encoder.number, message.sequence, sizes, now, fragment, ordinal))
+        return [data]
+
+    def _admit(self, sizes: Sequence[int], now: int) -> int:
+        """How many of these datagrams the congestion window and the pace let go now."""
+        if self._framed:
+            self.congestion.bytes_in_flight += sum(sizes)
+            return len(sizes)
+        admitted = self.congestion.admit(sizes, now, self.rtt.srtt)
+        self._window_was_limit = admitted < len(sizes)
+        return admitted
 
     def _encode(self, message: Outgoing, index: int, now: int) -> bytes:
         payload, fragment = self._cutter.cut(message.payload, index, len(message.transmissions), reply=message.reply_to > 0)
@@ -286,24 +346,24 @@ class Sender:
     def _say_goodbye(self, now: int) -> None:
         self._control(Kind.GOODBYE, now, wire.NUMBER.pack(self.messages_sent))
         self._goodbyes_left -= 1
-        self._goodbye_at = now + self._in_flight.spread(self.rtt.rto) if self._goodbyes_left else None
+        self._goodbye_at = now + self._in_flight.spread(self.rtt.rto) if self._goodbyes_left else NEVER
 
     def _query(self, question: Question, now: int) -> None:
         """Ask for a page, and again after each RTO, which doubles (RFC 8085, section 3.1.1). A stream brings it for certain."""
         self._ready.append(self._encoder.encode(Kind.QUERY, now=now, payload=wire.encode_query(question.begins_at)))
         timeout = min(self.rtt.rto << min(question.attempts, 16), MAX_RTO)
-        repeat_at = None if self._framed else now + self._in_flight.spread(timeout)
+        repeat_at = NEVER if self._framed else now + self._in_flight.spread(timeout)
         question.asked(self._encoder.number, now, repeat_at=repeat_at)
 
     def _count_sent(self, messages: int, size: int) -> None:
         self.messages_sent += messages
-        self.payload_bytes += size * messages
+        self.payload_bytes += size
 
     def _schedule_probe(self, now: int) -> None:
         """Nothing in flight and something unresolved: no acknowledgment can be on its way, so ask (RFC 9293, 3.8.6.1)."""
-        if self._framed or not self._outbox or self._in_flight or self._paced_until is not None:
-            self._probe_at = None
-        elif self._probe_at is None:
+        if self._framed or self._in_flight or not self._outbox or self._paced_until != NEVER:
+            self._probe_at = NEVER
+        elif self._probe_at == NEVER:
             self._probe_at = now + self._in_flight.spread(min(self.rtt.rto << min(self._probes, 16), MAX_RTO))
 
     # Helpers: acknowledgments --------------------------------------------------------------------------------------------
@@ -312,24 +372,26 @@ class Sender:
         self._check_acknowledgment(acknowledgment)
         if not self._is_current_receiver(datagram.session):
             return
-        if self._goodbye_at is not None and acknowledgment.largest >= self._goodbye_number:
-            self._goodbye_at = None
+        if acknowledgment.largest >= self._goodbye_number:
+            self._goodbye_at = NEVER
         arrived = self._in_flight.acknowledge(acknowledgment.arrived)
-        for transmission in arrived:
-            self._arrive(transmission)
-            if transmission.number == acknowledgment.largest:  # the others may have waited for an ACK that was lost
-                self.rtt.sample(now - transmission.sent_at, acknowledgment.delay_us * 1000)
-                transmission.message.rtt = self.rtt.latest
+        for flight in arrived:
+            if not flight.deemed_lost:
+                self.congestion.on_acknowledged(sum(flight.sizes), flight.sent_at, self._window_was_limit)
+            if flight.first <= acknowledgment.largest <= flight.last:  # the others may have waited for an ACK that was lost
+                round_trip = self.rtt.sample(now - flight.sent_at, acknowledgment.delay_us * 1000)
+                self._outbox.measured(flight.sequence + acknowledgment.largest - flight.first, round_trip)
         if arrived:
             self._in_flight.restart(now)
         self._deliver(self._outbox.lowest, acknowledgment.all_below - 1)
         for first, last in acknowledgment.delivered:
-            self._deliver(max(first, self._outbox.lowest), last)
+            self._deliver(first, last)
+        for flight in arrived:  # what is delivered need not be known to have arrived
+            self._outbox.arrive(flight.sequence, flight.last_sequence, flight.fragment)
         if datagram.number > self._newest_acknowledgment:
             self._newest_acknowledgment = datagram.number
             self.credit = acknowledgment.credit
-        if not self._framed:
-            self._detect_lost(now)
+        self._detect_lost(now)
 
     def _check_acknowledgment(self, acknowledgment: Acknowledgment) -> None:
         """Raise MalformedDatagram for what no receiver of this session can say."""
@@ -337,9 +399,9 @@ class Sender:
             raise MalformedDatagram("an ACK for another session")
         arrived = acknowledgment.arrived[-1][1] if acknowledgment.arrived else 0
         delivered = acknowledgment.delivered[-1][1] if acknowledgment.delivered else 0
-        if max(acknowledgment.largest, arrived) > self._encoder.number:
+        if acknowledgment.largest > self._encoder.number or arrived > self._encoder.number:
             raise MalformedDatagram("an ACK for datagrams that were never sent")
-        if max(acknowledgment.all_below - 1, delivered) > max(self._outbox.last_started, self._outbox.lowest - 1):
+        if acknowledgment.all_below > self._outbox.next_unsent or delivered >= self._outbox.next_unsent:
             raise MalformedDatagram("an ACK for messages that were never sent")
 
     def _receive_probe_reply(self, datagram: Datagram) -> None:
@@ -369,7 +431,7 @@ class Sender:
         if session in self._former_receivers:
             return False
         self._probes = 0
-        self._probe_at = None
+        self._probe_at = NEVER
         if self._receiver is not None and session != self._receiver:
             self._former_receivers.append(self._receiver)
             self._newest_acknowledgment = 0
@@ -380,59 +442,58 @@ class Sender:
 
     def _send_arrived_again(self) -> None:
         """The receiver lost what had arrived there and was not delivered."""
-        for message in self._outbox:
-            if message.started:
-                for fragment in self._outbox.forget_arrivals(message):
-                    self._send_again(message, fragment)
-
-    def _arrive(self, transmission: Transmission) -> None:
-        if not transmission.deemed_lost:
-            self.congestion.on_acknowledged(transmission.size, transmission.sent_at, self._window_was_limit)
-        self._outbox.arrive(transmission.message, transmission.fragment)
+        for message, fragment in self._outbox.forget_arrivals():
+            if message.transmissions[fragment] < self.config.max_transmissions:
+                self._outbox.send_again(message, fragment)
+            elif message in self._outbox:
+                self._give_up(message, self._sent_in_vain)
 
     def _detect_lost(self, now: int) -> None:
         lost = self._in_flight.detect_lost(now)
         if lost:
-            self.congestion.on_congestion(max(transmission.sent_at for transmission in lost), now)
-            self._lose(lost)
+            self.congestion.on_congestion(lost[-1].sent_at, now)
+            # they may only be overtaken: whoever may not be sent again is waited for as long as for any transmission
+            self._lose(lost, give_up_at=now + self.rtt.rto)
 
-    def _lose(self, lost: list[Transmission]) -> None:
-        for transmission in lost:
-            self.congestion.on_lost(transmission.size)
-        for transmission in lost:
-            message, fragment = transmission.message, transmission.fragment
-            is_latest = transmission.ordinal == message.transmissions[fragment]
-            if is_latest and not message.arrived[fragment]:
-                self._send_again(message, fragment)
-
-    def _send_again(self, message: Outgoing, fragment: int) -> None:
-        """Queue a fragment for retransmission, or give its message up if it was sent as often as allowed."""
-        if message not in self._outbox:
-            return
-        if message.transmissions[fragment] >= self.config.max_transmissions:
-            self._give_up(message, f"no acknowledgment after {self.config.max_transmissions} transmissions")
-        else:
-            self._outbox.send_again(message, fragment)
+    def _lose(self, lost: list[Flight], *, give_up_at: int) -> None:
+        for flight in lost:
+            self.congestion.on_lost(sum(flight.sizes))
+        for flight in lost:
+            message = self._outbox.find(flight.sequence)
+            if message is None or self._outbox.has_arrived(message, flight.fragment):
+                continue
+            if flight.ordinal < message.transmissions[flight.fragment]:
+                continue  # it is on its way again
+            if flight.ordinal < self.config.max_transmissions:
+                self._outbox.send_again(message, flight.fragment)
+            else:
+                insort(self._last_chances, (give_up_at, flight.sequence, flight.fragment))
 
     # Helpers: how a message ends -----------------------------------------------------------------------------------------
 
     def _deliver(self, first: int, last: int) -> None:
-        for message in self._outbox.between(first, last):
-            self.delivered_bytes += len(message.payload)
-            self._end(message, State.DELIVERED, None)
+        before = self._outbox.waiting_bytes
+        self._end(first, last, State.DELIVERED, None)
+        self.delivered_bytes += before - self._outbox.waiting_bytes
+
+    @property
+    def _sent_in_vain(self) -> str:
+        return f"no acknowledgment after {self.config.max_transmissions} transmissions"
 
     def _give_up(self, message: Outgoing, reason: str) -> None:
         if sum(message.transmissions) > message.failures:
-            self._end(message, State.UNCONFIRMED, reason)
+            self._end(message.sequence, message.sequence, State.UNCONFIRMED, reason)
         else:
             if message.started:
-                self._count_sent(-1, len(message.payload))
-            self._end(message, State.REFUSED, message.refusal or reason)
+                self._count_sent(-1, -len(message.payload))
+            self._end(message.sequence, message.sequence, State.REFUSED, message.refusal or reason)
 
-    def _end(self, message: Outgoing, state: State, reason: str | None) -> None:
-        self._outbox.remove(message)
+    def _end(self, first: int, last: int, state: State, reason: str | None) -> None:
+        if first > last:
+            return
+        self._events += self._outbox.end(first, last, state, reason)
         if not self._outbox:
             self._in_flight.clear()
             self.congestion.bytes_in_flight = 0
-            self._probe_at = None
-        self._events.append(Outcome(message.sequence, state, reason, max(message.transmissions), message.rtt))
+            self._last_chances.clear()
+            self._probe_at = self._paced_until = NEVER
