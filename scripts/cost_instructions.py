@@ -1,4 +1,4 @@
-"""What a start of udpmsg and one message's way cost, in CPU time, and with valgrind in instructions. Measures; prints nothing.
+"""What a start of udpmsg and one message's way cost, in time, and where valgrind is, in instructions. Measures; prints nothing.
 
 Each program runs as it is, for the time, and once more under valgrind's cachegrind, which counts the instructions that its
 processor is given (those of the kernel are not among them). One message's way is the difference between two runs of the same
@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -35,7 +36,7 @@ class Cost(NamedTuple):
     """What a program, or a message, costs. None: not known."""
 
     seconds: float
-    """Of CPU time, user and system."""
+    """Of a program, from its start to its end; of a message, CPU time, user and system."""
     instructions: int | None
 
 
@@ -45,7 +46,7 @@ def has_valgrind() -> bool:
 
 
 def starts(runs: int) -> dict[str, Cost]:
-    """Whole programs, each started so many times in turn; CPU times are medians."""
+    """Whole programs, each started so many times, taking turns; times are medians."""
     with socket.socket(type=socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))  # somebody is there, so no refusal comes
         programs: dict[str, Sequence[str]] = {
@@ -58,20 +59,23 @@ def starts(runs: int) -> dict[str, Cost]:
         times: dict[str, list[float]] = {name: [] for name in programs}
         for turn in range(runs + 1):
             for name, program in programs.items():
-                spent = _seconds(program)
+                begun = time.perf_counter()
+                _run(program)
                 if turn:  # the first turn fills the disk cache and the compiled files
-                    times[name].append(spent)
+                    times[name].append(time.perf_counter() - begun)
         return {name: Cost(statistics.median(times[name]), _instructions(program)) for name, program in programs.items()}
 
 
 WAY = """\
 import gc, sys
+from udpmsg.core import runs
+from udpmsg.core.framing import Run
 from udpmsg.core.config import SenderConfig
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.sender import Sender
 count, batch, acknowledged = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "acknowledged"
 now = 10**9
-payload = bytes(1160)
+payload = bytes(1144)
 sender = Sender(SenderConfig(acknowledged=acknowledged, jitter=0.0), session=7 << 32, now=now)
 receiver = Receiver(session=9 << 32, now=now)
 gc.disable()
@@ -86,7 +90,12 @@ while left or sender.unresolved:
         sender.handle_timeout(now=now)
         continue
     now += 50_000
-    receiver.receive(datagrams, now=now, peer="peer")
+    sizes = set(map(len, datagrams))
+    run = runs.decode(Run(memoryview(b"".join(datagrams)), sizes.pop())) if len(datagrams) > 1 and len(sizes) == 1 else None
+    if run is None:
+        receiver.receive(datagrams, now=now, peer="peer")
+    else:
+        receiver.receive_run(run, now=now, peer="peer")
     receiver.events()
     if acknowledged:
         receiver.flush(now=now)
@@ -101,20 +110,19 @@ SOCKETS = """\
 import gc, sys
 from udpmsg import Message, Receiver, Sender
 count, batch, acknowledged = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "acknowledged"
-payload = bytes(1160)
+payload = bytes(1144)
 with Receiver(port=0) as receiver:
     with Sender("127.0.0.1", receiver.endpoints[0].port, acknowledged=acknowledged) as sender:
         gc.disable()
         left = count
         while left:
             sender.send_many([payload] * min(batch, left))
-            came = 0
-            while came < min(batch, left):
-                came += sum(isinstance(event, Message) for event in receiver.poll(1.0))
-            while sender.unresolved:
-                sender.poll(1.0)
-            sender.poll(0)
-            left -= came
+            awaited = min(batch, left)
+            while awaited or sender.unresolved:
+                came = sum(isinstance(event, Message) for event in receiver.poll(0))
+                awaited -= came
+                left -= came
+                sender.poll(0 if came else 0.001)  # what credit or pace held back leaves
         receiver.poll(0)
         sender.close(wait=False)
 """
@@ -124,7 +132,7 @@ WAYS = {"core to core": WAY, "through two sockets": SOCKETS}
 
 
 def message(program: str, batch: int, delivery: str, runs: int) -> Cost:
-    """One message of 1,160 bytes on its way, by the difference of two runs."""
+    """One message of 1,144 bytes on its way, by the difference of two runs."""
 
     def command(count: int) -> list[str]:
         return [sys.executable, "-c", WAYS[program], str(count), str(batch), delivery]

@@ -7,12 +7,14 @@ import pytest
 from udpmsg.cli import rules
 
 SEND = {"text": ["hello"], "file": ["--file", "README.md"], "ack": ["--ack"], "raw": ["--raw"], "tcp": ["--tcp"],
+        "no-offload": ["--no-offload"],
         "broadcast": ["--broadcast"], "multicast": [], "datagram-size": ["--datagram-size", "1000"],
         "max-transmissions": ["--max-transmissions", "3"], "min-rto": ["--min-rto", "1s"], "interval": ["--interval", "1s"],
         "rate": ["--rate", "1/s"], "bye": ["--bye", "ciao"], "size": ["--size", "10"], "ordered": ["--ordered"],
         "window": ["--window", "1"], "deadline": ["--deadline", "1s"], "count": ["--count", "2"],
         "interface": ["--interface", "127.0.0.1"]}  # fmt: skip
-LISTEN = {"tcp": ["--tcp"], "both": ["--both"], "echo": ["--echo"], "reply": ["--reply", "x"], "exec": ["--exec", "cat"],
+LISTEN = {"tcp": ["--tcp"], "no-offload": ["--no-offload"],
+          "both": ["--both"], "echo": ["--echo"], "reply": ["--reply", "x"], "exec": ["--exec", "cat"],
           "interactive": ["--interactive"], "multicast": ["--multicast", "239.1.2.3"], "hex": ["--hex"], "json": ["--json"],
           "quiet": ["--quiet"], "host": ["--host", "127.0.0.1"], "interface": ["--interface", "127.0.0.1"]}  # fmt: skip
 

@@ -9,7 +9,7 @@ from udpmsg.core.config import Limits
 from udpmsg.core.events import LimitReached, Message, Outcome, State
 from udpmsg.core.sender import Sender
 from udpmsg.endpoint import Endpoint
-from udpmsg.replies import Replies
+from udpmsg.replies import REPLY_COST, Replies
 
 SECOND = 1_000_000_000
 START = 5 * SECOND
@@ -153,5 +153,6 @@ def test_the_sums_and_the_next_timeout_are_those_of_a_walk_over_all(seed: int) -
         sent += turn(replies, now)[1]
         senders = [answered.sender for answered in replies._by_own_session.values()]
         assert replies.unresolved == sum(sender.unresolved for sender in senders)
+        assert replies._cost == sum(sender.waiting_bytes + sender.unresolved * REPLY_COST for sender in senders)
         due = [sender.next_timeout() for sender in senders]
         assert replies.next_timeout() == min((time for time in due if time is not None), default=None)

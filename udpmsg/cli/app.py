@@ -21,6 +21,7 @@ COMMANDS = {
     "listen": "Receive messages, from any number of senders at once.",
     "send": "Send messages: fire and forget, acknowledged, or a dialogue.",
     "compare": "The same messages over UDP, UDP with acknowledgments and TCP, over one link with faults.",
+    "demo": "Lessons for a class: what do you think will happen, what did happen, and why.",
     "bench": "How fast messages go: throughput without loss, flood, goodput, round-trip times.",
     "report": "Show a saved comparison again, in any form.",
     "relay": "Put faults before any UDP program, and delay before TCP.",
@@ -68,7 +69,9 @@ def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
     import typer
 
     from udpmsg.errors import UdpmsgError
+    from udpmsg.language import choose_from
 
+    choose_from(arguments)
     named = arguments[0] if arguments and arguments[0] in COMMANDS else None
     program = _program(named)
     gc.freeze()  # what was imported stays: no collection need look at it again

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from udpmsg import units
+from udpmsg import language, units
 from udpmsg.errors import UsageError
 
 DEFAULT_PORT = 5000
@@ -147,5 +147,16 @@ def offload_refused(context: typer.Context) -> bool:
 MaxMessage = Annotated[
     int | None,
     option("--max-message", "The largest message.", panel=LIMITS, metavar="SIZE", parser=parse_positive_size, default="1MiB"),
+]
+Lang = Annotated[
+    str | None,
+    option(
+        "--lang",
+        language._("Speak {}.").format(", ".join(language.LANGUAGES)),
+        panel=OUTPUT,
+        metavar="LANGUAGE",
+        parser=language.parse,
+        default=language._("the system's"),
+    ),
 ]
 Json = Annotated[bool, option("--json", "JSON lines on standard output.", panel=OUTPUT)]

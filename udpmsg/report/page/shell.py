@@ -6,6 +6,7 @@ no request can leave the file.
 
 from typing import Any
 
+from udpmsg.language import ENGLISH
 from udpmsg.report.page.markup import asset, embedded, fill, safe, source
 
 
@@ -14,8 +15,8 @@ def shell(body: str, *, title: str, version: str, data: Any, charts: str, script
     chart_library, chart_style = asset("uPlot.iife.min.js").rstrip(), asset("uPlot.min.css").rstrip()
     drawing, after, style = asset("drawing.js") + asset(charts), "".join(map(asset, script)), asset("page.css")
     parts = {
-        "policy": "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"script-src {source(chart_library, drawing, after)}; style-src {source(chart_style, style)}",
+        "language": ENGLISH,
+        "policy": policy(f"script-src {source(chart_library, drawing, after)}; style-src {source(chart_style, style)}"),
         "title": safe(title),
         "version": safe(version),
         "body": body,
@@ -28,3 +29,23 @@ def shell(body: str, *, title: str, version: str, data: Any, charts: str, script
         "style": style,
     }
     return fill(asset("shell.html"), parts)
+
+
+def quiet_shell(body: str, *, title: str, version: str, language: str, footer: str) -> str:
+    """The same for a page without charts, and so without scripts. `language`: as in pt-BR, in which the body is written."""
+    style = asset("page.css")
+    parts = {
+        "language": safe(language),
+        "policy": policy(f"style-src {source(style)}"),
+        "title": safe(title),
+        "version": safe(version),
+        "body": body,
+        "style": style,
+        "footer": safe(footer),
+    }
+    return fill(asset("quiet.html"), parts)
+
+
+def policy(allowed: str) -> str:
+    """What a page may load: nothing from anywhere, and of its own what is allowed."""
+    return f"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; {allowed}"

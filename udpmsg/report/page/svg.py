@@ -44,7 +44,7 @@ Place = Callable[[int], float]
 """A time's height in the picture."""
 
 
-def draw(excerpt: Excerpt, runs: list[Run], names: dict[Mode, str], interval: int, number: int) -> tuple[str, int, int]:
+def draw(excerpt: Excerpt, runs: list[Run], names: dict[Mode, str], interval: int, number: int | str) -> tuple[str, int, int]:
     """The SVG, how many frames it shows, how many it leaves out for lack of room. `number` makes its ids unique."""
     length = excerpt.end - excerpt.start
     height = min(max(length / max(interval, 1) * SLOT, LOWEST), TALLEST)

@@ -1,0 +1,182 @@
+"""The catalogues: texts are taken from the sources, translations from people, and both compiled. `scripts/translate` calls it.
+
+Owns udpmsg/locale. Several may run at once: each takes its turn. A text that no source has any more stays in the catalogue's end,
+so that it is translated at once should it come back.
+"""
+
+import argparse
+import io
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+PROJECT = Path(__file__).parent.parent
+PACKAGE = PROJECT / "udpmsg"
+LOCALE = PACKAGE / "locale"
+KEYWORDS = {"_": None, "N_": None, "plural": (1, 2)}
+METHODS = [("**.py", "python")]
+PLACE = re.compile(r"\{[^{}]*\}")
+HEADER = "# {} of what udpmsg tells people. Kept by scripts/translate."
+Key = Any  # a text, or the one and the many; Babel's own types differ from place to place
+
+
+def main() -> int:
+    """Update, or say what is missing."""
+    options = argparse.ArgumentParser(description="Keeps the catalogues in udpmsg/locale.")
+    options.add_argument("files", nargs="*", type=Path, metavar="FILE.po", help="translations to take over")
+    options.add_argument("--missing", action="store_true", help="print the texts without a translation")
+    options.add_argument("--check", action="store_true", help="change nothing; fail when something is missing")
+    given = options.parse_args()
+    complaints = []
+    for file in sorted(LOCALE.glob("*/LC_MESSAGES/udpmsg.po")):
+        with turn():
+            catalogue = updated(read(file), given.files)
+            if given.missing:
+                sys.stdout.write(text_of(lacking(catalogue)))
+                continue
+            complaints += [f"{file.parent.parent.name}: {complaint}" for complaint in wrong(catalogue)]
+            if given.check:
+                complaints += (
+                    [] if current(catalogue, file) else [f"{file.relative_to(PROJECT)} is not what scripts/translate writes"]
+                )
+            else:
+                write(catalogue, file)
+    for complaint in complaints:
+        print(f"translate: {complaint}", file=sys.stderr)
+    return 1 if complaints else 0
+
+
+def extracted() -> Iterator[tuple[Key, str, list[str]]]:
+    """Every text of the sources: itself (or its one and its many), the file that has it, and comments for translators."""
+    found = extract_from_dir(PACKAGE, METHODS, keywords=KEYWORDS, comment_tags=["Translators:"], strip_comment_tags=True)
+    for name, _line, message, comments, _context in sorted(found, key=lambda one: (one[0], one[1])):
+        yield message, f"udpmsg/{name}", comments
+
+
+def updated(old: Catalog, files: list[Path]) -> Catalog:
+    """The catalogue with the texts that the sources have now, and the translations that it or the files have."""
+    known = translations(old)
+    for file in files:
+        known |= translations(read(file))
+    new = Catalog(
+        locale=old.locale,
+        project="udpmsg",
+        version="1",
+        msgid_bugs_address="the udpmsg authors",
+        copyright_holder="the udpmsg authors",
+        header_comment=HEADER.format(old.locale.english_name),
+        charset="utf-8",
+        fuzzy=False,
+        creation_date=old.creation_date,
+        revision_date=old.revision_date,
+        last_translator="the udpmsg authors",
+        language_team="the udpmsg authors",
+    )
+    for key, name, comments in extracted():
+        new.add(key, known.get(key, ""), locations=[(name, 0)], auto_comments=comments)
+    for key, text in known.items():
+        if key not in new and key:
+            new.obsolete[key] = Message(key, text)
+    return new
+
+
+def translations(catalogue: Catalog) -> dict[Key, Any]:
+    """Every text with a translation, used or not."""
+    every = [*catalogue, *catalogue.obsolete.values()]
+    return {message.id: message.string for message in every if message.id and filled(message) and not message.fuzzy}
+
+
+def filled(message: Message) -> bool:
+    """Whether it is translated, in every form."""
+    return all(message.string) if isinstance(message.string, tuple | list) else bool(message.string)
+
+
+def lacking(catalogue: Catalog) -> Catalog:
+    """What has no translation yet, as a catalogue."""
+    only = Catalog(locale=catalogue.locale, charset="utf-8", fuzzy=False, header_comment="# To be translated.")
+    for message in catalogue:
+        if message.id and not filled(message):
+            only.add(message.id, locations=message.locations, auto_comments=message.auto_comments)
+    return only
+
+
+def wrong(catalogue: Catalog) -> Iterator[str]:
+    """What is missing, or does not have the places to fill in that the text has."""
+    for message in catalogue:
+        if not message.id:
+            continue
+        where = ", ".join(sorted({name for name, _ in message.locations}))
+        if not filled(message):
+            yield f"no translation of {message.id!r} ({where})"
+            continue
+        text, string = (one[-1] if isinstance(one, tuple | list) else one or "" for one in (message.id, message.string))
+        if sorted(PLACE.findall(string)) != sorted(PLACE.findall(text)):
+            yield f"the translation of {message.id!r} ({where}) has other places to fill in: {message.string!r}"
+
+
+def read(file: Path) -> Catalog:
+    """A catalogue from its file; of one whose header says no language, the folder does."""
+    with file.open("rb") as opened:
+        folder = file.parent.parent.name
+        return read_po(opened, locale=folder if file.is_relative_to(LOCALE) else None)
+
+
+def text_of(catalogue: Catalog) -> str:
+    """As a .po: by source file, without line numbers, so that a change of one sentence is a change of a few lines."""
+    to = io.BytesIO()
+    write_po(to, catalogue, width=120, sort_by_file=True, include_lineno=False)
+    return to.getvalue().decode()
+
+
+def compiled(catalogue: Catalog) -> bytes:
+    """As a .mo, for the programs."""
+    to = io.BytesIO()
+    write_mo(to, catalogue)
+    return to.getvalue()
+
+
+def current(catalogue: Catalog, file: Path) -> bool:
+    """Whether the files are what would be written."""
+    compiled_file = file.with_suffix(".mo")
+    return (
+        file.read_text(encoding="utf-8") == text_of(catalogue)
+        and compiled_file.exists()
+        and compiled_file.read_bytes() == compiled(catalogue)
+    )
+
+
+def write(catalogue: Catalog, file: Path) -> None:
+    """Both files, each at one stroke."""
+    for path, content in ((file, text_of(catalogue).encode()), (file.with_suffix(".mo"), compiled(catalogue))):
+        beside = path.with_name(f".{path.name}.new")
+        beside.write_bytes(content)
+        beside.replace(path)
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """Wait until nobody else writes the catalogues. Where there is no flock, nobody waits."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(LOCALE, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""What the tests of lessons share: a run as a class would have it, and the proof that each expectation is real."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tests.conftest import needed
+from udpmsg.lessons.running import Result, run
+from udpmsg.lessons.stage import Stage
+from udpmsg.lessons.table import entry, load
+from udpmsg.link.faults import Link
+from udpmsg.link.lab import Lab
+from udpmsg.link.namespaces import LabUnavailable
+
+
+class Broken(NamedTuple):
+    """One way to break a lesson: other parameters of its run, and the expectations that are then not seen."""
+
+    parameters: Mapping[str, Any]
+    unseen: set[str]
+    system: str = sys.platform
+    """Whose expectations are meant; another system's can be shown to be real only where this one does not do the same."""
+
+
+def lab_or_skip(name: str) -> None:
+    """A lesson of the lab needs the lab."""
+    if entry(name).lab:
+        try:
+            Lab(Link(), seed=1).close()
+        except LabUnavailable as error:
+            needed("namespaces", str(error))
+
+
+def result_of(name: str, *, system: str = sys.platform, said: list[str] | None = None, **parameters: Any) -> Result:
+    """A lesson, run once; what it said is added to `said`."""
+    lab_or_skip(name)
+    stage = Stage(say=[].append if said is None else said.append, system=system)
+    result = run(name, load(entry(name)), stage, **parameters)
+    assert result.error is None, result.error
+    return result
+
+
+def assert_breaks(name: str, breaks: list[Broken]) -> None:
+    """Each way to break the lesson leaves just these expectations unseen, and together they are all that the lesson has."""
+    proved: set[str] = set()
+    for broken in breaks:
+        result = result_of(name, system=broken.system, **broken.parameters)
+        assert not result.ok
+        unseen = {expectation.name for expectation in result.unseen}
+        assert unseen == broken.unseen, (broken, result.observations)
+        proved |= unseen
+    every = {expectation.name for expectation in load(entry(name)).expectations}
+    assert proved == every, f"nobody has shown that these can fail: {every - proved}"

@@ -1,0 +1,207 @@
+"""Every lesson: it runs and sees what it expects, its program does what is printed, its commands exist, it fits a projector."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from gettext import GNUTranslations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lessons.support import lab_or_skip, result_of
+from udpmsg import language
+from udpmsg.cli import app
+from udpmsg.language import LANGUAGES
+from udpmsg.lessons.lesson import LINUX, MACOS, WINDOWS, Bars, Ladder, Ledger, Lesson, Table
+from udpmsg.lessons.running import Result
+from udpmsg.lessons.stage import Stage, Stopped
+from udpmsg.lessons.table import LESSONS, NAMES, entry, load
+from udpmsg.report import lesson_lines
+from udpmsg.report.ladder_lines import visible
+
+HERE = Path(__file__).parent
+WIDTH, HEIGHT = 100, 30
+PATIENCE = 20.0
+"""Seconds that a program may take."""
+
+each = pytest.mark.parametrize("name", NAMES)
+
+
+@cache
+def usual(name: str) -> tuple[Result, tuple[str, ...]]:
+    """The lesson as it is, run once for all tests; and what it said."""
+    said: list[str] = []
+    return result_of(name, said=said), tuple(said)
+
+
+def lesson_of(name: str) -> Lesson[Any]:
+    return load(entry(name))
+
+
+def test_names_are_words_and_there_once() -> None:
+    assert len(set(NAMES)) == len(NAMES)
+    assert len({row.module for row in LESSONS}) == len(LESSONS)
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", name) and name != "all" for name in NAMES)
+
+
+@each
+def test_everything_that_it_expects_is_seen(name: str) -> None:
+    result, said = usual(name)
+    assert result.ok, ([one.name for one in result.unseen], result.observations)
+    assert said
+    assert result.duration_s < 10
+
+
+@pytest.fixture(params=LANGUAGES)
+def spoken(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each language in turn."""
+    language.choose(request.param)
+    yield request.param
+    language.choose(None)
+
+
+@each
+@pytest.mark.usefixtures("spoken")
+def test_its_pictures_and_parts_fit_a_projector(name: str) -> None:
+    result, _said = usual(name)
+    lesson = lesson_of(name)
+    parts = {
+        "question": [
+            *lesson_lines.title(lesson, width=WIDTH, colour=False),
+            *lesson_lines.question(lesson, width=WIDTH),
+        ],
+        "seen": list(lesson_lines.seen(result, width=WIDTH, colour=True)),
+        "answer": list(lesson_lines.right(lesson, {"a": 30, "b": 2}, width=WIDTH, colour=False)),
+        "why": list(lesson_lines.why(lesson, width=WIDTH)),
+        "try": list(lesson_lines.try_it(lesson, width=WIDTH, colour=True)),
+    }
+    for part, lines in parts.items():
+        assert lines, part
+        assert len(lines) < HEIGHT - 1, (part, len(lines))
+        for line in lines:
+            assert visible(line) <= WIDTH, (part, line)
+
+
+@each
+def test_what_it_tells_is_translated(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a language that puts everything in brackets: what has none was not given to `_`. And every constant is in the catalogue.
+
+    Whether each text has its translation: tests/test_language.py.
+    """
+
+    class Brackets:
+        def gettext(self, text: str) -> str:
+            return f"⟦{text}⟧"
+
+        def ngettext(self, one: str, many: str, number: int) -> str:
+            return f"⟦{one if number == 1 else many}⟧"
+
+    language.choose("pt-BR")
+    monkeypatch.setattr(language._speaker, "catalogue", Brackets())
+    monkeypatch.setattr(language._speaker, "read", True)
+    said: list[str] = []
+    result = result_of(name, said=said)
+    assert result.observations is not None
+    steps = [line for line in said if not line.startswith(" ")]
+    assert all("⟦" in line for line in steps), steps
+    for picture in result.lesson.shows(result.observations):
+        assert not picture.caption or "⟦" in picture.caption, picture.caption
+        if isinstance(picture, Table):
+            words = [heading for heading in picture.headings if len(heading) > 3]
+            assert all("⟦" in heading for heading in words), words
+    language.choose(None)
+    known = {text for texts in catalogue_ids() for text in texts}
+    lesson = lesson_of(name)
+    told = [lesson.title, lesson.question.text, *lesson.question.answers, *lesson.why, entry(name).line]
+    told += [text for one in lesson.expectations for text in (one.sentence, one.otherwise)]
+    told += [one.note for one in lesson.by_hand if one.note]
+    assert not [text for text in told if text not in known]
+
+
+@cache
+def catalogue_ids() -> tuple[tuple[str, ...], ...]:
+    """Every text that the catalogue of Brazilian Portuguese has."""
+    file = Path(language.__file__).parent / "locale" / "pt_BR" / "LC_MESSAGES" / "udpmsg.mo"
+    with file.open("rb") as opened:
+        keys = list(GNUTranslations(opened)._catalog)  # type: ignore[attr-defined]
+    return tuple((key,) if isinstance(key, str) else (key[0],) for key in keys)
+
+
+@each
+def test_it_is_told_in_full(name: str) -> None:
+    lesson = lesson_of(name)
+    assert 2 <= len(lesson.question.answers) <= len(lesson_lines.KEYS)
+    assert 0 <= lesson.question.right < len(lesson.question.answers)
+    whole = " ".join(lesson.why)
+    assert "RFC " in whole
+    assert 3 <= len(lesson.why) <= 6
+    assert all(sentence.rstrip().endswith(".") for sentence in lesson.why)
+    names = [expectation.name for expectation in lesson.expectations]
+    assert len(set(names)) == len(names)
+    for expectation in lesson.expectations:
+        assert expectation.sentence.endswith((".", "!")), expectation.name
+        assert expectation.otherwise, expectation.name
+        assert set(expectation.on) <= {LINUX, MACOS, WINDOWS}
+    assert all(any(one.expected(system) for one in lesson.expectations) for system in (LINUX, MACOS, WINDOWS))
+    assert lesson.by_hand
+
+
+@each
+def test_each_expectation_is_shown_to_be_real_somewhere(name: str) -> None:
+    file = HERE / f"test_{entry(name).module}.py"
+    assert file.exists(), f"{file.name} has to break each expectation of {name}, by assert_breaks"
+    assert f'assert_breaks("{name}"' in re.sub(r"\(\s+", "(", file.read_text(encoding="utf-8"))
+
+
+@each
+@pytest.mark.skipif(sys.platform != "linux", reason="what the programs print is written down for Linux")
+def test_the_program_does_as_it_is_printed(name: str) -> None:
+    program = lesson_of(name).program
+    source = program.source.strip("\n")
+    assert "udpmsg" not in source
+    assert "import socket" in source
+    assert len([line for line in source.split("\n") if line and not line.startswith("import ")]) <= 14
+    assert all(len(line) <= WIDTH - 2 for line in (*source.split("\n"), *program.prints))
+    command = [sys.executable, "-I", "-W", "ignore::ResourceWarning", "-c", source + "\n"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert tuple(ended.stdout.splitlines()) == program.prints
+
+
+@each
+def test_the_commands_exist_with_their_options(name: str) -> None:
+    """Parsed as the shell does, up to a pipe; options must be in the command's own parameters."""
+    for terminal in lesson_of(name).by_hand:
+        for command in terminal.commands:
+            for part in command.split(" | "):
+                words = shlex.split(part)
+                if words[0] != "udpmsg":
+                    continue
+                program = app._program(words[1])
+                known = {option for parameter in program.params for option in (*parameter.opts, *parameter.secondary_opts)}
+                unknown = [word for word in words[2:] if word.startswith("--") and word.partition("=")[0] not in known]
+                assert not unknown, (command, unknown)
+
+
+@each
+def test_pictures_are_of_this_run(name: str) -> None:
+    result, _said = usual(name)
+    assert result.observations is not None
+    pictures = result.lesson.shows(result.observations)
+    assert pictures
+    for picture in pictures:
+        assert isinstance(picture, Table | Bars | Ladder | Ledger)
+        if isinstance(picture, Table):
+            assert all(len(row) == len(picture.headings) for row in picture.rows)
+    assert result.observations.told()
+
+
+@each
+def test_ctrl_c_ends_it_at_its_next_step(name: str) -> None:
+    lab_or_skip(name)
+    with Stage(stopped=lambda: True) as stage, pytest.raises(Stopped):
+        lesson_of(name).run(stage)

@@ -1,0 +1,279 @@
+"""The command `demo`: parse, run lessons, show each part when the class is ready for it, exit code."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from time import sleep
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from udpmsg import clock, units
+from udpmsg.cli import options, rules, showing
+from udpmsg.cli.exits import Exit
+from udpmsg.cli.keys import ENTER, ERASE, keys
+from udpmsg.cli.options import OUTPUT, option
+from udpmsg.cli.rules import Conflict
+from udpmsg.cli.signals import Interrupts
+from udpmsg.errors import UsageError
+from udpmsg.language import _, plural
+from udpmsg.lessons.running import Result, run
+from udpmsg.lessons.stage import Stage, Stopped
+from udpmsg.lessons.table import LESSONS, Entry, entry, load
+from udpmsg.report import lesson_lines
+from udpmsg.report.stream import Data, columns
+from udpmsg.report.terminal import byte_count, paint
+
+if TYPE_CHECKING:
+    from udpmsg.lessons.lesson import Lesson
+
+HELP = _("""\
+Lessons for a class, each in one command: what do you think will happen, what did happen, and why.
+
+[bold]Examples[/bold]
+
+  udpmsg demo                          every lesson, with a line about it
+  udpmsg demo nobody                   run one
+  udpmsg demo handshake --ask          the class votes before the run
+  udpmsg demo head-of-line --step      a key for each step
+  udpmsg demo boundaries --slow 10     a second for each step
+  udpmsg demo all                      all of them, one after the other
+  udpmsg demo all --html handout.html  a page to hand out
+  udpmsg demo sizes --lang pt-BR       in Portuguese
+  udpmsg demo all --json               what was seen, for programs
+
+Real sockets and the kernel's own UDP and TCP, on this machine alone. Each lesson checks what was seen against what it expects.
+""")
+
+EPILOG = _("""\
+Exit codes: 0 everything expected was seen, 3 something was not, 1 a lesson could not be run here, 2 usage, 130 Ctrl-C, \
+143 terminated. Every option can be set by the environment: --lang by UDPMSG_LANG.
+""")
+
+CLASS = _("In class")
+ALL = "all"
+PACE = 0.1
+"""Seconds between two steps of a lesson that --slow multiplies."""
+LOOK = 0.05
+"""Seconds after which a pause looks whether it shall stop."""
+
+CONFLICTS = (
+    *(Conflict("json", name, _("JSON lines are for programs, which wait for nobody")) for name in ("ask", "step", "slow")),
+    Conflict("step", "slow", _("each says when the next step comes")),
+)
+
+
+def demo(
+    context: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help=_("A lesson, or all; without it, a list of them."), show_default=False),
+    ] = None,
+    ask: Annotated[bool, option("--ask", _("Wait for the class's vote, by the keys a to d."), panel=CLASS)] = False,
+    step: Annotated[bool, option("--step", _("Wait for a key before each step."), panel=CLASS)] = False,
+    slow: Annotated[
+        int | None,
+        option(
+            "--slow",
+            _("Pause before each step, N tenths of a second. The network is as fast as ever."),
+            panel=CLASS,
+            metavar="N",
+            parser=units.parse_count,
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, option("--html", _("Write the handout, a page for any browser and for paper."), panel=OUTPUT, metavar="FILE")
+    ] = None,
+    lang: options.Lang = None,
+    json: options.Json = False,
+) -> int:
+    """List the lessons, or run what is named; return the exit code. HELP is what users read."""
+    rules.check(context.params, CONFLICTS, ())
+    if name is None:
+        for given in ("ask", "step", "slow", "html", "json"):
+            if context.params[given]:
+                raise UsageError(_("--{} means nothing without a lesson: name one, or all").format(given))
+        return listing()
+    entries = LESSONS if name.strip().lower() == ALL else (entry(name),)
+    output = showing.writable(html) if html is not None else None
+    show = Show(context.obj, ask=ask, step=step, slow=slow or 0, json=json)
+    results = show.all(entries)
+    if show.interrupts.number is not None:
+        show.words.say(show.interrupts.words)
+        return show.interrupts.code
+    if output is not None:
+        from udpmsg.report.lesson_page import page
+
+        content = page(results).encode("utf-8", "backslashreplace")
+        output.write(content)
+        show.words.say(f"{output.path}: {byte_count(len(content))}")
+    if show.data.broken:
+        show.words.say(f"udpmsg: {show.data.broken}")
+    return exit_code(results, broken=show.data.broken is not None)
+
+
+def listing() -> int:
+    """The lessons and what each is about."""
+    data, words = showing.open_streams()
+    width = width_of(data)
+    write(data, lesson_lines.listing(LESSONS, width=width, colour=data.colour))
+    words.say(_("Run one: udpmsg demo {}").format(LESSONS[0].name))
+    return Exit.ERROR if data.broken else Exit.WELL
+
+
+def exit_code(results: list[Result], *, broken: bool) -> int:
+    """What could not be run counts more than what was not seen."""
+    if broken or any(result.error is not None for result in results):
+        return Exit.ERROR
+    return Exit.WELL if all(result.ok for result in results) else Exit.UNCONFIRMED
+
+
+class Show:
+    """Lessons on this terminal, or as JSON lines."""
+
+    def __init__(self, interrupts: Interrupts, *, ask: bool, step: bool, slow: int, json: bool) -> None:
+        self.interrupts = interrupts
+        self.data, self.words = showing.open_streams()
+        self.width = width_of(self.data)
+        self._ask, self._step, self._slow = ask, step, slow
+        self._json = None
+        if json:
+            from udpmsg.report.lesson_json import LessonLines
+
+            self._json = LessonLines()
+
+    def all(self, entries: Iterable[Entry]) -> list[Result]:
+        """Run them, one after the other; what ran until somebody stopped it."""
+        results: list[Result] = []
+        for row in entries:
+            if results and self._json is None:
+                self.write("")
+            try:
+                results.append(self.one(row))
+            except Stopped:
+                break
+            if self.stopped():
+                break
+        if len(results) > 1 and self._json is None:
+            self.part(_("All lessons"), summary(results, colour=self.data.colour))
+        return results
+
+    def one(self, row: Entry) -> Result:
+        """One lesson, whole. Raises Stopped."""
+        lesson = load(row)
+        if self._json is not None:
+            result = run(row.name, lesson, Stage(stopped=self.stopped))
+            self.data.write(self._json.result(result, sys.platform))
+            return result
+        look: dict[str, Any] = {"width": self.width, "colour": self.data.colour}
+        write(self.data, lesson_lines.title(lesson, **look))
+        self.part(_("Question"), lesson_lines.question(lesson, width=self.width))
+        votes = self.vote(lesson) if self._ask else None
+        self.part(_("The run"), ())
+        result = run(row.name, lesson, Stage(say=self.told, pace=self.pace, stopped=self.stopped))
+        self.pace_part()
+        self.part(_("What was seen"), lesson_lines.seen(result, **look))
+        self.pace_part()
+        self.part(_("Who was right") if votes is not None else _("The answer"), lesson_lines.right(lesson, votes, **look))
+        self.pace_part()
+        self.part(_("Why"), lesson_lines.why(lesson, width=self.width))
+        self.pace_part()
+        self.part(_("Try it yourself"), lesson_lines.try_it(lesson, **look))
+        if result.unseen:
+            names = ", ".join(expectation.name for expectation in result.unseen)
+            self.words.say(paint(_("Not everything was seen: {}").format(names), "warning", self.words.colour))
+        return result
+
+    def part(self, title: str, lines: Iterable[str]) -> None:
+        """A part of a lesson, under its heading."""
+        self.write(lesson_lines.heading(title, width=self.width, colour=self.data.colour))
+        for line in lines:
+            self.write(line)
+
+    def told(self, text: str) -> None:
+        """What a lesson says while it runs."""
+        for line in lesson_lines.told(text, width=self.width):
+            self.write(line)
+
+    def write(self, line: str) -> None:
+        """One line, spelled so that the output can have it."""
+        write(self.data, [line])
+
+    def stopped(self) -> bool:
+        """Whether a signal came, or nobody reads any more."""
+        return self.interrupts.number is not None or self.data.broken is not None
+
+    # The pace of a class.
+
+    def pace(self) -> None:
+        """Before a step: a key, a pause, or nothing."""
+        if self._step:
+            self.wait_for_key(_("any key: the next step"))
+        elif self._slow:
+            self.pause(PACE * self._slow)
+
+    def pace_part(self) -> None:
+        """Before a part: a key, where there is one for each step. Raises Stopped."""
+        if self._step:
+            self.wait_for_key(_("any key: go on"))
+        if self.stopped():
+            raise Stopped
+
+    def wait_for_key(self, text: str) -> None:
+        """Until a key is pressed, or the input ends."""
+        with keys(self.stopped) as pressed:
+            self.words.status(text)
+            next(pressed, None)
+        self.words.clear()
+
+    def pause(self, seconds: float) -> None:
+        """A while, which a signal ends."""
+        until = clock.now() + round(seconds * 1e9)
+        while not self.stopped() and (left := (until - clock.now()) / 1e9) > 0:
+            sleep(min(LOOK, left))
+
+    def vote(self, lesson: "Lesson[Any]") -> Counter[str]:
+        """Every press of a to d is one vote; Enter ends it. Raises Stopped."""
+        choices = lesson_lines.KEYS[: len(lesson.question.answers)]
+        votes: list[str] = []
+        with keys(self.stopped) as pressed:
+            self.words.say(_("Vote: {} as often as there are hands; Enter begins the run.").format(", ".join(choices)))
+            for key in pressed:
+                if key in ENTER:
+                    break
+                if key in ERASE:
+                    del votes[-1:]
+                elif key.lower() in choices:
+                    votes.append(key.lower())
+                self.words.status("   ".join(f"{choice} {votes.count(choice)}" for choice in choices))
+        self.words.clear()
+        if self.stopped():
+            raise Stopped
+        return Counter(votes)
+
+
+def summary(results: list[Result], *, colour: bool) -> Iterable[str]:
+    """A line a lesson: whether all was seen."""
+    longest = max(len(result.name) for result in results)
+    for result in results:
+        if result.ok:
+            mark, text = paint("✓", "good", colour), ""
+        elif result.error is not None:
+            mark, text = paint("✗", "error", colour), _("could not be run here")
+        else:
+            count = len(result.unseen)
+            mark, text = paint("✗", "error", colour), plural("{} thing not seen", "{} things not seen", count).format(count)
+        yield f"{mark} {result.name:<{longest}}  {text}".rstrip()
+
+
+def width_of(data: Data) -> int:
+    """Columns that are used."""
+    return min(lesson_lines.WIDEST, columns(data.stream)) if data.terminal else lesson_lines.WIDEST
+
+
+def write(data: Data, lines: Iterable[str]) -> None:
+    """Lines, spelled so that the output can have them."""
+    encoding = getattr(data.stream, "encoding", None) or "utf-8"
+    for line in lines:
+        data.write(showing.spelled(line, encoding))

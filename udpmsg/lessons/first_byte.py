@@ -1,0 +1,142 @@
+"""The lesson `first-byte`: how long the first message takes, with a handshake before it and without."""
+
+from dataclasses import dataclass
+
+from udpmsg.experiment.trace import Mode, Run, Workload
+from udpmsg.language import N_, _, number
+from udpmsg.lessons.lab import MILLISECOND, in_lab, link
+from udpmsg.lessons.lesson import (
+    FIRST,
+    Bars,
+    Expectation,
+    Ladder,
+    Lesson,
+    Observations,
+    Picture,
+    Program,
+    Question,
+    Terminal,
+    for_pictures,
+)
+from udpmsg.lessons.stage import Stage
+
+ONE_WAY_MS = 20.0
+SLACK_MS = 15.0
+"""What the two hosts may take besides, on a busy machine."""
+SHOWN = 90.0
+"""Milliseconds of the ladder."""
+
+
+@dataclass(frozen=True)
+class Seen(Observations):
+    """When the first message was delivered, from the moment at which the program began to open its socket."""
+
+    one_way_ms: float
+    udp_first_byte_ms: float | None
+    tcp_first_byte_ms: float | None
+    tcp_connect_ms: float | None
+    """Of that: until connect() returned."""
+    runs: tuple[Run, ...] = for_pictures()
+
+
+def run(stage: Stage, *, delay_ms: float = ONE_WAY_MS, without: Mode = Mode.UDP, connected: Mode = Mode.TCP) -> Seen:
+    """`delay_ms`: the link's, each way."""
+    one = Workload(count=1, size=20)
+    runs, first = [], []
+    for mode, one_ways in ((without, 1), (connected, 3)):
+
+        def prompt(made: Run, latest: float = one_ways * delay_ms + SLACK_MS) -> bool:
+            return bool(made.received) and made.received[0].at < latest * MILLISECOND
+
+        made = in_lab(stage, link(f"{delay_ms:g}ms"), modes=(mode,), workload=one, good=prompt).runs[0]
+        runs.append(made)
+        first.append(made.received[0].at / MILLISECOND if made.received else None)
+        stage.say(_("the message was delivered after {} ms").format("–" if first[-1] is None else number(first[-1], ",.1f")))
+    connect = runs[1].connect_ns
+    return Seen(ONE_WAY_MS, first[0], first[1], None if connect is None else connect / MILLISECOND, tuple(runs))
+
+
+def about(taken: float | None, expected: float) -> bool:
+    """Whether it took as long as the way does, and no longer than the hosts may add."""
+    return taken is not None and expected <= taken < expected + SLACK_MS
+
+
+def shows(seen: Seen) -> tuple[Picture, ...]:
+    """The two times as bars, and the frames behind them."""
+    rows = tuple(
+        (name, taken, _("{} ms: {} round trips").format(number(taken, ",.1f"), number(taken / (2 * seen.one_way_ms), ",.1f")))
+        for name, taken in (("UDP", seen.udp_first_byte_ms), ("TCP", seen.tcp_first_byte_ms))
+        if taken is not None
+    )
+    return (
+        Bars(
+            rows,
+            _("From the program's start until the other side had the message; {} ms each way:").format(f"{seen.one_way_ms:g}"),
+        ),
+        Ladder(seen.runs, SHOWN),
+    )
+
+
+LESSON = Lesson(
+    title=N_("The first byte"),
+    question=Question(
+        N_("A frame takes 20 ms from host to host. When does the other side have the first message?"),
+        (
+            N_("After 20 ms over both UDP and TCP."),
+            N_("After 20 ms over UDP, 40 ms over TCP."),
+            N_("After 20 ms over UDP, 60 ms over TCP."),
+            N_("After 40 ms over UDP, 60 ms over TCP."),
+        ),
+        2,
+    ),
+    run=run,
+    expectations=(
+        Expectation(
+            "udp-half-a-round-trip",
+            N_("UDP: the message is there after half a round trip, 20 ms."),
+            lambda seen: about(seen.udp_first_byte_ms, ONE_WAY_MS),
+            N_("this machine was busy with something else: run it again."),
+        ),
+        Expectation(
+            "tcp-one-and-a-half",
+            N_("TCP: the message is there after one and a half round trips, 60 ms."),
+            lambda seen: about(seen.tcp_first_byte_ms, 3 * ONE_WAY_MS),
+            N_("this machine was busy with something else: run it again."),
+        ),
+        Expectation(
+            "connect-takes-the-difference",
+            N_("The difference is connect(), which takes a whole round trip, 40 ms."),
+            lambda seen: about(seen.tcp_connect_ms, 2 * ONE_WAY_MS),
+            N_("a SYN was lost or late: the next one goes after a second."),
+        ),
+    ),
+    shows=shows,
+    why=(
+        N_("A datagram leaves at once, so the first message needs the one way that any message needs."),
+        N_(
+            "TCP's SYN needs one way, the SYN-ACK the way back; only then connect() returns, and the message follows (RFC 9293, 3.5)."
+        ),
+        N_("Over a satellite 250 ms away that is 750 ms instead of 250; and TLS adds a round trip of its own."),
+        N_("It counts for short conversations alone: a connection that is kept pays once, which is why browsers keep theirs."),
+        N_(
+            "TCP Fast Open (RFC 7413) and QUIC (RFC 9000) put data into the first flight, but only to a server that they have met before."
+        ),
+    ),
+    by_hand=(Terminal(FIRST, ("udpmsg compare --count 1 --delay 20ms --loss 0% --modes udp,tcp --ladder",)),),
+    program=Program(
+        """
+import socket
+import time
+udp, receiver = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
+receiver.bind(("127.0.0.1", 0))
+listener, tcp = socket.create_server(("127.0.0.1", 0)), socket.socket()
+begun = time.perf_counter()
+udp.sendto(b"hello", receiver.getsockname())
+after_udp = time.perf_counter()
+tcp.connect(listener.getsockname())
+tcp.send(b"hello")
+print("UDP is first:", after_udp - begun < time.perf_counter() - after_udp)
+""",
+        ("UDP is first: True",),
+    ),
+)

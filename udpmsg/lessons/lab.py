@@ -1,0 +1,86 @@
+"""The lab as lessons use it: the same messages in several modes over one link, which is made for it, and gone after it.
+
+Owns how a link is written in a lesson, and when a run is made again: where this machine was too busy to keep the schedule, times
+say nothing about the network. What a run is: `experiment.trace`.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from udpmsg import units
+from udpmsg.errors import UdpmsgError
+from udpmsg.experiment.compare import Request, compare
+from udpmsg.experiment.trace import Choices, Comparison, Mode, Run, Where, Workload
+from udpmsg.language import _
+from udpmsg.lessons.stage import Stage, Stopped
+from udpmsg.link.faults import Link, Path
+from udpmsg.link.script import parse_fault
+
+MILLISECOND = 1_000_000
+ATTEMPTS = 4
+"""So often a run is made until one is not disturbed; the last one counts, whatever it was."""
+DISTURBED = 8 * MILLISECOND
+"""A message that is sent so long after it was due, or handed over so long after it arrived, had a busy machine at its ends."""
+
+WORKLOAD, CHOICES = Workload(count=10), Choices()
+
+
+class RunFailed(UdpmsgError):
+    """A run in the lab that was not whole."""
+
+
+def link(delay: str = "20ms", *faults: str, **path: Any) -> Link:
+    """A link with this delay each way, these scripted faults, and other fields of `link.faults.Path` for both ways."""
+    both = Path(delay=units.parse_delay(delay), **path)
+    return Link(both, both, tuple(parse_fault(fault) for fault in faults))
+
+
+def in_lab(
+    stage: Stage,
+    over: Link,
+    *,
+    modes: tuple[Mode, ...] = (Mode.UDP, Mode.TCP),
+    workload: Workload = WORKLOAD,
+    choices: Choices = CHOICES,
+    seed: int = 1,
+    good: Callable[[Run], bool] = lambda _run: True,
+) -> Comparison:
+    """Run it, the modes in turn, each in a lab of its own. Raises LabUnavailable, RunFailed and Stopped.
+
+    `good`: what else a run must be for not being made again, where times matter: a busy machine adds to them, and never takes away.
+    """
+    runs: list[Run] = []
+    whole = None
+    for mode in modes:
+        stage.step(_("{}: the kernel's own, between two hosts on this machine").format(mode.value.upper()))
+        request = Request(over, seed, workload, replace(choices, modes=(mode,)), Where.LAB)
+        for _attempt in range(ATTEMPTS):
+            whole = compare(request, progress=lambda _state: None, stopped=stage.stopped)
+            if stage.stopped():
+                raise Stopped
+            if whole.runs[0].error is not None or (good(whole.runs[0]) and not disturbed(whole.runs[0], over)):
+                break
+        assert whole is not None
+        if whole.runs[0].error is not None:
+            raise RunFailed(f"{mode.value}: {whole.runs[0].error}")
+        runs += whole.runs
+    assert whole is not None
+    return replace(whole, runs=runs, choices=replace(choices, modes=modes))
+
+
+def disturbed(run: Run, over: Link) -> bool:
+    """Whether this machine kept something waiting: a message before it was sent (beyond a handshake), a frame on a link without a
+    bottleneck, or a datagram after it had arrived."""
+    paths = (over.forward, over.back)
+    for frame in run.frames or ():
+        path = paths[frame.identity.direction]
+        longest = path.delay + path.jitter + frame.reordered * path.reorder_by + DISTURBED
+        if frame.left_at and path.rate is None and frame.script is None and min(frame.left_at) - frame.arrived_at > longest:
+            return True
+    connected = run.connect_ns or 0
+    late = any(row.sent_at is not None and row.sent_at - max(row.due_at, connected) > DISTURBED for row in run.sent)
+    if late or run.mode is Mode.TCP:  # TCP's kernel keeps messages waiting on purpose
+        return late
+    arrived = {frame.first_sequence: max(frame.left_at) for frame in run.frames or () if frame.first_sequence and frame.left_at}
+    return any(row.at - arrived.get(row.sequence, row.at) > DISTURBED for row in run.received)

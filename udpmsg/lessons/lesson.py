@@ -1,0 +1,161 @@
+"""What a lesson is, as values: its question, what is expected of its run, its pictures, and what a class can do by itself.
+
+Texts are English and marked by N_; whoever shows them translates them. Runs nothing (see `stage`), draws nothing (see `report`).
+"""
+
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+from udpmsg.experiment.trace import Comparison, Mode, Run
+
+LINUX, MACOS, WINDOWS = "linux", "darwin", "win32"
+"""Systems, as `sys.platform` names them."""
+UNIX = (LINUX, MACOS)
+EVERYWHERE: tuple[str, ...] = ()
+
+FOR_PICTURES = {"told": False}
+"""The metadata of a field of observations that pictures are made of, and that no program is told."""
+
+
+@dataclass(frozen=True)
+class Observations:
+    """What one run saw: typed values, None where nothing was. Each lesson has its own; field names are JSON keys, with units."""
+
+    def told(self) -> dict[str, Any]:
+        """The values for programs: texts, numbers, lists and None."""
+        shown = [one for one in fields(self) if one.metadata.get("told", True)]
+        return {one.name: _plain(getattr(self, one.name)) for one in shown}
+
+
+def for_pictures(default: Any = MISSING) -> Any:
+    """A field of observations that is no part of the JSON line."""
+    return field(metadata=FOR_PICTURES) if default is MISSING else field(default=default, metadata=FOR_PICTURES)
+
+
+Seen = TypeVar("Seen", bound=Observations)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the class is asked before the run."""
+
+    text: str
+    answers: tuple[str, ...]
+    """Two to four; they are voted for by the keys a, b, c and d."""
+    right: int
+    """The place of the right one, from 0."""
+
+
+@dataclass(frozen=True)
+class Expectation(Generic[Seen]):
+    """One observation that the run must make."""
+
+    name: str
+    """For programs, the same in every language: a few words with hyphens."""
+    sentence: str
+    """What is seen, as a whole sentence."""
+    seen: Callable[[Seen], bool]
+    otherwise: str
+    """What it may mean on this system when it is not seen."""
+    on: tuple[str, ...] = EVERYWHERE
+    """The systems on which it is expected; on others something else is, which is no failure."""
+
+    def expected(self, system: str) -> bool:
+        """Whether it is expected on a system."""
+        return not self.on or system in self.on
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of texts under headings, all translated already."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """A bar a row: how much of something. Texts are translated already."""
+
+    rows: tuple[tuple[str, float, str], ...]
+    """What it is of, how long its bar is, and the value in words."""
+    caption: str = ""
+    mode: Mode | None = None
+    """Whose colour it has on the page."""
+    whole: float | None = None
+    """What the longest bar that there can be is of, for pictures that are compared; None: the longest one here."""
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Frames between sender and receiver, of one run a mode, from the run's start for so many milliseconds."""
+
+    runs: tuple[Run, ...]
+    milliseconds: float
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A row a message and mode: what became of it, and why."""
+
+    comparison: Comparison
+    caption: str = ""
+
+
+Picture = Table | Bars | Ladder | Ledger
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """What is typed into one terminal, by hand."""
+
+    name: str
+    commands: tuple[str, ...]
+    note: str = ""
+    """What to look at, as a whole sentence."""
+
+
+FIRST, SECOND, THIRD = "1", "2", "3"
+"""The names of the terminals of `by_hand`."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """The same without udpmsg: a program of Python's `socket` alone, about ten lines, and what it prints."""
+
+    source: str
+    prints: tuple[str, ...]
+    """Its lines, exactly, on Linux."""
+
+
+@dataclass(frozen=True)
+class Lesson(Generic[Seen]):
+    """One lesson, whole."""
+
+    title: str
+    question: Question
+    run: Callable[..., Seen]
+    """`run(stage, *, …)`: the experiment. Its keyword arguments have the lesson's own values as defaults; tests break them."""
+    expectations: tuple[Expectation[Seen], ...]
+    shows: Callable[[Seen], tuple[Picture, ...]]
+    """What is shown of a run, with its numbers. Called with whatever was observed, also where nothing was as expected."""
+    why: tuple[str, ...]
+    """Three to six sentences, one of them with the RFC."""
+    by_hand: tuple[Terminal, ...]
+    program: Program
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    return value

@@ -1,0 +1,241 @@
+"""The lesson `nobody`: a datagram to a port where nobody listens, and a connection to the same."""
+
+import socket
+import sys
+from dataclasses import dataclass
+
+from udpmsg.language import N_, _
+from udpmsg.lessons.lesson import (
+    FIRST,
+    LINUX,
+    UNIX,
+    WINDOWS,
+    Expectation,
+    Lesson,
+    Observations,
+    Picture,
+    Program,
+    Question,
+    Table,
+    Terminal,
+)
+from udpmsg.lessons.stage import SILENCE, Stage
+
+IP_RECVERR = 11
+"""Linux, in.h; Python 3.11 has no name for it."""
+OK, REFUSED, SILENT, ANSWERED = "sent", "refused", "silence", "answered"
+SENDS = 4
+PATTERN = (OK, REFUSED, OK, REFUSED)
+
+
+@dataclass(frozen=True)
+class Seen(Observations):
+    """What became of each attempt."""
+
+    tcp_connect: str
+    """"refused", or "connected"."""
+    unconnected_sends: tuple[str, ...]
+    unconnected_then: str
+    """"silence", "refused" or "answered"."""
+    connected_sends: tuple[str, ...]
+    connected_then: str
+    """What the connected socket's read says after its last send."""
+    offending_datagram: str | None
+    """What the system's error queue gave back; None: there is no such queue, or nothing was in it."""
+    reported_by_send: int | None
+    """Which send reported the error of `offending_datagram`, from 1."""
+
+
+def run(stage: Stage, *, listening: bool = False) -> Seen:
+    """`listening`: somebody is there after all, and answers."""
+    address = stage.address_of_nobody()
+    listener = None
+    if listening:
+        listener = stage.udp_listener()
+        address = listener.getsockname()
+        tcp_listener = stage.tcp()
+        tcp_listener.bind(address)
+        tcp_listener.listen()
+    return Seen(
+        connecting(stage, address),
+        *unconnected(stage, address, listener),
+        *connected(stage, address),
+        *error_queue(stage, address),
+    )
+
+
+def connecting(stage: Stage, address: tuple[str, int]) -> str:
+    """TCP: the first thing it does tells it."""
+    stage.step(_("TCP: connect to port {}, where nobody listens").format(address[1]))
+    try:
+        stage.tcp().connect(address)
+    except ConnectionRefusedError as error:
+        stage.say(f"connect() -> {error.strerror}")
+        return REFUSED
+    stage.say(_("connected"))
+    return "connected"
+
+
+def unconnected(stage: Stage, address: tuple[str, int], listener: socket.socket | None) -> tuple[tuple[str, ...], str]:
+    """UDP as most programs use it: every send succeeds, and nothing comes back."""
+    stage.step(_("UDP: three datagrams to the same port, by sendto()"))
+    sender = stage.udp()
+    sends = []
+    for number in range(1, 4):
+        sender.sendto(f"datagram {number}".encode(), address)
+        sends.append(OK)
+        stage.say(_("sendto() {} -> sent").format(number))
+    if listener is not None:
+        listener.sendto(b"here", sender.getsockname())
+    sender.settimeout(SILENCE)
+    then = reading(sender)
+    stage.say(_("recvfrom() waits {} ms: {}").format(round(SILENCE * 1000), word(then)))
+    return tuple(sends), then
+
+
+def connected(stage: Stage, address: tuple[str, int]) -> tuple[tuple[str, ...], str]:
+    """UDP with connect(), which sends nothing: the system now knows whose socket a refusal is for."""
+    stage.step(_("UDP: connect() the socket, which sends nothing, and send() four times"))
+    sender = stage.udp()
+    sender.connect(address)
+    sends = []
+    for number in range(1, SENDS + 1):
+        try:
+            sender.send(f"datagram {number}".encode())
+            sends.append(OK)
+        except ConnectionRefusedError:
+            sends.append(REFUSED)
+        stage.say(f"send() {number} -> {word(sends[-1])}")
+    sender.settimeout(SILENCE)
+    return tuple(sends), reading(sender)
+
+
+def error_queue(stage: Stage, address: tuple[str, int]) -> tuple[str | None, int | None]:
+    """Linux keeps what was refused: the datagram itself, and which send was told."""
+    if sys.platform != "linux":
+        return None, None
+    stage.step(_("Linux: ask the socket's error queue which datagram was refused"))
+    sender = stage.udp()
+    sender.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    sender.connect(address)
+    for number in range(1, SENDS + 1):
+        try:
+            sender.send(f"datagram {number}".encode())
+        except ConnectionRefusedError:
+            offending = sender.recvmsg(100, 512, socket.MSG_ERRQUEUE)[0].decode()
+            stage.say(_("send() {} -> refused; the queue says: “{}”").format(number, offending))
+            return offending, number
+    stage.say(_("nothing is in the queue"))
+    return None, None
+
+
+def reading(sender: socket.socket) -> str:
+    """What a read says: an answer, a refusal, or nothing."""
+    try:
+        sender.recv(100)
+    except TimeoutError:
+        return SILENT
+    except (ConnectionRefusedError, ConnectionResetError):  # the second is Windows' word for it
+        return REFUSED
+    return ANSWERED
+
+
+def word(outcome: str) -> str:
+    """An outcome in the language that is spoken."""
+    return {OK: _("sent"), REFUSED: _("refused"), SILENT: _("silence"), ANSWERED: _("answered")}[outcome]
+
+
+def shows(seen: Seen) -> tuple[Picture, ...]:
+    """Each attempt, and what its program was told."""
+    rows = [
+        ("TCP", "connect()", word(REFUSED) if seen.tcp_connect == REFUSED else _("connected")),
+        ("UDP", "sendto() ×3", ", ".join(map(word, seen.unconnected_sends)) + _("; then {}").format(word(seen.unconnected_then))),
+        (_("UDP, connected"), "send() ×4", ", ".join(map(word, seen.connected_sends))),
+    ]
+    if seen.offending_datagram is not None:
+        told = _("send() {} is told of “{}”").format(seen.reported_by_send, seen.offending_datagram)
+        rows.append((_("UDP, error queue"), "recvmsg()", told))
+    return (Table((_("socket"), _("call"), _("what the program is told")), tuple(rows)),)
+
+
+LESSON = Lesson(
+    title=N_("Sending to nobody"),
+    question=Question(
+        N_("A program sends a datagram to a port where nobody listens. What does it learn?"),
+        (
+            N_("Its send call fails at once, as TCP's connect does."),
+            N_("Nothing, unless its socket is connected; then a later call fails for it."),
+            N_("Nothing, ever: UDP has no errors."),
+            N_("The datagram comes back."),
+        ),
+        1,
+    ),
+    run=run,
+    expectations=(
+        Expectation(
+            "tcp-is-refused",
+            N_("TCP's connect is refused: the other host answers the SYN with a reset."),
+            lambda seen: seen.tcp_connect == REFUSED,
+            N_("a firewall swallows connections to closed ports even on this machine."),
+        ),
+        Expectation(
+            "udp-sends-succeed",
+            N_("UDP's sendto succeeds every time, though nobody is there, and no word comes back."),
+            lambda seen: seen.unconnected_sends == (OK,) * 3 and seen.unconnected_then == SILENT,
+            N_("somebody answered: a program listens on this port after all."),
+            on=UNIX,
+        ),
+        Expectation(
+            "udp-reset-is-read",
+            N_("UDP's sendto succeeds every time; Windows tells of the refusal by an error of the next read."),
+            lambda seen: seen.unconnected_sends == (OK,) * 3 and seen.unconnected_then == REFUSED,
+            N_("SIO_UDP_CONNRESET was switched off on this system, or a firewall swallows the refusal."),
+            on=(WINDOWS,),
+        ),
+        Expectation(
+            "next-send-is-refused",
+            N_("On a connected UDP socket every second send is refused: each refusal is the one of the datagram before it."),
+            lambda seen: seen.connected_sends == PATTERN,
+            N_("no ICMP message came back: the loopback interface is filtered, or the system limits how many it sends."),
+            on=UNIX,
+        ),
+        Expectation(
+            "queue-names-the-datagram",
+            N_("The error queue has the first datagram, and it was the second send that was told."),
+            lambda seen: seen.offending_datagram == "datagram 1" and seen.reported_by_send == 2,
+            N_("no ICMP message came back, or another one came first."),
+            on=(LINUX,),
+        ),
+    ),
+    shows=shows,
+    why=(
+        N_(
+            "TCP needs an answer before anything else, so it finds out at once: a SYN to a closed port is answered by RST (RFC 9293, 3.10.7.1)."
+        ),
+        N_("UDP hands the datagram to the network and is done; send succeeds because sending did."),
+        N_(
+            "The other host's system answers with an ICMP message, type 3 code 3, port unreachable (RFC 1122, 4.1.3.1), which comes "
+            "later and has the beginning of the datagram in it."
+        ),
+        N_(
+            "Only a connected socket has one peer, so only there the system knows whom to tell: it fails the next call, which is innocent."
+        ),
+        N_("An ICMP message may be lost or filtered, so its absence says nothing: silence is not success."),
+    ),
+    by_hand=(Terminal(FIRST, ("udpmsg send 127.0.0.1:5999 hello", "udpmsg send --tcp 127.0.0.1:5999 hello")),),
+    program=Program(
+        """
+import socket
+nobody = socket.socket()
+nobody.bind(("127.0.0.1", 0))                    # a port that is taken, and no listen()
+udp = socket.socket(type=socket.SOCK_DGRAM)
+udp.connect(nobody.getsockname())
+for number in 1, 2, 3, 4:
+    try:
+        print(number, udp.send(b"hello"))
+    except ConnectionRefusedError as error:
+        print(number, error)
+""",
+        ("1 5", "2 [Errno 111] Connection refused", "3 5", "4 [Errno 111] Connection refused"),
+    ),
+)

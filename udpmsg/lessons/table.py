@@ -1,0 +1,46 @@
+"""Every lesson: its name, a line about it, and the module that has it, which is imported only when it is run.
+
+The order is that of a course. A new lesson is a module with a `LESSON`, and a row here.
+"""
+
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from udpmsg import units
+from udpmsg.language import N_
+from udpmsg.lessons.lesson import Lesson
+
+
+class Entry(NamedTuple):
+    """One row."""
+
+    name: str
+    line: str
+    """English, marked: whoever shows it translates it."""
+    module: str
+    lab: bool = False
+    """Whether it needs the lab (Linux)."""
+
+
+LESSONS = (
+    Entry("nobody", N_("Send to nobody: silence, a refusal, and whose refusal it is"), "nobody"),
+    Entry("handshake", N_("What is on the wire before the first byte"), "handshake", lab=True),
+    Entry("first-byte", N_("How long the first byte takes: half a round trip, or one and a half"), "first_byte", lab=True),
+    Entry("boundaries", N_("Three sends: three messages, or one stream of bytes"), "boundaries"),
+    Entry("truncation", N_("A datagram into a buffer that is too small"), "truncation"),
+    Entry("sizes", N_("How large a datagram may be: 0, 65,507 and 65,508 bytes"), "sizes"),
+    Entry("head-of-line", N_("One loss: a gap over UDP, a queue over TCP"), "head_of_line", lab=True),
+)
+NAMES = tuple(entry.name for entry in LESSONS)
+
+
+def entry(name: str) -> Entry:
+    """The row of a name. Raises UsageError with the names that there are."""
+    name = units.one_of(name, NAMES, "lesson")
+    return next(row for row in LESSONS if row.name == name)
+
+
+def load(row: Entry) -> Lesson[Any]:
+    """The lesson itself."""
+    lesson: Lesson[Any] = import_module(f"udpmsg.lessons.{row.module}").LESSON
+    return lesson

@@ -1,0 +1,158 @@
+"""Lessons as a page: one HTML file to hand out, which opens offline in any browser and prints a lesson a sheet; the twin of
+`lesson_lines`.
+
+Owns which parts there are, and the pictures as HTML. Escapes everything (`page.markup`); has no script, so nothing runs in it.
+"""
+
+from typing import Any
+
+from udpmsg import __version__
+from udpmsg.language import _, spoken
+from udpmsg.lessons.lesson import Bars, Ladder, Ledger, Lesson, Picture, Table, Terminal
+from udpmsg.lessons.running import Result, Verdict
+from udpmsg.report import ledger
+from udpmsg.report.lesson_lines import KEYS
+from udpmsg.report.page.excerpts import Excerpt
+from udpmsg.report.page.markup import safe
+from udpmsg.report.page.shell import quiet_shell
+from udpmsg.report.page.svg import draw
+from udpmsg.report.page.words import SHORT, css
+
+BAR_WIDTH, BAR_HEIGHT, NAME_WIDTH, VALUE_WIDTH = 360, 26, 150, 110
+"""Of a picture with bars, in the SVG's own units."""
+MILLISECOND = 1_000_000
+INTERVAL = 10 * MILLISECOND
+"""Nanoseconds that get as much height in a ladder as an arrow's label needs."""
+
+
+def page(results: list[Result]) -> str:
+    """The whole page, in the language that is spoken. The same results give the same text."""
+    title = _(results[0].lesson.title) if len(results) == 1 else _("UDP and TCP: lessons that check themselves")
+    lead = _("Each was run on this machine, with real sockets and the kernel's own UDP and TCP; every number is from that run.")
+    body = [f"<header><h1>{safe(title)}</h1><p class='lead'>{safe(lead)}</p></header><main>"]
+    body += [lesson(result, number, alone=len(results) == 1) for number, result in enumerate(results, 1)]
+    body.append("</main>")
+    footer = _("Made by udpmsg {}. Run it again: {}").format(__version__, command(results))
+    return quiet_shell("\n".join(body), title=title, version=__version__, language=spoken(), footer=footer)
+
+
+def command(results: list[Result]) -> str:
+    """The command that runs the same again."""
+    return f"udpmsg demo {results[0].name if len(results) == 1 else 'all'}"
+
+
+def lesson(result: Result, number: int, *, alone: bool) -> str:
+    """One lesson, whole: a question first and its answer last, so that the sheet can be folded."""
+    taught = result.lesson
+    parts = [f'<section class="lesson" id="{safe(result.name)}">']
+    if not alone:
+        parts.append(f"<h2>{number}. {safe(_(taught.title))}</h2>")
+    parts += [
+        f"<h3>{safe(_('Question'))}</h3>",
+        question(taught),
+        f"<h3>{safe(_('What was seen'))}</h3>",
+        seen(result, number),
+        f"<h3>{safe(_('Why'))}</h3>",
+        f"<p>{safe(' '.join(_(sentence) for sentence in taught.why))}</p>",
+        f"<h3>{safe(_('Try it yourself'))}</h3>",
+        *(terminal(one) for one in taught.by_hand),
+        f"<p>{safe(_('Without udpmsg, in Python (it prints what stands below it):'))}</p>",
+        program(taught),
+        f"<p class='note'>{safe(answer(taught))}</p>",
+        "</section>",
+    ]
+    return "\n".join(parts)
+
+
+def question(taught: Lesson[Any]) -> str:
+    """The question and its answers."""
+    answers = "".join(f"<li><b>{key}</b>{safe(_(text))}</li>" for key, text in zip(KEYS, taught.question.answers, strict=False))
+    return f"<p>{safe(_(taught.question.text))}</p><ul class='answers'>{answers}</ul>"
+
+
+def answer(taught: Lesson[Any]) -> str:
+    """The right one."""
+    return _("Right is {}: {}").format(KEYS[taught.question.right], _(taught.question.answers[taught.question.right]))
+
+
+def seen(result: Result, number: int) -> str:
+    """Pictures, and what was expected."""
+    if result.observations is None:
+        return f"<p class='bad'>{safe(result.error or '')}</p>"
+    pictures = result.lesson.shows(result.observations)
+    drawn = "\n".join(picture(one, f"{number}-{place}") for place, one in enumerate(pictures))
+    checks = "".join(map(check, result.verdicts))
+    return f"{drawn}<ul class='checks'>{checks}</ul>"
+
+
+def check(verdict: Verdict) -> str:
+    """One expectation, with its mark."""
+    if verdict.seen is None:
+        return ""
+    sentence = safe(_(verdict.expectation.sentence))
+    if verdict.seen:
+        return f"<li><b>✓</b>{sentence}</li>"
+    meaning = safe(_("Not seen here. It may mean: {}").format(_(verdict.expectation.otherwise)))
+    return f"<li class='unseen'><b>✗</b>{sentence}<small>{meaning}</small></li>"
+
+
+def terminal(one: Terminal) -> str:
+    """What is typed into one."""
+    lines = "\n".join(map(safe, one.commands))
+    note = f"<p class='note'>{safe(_(one.note))}</p>" if one.note else ""
+    return f"<p>{safe(_('Terminal {}:').format(one.name))}</p><pre class='program'><code>{lines}</code></pre>{note}"
+
+
+def program(taught: Lesson[Any]) -> str:
+    """The program, and what it prints."""
+    source = "\n".join(map(safe, taught.program.source.strip("\n").split("\n")))
+    prints = "\n".join(map(safe, taught.program.prints))
+    return f"<pre class='program'><code>{source}</code>\n<samp>{prints}</samp></pre>"
+
+
+def picture(one: Picture, identity: str) -> str:
+    """A picture as a figure; `identity` makes its ids unique."""
+    caption = f"<figcaption>{safe(one.caption)}</figcaption>" if one.caption else ""
+    return f"<figure>{caption}<div class='scroll' tabindex='0'>{drawn(one, identity)}</div></figure>"
+
+
+def drawn(one: Picture, identity: str) -> str:
+    """The picture itself."""
+    if isinstance(one, Table):
+        return table(one)
+    if isinstance(one, Bars):
+        return bars(one)
+    if isinstance(one, Ledger):
+        return f"<pre class='program'>{chr(10).join(safe(line) for line in ledger.lines(one.comparison, colour=False))}</pre>"
+    return ladder(one, identity)
+
+
+def table(one: Table) -> str:
+    """Rows under headings."""
+    head = "".join(f'<th scope="col">{safe(text)}</th>' for text in one.headings)
+    rows = "".join("<tr>" + "".join(f"<td>{safe(cell)}</td>" for cell in row) + "</tr>" for row in one.rows)
+    return f"<table class='rows'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def bars(one: Bars) -> str:
+    """A bar a row, as SVG."""
+    longest = one.whole or max((length for _name, length, _value in one.rows), default=0.0) or 1.0
+    width, height = NAME_WIDTH + BAR_WIDTH + VALUE_WIDTH, BAR_HEIGHT * len(one.rows)
+    colour = f"m-{css(one.mode)}" if one.mode is not None else ""
+    parts = [f'<svg class="bars {colour}" viewBox="0 0 {width} {height}" role="img" aria-label="{safe(one.caption)}">']
+    for place, (name, length, value) in enumerate(one.rows):
+        top, long = place * BAR_HEIGHT, length / longest * BAR_WIDTH
+        base = top + BAR_HEIGHT * 0.7
+        parts.append(
+            f'<text class="name" x="{NAME_WIDTH - 10}" y="{base:.1f}">{safe(name)}</text>'
+            f'<rect x="{NAME_WIDTH}" y="{top + 4}" width="{max(1.0, long):.1f}" height="{BAR_HEIGHT - 8}"/>'
+            f'<text x="{NAME_WIDTH + max(1.0, long) + 8:.1f}" y="{base:.1f}">{safe(value)}</text>'
+        )
+    return "".join([*parts, "</svg>"])
+
+
+def ladder(one: Ladder, identity: str) -> str:
+    """The frames, the modes side by side."""
+    excerpt = Excerpt(one.caption, 0, round(one.milliseconds * MILLISECOND))
+    svg, _shown, _left_out = draw(excerpt, list(one.runs), SHORT, INTERVAL, identity)
+    return f'<div class="ladder">{svg}</div>'
