@@ -6,14 +6,14 @@ Whoever registers a socket gives a function `(mask, now) -> Arrivals` with it, w
 import selectors
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from udpmsg import clock
 from udpmsg.core.framing import Run
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint
 
-Arrivals = Sequence[tuple[Endpoint, Sequence[bytes | Run]]]
+Arrivals = Iterable[tuple[Endpoint, Sequence[bytes | Run]]]
 """What came, one by one or in runs, and from whom."""
 LONGEST_WAIT = 200 * MILLISECOND if sys.platform == "win32" else None
 """On Windows a wait can't be broken by Ctrl-C, so it is cut into slices."""

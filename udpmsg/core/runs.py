@@ -117,12 +117,15 @@ def decode(run: Run) -> Messages | None:
     room = size - overhead
     if room < 0 or length != (0 if lead else room):
         return None
-    columns = tuple(zip(*layout(lead, room).iter_unpack(data), strict=True))
+    count = len(data) // (size + lead)
+    fields = layout(lead, room, count).unpack(data)  # of all messages, one after the other
     if flags in PLAIN_FLAGS:
-        prefixes, numbers, sequences, sent_at, payloads = columns
-        lowest = transmissions = (0,) * len(numbers)
+        prefixes, numbers, sequences, sent_at, payloads = (fields[column::5] for column in range(5))
+        lowest = transmissions = (0,) * count
     else:
-        prefixes, numbers, sequences, sent_at, lowest, transmissions, zeros, payloads, checksums = columns
+        prefixes, numbers, sequences, sent_at, lowest, transmissions, zeros, payloads, checksums = (
+            fields[column::9] for column in range(9)
+        )
         if any(zeros) or not (all(lowest) and all(transmissions) and all(map(le, lowest, sequences))):
             return None
         view = memoryview(data)
@@ -132,7 +135,7 @@ def decode(run: Run) -> Messages | None:
             return None
     in_a_row = is_row(sequences) and (numbers == sequences or is_row(numbers))
     smallest, largest = (min, max) if not in_a_row else (itemgetter(0), itemgetter(-1))
-    if prefixes.count(prefixes[0]) != len(prefixes) or not (smallest(numbers) and smallest(sequences)):
+    if prefixes.count(prefixes[0]) != count or not (smallest(numbers) and smallest(sequences)):
         return None
     if largest(numbers) > MAX_NUMBER or largest(sequences) > MAX_NUMBER:
         return None
@@ -146,12 +149,12 @@ def is_row(numbers: tuple[int, ...]) -> bool:
 
 
 @lru_cache(maxsize=256)
-def plain_layout(lead: int, room: int) -> Struct:
-    """A message without acknowledgments, `lead` bytes after the one before, with `room` bytes of payload."""
-    return Struct(f">{lead}x{PLAIN_HEADER.format[1:]}{room}s")
+def plain_layout(lead: int, room: int, count: int) -> Struct:
+    """So many messages without acknowledgments, `lead` bytes before each, with `room` bytes of payload: 5 fields each."""
+    return Struct(">" + f"{lead}x{PLAIN_HEADER.format[1:]}{room}s" * count)
 
 
 @lru_cache(maxsize=256)
-def checked_layout(lead: int, room: int) -> Struct:
-    """A message that asks for an acknowledgment, and its checksum."""
-    return Struct(f">{lead}x{CHECKED_HEADER.format[1:]}{room}sI")
+def checked_layout(lead: int, room: int, count: int) -> Struct:
+    """Messages that ask for acknowledgments, with their checksums: 9 fields each."""
+    return Struct(">" + f"{lead}x{CHECKED_HEADER.format[1:]}{room}sI" * count)
