@@ -430,10 +430,9 @@ class Sender:
             self._socket.write(batch)
         while self._note_trouble(now) and (batch := self._core.data_to_send(now=now)):  # each refusal makes room
             self._socket.write(batch)
-        for event in self._core.events():
-            if isinstance(event, Outcome):
-                self._note_outcome(event, now)
-            self._events.append(event)
+        if events := self._core.events():
+            self._count_outcomes(events, now)
+            self._events += events
 
     def _note_trouble(self, now: int) -> bool:
         """What the system refused to send, and what the socket noticed; True when a message ended by that."""
@@ -444,7 +443,7 @@ class Sender:
                 self._raw_sent -= 1
                 self._raw_bytes -= len(datagram)
                 refused = Outcome(0, State.REFUSED, f"not sent ({reason})")
-                self._note_outcome(refused, now)
+                self._count_outcomes([refused], now)
                 self._events.append(refused)
             else:
                 self._core.not_sent([datagram], reason, now=now, permanent=permanent)
@@ -456,6 +455,9 @@ class Sender:
         self._socket.notices.clear()
         return self._core.unresolved < unresolved
 
-    def _note_outcome(self, outcome: Outcome, now: int) -> None:
-        self._outcomes[outcome.state] += 1
-        self._last_at = now
+    def _count_outcomes(self, events: list[Event], now: int) -> None:
+        states = [event.state for event in events if isinstance(event, Outcome)]
+        if states:
+            self._last_at = now
+            for state in State:
+                self._outcomes[state] += states.count(state)

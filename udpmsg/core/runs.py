@@ -95,8 +95,8 @@ def encode(
     seal = wire.CHECKSUM_BLOCK.pack
     datagrams = []
     for number, sequence, payload in zip(numbers, sequences, payloads, strict=False):
-        datagram = pack(prefixes[len(payload)], number, sequence, sent_at, lowest, 1, 0) + payload
-        datagrams.append(datagram + seal(crc32(datagram)))
+        header = pack(prefixes[len(payload)], number, sequence, sent_at, lowest, 1, 0)
+        datagrams.append(b"".join((header, payload, seal(crc32(payload, crc32(header))))))
     return datagrams
 
 
