@@ -50,6 +50,7 @@ class Receiver:
         receive_buffer: int = 4 << 20,
         limits: Limits | None = None,
         offload: bool = True,
+        counting_only: bool = False,
     ) -> None:
         """Bind and listen.
 
@@ -64,6 +65,8 @@ class Receiver:
             limits: what this receiver takes on.
             offload: over UDP, have the kernel hand over runs of datagrams in one call where it can (UDP_GRO, Linux). A run that
                 it discards for want of room is one kernel drop.
+            counting_only: count messages, and acknowledge them as delivered, when they come, and hand none over: for who wants
+                the figures alone. `poll` tells everything else.
 
         Raises:
             NameUnknown, CannotListen, UsageError.
@@ -79,6 +82,7 @@ class Receiver:
             host = "127.0.0.1" if multicast is None else "::" if ":" in multicast else "0.0.0.0"
         self.limits = limits or Limits()
         self.closed = False
+        self._counting_only = counting_only
         self._transport = transport
         self._waiter = Waiter()
         self._sockets: dict[str, UdpReceiver | TcpReceiver] = {}
@@ -101,7 +105,9 @@ class Receiver:
             self._close_sockets()
             raise
         for name, socket in self._sockets.items():
-            self._cores[name] = CoreReceiver(session=new_session(), now=clock.now(), framed=socket.framed, limits=self.limits)
+            self._cores[name] = CoreReceiver(
+                session=new_session(), now=clock.now(), framed=socket.framed, limits=self.limits, counting_only=counting_only
+            )
         self._note_kernel_drops()
         self._left_at = clock.now()
         """When the application was last given something: the time until it asks again is not the peers' fault."""
@@ -258,9 +264,9 @@ class Receiver:
         if not isinstance(frame, Messages):
             core.receive([frame], now=now, peer=peer)
             return
-        room = min(self.limits.session_bytes, self.limits.total_bytes) // max(len(frame.payloads[0]), 1)
+        room = min(self.limits.session_bytes, self.limits.total_bytes) // max(frame.size, 1)
         fitting = max(min(most, self.limits.session_messages, room), 1)
-        if fitting < len(frame.payloads):
+        if fitting < len(frame.numbers):
             frame, rest = frame.split(fitting)
             self._frames.appendleft((peer, rest))
         core.receive_run(frame, now=now, peer=peer)
@@ -283,7 +289,7 @@ class Receiver:
         """Input: acknowledgments are for a reply that was sent, everything else is for the core. Most of it are runs of messages,
         which stay together."""
         for message in messages:
-            run = runs.decode(message) if isinstance(message, Run) else None
+            run = runs.decode(message, payloads=not self._counting_only) if isinstance(message, Run) else None
             if run is None:
                 for single in each([message]):
                     self._take_one(peer, single, now)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.property.datagrams import payloads as any_payloads
 from udpmsg.core import runs, wire
 from udpmsg.core.config import Limits
+from udpmsg.core.events import Message
 from udpmsg.core.framing import LENGTH, FrameReader, Run, each, frames
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.wire import Kind
@@ -143,3 +144,27 @@ def test_frames_come_together_only_where_they_begin_alike(kinds: list[int], ackn
     for run in found:
         assert run.lead == LENGTH.size
         assert runs.decode(run) is not None
+
+
+@given(traffic(), st.sets(st.integers(0, 60), max_size=6))
+def test_counting_alone_gives_the_same_counts_and_acknowledgments(datagrams: list[bytes], cuts: set[int]) -> None:
+    """Who wants no messages gets every other event, and the sender learns the same."""
+    counting = Receiver(session=9, now=0, counting_only=True)
+    handing = Receiver(session=9, now=0)
+    half = len(datagrams) // 2
+    for now, part in ((10_000_000, datagrams[:half]), (11_000_000, [*datagrams[half:], b"raw"])):
+        for item in coalesced(part, cuts):
+            messages = runs.decode(item, payloads=False) if isinstance(item, Run) else None
+            if messages is not None:
+                assert messages.payloads == ()
+                counting.receive_run(messages, now=now, peer=PEER)
+            else:
+                counting.receive(each([item]), now=now, peer=PEER)
+        handing.receive(part, now=now, peer=PEER)
+        assert counting.events() == [event for event in handing.events() if not isinstance(event, Message)]
+        assert counting.data_to_send(now=now) == handing.data_to_send(now=now)
+    assert counting.held_bytes == handing.held_bytes
+    totals, expected = counting.totals(), handing.totals()
+    assert abs(totals.jitter_sum_us - expected.jitter_sum_us) < 1e-6
+    totals.jitter_sum_us = expected.jitter_sum_us
+    assert totals == expected

@@ -43,6 +43,8 @@ Exit codes: 0 all well, 1 run-time error (also when the reader of the output wen
 
 REPLIES, ENDING = "Replies", "When to end (the first that comes)"
 LAST_PRIVILEGED_PORT = 1023
+LOOKING = ("echo", "reply", "exec", "interactive", "count", "idle", "once", "stop-word", "slow", "save")
+"""Options for which the messages themselves are looked at, also where none is shown."""
 OTHER_DESCRIPTORS = 64
 """What a process has open besides its connections, and what a command that answers may need."""
 
@@ -174,6 +176,7 @@ def listen(
                     total_bytes=max(largest, Limits.total_bytes),
                 ),
                 offload=offload and not slow,  # who is slow on purpose wants to see each drop counted
+                counting_only=quiet and all(given[name] in (None, False) for name in LOOKING),
             )
         )
         interrupts.defer_to(receiver)

@@ -40,8 +40,12 @@ NOTICES_KEPT = 1024
 class Receiver:
     """One receiving session for any number of senders. Drain `events` and `data_to_send` after every other call."""
 
-    def __init__(self, *, session: int, now: int, framed: bool = False, limits: Limits | None = None) -> None:
+    def __init__(
+        self, *, session: int, now: int, framed: bool = False, limits: Limits | None = None, counting_only: bool = False
+    ) -> None:
+        """`counting_only`: messages are counted, and acknowledged as delivered, when they come; `events` has none of them."""
         self.session = session
+        self._counting_only = counting_only
         self.limits = limits or Limits()
         self._framed = framed
         self._encoder = Encoder(session=session, started=now, framed=framed)
@@ -103,7 +107,7 @@ class Receiver:
     def receive_run(self, messages: Messages, *, now: int, peer: Peer) -> None:
         """Take messages that came together from one peer: as a whole where they are what is expected next and there is room."""
         session = self._sessions.find(messages.session)
-        size, count = len(messages.payloads[0]), len(messages.payloads)
+        size, count = messages.size, len(messages.numbers)
         if session is not None and session.expects(messages):
             if messages.acknowledged:
                 self._resolve_below(session, messages.lowest[0])
@@ -143,9 +147,7 @@ class Receiver:
             events.append(entry)
             if isinstance(entry, Message):
                 self._raw_waiting -= 1
-                self._sessions.totals_ended.raw_messages += 1
-                self._sessions.totals_ended.messages_delivered += 1
-                self._sessions.totals_ended.payload_bytes += len(entry.payload)
+                self._take_raw(entry.payload)
             elif not isinstance(entry, Goodbye):
                 self._notices -= 1
         return events
@@ -194,6 +196,10 @@ class Receiver:
     # Helpers: datagrams --------------------------------------------------------------------------------------------------
 
     def _receive_raw(self, data: bytes, peer: Peer, now: int) -> None:
+        if self._counting_only:
+            self._sessions.totals_ended.note_arrival(now)
+            self._take_raw(data)
+            return
         if self._raw_waiting >= self.limits.session_messages:
             self._sessions.totals_ended.over_limit += 1
             if not self._raw_limit_told:
@@ -204,6 +210,12 @@ class Receiver:
         self._raw_waiting += 1
         self._sessions.totals_ended.note_arrival(now)
         self._queue.append((Message(data, peer), None))
+
+    def _take_raw(self, data: bytes) -> None:
+        totals = self._sessions.totals_ended
+        totals.raw_messages += 1
+        totals.messages_delivered += 1
+        totals.payload_bytes += len(data)
 
     def _receive_message(self, datagram: Datagram, now: int, peer: Peer) -> None:
         session = self._session(datagram, now, peer)
@@ -252,7 +264,7 @@ class Receiver:
 
     def _take_run(self, session: Session, messages: Messages, size: int, count: int, now: int, peer: Peer) -> None:
         """What `_receive_message` does, for all of them at once."""
-        _, acknowledged, ordered, numbers, sequences, sent_at, _, transmissions, payloads, _ = messages
+        _, acknowledged, ordered, _, numbers, sequences, sent_at, _, transmissions, payloads, _ = messages
         session.last_seen_at = now
         session.note_peer(numbers[-1], peer)
         if acknowledged:
@@ -261,10 +273,15 @@ class Receiver:
         session.note_arrival(now)
         session.arrivals.record_run(sequences[0], sequences[-1])
         session.note_transits(sent_at, now)
-        self._sessions.reserve(session, size, count)
         session.limit_told = False
         if ordered:
             session.next_ordered = sequences[-1] + 1
+        if self._counting_only:
+            session.payload_bytes += size * count
+            if acknowledged:
+                session.deliver(sequences[0], sequences[-1])
+            return
+        self._sessions.reserve(session, size, count)
         fields = zip(
             payloads,
             repeat(peer),
@@ -425,7 +442,10 @@ class Receiver:
     def _queue_up(self, session: Session, messages: list[Message]) -> None:
         if messages:
             session.queued_messages += len(messages)
-            self._queue.append((messages, session))
+            if self._counting_only:
+                self._hand_over(session, messages)
+            else:
+                self._queue.append((messages, session))
 
     def _hand_over(self, session: Session, messages: list[Message]) -> None:
         """The application has these now: their places are free, and whoever asked to be told is told."""

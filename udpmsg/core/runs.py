@@ -36,24 +36,28 @@ class Messages(NamedTuple):
     session: int
     acknowledged: bool
     ordered: bool
+    size: int
+    """Bytes of each payload."""
     numbers: tuple[int, ...]
     sequences: tuple[int, ...]
     sent_at: tuple[int, ...]
     lowest: tuple[int, ...]
     transmissions: tuple[int, ...]
     payloads: tuple[bytes, ...]
+    """Empty where nobody wants them."""
     in_a_row: bool
     """Whether every number is the one before and one more: nothing is missing within, nothing doubled or out of order."""
 
     def split(self, at: int) -> tuple["Messages", "Messages"]:
         """The first `at` messages, and the others."""
-        *columns, in_a_row = self[3:]
+        *columns, in_a_row = self[4:]
         first, others = [column[:at] for column in columns], [column[at:] for column in columns]
-        return Messages._make((*self[:3], *first, in_a_row)), Messages._make((*self[:3], *others, in_a_row))
+        return Messages._make((*self[:4], *first, in_a_row)), Messages._make((*self[:4], *others, in_a_row))
 
     def datagrams(self) -> Iterator[Datagram]:
-        """Each message by itself, as `wire.decode` would have it."""
-        for number, sequence, sent_at, lowest, transmission, payload in zip(*self[3:9], strict=True):
+        """Each message by itself, as `wire.decode` would have it; zeros for a payload that nobody wants."""
+        payloads = self.payloads or (bytes(self.size),) * len(self.numbers)
+        for number, sequence, sent_at, lowest, transmission, payload in zip(*self[4:9], payloads, strict=True):
             yield Datagram(
                 Kind.MESSAGE, self.session, number, sequence, sent_at, payload, lowest, transmission, None, 0, self.ordered
             )
@@ -100,8 +104,10 @@ def encode(
     return datagrams
 
 
-def decode(run: Run) -> Messages | None:
-    """The messages of a run; None when one of them is not an ordinary message: then `wire.decode` is for each."""
+def decode(run: Run, *, payloads: bool = True) -> Messages | None:
+    """The messages of a run; None when one of them is not an ordinary message: then `wire.decode` is for each.
+
+    `payloads` False leaves those out: they are checked where there is a checksum, and not copied."""
     data, size, lead = run
     if size < HEADER.size:
         return None
@@ -118,14 +124,13 @@ def decode(run: Run) -> Messages | None:
     if room < 0 or length != (0 if lead else room):
         return None
     count = len(data) // (size + lead)
-    fields = layout(lead, room, count).unpack(data)  # of all messages, one after the other
+    fields = layout(lead, room, count, payloads).unpack(data)  # of all messages, one after the other
+    width = len(fields) // count
+    prefixes, numbers, sequences, sent_at, *others = (fields[column::width] for column in range(width))
     if flags in PLAIN_FLAGS:
-        prefixes, numbers, sequences, sent_at, payloads = (fields[column::5] for column in range(5))
         lowest = transmissions = (0,) * count
     else:
-        prefixes, numbers, sequences, sent_at, lowest, transmissions, zeros, payloads, checksums = (
-            fields[column::9] for column in range(9)
-        )
+        lowest, transmissions, zeros, *others, checksums = others
         if any(zeros) or not (all(lowest) and all(transmissions) and all(map(le, lowest, sequences))):
             return None
         view = memoryview(data)
@@ -133,6 +138,7 @@ def decode(run: Run) -> Messages | None:
         checked = size - wire.CHECKSUM_BLOCK.size
         if [crc32(view[begin : begin + checked]) for begin in begins] != list(checksums):
             return None
+    carried = others[0] if others else ()
     in_a_row = is_row(sequences) and (numbers == sequences or is_row(numbers))
     smallest, largest = (min, max) if not in_a_row else (itemgetter(0), itemgetter(-1))
     if prefixes.count(prefixes[0]) != count or not (smallest(numbers) and smallest(sequences)):
@@ -140,7 +146,9 @@ def decode(run: Run) -> Messages | None:
     if largest(numbers) > MAX_NUMBER or largest(sequences) > MAX_NUMBER:
         return None
     ordered = bool(flags & ORDERED)
-    return Messages(session, bool(lowest[0]), ordered, numbers, sequences, sent_at, lowest, transmissions, payloads, in_a_row)
+    return Messages(
+        session, bool(lowest[0]), ordered, room, numbers, sequences, sent_at, lowest, transmissions, carried, in_a_row
+    )
 
 
 def is_row(numbers: tuple[int, ...]) -> bool:
@@ -149,12 +157,12 @@ def is_row(numbers: tuple[int, ...]) -> bool:
 
 
 @lru_cache(maxsize=256)
-def plain_layout(lead: int, room: int, count: int) -> Struct:
-    """So many messages without acknowledgments, `lead` bytes before each, with `room` bytes of payload: 5 fields each."""
-    return Struct(">" + f"{lead}x{PLAIN_HEADER.format[1:]}{room}s" * count)
+def plain_layout(lead: int, room: int, count: int, payloads: bool) -> Struct:
+    """So many messages without acknowledgments, `lead` bytes before each: 4 fields each, and the payload of `room` bytes."""
+    return Struct(">" + f"{lead}x{PLAIN_HEADER.format[1:]}{room}{'s' if payloads else 'x'}" * count)
 
 
 @lru_cache(maxsize=256)
-def checked_layout(lead: int, room: int, count: int) -> Struct:
-    """Messages that ask for acknowledgments, with their checksums: 9 fields each."""
-    return Struct(">" + f"{lead}x{CHECKED_HEADER.format[1:]}{room}sI" * count)
+def checked_layout(lead: int, room: int, count: int, payloads: bool) -> Struct:
+    """Messages that ask for acknowledgments: 7 fields each, the payload, and the checksum."""
+    return Struct(">" + f"{lead}x{CHECKED_HEADER.format[1:]}{room}{'s' if payloads else 'x'}I" * count)

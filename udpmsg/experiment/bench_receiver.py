@@ -1,4 +1,4 @@
-"""Our own receiver of a benchmark: `Receiver`, over UDP and TCP, in a child process on loopback, which takes every payload.
+"""Our own receiver of a benchmark: `Receiver`, over UDP and TCP, in a child process on loopback, which counts what comes.
 
 Owns the child's life and what it is asked on the way. A listener elsewhere is none of this: it is asked by `Sender.ask` alone, as
 this one is too for everything that came.
@@ -72,7 +72,7 @@ class OwnReceiver:
 
 def receive(told: Told, receive_buffer: int, offload: bool) -> None:
     """In the child: say the port, then take what comes and answer looks until the parent is gone."""
-    with Receiver(HOST, 0, transport="both", receive_buffer=receive_buffer, offload=offload) as receiver:
+    with Receiver(HOST, 0, transport="both", receive_buffer=receive_buffer, offload=offload, counting_only=True) as receiver:
         told.send(receiver.endpoints[0].port)
         wait = LOOK_EVERY / 1e9
         next_look = clock.now()
