@@ -53,28 +53,52 @@ def test_a_window_that_held_nobody_back_does_not_grow() -> None:
     assert (congestion.window, congestion.bytes_in_flight) == (12_000, 0)
 
 
-def test_a_loss_halves_the_window_once_a_round_trip() -> None:
-    """RFC 9002 section 7.3.2: nothing that was sent before the recovery period began changes the window."""
+def test_a_loss_takes_three_tenths_of_the_window_once_a_round_trip() -> None:
+    """RFC 9438 section 4.6, and RFC 9002 section 7.3.2: nothing sent before the recovery period began changes the window."""
     congestion = Congestion(1200)
     sent(congestion, 10)
     congestion.on_congestion(0, 100 * MS)
-    assert (congestion.window, congestion.ssthresh) == (6000, 6000)
+    assert (congestion.window, congestion.ssthresh) == (8400, 8400)
     congestion.on_congestion(100 * MS, 150 * MS)
     congestion.on_acknowledged(1200, 100 * MS, True)
-    assert congestion.window == 6000
+    assert congestion.window == 8400
     congestion.on_congestion(100 * MS + 1, 200 * MS)
-    assert (congestion.window, congestion.ssthresh) == (3000, 3000)
+    assert (congestion.window, congestion.ssthresh) == (5880, 5880)
 
 
-def test_congestion_avoidance_grows_by_at_most_a_datagram_a_window() -> None:
-    """RFC 9002 section 7.3.3: 6000 bytes acknowledged, in whatever steps, make 1200 bytes more, or a little less."""
-    for step in (6000, 1200, 100, 1):
+def test_a_loss_never_leaves_less_than_the_minimum() -> None:
+    """RFC 9002 section 7.2."""
+    congestion = Congestion(1200)
+    for lost in range(10):
+        congestion.on_congestion(lost * MS + 1, (lost + 1) * MS)
+    assert (congestion.window, congestion.ssthresh) == (2400, 2400)
+
+
+def test_below_where_it_was_the_window_wins_back_nine_seventeenths_of_a_datagram_a_window() -> None:
+    """RFC 9438 section 4.3, figure 4: 8400 bytes acknowledged, in whatever steps, make 1200 * 9 / 17 more, or less."""
+    for step in (8400, 1200, 100, 1):
         congestion = Congestion(1200)
         sent(congestion, 10)
         congestion.on_congestion(0, 100 * MS)
-        for _ in range(6000 // step):
+        for _ in range(8400 // step):
             congestion.on_acknowledged(step, 100 * MS + 1, True)
-        assert congestion.window == 7099  # the square root of 6000 * 6000 + 2 * 1200 * 6000
+        assert congestion.window == 9012  # the square root of 8400 * 8400 + 2 * 1200 * 8400 * 9 / 17
+
+
+def test_where_it_was_before_the_loss_the_window_grows_by_a_datagram_a_window() -> None:
+    """RFC 9438 section 4.3: α is 1 from cwnd_prior on. RFC 9002 section 7.3.3: at most a datagram a window."""
+    for step in (69_360 + 12_000, 1):
+        congestion = Congestion(1200)
+        sent(congestion, 10)
+        congestion.on_congestion(0, 100 * MS)
+        # 12000 * 12000 - 8400 * 8400, divided by 2 * 1200 * 9 / 17: so much must be acknowledged to be at 12000 again
+        needed = -(-(12_000**2 - 8400**2) * 17 // (2 * 1200 * 9))
+        for _ in range(needed // step):
+            congestion.on_acknowledged(step, 100 * MS + 1, True)
+        congestion.on_acknowledged(needed % step, 100 * MS + 1, True)
+        assert congestion.window == 12_000
+        congestion.on_acknowledged(12_000, 100 * MS + 1, True)
+        assert congestion.window == 13_145  # the square root of 12000 * 12000 + 2 * 1200 * 12000, and a little
 
 
 def test_slow_start_ends_at_ssthresh() -> None:
@@ -83,23 +107,23 @@ def test_slow_start_ends_at_ssthresh() -> None:
     sent(congestion, 10)
     congestion.on_congestion(0, 1 * MS)
     congestion.on_persistent_congestion(2 * MS)
-    congestion.on_acknowledged(3600, 2 * MS + 1, True)
-    assert (congestion.window, congestion.ssthresh) == (6000, 6000)
+    congestion.on_acknowledged(6000, 2 * MS + 1, True)
+    assert (congestion.window, congestion.ssthresh) == (8400, 8400)
     congestion.on_persistent_congestion(2 * MS)
-    congestion.on_acknowledged(3600 + 6000, 2 * MS + 1, True)
-    assert congestion.window == 7099
+    congestion.on_acknowledged(6000 + 8400, 2 * MS + 1, True)
+    assert congestion.window == 9012
 
 
 def test_a_loss_takes_what_congestion_avoidance_had_gained() -> None:
-    """RFC 9002 section 7.3.2: half of the window that there was, and growth from there."""
+    """RFC 9002 section 7.3.2: a share of the window that there was, and growth from there."""
     congestion = Congestion(1200)
     sent(congestion, 10)
     congestion.on_congestion(0, 1 * MS)
-    congestion.on_acknowledged(6000, 2 * MS, True)
+    congestion.on_acknowledged(8400, 2 * MS, True)
     congestion.on_congestion(2 * MS, 3 * MS)
-    assert congestion.window == 3549
+    assert congestion.window == 6308  # seven tenths of 9012
     congestion.on_acknowledged(1200, 4 * MS, True)
-    assert congestion.window == 3933  # the square root of 3549 * 3549 + 2 * 1200 * 1200
+    assert congestion.window == 6427  # the square root of 6308 * 6308 + 2 * 1200 * 1200 * 9 / 17
 
 
 def test_after_a_loss_more_may_be_in_flight_than_the_window_has() -> None:
@@ -132,7 +156,7 @@ def test_persistent_congestion_begins_again_from_the_minimum() -> None:
     assert congestion.paced_until(start) == start + 8 * MS
     congestion.on_congestion(start, start + 1 * MS)
     congestion.on_persistent_congestion(start + 5 * MS)
-    assert (congestion.window, congestion.ssthresh) == (2400, 6000)
+    assert (congestion.window, congestion.ssthresh) == (2400, 8400)
     assert congestion.paced_until(start + 5 * MS) is None
     congestion.on_acknowledged(1200, start + 5 * MS, True)
     assert congestion.window == 2400

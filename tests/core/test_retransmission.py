@@ -136,14 +136,14 @@ def test_the_earliest_of_the_overtaken_sets_the_time() -> None:
     assert numbers(sender.data_to_send(now=at(152.5))) == [(5, 2, 2)]
 
 
-def test_a_loss_halves_the_window_once_a_round_trip() -> None:
-    """RFC 9002 section 7.3.2: the losses of one round trip are one congestion event."""
+def test_a_loss_takes_from_the_window_once_a_round_trip() -> None:
+    """RFC 9002 section 7.3.2, RFC 9438 section 4.6: the losses of one round trip are one congestion event."""
     sender, receiver = sent(10, payload=LARGE)
     sender.receive([receiver.ack((4, 4), delivered=[(4, 4)])], now=at(100))
-    assert (sender.congestion.window, sender.congestion.bytes_in_flight) == (6000, 9600)
+    assert (sender.congestion.window, sender.congestion.bytes_in_flight) == (8400, 9600)
     sender.receive([receiver.ack((4, 4), (6, 6), delivered=[(4, 4), (6, 6)])], now=at(101))
     # 2 and 3 are lost by the threshold; of 5, 9/8 round trips have not passed
-    assert (sender.congestion.window, sender.congestion.bytes_in_flight) == (6000, 9600 - 1200 * 3)
+    assert (sender.congestion.window, sender.congestion.bytes_in_flight) == (8400, 9600 - 1200 * 3)
 
 
 def test_a_loss_after_the_recovery_began_is_a_new_congestion_event() -> None:
@@ -151,11 +151,11 @@ def test_a_loss_after_the_recovery_began_is_a_new_congestion_event() -> None:
     sender, receiver = sent(6)
     sender.receive([receiver.ack((4, 4), delivered=[(4, 4)])], now=at(100))
     assert numbers(sender.data_to_send(now=at(100))) == [(7, 1, 2)]
-    assert sender.congestion.window == 6000
+    assert sender.congestion.window == 8400
     sender.send([b""] * 4, now=at(110))
     assert len(sender.data_to_send(now=at(110))) == 4
     sender.receive([receiver.ack((4, 4), (11, 11), delivered=[(4, 4), (10, 10)])], now=at(205))
-    assert sender.congestion.window == 3000  # 8 was sent at 110
+    assert sender.congestion.window == 5880  # 8 was sent at 110
     assert sorted(sequences(sender.data_to_send(now=at(205)))) == [1, 2, 3, 5, 6, 7]
 
 
@@ -217,15 +217,15 @@ def test_an_expiry_forgets_what_was_about_to_be_deemed_lost() -> None:
     assert sender.next_timeout() == at(700)
 
 
-def test_the_first_expiry_halves_the_window_and_the_second_is_persistent_congestion() -> None:
+def test_the_first_expiry_takes_from_the_window_and_the_second_is_persistent_congestion() -> None:
     """RFC 9002 sections 7.3.2 and 7.6: kPersistentCongestionThreshold is 3 timeouts, 1 + 2."""
     sender, _ = sent(10, payload=LARGE)
     sender.handle_timeout(now=at(1000))
-    assert (sender.congestion.window, sender.congestion.bytes_in_flight) == (6000, 0)
-    assert sequences(sender.data_to_send(now=at(1000))) == [1, 2, 3, 4, 5]
+    assert (sender.congestion.window, sender.congestion.bytes_in_flight) == (8400, 0)
+    assert sequences(sender.data_to_send(now=at(1000))) == [1, 2, 3, 4, 5, 6, 7]
     sender.handle_timeout(now=at(3000))
-    assert (sender.congestion.window, sender.congestion.ssthresh) == (2400, 6000)
-    assert sequences(sender.data_to_send(now=at(3000))) == [6, 7]
+    assert (sender.congestion.window, sender.congestion.ssthresh) == (2400, 8400)
+    assert sequences(sender.data_to_send(now=at(3000))) == [8, 9]
 
 
 # 0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4 and 0x06C45D188009454F are the first outputs of splitmix64 for the seed 0.
@@ -303,27 +303,27 @@ def test_after_a_spurious_timeout_the_late_acknowledgment_is_a_sample() -> None:
 
 
 def test_a_late_acknowledgment_cancels_the_retransmission_that_still_waits() -> None:
-    """Ten large datagrams time out; the window is halved, so five wait to be sent again. They had arrived."""
+    """Ten large datagrams time out; the window has room for seven, so three wait to be sent again. They had arrived."""
     sender, receiver = sent(10, payload=LARGE)
     sender.handle_timeout(now=at(1000))
-    assert sequences(sender.data_to_send(now=at(1000))) == [1, 2, 3, 4, 5]
-    sender.receive([receiver.ack((6, 10), delivered=[(6, 9)])], now=at(1001))
-    assert [outcome.sequence for outcome in outcomes(sender)] == [6, 7, 8, 9]
-    assert (sender.messages_in_flight, sender.congestion.bytes_in_flight) == (5, 6000)
-    sender.receive([receiver.ack((6, 15), below=10)], now=at(1010))
-    assert [outcome.sequence for outcome in outcomes(sender)] == [1, 2, 3, 4, 5]
+    assert sequences(sender.data_to_send(now=at(1000))) == [1, 2, 3, 4, 5, 6, 7]
+    sender.receive([receiver.ack((8, 10), delivered=[(8, 9)])], now=at(1001))
+    assert [outcome.sequence for outcome in outcomes(sender)] == [8, 9]
+    assert (sender.messages_in_flight, sender.congestion.bytes_in_flight) == (7, 8400)
+    sender.receive([receiver.ack((8, 17), below=10)], now=at(1010))
+    assert [outcome.sequence for outcome in outcomes(sender)] == [1, 2, 3, 4, 5, 6, 7]
     assert sender.data_to_send(now=at(2000)) == []
-    assert (sender.retransmissions, sender.unresolved) == (5, 1)
+    assert (sender.retransmissions, sender.unresolved) == (7, 1)
 
 
 def test_what_ended_while_it_waited_is_not_sent_again() -> None:
     sender, receiver = sent(10, payload=LARGE)
     sender.handle_timeout(now=at(1000))
     sender.data_to_send(now=at(1000))
-    sender.receive([receiver.ack(below=2, delivered=[(6, 9)])], now=at(1001))  # no word about datagrams
-    assert sender.congestion.bytes_in_flight == 6000
-    sender.receive([receiver.ack((11, 15), below=10)], now=at(1010))
-    assert numbers(sender.data_to_send(now=at(2000))) == [(16, 10, 2)]
+    sender.receive([receiver.ack(below=2, delivered=[(8, 9)])], now=at(1001))  # no word about datagrams
+    assert sender.congestion.bytes_in_flight == 8400
+    sender.receive([receiver.ack((11, 17), below=10)], now=at(1010))
+    assert numbers(sender.data_to_send(now=at(2000))) == [(18, 10, 2)]
 
 
 def test_a_duplicated_acknowledgment_counts_once() -> None:
