@@ -45,17 +45,19 @@ def in_lab(
     choices: Choices = CHOICES,
     seed: int = 1,
     good: Callable[[Run], bool] = lambda _run: True,
+    attempts: int = ATTEMPTS,
 ) -> Comparison:
     """Run it, the modes in turn, each in a lab of its own. Raises LabUnavailable, RunFailed and Stopped.
 
     `good`: what else a run must be for not being made again, where times matter: a busy machine adds to them, and never takes away.
+    `attempts`: 1 where messages are kept waiting by the network on purpose, so that a run says nothing about this machine.
     """
     runs: list[Run] = []
     whole = None
     for mode in modes:
         stage.step(_("{}: the kernel's own, between two hosts on this machine").format(mode.value.upper()))
         request = Request(over, seed, workload, replace(choices, modes=(mode,)), Where.LAB)
-        for _attempt in range(ATTEMPTS):
+        for _attempt in range(attempts):
             whole = compare(request, progress=lambda _state: None, stopped=stage.stopped)
             if stage.stopped():
                 raise Stopped

@@ -29,7 +29,18 @@ LESSONS = (
     Entry("boundaries", N_("Three sends: three messages, or one stream of bytes"), "boundaries"),
     Entry("truncation", N_("A datagram into a buffer that is too small"), "truncation"),
     Entry("sizes", N_("How large a datagram may be: 0, 65,507 and 65,508 bytes"), "sizes"),
+    Entry("fragmentation", N_("A datagram larger than a frame: one lost fragment kills it"), "fragmentation", lab=True),
+    Entry("loss", N_("Loss, duplication and reordering: seen over UDP, hidden by TCP"), "loss", lab=True),
+    Entry("timeout", N_("No acknowledgment: waits that double, and a duplicate that nobody sees"), "timeout", lab=True),
     Entry("head-of-line", N_("One loss: a gap over UDP, a queue over TCP"), "head_of_line", lab=True),
+    Entry("congestion", N_("More than a bottleneck carries: TCP slows down, UDP does not know"), "congestion", lab=True),
+    Entry("price", N_("The price of reliability: frames and bytes for a delivered message"), "price", lab=True),
+    Entry("slow-receiver", N_("A receiver that is too slow: dropped datagrams, or a sender that waits"), "slow_receiver"),
+    Entry("one-to-many", N_("One send for many receivers: multicast and broadcast; TCP cannot"), "one_to_many"),
+    Entry("many-peers", N_("One server for many clients: one socket, or one each"), "many_peers"),
+    Entry("restart", N_("The server starts again: UDP goes on, TCP's connection is over, and its port waits"), "restart"),
+    Entry("new-address", N_("A sender that changes its address: a session goes on, a connection cannot"), "new_address"),
+    Entry("goodbye", N_("How the other side learns of an end: the end of a stream, a word, or silence"), "goodbye"),
 )
 NAMES = tuple(entry.name for entry in LESSONS)
 
