@@ -95,11 +95,11 @@ def test_every_python_program_in_readme_is_run() -> None:
 
 
 def test_the_options_in_readme_exist() -> None:
-    commands = re.findall(r"\budpmsg (listen|send|compare|bench|relay|report)\b([^`\n]*)", README)
+    commands = re.findall(r"\budpmsg (listen|send|compare|bench|demo|relay|report)\b([^`\n]*)", README)
     assert commands
     helps = {
         name: subprocess.run([sys.executable, "-m", "udpmsg", name, "--help"], check=True, capture_output=True, text=True).stdout
-        for name in ("listen", "send", "compare", "bench", "relay", "report")
+        for name in ("listen", "send", "compare", "bench", "demo", "relay", "report")
     }
     for name, rest in commands:
         for option in re.findall(r"--[a-z][a-z-]*", rest.partition("udpmsg")[0]):
