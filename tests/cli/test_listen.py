@@ -78,6 +78,18 @@ def test_quiet_shows_only_the_summary(commands: Commands) -> None:
     assert listener.err.lines[-1].startswith("1 message received")
 
 
+def test_quiet_and_with_nothing_to_do_it_only_counts(commands: Commands) -> None:
+    """Nobody looks at the messages, so none is made; what is counted and confirmed is the same."""
+    listener = commands.listen("--both", "--quiet")
+    sent = commands.send(listener.address, "x", "--ack", "--count", "300", "--json")
+    assert sent.wait() == 0
+    assert sent.events("summary")[0]["messages_delivered"] == 300
+    listener.signal()
+    assert listener.wait() == 130
+    summary = listener.events("summary")[0]
+    assert (summary["messages_delivered"], summary["messages_lost"], summary["duplicates"]) == (300, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("datagram", "reason"),
     [
