@@ -32,6 +32,7 @@ LESSONS = (
     Entry("fragmentation", N_("A datagram larger than a frame: one lost fragment kills it"), "fragmentation", lab=True),
     Entry("loss", N_("Loss, duplication and reordering: seen over UDP, hidden by TCP"), "loss", lab=True),
     Entry("timeout", N_("No acknowledgment: waits that double, and a duplicate that nobody sees"), "timeout", lab=True),
+    Entry("window", N_("One loss, three ways to send again: stop-and-wait, go-back-N, selective repeat"), "window", lab=True),
     Entry("head-of-line", N_("One loss: a gap over UDP, a queue over TCP"), "head_of_line", lab=True),
     Entry("congestion", N_("More than a bottleneck carries: TCP slows down, UDP does not know"), "congestion", lab=True),
     Entry("price", N_("The price of reliability: frames and bytes for a delivered message"), "price", lab=True),
@@ -41,6 +42,7 @@ LESSONS = (
     Entry("restart", N_("The server starts again: UDP goes on, TCP's connection is over, and its port waits"), "restart"),
     Entry("new-address", N_("A sender that changes its address: a session goes on, a connection cannot"), "new_address"),
     Entry("goodbye", N_("How the other side learns of an end: the end of a stream, a word, or silence"), "goodbye"),
+    Entry("dialogue", N_("Client and server: questions, answers, a farewell word and a stop word"), "dialogue"),
 )
 NAMES = tuple(entry.name for entry in LESSONS)
 

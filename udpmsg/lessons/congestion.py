@@ -1,0 +1,220 @@
+"""The lesson `congestion`: more is sent than a bottleneck carries; TCP slows down, and UDP does not know."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from udpmsg.experiment.trace import Choices, Mode, Run, Workload
+from udpmsg.language import N_, _, number
+from udpmsg.lessons.lab import MILLISECOND, in_lab, link
+from udpmsg.lessons.lesson import FIRST, Bars, Expectation, Lesson, Observations, Picture, Program, Question, Terminal
+from udpmsg.lessons.stage import Stage
+from udpmsg.link.record import FrameKind, FrameRecord
+
+COUNT, SIZE, INTERVAL_MS = 400, 1000, 2
+SCHEDULE_MS = COUNT * INTERVAL_MS
+"""What the messages would take, were the link fast enough."""
+RATE = 2_000_000
+"""Bits a second: less than half of what is sent."""
+QUEUE = 20
+PERIOD_MS = 200
+LEARNT_MS = 400
+"""After this time TCP has seen the queue full."""
+RENO = "reno"
+"""The congestion control of RFC 5681, which every Linux has; the system's default may be another one."""
+
+
+@dataclass(frozen=True)
+class Flow(Observations):
+    """What one mode put on the link with messages in it, and what became of it."""
+
+    frames_per_period: tuple[int, ...]
+    """In each period, from the run's start."""
+    dropped_per_period: tuple[int, ...]
+    """Of them: because the queue was full."""
+    delivered: int
+    """Messages."""
+    later_rate_bps: float
+    """Bits a second that were put on the link once the sender could have known better, until its last frame."""
+    took_ms: float
+    """Until the last message was delivered."""
+
+    @property
+    def frames(self) -> int:
+        """In all."""
+        return sum(self.frames_per_period)
+
+    @property
+    def dropped(self) -> int:
+        """In all."""
+        return sum(self.dropped_per_period)
+
+
+@dataclass(frozen=True)
+class Seen(Observations):
+    """The two flows over the same bottleneck, one after the other."""
+
+    rate_bps: int
+    period_ms: int
+    udp: Flow
+    tcp: Flow
+
+    def told(self) -> dict[str, object]:
+        """The flows as objects of their own."""
+        return super().told() | {"udp": self.udp.told(), "tcp": self.tcp.told()}
+
+
+def run(stage: Stage, *, rate: int | None = RATE, free: Mode = Mode.UDP, connected: Mode = Mode.TCP) -> Seen:
+    """`rate`: the bottleneck's, in bits a second; None: there is none."""
+    stage.step(
+        _("{} messages of {} bytes, one every {} ms, into a bottleneck of {} Mb/s with room for {} frames").format(
+            COUNT, number(SIZE), INTERVAL_MS, number(RATE / 1e6, ",.0f"), QUEUE
+        )
+    )
+    workload = Workload(count=COUNT, interval_ns=INTERVAL_MS * MILLISECOND, size=SIZE)
+    over, choices = link("10ms", rate=rate, queue=None if rate is None else QUEUE), Choices(tcp_congestion=RENO)
+    flows = []
+    for mode in (free, connected):
+        flows.append(flow(in_lab(stage, over, modes=(mode,), workload=workload, choices=choices, attempts=1).runs[0]))
+        stage.say(
+            _("{} frames, {} of them dropped; {} messages came").format(flows[-1].frames, flows[-1].dropped, flows[-1].delivered)
+        )
+    return Seen(RATE, PERIOD_MS, flows[0], flows[1])
+
+
+def flow(made: Run) -> Flow:
+    """What a run did."""
+    frames = [frame for frame in made.frames or () if frame.identity.kind is FrameKind.DATA]
+    later = [frame for frame in frames if frame.arrived_at >= LEARNT_MS * MILLISECOND]
+    lasted = max((frame.arrived_at / MILLISECOND - LEARNT_MS for frame in later), default=0.0)
+    rate = 8000 * sum(frame.size for frame in later) / lasted if lasted else 0.0
+    periods = range(1 + max(map(period, frames), default=0))
+    sent, dropped = Counter(map(period, frames)), Counter(period(frame) for frame in frames if frame.dropped)
+    return Flow(
+        tuple(sent[place] for place in periods),
+        tuple(dropped[place] for place in periods),
+        sum(not row.duplicate for row in made.received),
+        round(rate),
+        round(max((row.at for row in made.received), default=0) / MILLISECOND, 1),
+    )
+
+
+def period(frame: FrameRecord) -> int:
+    """In which period it was sent, from 0."""
+    return frame.arrived_at // (PERIOD_MS * MILLISECOND)
+
+
+def shows(seen: Seen) -> tuple[Picture, ...]:
+    """Frames in each period as bars."""
+
+    def rows(one: Flow) -> tuple[tuple[str, float, str], ...]:
+        return tuple(
+            (
+                f"{place * PERIOD_MS} ms",
+                float(sent),
+                _("{} frames, {} dropped").format(sent, dropped) if dropped else _("{} frames").format(sent),
+            )
+            for place, (sent, dropped) in enumerate(zip(one.frames_per_period, one.dropped_per_period, strict=True))
+        )
+
+    most = float(max((*seen.udp.frames_per_period, *seen.tcp.frames_per_period)))
+    return (
+        Bars(rows(seen.udp), _("UDP: frames sent in each fifth of a second"), Mode.UDP, most),
+        Bars(rows(seen.tcp), _("TCP: the same, with fewer and larger frames"), Mode.TCP, most),
+    )
+
+
+LESSON = Lesson(
+    title=N_("Congestion"),
+    question=Question(
+        N_("A program sends 4 Mb/s into a link that carries 2 Mb/s and lets twenty frames wait. What happens?"),
+        (
+            N_("Over both, the network tells the sender to slow down."),
+            N_(
+                "Over UDP half is lost, and the sender goes on as before; TCP sees losses, slows down, and delivers everything later."
+            ),
+            N_("Over both, half is lost; TCP sends it all again, at the same speed."),
+            N_("Over UDP send waits until the link has room; so it does over TCP."),
+        ),
+        1,
+    ),
+    run=run,
+    expectations=(
+        Expectation(
+            "udp-keeps-its-pace",
+            N_("UDP: the sender is as fast at the end as at the beginning: nobody told it anything."),
+            lambda seen: (
+                seen.udp.frames == COUNT
+                and 0.8 < sum(seen.udp.frames_per_period[2:]) / max(1, sum(seen.udp.frames_per_period[:2])) < 1.2
+            ),
+            N_("this machine was too busy to send on time: run it again."),
+        ),
+        Expectation(
+            "udp-pays-with-messages",
+            N_("UDP: more than a third is dropped, and what is dropped is gone."),
+            lambda seen: seen.udp.dropped > COUNT / 3 and seen.udp.delivered == COUNT - seen.udp.dropped,
+            N_("the link had no bottleneck, or the receiver's buffer was full as well."),
+        ),
+        Expectation(
+            "tcp-learns-from-drops",
+            N_("TCP: a few segments are dropped, less than a quarter; that is how it learns."),
+            lambda seen: 0 < seen.tcp.dropped < seen.tcp.frames / 4,
+            N_("the queue never was full, so there was nothing to learn."),
+        ),
+        Expectation(
+            "tcp-slows-down",
+            N_("TCP: from then on it sends about as fast as the bottleneck carries, though its program wants twice that."),
+            lambda seen: 0 < seen.tcp.later_rate_bps < 1.25 * RATE,
+            N_("there was no bottleneck, or the connection has a congestion control that is guided by something else."),
+        ),
+        Expectation(
+            "tcp-pays-with-time",
+            N_("TCP: every message comes, and it takes more than one and a half times as long as the program wanted."),
+            lambda seen: seen.tcp.delivered == COUNT and seen.tcp.took_ms > 1.5 * SCHEDULE_MS,
+            N_("there was no bottleneck, or the run was ended too soon."),
+        ),
+    ),
+    shows=shows,
+    why=(
+        N_("A router whose queue is full drops packets, and tells nobody: the drop is the message (RFC 2914)."),
+        N_(
+            "TCP sees it in the acknowledgments: its window doubles each round trip until the first loss, then it is halved, and grows "
+            "by one segment a round trip (RFC 5681, 3.1 and 3.2)."
+        ),
+        N_(
+            "The lesson asks the kernel for this one, Reno; CUBIC grows otherwise, and BBR measures the rate and minds losses less."
+        ),
+        N_("UDP has no acknowledgments, so its sender has nothing to notice; on a shared bottleneck it pushes TCP aside."),
+        N_(
+            "So RFC 8085 (3.1) wants every application over UDP to have a congestion control of its own: QUIC has, and so has udpmsg "
+            "where messages are acknowledged."
+        ),
+    ),
+    by_hand=(
+        Terminal(
+            FIRST,
+            (
+                "udpmsg compare --count 400 --size 1000 --interval 2ms --delay 10ms --loss 0% --rate 2mbit --queue 20 "
+                "--tcp-congestion reno",
+            ),
+            N_("The mode udp+ack slows down as TCP does."),
+        ),
+    ),
+    program=Program(
+        """
+import socket
+receiver, sender = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
+receiver.bind(("127.0.0.1", 0))
+for name, window in ("blind", 20), ("like TCP", 1):
+    sent = delivered = 0
+    for _ in range(40):                          # round trips
+        for _ in range(min(window, 10)):         # the queue has room for ten
+            sender.sendto(b"x", receiver.getsockname())
+        arrived = sum(len(receiver.recv(1)) for _ in range(min(window, 10)))
+        sent, delivered = sent + window, delivered + arrived
+        if name == "like TCP":                   # all came: one more; a loss: half of it
+            window = window + 1 if arrived == window else window // 2
+    print(name, "sent", sent, "delivered", delivered)
+""",
+        ("blind sent 800 delivered 400", "like TCP sent 295 delivered 290"),
+    ),
+)

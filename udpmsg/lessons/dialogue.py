@@ -1,0 +1,347 @@
+"""The lesson `dialogue`: clients that ask and a server that answers, a word that ends the client, and one that ends the server."""
+
+import socket
+from dataclasses import dataclass
+from typing import Protocol
+
+from udpmsg.language import N_, _
+from udpmsg.lessons.lesson import (
+    FIRST,
+    SECOND,
+    Expectation,
+    Lesson,
+    Observations,
+    Picture,
+    Program,
+    Question,
+    Table,
+    Terminal,
+)
+from udpmsg.lessons.stage import SILENCE, Stage
+
+FAREWELL, STOP = "bye", "stop"
+LARGEST = 100
+SILENT, REFUSED, ANSWERED = "silence", "refused", "answered"
+Turn = tuple[int, str, str | None]
+"""The client's number, from 1, what it says, and what it is answered, if anything."""
+
+
+@dataclass(frozen=True)
+class Seen(Observations):
+    """The two dialogues."""
+
+    udp_turns: tuple[Turn, ...]
+    udp_server_ended: bool
+    udp_afterwards: str | None
+    """What one more client gets then: "silence", "refused" or "answered"; None: the server is still there."""
+    tcp_turns: tuple[Turn, ...]
+    tcp_server_ended: bool
+    tcp_afterwards: str | None
+
+
+class Line(Protocol):
+    """One server, and one client at a time, over either transport."""
+
+    def begin(self) -> None:
+        """A client appears."""
+
+    def say(self, text: str) -> None:
+        """The client says something."""
+
+    def hear(self) -> str:
+        """The server reads it."""
+
+    def answer(self, text: str) -> None:
+        """The server answers."""
+
+    def read(self) -> str | None:
+        """What the client is answered; None: silence."""
+
+    def end(self) -> None:
+        """The client ends."""
+
+    def stop(self) -> None:
+        """The server ends."""
+
+    def try_again(self) -> str:
+        """What a client gets that comes afterwards."""
+
+
+class OverUdp:
+    """One socket of the server's; each question comes with the address to answer."""
+
+    def __init__(self, stage: Stage) -> None:
+        """Open the server's socket."""
+        self.stage = stage
+        self.server, self.client = stage.udp_listener(), stage.udp()
+        self.address: tuple[str, int] = self.server.getsockname()
+        self.peer = self.address
+
+    def begin(self) -> None:
+        """A client appears."""
+        self.client = self.stage.udp()
+
+    def say(self, text: str) -> None:
+        """The client says something."""
+        self.client.sendto(text.encode(), self.address)
+
+    def hear(self) -> str:
+        """The server reads it."""
+        question, self.peer = self.server.recvfrom(LARGEST)
+        return question.decode()
+
+    def answer(self, text: str) -> None:
+        """The server answers."""
+        self.server.sendto(text.encode(), self.peer)
+
+    def read(self) -> str | None:
+        """What the client is answered; None: silence."""
+        self.client.settimeout(SILENCE)
+        try:
+            return self.client.recv(LARGEST).decode()
+        except TimeoutError:
+            return None
+
+    def end(self) -> None:
+        """The client ends."""
+        self.client.close()
+
+    def stop(self) -> None:
+        """The server ends."""
+        self.server.close()
+
+    def try_again(self) -> str:
+        """What a client gets that comes afterwards."""
+        self.begin()
+        self.say("hello?")
+        try:
+            return SILENT if self.read() is None else ANSWERED
+        except OSError:  # Windows tells of the refusal
+            return REFUSED
+
+
+class OverTcp:
+    """A connection for each client; a message is a line, because a stream has no boundaries."""
+
+    def __init__(self, stage: Stage) -> None:
+        """Listen."""
+        self.stage = stage
+        self.listener, self.client, self.connection = stage.tcp_listener(), stage.tcp(), stage.tcp()
+        self.address: tuple[str, int] = self.listener.getsockname()
+
+    def begin(self) -> None:
+        """A client appears."""
+        self.client = self.stage.tcp()
+        self.client.connect(self.address)
+        self.connection = self.stage.accepted(self.listener)
+
+    def say(self, text: str) -> None:
+        """The client says something."""
+        self.client.sendall(f"{text}\n".encode())
+
+    def hear(self) -> str:
+        """The server reads it."""
+        return line_from(self.connection)
+
+    def answer(self, text: str) -> None:
+        """The server answers."""
+        self.connection.sendall(f"{text}\n".encode())
+
+    def read(self) -> str | None:
+        """What the client is answered; None: silence."""
+        self.client.settimeout(SILENCE)
+        try:
+            return line_from(self.client)
+        except TimeoutError:
+            return None
+
+    def end(self) -> None:
+        """The client ends."""
+        self.client.close()
+        self.connection.close()
+
+    def stop(self) -> None:
+        """The server ends."""
+        self.listener.close()
+
+    def try_again(self) -> str:
+        """What a client gets that comes afterwards."""
+        try:
+            self.stage.tcp().connect(self.address)
+        except ConnectionRefusedError:
+            return REFUSED
+        return ANSWERED
+
+
+def run(stage: Stage, *, farewell: str = FAREWELL, stop: str = STOP, answers: bool = True) -> Seen:
+    """`farewell`, `stop`: what the clients say for the two words; `answers`: the server answers at all."""
+    clients = (("hello", "how are you?", farewell), ("hello again", stop))
+    stage.step(_("UDP: two clients, one after the other, talk to one server"))
+    udp = dialogue(stage, OverUdp(stage), clients, answers)
+    stage.step(_("TCP: the same, with a connection for each client and a line for each message"))
+    tcp = dialogue(stage, OverTcp(stage), clients, answers)
+    return Seen(udp[0], udp[1], udp[2], tcp[0], tcp[1], tcp[2])
+
+
+def dialogue(
+    stage: Stage, line: Line, clients: tuple[tuple[str, ...], ...], answers: bool
+) -> tuple[tuple[Turn, ...], bool, str | None]:
+    """All clients' turns, whether the server ended, and what comes then."""
+    turns: list[Turn] = []
+    stopped = False
+    for number, texts in enumerate(clients, 1):
+        line.begin()
+        for text in texts:
+            line.say(text)
+            question = line.hear()
+            answer = None
+            if question == STOP:
+                stopped = True
+            elif question != FAREWELL:
+                if answers:
+                    line.answer(answer_to(question))
+                answer = line.read()
+            turns.append((number, text, answer))
+            stage.say(_("client {}: “{}” -> {}").format(number, text, told(turns[-1])))
+        line.end()
+    if not stopped:
+        return tuple(turns), False, None
+    line.stop()
+    afterwards = line.try_again()
+    stage.say(_("one more client gets: {}").format(word_for(afterwards)))
+    return tuple(turns), True, afterwards
+
+
+def answer_to(question: str) -> str:
+    """What the server says to everything."""
+    return question.upper()
+
+
+def line_from(stream: socket.socket) -> str:
+    """Read up to a line's end."""
+    data = b""
+    while not data.endswith(b"\n") and (more := stream.recv(LARGEST)):
+        data += more
+    return data.decode().rstrip("\n")
+
+
+def told(turn: Turn) -> str:
+    """What became of what a client said."""
+    _number, text, answer = turn
+    words = {FAREWELL: _("the client ends"), STOP: _("the server ends")}
+    return f"“{answer}”" if answer is not None else words.get(text, _("silence"))
+
+
+def word_for(outcome: str) -> str:
+    """An outcome in the language that is spoken."""
+    return {SILENT: _("silence"), REFUSED: _("refused"), ANSWERED: _("answered")}[outcome]
+
+
+def shows(seen: Seen) -> tuple[Picture, ...]:
+    """Both dialogues, turn by turn."""
+    rows: list[tuple[str, ...]] = [
+        (str(udp[0]), udp[1], told(udp), told(tcp)) for udp, tcp in zip(seen.udp_turns, seen.tcp_turns, strict=False)
+    ]
+    after = (seen.udp_afterwards, seen.tcp_afterwards)
+    rows.append(("3", "hello?", *("–" if outcome is None else word_for(outcome) for outcome in after)))
+    return (Table((_("client"), _("says"), _("over UDP"), _("over TCP")), tuple(rows)),)
+
+
+def all_answered(turns: tuple[Turn, ...]) -> bool:
+    """Whether every question has its answer, the words aside, which are none."""
+    questions = [(text, answer) for _client, text, answer in turns if text not in (FAREWELL, STOP)]
+    return len(questions) > 2 and all(answer == answer_to(text) for text, answer in questions)
+
+
+def ended_and_went_on(turns: tuple[Turn, ...]) -> bool:
+    """Whether the first client ended by the word, and the second was answered."""
+    return (1, FAREWELL, None) in turns and any(client == 2 and answer is not None for client, _text, answer in turns)
+
+
+LESSON = Lesson(
+    title=N_("A dialogue"),
+    question=Question(
+        N_(
+            "A client asks, a server answers. The client has no more questions. What does each of them need, to know that it may end?"
+        ),
+        (
+            N_("Nothing: both see that the other one is silent."),
+            N_("Words that both agreed on: one that ends this client's dialogue, and one that ends the server."),
+            N_("The server ends as soon as a client does, over both UDP and TCP."),
+            N_("Over UDP nobody can ever end; over TCP the last connection ends the server."),
+        ),
+        1,
+    ),
+    run=run,
+    expectations=(
+        Expectation(
+            "answered",
+            N_("Every question is answered, over UDP and over TCP alike."),
+            lambda seen: all_answered(seen.udp_turns) and all_answered(seen.tcp_turns),
+            N_("the server does not answer, or a datagram was lost: then a client over UDP asks again after a while."),
+        ),
+        Expectation(
+            "farewell-ends-the-client",
+            N_("The word “bye” ends the first client; the server stays and answers the second one."),
+            lambda seen: ended_and_went_on(seen.udp_turns) and ended_and_went_on(seen.tcp_turns),
+            N_("another word was said, which is a question like any other."),
+        ),
+        Expectation(
+            "stop-word-ends-the-server",
+            N_("The word “stop” ends the server, over both."),
+            lambda seen: seen.udp_server_ended and seen.tcp_server_ended,
+            N_("another word was said, which is a question like any other."),
+        ),
+        Expectation(
+            "nobody-afterwards",
+            N_("Who comes afterwards is refused over TCP; over UDP nobody answers."),
+            lambda seen: seen.udp_afterwards in (SILENT, REFUSED) and seen.tcp_afterwards == REFUSED,
+            N_("the server is still there, or another program took its port."),
+        ),
+    ),
+    shows=shows,
+    why=(
+        N_(
+            "A dialogue is a protocol of the application's own: who speaks first, what is an answer, and which word means the end."
+        ),
+        N_(
+            "Over UDP the server answers at the address that came with the question; it needs no connection and keeps no list (RFC 768)."
+        ),
+        N_(
+            "Over TCP a message needs an end of its own, here that of the line, because a stream has no boundaries (RFC 9293, 3.7)."
+        ),
+        N_(
+            "TCP has an end of its own, and protocols have words all the same: QUIT in mail says that the client is done, and is "
+            "answered, where a bare end may be a crash (RFC 5321, 4.1.1.10)."
+        ),
+        N_("A stop word is for a classroom: on a network where anybody can send, anybody could end the server."),
+    ),
+    by_hand=(
+        Terminal(FIRST, ("udpmsg listen --both --port 5000 --exec 'tr a-z A-Z' --stop-word stop",)),
+        Terminal(
+            SECOND,
+            ("udpmsg send 127.0.0.1:5000", "udpmsg send --tcp 127.0.0.1:5000"),
+            N_("Type some lines; “bye” ends the client, “stop” the server."),
+        ),
+    ),
+    program=Program(
+        """
+import socket
+import threading
+server = socket.socket(type=socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 0))                                # 0: any port that is free; else 5000
+def serve():
+    while (question := server.recvfrom(100))[0] != b"stop":
+        if question[0] != b"bye":
+            server.sendto(question[0].upper(), question[1])
+    print("the server ends")
+threading.Thread(target=serve).start()
+for text in "hello", "bye", "hello again", "stop":
+    client = socket.socket(type=socket.SOCK_DGRAM)
+    client.sendto(text.encode(), server.getsockname())
+    if text not in ("bye", "stop"):
+        print(text, "->", client.recv(100).decode())
+""",
+        ("hello -> HELLO", "hello again -> HELLO AGAIN", "the server ends"),
+    ),
+)

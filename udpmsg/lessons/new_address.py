@@ -1,0 +1,290 @@
+"""The lesson `new-address`: a sender whose address changes while it sends, as a phone's does that leaves its Wi-Fi."""
+
+import select
+import socket
+from dataclasses import dataclass
+
+from udpmsg import clock
+from udpmsg.core.events import Duplicate, Event, Message, Outcome, State
+from udpmsg.endpoint import Endpoint
+from udpmsg.language import N_, _
+from udpmsg.lessons.lesson import (
+    FIRST,
+    SECOND,
+    THIRD,
+    Expectation,
+    Lesson,
+    Observations,
+    Picture,
+    Program,
+    Question,
+    Table,
+    Terminal,
+)
+from udpmsg.lessons.stage import LOOPBACK, PATIENCE, SILENCE, Stage
+from udpmsg.receiver import Receiver
+from udpmsg.sender import Sender
+
+COUNT = 6
+MOVES_AFTER = 3
+LARGEST = 2048
+MIN_RTO = 0.05
+"""Seconds, so that the class need not wait long for the retransmission."""
+TICK = 0.005
+"""Seconds that the sender listens for an answer at a time."""
+SILENT = "silence"
+
+
+@dataclass(frozen=True)
+class Seen(Observations):
+    """What the receiver saw of a sender that moved."""
+
+    udp_sessions: int
+    """By the session's number, which every datagram has."""
+    udp_arrivals: tuple[tuple[int, int, bool], ...]
+    """In order: the message's sequence number, the port that it came from, and whether it was given to the application."""
+    udp_confirmed: int
+    """Messages of which the sender knows that they were delivered."""
+    tcp_connections: int
+    """That the listener accepted."""
+    tcp_old_connection: str
+    """What its next read gives after the move: "silence", or the bytes."""
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports that messages came from, in the order of the first from each."""
+        return tuple(dict.fromkeys(port for _sequence, port, _given in self.udp_arrivals))
+
+    @property
+    def given(self) -> tuple[int, ...]:
+        """The sequence numbers that the application was given."""
+        return tuple(sequence for sequence, _port, given in self.udp_arrivals if given)
+
+    @property
+    def again(self) -> tuple[int, ...]:
+        """The sequence numbers that came once more, and were not given."""
+        return tuple(sequence for sequence, _port, given in self.udp_arrivals if not given)
+
+
+class Router:
+    """What stands between a sender at home and everybody else: it sends on by a port of its own, and may get another one."""
+
+    def __init__(self, stage: Stage, target: tuple[str, int]) -> None:
+        """`target`: where everything goes."""
+        self.inside, self.outside = stage.udp_listener(), stage.udp()
+        self.answers = True
+        """Whether what comes back is passed on."""
+        self._target = target
+        self._sender: tuple[str, int] | None = None
+
+    def pass_on(self) -> None:
+        """Everything that is there."""
+        while ready := select.select([self.inside, self.outside], [], [], 0)[0]:
+            if self.inside in ready:
+                datagram, self._sender = self.inside.recvfrom(LARGEST)
+                self.outside.sendto(datagram, self._target)
+            if self.outside in ready:
+                datagram = self.outside.recv(LARGEST)
+                if self.answers and self._sender:
+                    self.inside.sendto(datagram, self._sender)
+
+
+class Conversation:
+    """An acknowledged sender, the router, and a receiver, moved on together."""
+
+    def __init__(self, stage: Stage) -> None:
+        """Open all three."""
+        self.stage = stage
+        self.receiver = Receiver(LOOPBACK, 0)
+        self.router = Router(stage, (LOOPBACK, self.receiver.endpoints[0].port))
+        self.sender = Sender(LOOPBACK, self.router.inside.getsockname()[1], acknowledged=True, min_rto=MIN_RTO)
+        self.arrivals: list[tuple[int, int, bool]] = []
+        self.sessions: set[int] = set()
+        self.confirmed = 0
+
+    def go_on(self, *, delivered: int = 0, confirmed: int = 0) -> None:
+        """Until so many messages are delivered, and so many are known to be."""
+        until = clock.now() + round(PATIENCE * 1e9)
+        while (self.delivered < delivered or self.confirmed < confirmed) and clock.now() < until:
+            self.router.pass_on()
+            for event in self.receiver.poll(0):
+                self.note(event)
+            self.router.pass_on()
+            for event in self.sender.poll(TICK if self.confirmed < confirmed else 0):
+                self.confirmed += isinstance(event, Outcome) and event.state is State.DELIVERED
+
+    @property
+    def delivered(self) -> int:
+        """Messages given to the application."""
+        return sum(given for _sequence, _port, given in self.arrivals)
+
+    def note(self, event: Event) -> None:
+        """Tell of what came."""
+        if isinstance(event, Message):
+            told = _("message {} from port {}")
+        elif isinstance(event, Duplicate):
+            told = _("message {} from port {}: here before, not given again")
+        else:
+            return
+        if event.session is None or event.sequence is None or not isinstance(event.peer, Endpoint):
+            return  # somebody else's datagram
+        self.sessions.add(event.session)
+        self.arrivals.append((event.sequence, event.peer.port, isinstance(event, Message)))
+        self.stage.say(told.format(event.sequence, event.peer.port))
+
+    def close(self) -> None:
+        """Give the sockets back; nobody is there any more who could confirm a goodbye."""
+        self.sender.close(wait=False)
+        self.receiver.close(linger=0)
+
+
+def run(stage: Stage, *, moves: bool = True) -> Seen:
+    """`moves`: the sender's address changes at all."""
+    sessions, arrivals, confirmed = over_udp(stage, moves)
+    connections, old = over_tcp(stage, moves)
+    return Seen(sessions, arrivals, confirmed, connections, old)
+
+
+def over_udp(stage: Stage, moves: bool) -> tuple[int, tuple[tuple[int, int, bool], ...], int]:
+    """Messages before and after the move; the acknowledgment of the last one before it is lost with the old address."""
+    talk = Conversation(stage)
+    try:
+        stage.step(_("udpmsg over UDP: messages 1 to {}, acknowledged, through a router").format(MOVES_AFTER))
+        for number in range(1, MOVES_AFTER):
+            talk.sender.send(f"message {number}")
+            talk.go_on(confirmed=number)
+        talk.router.answers = not moves
+        talk.sender.send(f"message {MOVES_AFTER}")
+        talk.go_on(delivered=MOVES_AFTER)
+        stage.step(_("the router gets a new port; the acknowledgment of message {} goes to the old one").format(MOVES_AFTER))
+        if moves:
+            talk.router.answers, talk.router.outside = True, stage.udp()
+        talk.go_on(confirmed=MOVES_AFTER)
+        for number in range(MOVES_AFTER + 1, COUNT + 1):
+            talk.sender.send(f"message {number}")
+        talk.go_on(confirmed=COUNT)
+    finally:
+        talk.close()
+    return len(talk.sessions), tuple(talk.arrivals), talk.confirmed
+
+
+def over_tcp(stage: Stage, moves: bool) -> tuple[int, str]:
+    """A connection, and then the same sender from another port."""
+    stage.step(_("TCP: connect, and send “first”; then go on from another port"))
+    listener, sender = stage.tcp_listener(), stage.tcp()
+    sender.connect(listener.getsockname())
+    connection = stage.accepted(listener)
+    sender.sendall(b"first")
+    connection.recv(LARGEST)
+    connections = 1
+    if moves:
+        sender = stage.tcp()
+        sender.connect(listener.getsockname())
+        stage.accepted(listener)
+        connections += 1
+    sender.sendall(b"second")
+    old = waited(connection)
+    stage.say(_("connections that the listener accepted: {}").format(connections))
+    stage.say(_("the first connection reads: {}").format(_("silence") if old == SILENT else old))
+    return connections, old
+
+
+def waited(connection: socket.socket) -> str:
+    """What comes within the time that is called silence."""
+    connection.settimeout(SILENCE)
+    try:
+        return connection.recv(LARGEST).decode()
+    except TimeoutError:
+        return SILENT
+
+
+def shows(seen: Seen) -> tuple[Picture, ...]:
+    """What came from where."""
+    rows = tuple(
+        (str(sequence), str(port), _("given to the program") if given else _("here before: thrown away"))
+        for sequence, port, given in seen.udp_arrivals
+    )
+    return (Table((_("message"), _("from port"), _("and then")), rows, _("UDP, one session:")),)
+
+
+LESSON = Lesson(
+    title=N_("The sender that changes its address"),
+    question=Question(
+        N_("A phone leaves its Wi-Fi while it sends, and goes on from another address. What becomes of the conversation?"),
+        (
+            N_("It is over, over both UDP and TCP."),
+            N_("Over UDP it can go on, if the messages say whose they are; a TCP connection cannot move."),
+            N_("It goes on over both: the receiver's address has not changed."),
+            N_("Over TCP it goes on, because TCP is reliable; over UDP everything is lost."),
+        ),
+        1,
+    ),
+    run=run,
+    expectations=(
+        Expectation(
+            "session-goes-on",
+            N_("UDP: messages 1 to 6 come from two ports, and are one session, whose numbers go on."),
+            lambda seen: seen.udp_sessions == 1 and len(seen.ports) == 2 and sorted(seen.given) == list(range(1, COUNT + 1)),
+            N_("the sender did not move, or began a new session."),
+        ),
+        Expectation(
+            "no-duplicate",
+            N_("UDP: message 3, sent again from the new port, is known by its number, and is not given twice."),
+            lambda seen: len(seen.ports) == 2 and MOVES_AFTER in seen.again and len(set(seen.given)) == len(seen.given),
+            N_("its acknowledgment was not lost, so it was not sent again."),
+        ),
+        Expectation(
+            "answers-follow",
+            N_("UDP: the acknowledgments follow to the new port, so all six are confirmed."),
+            lambda seen: len(seen.ports) == 2 and seen.udp_confirmed == COUNT,
+            N_("the sender did not move, so there was nothing to follow."),
+        ),
+        Expectation(
+            "tcp-is-a-new-connection",
+            N_("TCP: from another port it is another connection; the first one hears nothing, not even an end."),
+            lambda seen: seen.tcp_connections == 2 and seen.tcp_old_connection == SILENT,
+            N_("the sender did not move."),
+        ),
+    ),
+    shows=shows,
+    why=(
+        N_(
+            "A TCP connection is its four numbers, two addresses and two ports (RFC 9293, 4): a segment with another one belongs to "
+            "another connection, or to none."
+        ),
+        N_("A datagram belongs to whatever the program says: udpmsg writes a session number and a sequence number into each."),
+        N_(
+            "So the receiver knows a session wherever it comes from, answers where the newest datagram came from, and counts nothing twice."
+        ),
+        N_(
+            "QUIC does the same by its connection IDs, and asks the new address for proof before it sends much there (RFC 9000, 9)."
+        ),
+        N_("It need not be a phone: a router that translates addresses forgets a silent UDP port after minutes (RFC 4787, 4.3)."),
+    ),
+    by_hand=(
+        Terminal(FIRST, ("udpmsg listen",)),
+        Terminal(
+            SECOND,
+            ("udpmsg relay 5001 127.0.0.1:5000 --link none",),
+            N_("The router: end it by Ctrl-C after some messages, and start it again. It then has a new port."),
+        ),
+        Terminal(THIRD, ("udpmsg send --ack 127.0.0.1:5001",), N_("Type a line from time to time; the numbers go on.")),
+    ),
+    program=Program(
+        """
+import socket
+receiver = socket.socket(type=socket.SOCK_DGRAM)
+receiver.bind(("127.0.0.1", 0))
+senders = []
+for number in range(1, 7):
+    if number in (1, 4):                                     # at 4 it moves
+        senders.append(socket.socket(type=socket.SOCK_DGRAM))
+    senders[-1].sendto(b"session 7: %d" % number, receiver.getsockname())
+messages = [receiver.recvfrom(100) for _ in range(6)]
+print([int(data.partition(b":")[2]) for data, peer in messages])
+print("sessions:", len({data.partition(b":")[0] for data, peer in messages}))
+print("ports:", len({peer for data, peer in messages}))
+""",
+        ("[1, 2, 3, 4, 5, 6]", "sessions: 1", "ports: 2"),
+    ),
+)

@@ -1,0 +1,242 @@
+"""The lesson `one-to-many`: one send that several receivers get, and what TCP says to it."""
+
+import errno
+import socket
+import sys
+from dataclasses import dataclass
+
+from udpmsg.language import N_, _, plural
+from udpmsg.lessons.lesson import (
+    FIRST,
+    LINUX,
+    SECOND,
+    THIRD,
+    Expectation,
+    Lesson,
+    Observations,
+    Picture,
+    Program,
+    Question,
+    Table,
+    Terminal,
+)
+from udpmsg.lessons.stage import LOOPBACK, SILENCE, Stage
+
+GROUP = "239.1.2.3"
+"""Of the block for private use (RFC 2365, 6.2)."""
+BROADCAST = "127.255.255.255"
+"""Everybody on 127.0.0.0/8."""
+RECEIVERS = 3
+MESSAGE = b"to all"
+CONNECTED = "connected"
+
+
+@dataclass(frozen=True)
+class Seen(Observations):
+    """How many got what was sent once."""
+
+    multicast_sends: int
+    multicast_received: tuple[int, ...]
+    """Datagrams that each receiver got."""
+    broadcast_at_first: str | None
+    """What the system said before it was told that broadcast is meant: an error's name, or "sent"; None: not tried here."""
+    broadcast_received: tuple[int, ...] | None
+    """None: not tried, because this system's loopback has no broadcast."""
+    tcp_connect: str
+    """What a connect to the group gave: the error's name, or "connected"."""
+
+
+def run(stage: Stage, *, receivers: int = RECEIVERS, allowed: bool = False, tcp_listens: bool = False) -> Seen:
+    """`allowed`: SO_BROADCAST is set from the start; `tcp_listens`: TCP connects to a listener instead of the group."""
+    received = multicast(stage, receivers)
+    at_first, by_broadcast = broadcast(stage, receivers, allowed) if sys.platform == "linux" else (None, None)
+    return Seen(1, received, at_first, by_broadcast, connecting(stage, tcp_listens))
+
+
+def multicast(stage: Stage, count: int) -> tuple[int, ...]:
+    """Receivers join a group; one datagram goes to the group."""
+    stage.step(plural("UDP: {} receiver joins the group {}", "UDP: {} receivers join the group {}", count).format(count, GROUP))
+    receivers = on_one_port(stage, GROUP, count)
+    for receiver in receivers:
+        membership = socket.inet_aton(GROUP) + socket.inet_aton(LOOPBACK)
+        receiver.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+    stage.step(_("UDP: send “{}” to the group, once").format(MESSAGE.decode()))
+    sender = stage.udp()
+    sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(LOOPBACK))
+    sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 0)  # not beyond this host
+    sender.sendto(MESSAGE, (GROUP, receivers[0].getsockname()[1]))
+    return all_heard(stage, receivers)
+
+
+def broadcast(stage: Stage, count: int, allowed: bool) -> tuple[str, tuple[int, ...]]:
+    """One datagram to everybody on the network, which the system wants to be told first."""
+    stage.step(_("UDP: send to everybody, at {}, once").format(BROADCAST))
+    receivers = on_one_port(stage, BROADCAST, count)
+    address = BROADCAST, receivers[0].getsockname()[1]
+    sender = stage.udp()
+    if allowed:
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    at_first = "sent"
+    try:
+        sender.sendto(MESSAGE, address)
+    except OSError as error:
+        at_first = name_of(error)
+        stage.say(_("sendto() -> {}; so set SO_BROADCAST, and send again").format(at_first))
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sender.sendto(MESSAGE, address)
+    return at_first, all_heard(stage, receivers)
+
+
+def on_one_port(stage: Stage, address: str, count: int) -> list[socket.socket]:
+    """Receivers that share a port, as programs on several hosts would have the same one."""
+    receivers: list[socket.socket] = []
+    for _each in range(count):
+        receiver = stage.udp()
+        receiver.settimeout(SILENCE)
+        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "darwin":
+            receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        port = receivers[0].getsockname()[1] if receivers else 0
+        receiver.bind(("" if sys.platform == "win32" else address, port))
+        receivers.append(receiver)
+    return receivers
+
+
+def all_heard(stage: Stage, receivers: list[socket.socket]) -> tuple[int, ...]:
+    """How often each receiver got the message."""
+    counts = []
+    for number, receiver in enumerate(receivers, 1):
+        try:
+            counts.append(int(receiver.recv(100) == MESSAGE))
+        except TimeoutError:
+            counts.append(0)
+        receiver.setblocking(False)
+        try:
+            counts[-1] += receiver.recv(100) == MESSAGE
+        except BlockingIOError:
+            pass
+        stage.say(
+            _("receiver {}: “{}”").format(number, MESSAGE.decode()) if counts[-1] else _("receiver {}: nothing").format(number)
+        )
+    return tuple(counts)
+
+
+def connecting(stage: Stage, listens: bool) -> str:
+    """TCP: what connect says to a group's address."""
+    address = stage.tcp_listener().getsockname() if listens else (GROUP, stage.address_of_nobody()[1])
+    stage.step(_("TCP: connect to {}").format(address[0]))
+    outcome = CONNECTED
+    try:
+        stage.tcp().connect(address)
+    except OSError as error:
+        outcome = name_of(error)
+    stage.say(f"connect() -> {outcome}")
+    return outcome
+
+
+def name_of(error: OSError) -> str:
+    """An error's name, such as ENETUNREACH."""
+    if isinstance(error, TimeoutError):
+        return "ETIMEDOUT"
+    return errno.errorcode.get(error.errno or 0, str(error.errno)).removeprefix("WSA")
+
+
+def shows(seen: Seen) -> tuple[Picture, ...]:
+    """One send each, and who got it."""
+    rows = [(_("UDP, multicast"), GROUP, "1", " + ".join(map(str, seen.multicast_received)))]
+    if seen.broadcast_received is not None:
+        rows.append((_("UDP, broadcast"), BROADCAST, "1", " + ".join(map(str, seen.broadcast_received))))
+    rows.append(("TCP", GROUP, f"connect() -> {seen.tcp_connect}", "–"))
+    return (Table(("", _("sent to"), _("sends"), _("got by the receivers")), tuple(rows)),)
+
+
+LESSON = Lesson(
+    title=N_("One to many"),
+    question=Question(
+        N_("A program has a message for three others. How many sends does it need?"),
+        (
+            N_("Three, over both UDP and TCP."),
+            N_("One over UDP, if it goes to a group that the three have joined; over TCP three connections and three sends."),
+            N_("One over both, if it goes to a group that the three have joined."),
+            N_("One over TCP, which copies it for all who are connected; three over UDP."),
+        ),
+        1,
+    ),
+    run=run,
+    expectations=(
+        Expectation(
+            "one-send-three-receivers",
+            N_("UDP, multicast: one send to the group, and each of the three receivers gets it, once."),
+            lambda seen: seen.multicast_sends == 1 and seen.multicast_received == (1,) * RECEIVERS,
+            N_("this system's loopback does not carry multicast, or a firewall swallows it."),
+        ),
+        Expectation(
+            "broadcast-must-be-allowed",
+            N_("UDP, broadcast: the system refuses it (EACCES) until the program sets SO_BROADCAST."),
+            lambda seen: seen.broadcast_at_first == "EACCES",
+            N_("the option was set before, or the address is not one of broadcast here."),
+            on=(LINUX,),
+        ),
+        Expectation(
+            "broadcast-reaches-all",
+            N_("UDP, broadcast: then one send reaches all three, who have joined nothing."),
+            lambda seen: seen.broadcast_received == (1,) * RECEIVERS,
+            N_("this system's loopback does not carry broadcast, or a firewall swallows it."),
+            on=(LINUX,),
+        ),
+        Expectation(
+            "tcp-cannot",
+            N_("TCP: nobody can connect to a group."),
+            lambda seen: seen.tcp_connect != CONNECTED,
+            N_("the address was that of one host."),
+        ),
+    ),
+    shows=shows,
+    why=(
+        N_("A datagram's address may be that of a group: a host that joined it takes what is sent to it (RFC 1112)."),
+        N_(
+            "The sender sends once, whoever listens, and knows nobody; on a network it is the routers and switches that copy, and only "
+            "where somebody has joined."
+        ),
+        N_(
+            "Broadcast needs no joining: every host of the network gets it and must look at it, so it has to be allowed explicitly."
+        ),
+        N_(
+            "A TCP connection is between two, with numbers and windows that both agree on; a SYN to a group is forbidden "
+            "(RFC 9293, 3.9.2.3)."
+        ),
+        N_(
+            "What is lost on the way to one of many is lost for that one: acknowledgments of all at once would be a storm, so reliable "
+            "multicast asks for what is missing instead (RFC 5740)."
+        ),
+    ),
+    by_hand=(
+        Terminal(FIRST, ("udpmsg listen --multicast 239.1.2.3 --interface 127.0.0.1",)),
+        Terminal(SECOND, ("udpmsg listen --multicast 239.1.2.3 --interface 127.0.0.1",)),
+        Terminal(
+            THIRD,
+            ('udpmsg send --interface 127.0.0.1 239.1.2.3 "to all"', 'udpmsg send --tcp 239.1.2.3 "to all"'),
+        ),
+    ),
+    program=Program(
+        """
+import os
+import socket
+group, port, receivers = "239.1.2.3", 0, []
+for _ in range(3):
+    receiver = socket.socket(type=socket.SOCK_DGRAM)
+    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    receiver.bind((group, port))
+    joined = socket.inet_aton(group) + socket.inet_aton("127.0.0.1")
+    receiver.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
+    port = receiver.getsockname()[1]
+    receivers.append(receiver)
+sender = socket.socket(type=socket.SOCK_DGRAM)
+sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
+sender.sendto(b"to all", (group, port))
+print([receiver.recv(100) for receiver in receivers])
+print(os.strerror(socket.socket().connect_ex((group, port))))
+""",
+        ("[b'to all', b'to all', b'to all']", "Network is unreachable"),
+    ),
+)

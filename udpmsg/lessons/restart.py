@@ -1,0 +1,304 @@
+"""The lesson `restart`: the server ends and begins again on its port; what its clients notice, and whether it gets the port."""
+
+import errno
+import select
+import socket
+from dataclasses import dataclass
+
+from udpmsg import clock
+from udpmsg.language import N_, _
+from udpmsg.lessons.lesson import (
+    FIRST,
+    SECOND,
+    UNIX,
+    WINDOWS,
+    Expectation,
+    Lesson,
+    Observations,
+    Picture,
+    Program,
+    Question,
+    Table,
+    Terminal,
+)
+from udpmsg.lessons.stage import LOOPBACK, PATIENCE, SILENCE, Stage
+
+BEFORE, MEANWHILE, AFTER = b"before", b"meanwhile", b"after"
+LARGEST = 100
+BOUND, END, SILENT = "bound", "end", "silence"
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Seen(Observations):
+    """What the clients were told, and what the server's second life read. None: not tried, because the server did not end."""
+
+    udp_bind_again: str | None
+    """"bound", or the error's name."""
+    udp_read_after: tuple[str, ...]
+    tcp_client_reads: str
+    """"end", "silence", or the error's name."""
+    tcp_send_error: str | None
+    """Of a send over the old connection; None: there was none."""
+    tcp_new_connection: str | None
+    """What the server's second life read over a new connection."""
+    tcp_bind_again: str | None
+    """"bound", or the error's name, without SO_REUSEADDR."""
+    tcp_bind_reusing: str | None
+    """The same with it."""
+
+
+def run(stage: Stage, *, restarted: bool = True, client_ends_first: bool = False) -> Seen:
+    """`restarted`: the server ends at all; `client_ends_first`: TCP's client closes before the server does."""
+    udp_bind, udp_read = over_udp(stage, restarted)
+    client_reads, send_error, new_connection = over_tcp(stage, restarted)
+    plain, reused = port(stage, restarted, client_ends_first)
+    return Seen(udp_bind, udp_read, client_reads, send_error, new_connection, plain, reused)
+
+
+def over_udp(stage: Stage, restarted: bool) -> tuple[str | None, tuple[str, ...]]:
+    """A client sends before the end, while the server is away, and after its return, by one socket."""
+    stage.step(_("UDP: the client sends “{}”; then the server ends").format(BEFORE.decode()))
+    server, client = stage.udp_listener(), stage.udp()
+    address = server.getsockname()
+    client.sendto(BEFORE, address)
+    server.recv(LARGEST)
+    if restarted:
+        server.close()
+    client.sendto(MEANWHILE, address)
+    stage.step(_("UDP: it begins again on the same port, and the client goes on by the same socket"))
+    bound = None
+    if restarted:
+        server = stage.udp()
+        bound = binding(server, address)
+        stage.say(f"bind() -> {bound}")
+    client.sendto(AFTER, address)
+    reads: list[str] = []
+    while select.select([server], [], [], SILENCE / 3)[0]:
+        reads.append(server.recv(LARGEST).decode())
+        stage.say(_("the server reads “{}”").format(reads[-1]))
+    return bound, tuple(reads)
+
+
+def over_tcp(stage: Stage, restarted: bool) -> tuple[str, str | None, str | None]:
+    """The same over a connection; then over a new one."""
+    stage.step(_("TCP: the client sends “{}”; then the server ends").format(BEFORE.decode()))
+    listener, client = listening(stage), stage.tcp()
+    address = listener.getsockname()
+    client.connect(address)
+    connection = stage.accepted(listener)
+    client.sendall(BEFORE)
+    connection.recv(LARGEST)
+    if restarted:
+        connection.close()
+        listener.close()
+        listener = listening(stage, address)
+    reads = reading(client)
+    stage.say(_("the client reads: {}").format(word(reads)))
+    if not restarted:
+        return reads, None, None
+    stage.step(_("TCP: the server is there again, and the client goes on by the same socket"))
+    error = refused(client)
+    stage.say(_("send() -> {}").format(error or _("taken")))
+    stage.step(_("TCP: the client connects again"))
+    again = stage.tcp()
+    again.connect(address)
+    again.sendall(AFTER)
+    read = stage.accepted(listener).recv(LARGEST).decode()
+    stage.say(_("the server reads “{}”").format(read))
+    return reads, error, read
+
+
+def port(stage: Stage, restarted: bool, client_ends_first: bool) -> tuple[str | None, str | None]:
+    """A connection, ended in order, and whether its server's port can be had again."""
+    if not restarted:
+        return None, None
+    stage.step(_("TCP: a server ends its connection and itself; another one wants its port at once"))
+    listener, client = listening(stage), stage.tcp()
+    address = listener.getsockname()
+    client.connect(address)
+    connection = stage.accepted(listener)
+    first, second = (client, connection) if client_ends_first else (connection, client)
+    first.close()
+    second.recv(LARGEST)  # the end, which is there when the other side has closed
+    second.close()
+    listener.close()
+    outcomes = []
+    for reuse in (0, 1):
+        server = stage.tcp()
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+        outcomes.append(binding(server, address))
+        server.close()
+    stage.say(f"bind() -> {outcomes[0]}")
+    stage.say(_("with SO_REUSEADDR: bind() -> {}").format(outcomes[1]))
+    return outcomes[0], outcomes[1]
+
+
+def listening(stage: Stage, address: Address = (LOOPBACK, 0)) -> socket.socket:
+    """A listener as servers open it: with SO_REUSEADDR, which Linux wants of both the old and the new one."""
+    listener = stage.tcp()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(address)
+    listener.listen()
+    return listener
+
+
+def binding(server: socket.socket, address: Address) -> str:
+    """Whether the address can be had."""
+    try:
+        server.bind(address)
+    except OSError as error:
+        return name_of(error)
+    return BOUND
+
+
+def reading(client: socket.socket) -> str:
+    """What the client's read says."""
+    client.settimeout(SILENCE)
+    try:
+        return client.recv(LARGEST).decode() or END
+    except TimeoutError:
+        return SILENT
+    except OSError as error:
+        return name_of(error)
+
+
+def refused(client: socket.socket) -> str | None:
+    """Send until the reset has come that the first of these bytes is answered by: the error of a later send."""
+    until = clock.now() + round(PATIENCE * 1e9)
+    while clock.now() < until:
+        try:
+            client.send(AFTER)
+        except OSError as error:
+            return name_of(error)
+    return None
+
+
+def name_of(error: OSError) -> str:
+    """An error's name, such as EADDRINUSE."""
+    return errno.errorcode.get(error.errno or 0, str(error.errno)).removeprefix("WSA")
+
+
+def word(outcome: str) -> str:
+    """What a read gave, in the language that is spoken."""
+    return {END: _("the end of the stream"), SILENT: _("silence")}.get(outcome, outcome)
+
+
+def shows(seen: Seen) -> tuple[Picture, ...]:
+    """The two clients, and the port."""
+    rows = (
+        (_("the server's port, at once"), seen.udp_bind_again or "–", seen.tcp_bind_again or "–"),
+        (_("with SO_REUSEADDR"), "", seen.tcp_bind_reusing or "–"),
+        (_("the client reads"), "–", word(seen.tcp_client_reads)),
+        (_("the client sends by its old socket"), _("taken"), seen.tcp_send_error or _("taken")),
+        (_("the server's second life reads"), ", ".join(seen.udp_read_after), seen.tcp_new_connection or "–"),
+        (_("what it takes"), _("nothing"), _("a new connection")),
+    )
+    return (Table(("", "UDP", "TCP"), rows),)
+
+
+LESSON = Lesson(
+    title=N_("The server that is started again"),
+    question=Question(
+        N_("A server ends, and is started again on the same port at once. What becomes of a client that goes on sending?"),
+        (
+            N_("Over both it has to connect again."),
+            N_("Over UDP it goes on and notices nothing; over TCP its connection is over, and it has to connect again."),
+            N_("Over both it goes on: address and port are the same."),
+            N_("Over UDP it goes on, and the server even gets what was sent while it was away."),
+        ),
+        1,
+    ),
+    run=run,
+    expectations=(
+        Expectation(
+            "udp-binds-at-once",
+            N_("UDP: the server gets its port back at once."),
+            lambda seen: seen.udp_bind_again == BOUND,
+            N_("another program took the port in the meantime, or the server never ended."),
+        ),
+        Expectation(
+            "udp-goes-on",
+            N_("UDP: the client's next datagram arrives as if nothing had been; the one sent in between is gone."),
+            lambda seen: seen.udp_read_after == (AFTER.decode(),),
+            N_("the server was never away, so nothing was lost."),
+        ),
+        Expectation(
+            "tcp-connection-ends",
+            N_("TCP: the client reads the end of the stream, and what it still sends is answered by a reset."),
+            lambda seen: seen.tcp_client_reads == END and seen.tcp_send_error is not None,
+            N_("the server was never away, or it was killed so hard that it could not say goodbye."),
+        ),
+        Expectation(
+            "tcp-needs-a-new-connection",
+            N_("TCP: the new server knows nothing of the old connection; a new one works."),
+            lambda seen: seen.tcp_new_connection == AFTER.decode(),
+            N_("the old connection went on, so nobody had to connect again."),
+        ),
+        Expectation(
+            "time-wait-holds-the-port",
+            N_("TCP: the port is taken (EADDRINUSE), though nobody has it: the old connection is in TIME_WAIT."),
+            lambda seen: seen.tcp_bind_again == "EADDRINUSE",
+            N_("the client closed first, and then it is the client's port that waits."),
+            on=UNIX,
+        ),
+        Expectation(
+            "reuse-gets-the-port",
+            N_("TCP: with SO_REUSEADDR the server gets its port in spite of that."),
+            lambda seen: seen.tcp_bind_reusing == BOUND,
+            N_("another program listens there, or the first server did not set the option."),
+            on=UNIX,
+        ),
+        Expectation(
+            "port-is-free",
+            N_("TCP: Windows gives the port at once; TIME_WAIT keeps the connection, not the port."),
+            lambda seen: seen.tcp_bind_again == BOUND,
+            N_("another program took the port in the meantime, or the server never ended."),
+            on=(WINDOWS,),
+        ),
+    ),
+    shows=shows,
+    why=(
+        N_(
+            "A datagram needs nobody's memory: whoever has the port now gets it, and what comes while nobody has it is gone (RFC 768)."
+        ),
+        N_(
+            "A TCP connection is known to both ends by its numbers. The new server has none of them, so what comes for the old "
+            "connection is answered by a reset (RFC 9293, 3.5.2)."
+        ),
+        N_("That is a service: the client knows at once that its partner forgot everything, which UDP's client never learns."),
+        N_(
+            "The side that closes first waits for two maximum segment lifetimes in TIME_WAIT, so that no late segment gets into a "
+            "new connection (RFC 9293, 3.6.1); Linux waits for 60 s."
+        ),
+        N_("SO_REUSEADDR says that one is ready to share the port with such remains, which is why servers set it."),
+    ),
+    by_hand=(
+        Terminal(FIRST, ("udpmsg listen --both --echo",), N_("End it by Ctrl-C after the first answers, and start it again.")),
+        Terminal(
+            SECOND,
+            ("udpmsg send 127.0.0.1", "udpmsg send --tcp 127.0.0.1"),
+            N_("One after the other; type a line before the server ends, and one after it is back."),
+        ),
+    ),
+    program=Program(
+        """
+import socket
+server = socket.create_server(("127.0.0.1", 0))              # sets SO_REUSEADDR
+address = server.getsockname()
+client = socket.create_connection(address)
+server.accept()[0].close()                                   # the server ends first
+server.close()
+print("the client reads", client.recv(100))
+client.close()
+for reuse in 0, 1:
+    server = socket.socket()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+    try:
+        print(reuse, server.bind(address) or "bound")
+    except OSError as error:
+        print(reuse, error)
+""",
+        ("the client reads b''", "0 [Errno 98] Address already in use", "1 bound"),
+    ),
+)

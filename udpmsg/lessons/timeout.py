@@ -1,0 +1,212 @@
+"""The lesson `timeout`: an acknowledgment that does not come, the waits that double, and the duplicate that nobody sees."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from udpmsg.experiment import passage
+from udpmsg.experiment.trace import Choices, Mode, Run, Workload
+from udpmsg.language import N_, _, number
+from udpmsg.lessons.lab import MILLISECOND, in_lab, link
+from udpmsg.lessons.lesson import (
+    FIRST,
+    Bars,
+    Expectation,
+    Ladder,
+    Lesson,
+    Observations,
+    Picture,
+    Program,
+    Question,
+    Terminal,
+    for_pictures,
+)
+from udpmsg.lessons.stage import Stage
+from udpmsg.link.record import FrameRecord
+
+HIT, LOSSES = 2, 3
+"""The message that is hit, and how many of its transmissions are; the first message gives the sender a round trip to learn from."""
+TIMEOUT_MS = 200
+"""The least timeout of udpmsg, which a round trip of 40 ms leads to."""
+STRETCH = 1.5
+"""udpmsg waits up to half longer, drawn by lot, so that many senders do not come back together."""
+SLACK_MS = 40.0
+INTERVAL_MS = 100
+SHOWN = 2_000.0
+"""Milliseconds of the ladder: all of it."""
+
+
+@dataclass(frozen=True)
+class Seen(Observations):
+    """What became of message 2, in the run where it is lost and in the one where its acknowledgment is."""
+
+    waits_ms: tuple[float, ...]
+    """From each of its transmissions to the next one, where it is lost."""
+    delivered_after_ms: float | None
+    """Then: from its first transmission until the receiver had it."""
+    arrivals: int
+    """Where its acknowledgment is lost: how often it reached the receiver's host."""
+    deliveries: int
+    """Of them: how often it was handed over."""
+    suppressed: int
+    """Of them: how often it was known already."""
+    runs: tuple[Run, ...] = for_pictures()
+
+
+def run(
+    stage: Stage,
+    *,
+    losses: int = LOSSES,
+    acknowledgment_faults: tuple[str, ...] = (f"drop:ack:{HIT}",),
+    timeout_ms: int = TIMEOUT_MS,
+) -> Seen:
+    """`losses`: how many transmissions of the message the link drops; `timeout_ms`: the least timeout."""
+    two = Workload(count=2, interval_ns=INTERVAL_MS * MILLISECOND, size=100)
+    choices = Choices(min_rto_ns=timeout_ms * MILLISECOND)
+    runs = []
+    stage.step(_("First the message is lost: the link drops it {} times").format(losses))
+    drops = tuple(f"drop:data:{HIT}:{transmission}" for transmission in range(1, losses + 1))
+    longest = tuple(timeout_ms * 2**place * STRETCH + SLACK_MS for place in range(losses))
+
+    def punctual(made: Run) -> bool:
+        return all(wait < most for wait, most in zip(waits(made), longest, strict=False))
+
+    runs.append(in_lab(stage, link("20ms", *drops), modes=(Mode.UDP_ACK,), workload=two, choices=choices, good=punctual).runs[0])
+    stage.say(_("it waited {}").format(", ".join(f"{number(wait, ',.0f')} ms" for wait in waits(runs[0])) or _("for nothing")))
+    stage.step(_("Then its acknowledgment is lost"))
+    over = link("20ms", *acknowledgment_faults)
+    runs.append(in_lab(stage, over, modes=(Mode.UDP_ACK,), workload=two, choices=choices).runs[0])
+    receptions = [row for row in runs[1].received if row.sequence == HIT]
+    stage.say(_("how often message {} came: {}").format(HIT, len(receptions)))
+    sent = transmissions(runs[0])
+    delivered = [row.at for row in runs[0].received if row.sequence == HIT and not row.duplicate]
+    after = (delivered[0] - sent[0].arrived_at) / MILLISECOND if delivered and sent else None
+    suppressed = sum(row.duplicate for row in receptions)
+    arrived = sum(len(frame.left_at) for frame in transmissions(runs[1]))
+    return Seen(waits(runs[0]), after, arrived, len(receptions) - suppressed, suppressed, tuple(runs))
+
+
+def transmissions(made: Run) -> list[FrameRecord]:
+    """The frames that carried the message."""
+    return passage.carriers(made.frames or ()).get(HIT, [])
+
+
+def waits(made: Run) -> tuple[float, ...]:
+    """Milliseconds between them."""
+    return tuple(
+        round((later.arrived_at - earlier.arrived_at) / MILLISECOND, 1) for earlier, later in pairwise(transmissions(made))
+    )
+
+
+def doubling(waited: tuple[float, ...]) -> bool:
+    """Whether the waits are the timeout, twice and four times it, each with its part of chance."""
+    return len(waited) == LOSSES and all(
+        TIMEOUT_MS * 2**place - 1 <= wait < TIMEOUT_MS * 2**place * STRETCH + SLACK_MS for place, wait in enumerate(waited)
+    )
+
+
+def shows(seen: Seen) -> tuple[Picture, ...]:
+    """The waits as bars, and the ladder with the duplicate."""
+    rows = tuple(
+        (str(place), wait, _("{} ms: {} times {}").format(number(wait, ",.0f"), number(wait / TIMEOUT_MS, ",.1f"), TIMEOUT_MS))
+        for place, wait in enumerate(seen.waits_ms, 1)
+    )
+    return (
+        Bars(rows, _("The waits before message {} was sent again, each up to half longer than it must be:").format(HIT)),
+        Ladder(seen.runs[1:], SHOWN, _("And the frames where the acknowledgment of message {} is lost:").format(HIT)),
+    )
+
+
+LESSON = Lesson(
+    title=N_("Acknowledgment, timeout and back-off"),
+    question=Question(
+        N_(
+            "A sender waits 200 ms for an acknowledgment and gets none. It sends the message again, and again there is silence. "
+            "What is wise?"
+        ),
+        (
+            N_("To send it every 200 ms until an answer comes."),
+            N_("To wait twice as long each time: 200, 400, 800 ms. And the receiver must expect to get it twice."),
+            N_("To wait twice as long each time. The receiver can't get it twice, because without an answer it was lost."),
+            N_("To give up: the other side is dead."),
+        ),
+        1,
+    ),
+    run=run,
+    expectations=(
+        Expectation(
+            "sent-until-it-comes",
+            N_("Three transmissions are lost, and the fourth one delivers the message."),
+            lambda seen: len(seen.waits_ms) == LOSSES and seen.delivered_after_ms is not None,
+            N_("the link lost nothing, or one more was sent than was needed, as on a busy machine."),
+        ),
+        Expectation(
+            "waits-double",
+            N_("The waits are 200, 400 and 800 ms, each up to half longer, by lot."),
+            lambda seen: doubling(seen.waits_ms),
+            N_("the sender has another timeout, or this machine was busy: run it again."),
+        ),
+        Expectation(
+            "sent-again-though-it-came",
+            N_("With the acknowledgment lost, the message reaches the other host twice: its sender can't know better."),
+            lambda seen: seen.arrivals == 2,
+            N_("the acknowledgment came through, so there was no reason to send again."),
+        ),
+        Expectation(
+            "duplicate-suppressed",
+            N_("The application is given it once: the receiver knows its number, and acknowledges it again."),
+            lambda seen: seen.deliveries == 1 and seen.suppressed == 1,
+            N_("there was no duplicate to suppress."),
+        ),
+    ),
+    shows=shows,
+    why=(
+        N_("Silence says neither that the message was lost, nor that its acknowledgment was; the sender can only try again."),
+        N_(
+            "How long it waits comes from measured round trips and how much they vary, and the time doubles with each expiry "
+            "(RFC 6298, 2 and 5.5): where a network is overloaded, impatience would overload it more."
+        ),
+        N_("RFC 6298 (2.4) wants a second at least; Linux' TCP and udpmsg are content with 200 ms."),
+        N_("That chance makes the waits longer keeps many senders that lost together from coming back together."),
+        N_(
+            "Sending again gives “at least once”; a number in each message, and a receiver that remembers it, makes that “once” "
+            "(RFC 8085, 3.3, has what an application over UDP must see to)."
+        ),
+    ),
+    by_hand=(
+        Terminal(
+            FIRST,
+            (
+                "udpmsg compare --count 2 --interval 100ms --delay 20ms --loss 0% --modes udp+ack --ladder "
+                "--fault drop:data:2:1 --fault drop:data:2:2 --fault drop:data:2:3",
+                "udpmsg compare --count 2 --interval 100ms --delay 20ms --loss 0% --modes udp+ack --ladder --fault drop:ack:2",
+            ),
+        ),
+    ),
+    program=Program(
+        """
+import socket
+receiver, sender = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
+receiver.bind(("127.0.0.1", 0))
+seen, timeout = set(), 0.1
+while timeout < 1:
+    sender.sendto(b"message 1", receiver.getsockname())
+    message, peer = receiver.recvfrom(100)
+    print("receiver:", "a duplicate, acknowledged again" if message in seen else "delivered")
+    seen.add(message)
+    receiver.sendto(b"ACK", peer if timeout == 0.4 else ("127.0.0.1", 9))    # two go astray
+    sender.settimeout(timeout)
+    try:
+        print("sender:", sender.recv(100)); break
+    except TimeoutError:
+        print("sender: nothing for", timeout, "s"); timeout *= 2
+""",
+        (
+            "receiver: delivered",
+            "sender: nothing for 0.1 s",
+            "receiver: a duplicate, acknowledged again",
+            "sender: nothing for 0.2 s",
+            "receiver: a duplicate, acknowledged again",
+            "sender: b'ACK'",
+        ),
+    ),
+)

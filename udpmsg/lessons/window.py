@@ -1,0 +1,233 @@
+"""The lesson `window`: one message at a time, go-back-N and selective repeat, over the same script of faults.
+
+Stop-and-wait and selective repeat are udpmsg's sender, over the lab, with a window of one and of four. udpmsg does not go back,
+so that is worked out here, round trip by round trip (`go_back_n`), and the lesson says so.
+"""
+
+from dataclasses import dataclass
+
+from udpmsg.experiment.trace import Choices, Mode, Run, Workload
+from udpmsg.language import N_, _, number
+from udpmsg.lessons.lab import MILLISECOND, in_lab, link
+from udpmsg.lessons.lesson import FIRST, Bars, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.stage import Stage
+from udpmsg.link.record import FrameKind, FrameRecord
+
+COUNT, WINDOW, ONE_WAY_MS = 12, 4, 20
+LOST = (3, 8)
+AGAIN_GOING_BACK = (3, 4, 5, 6, 8, 9, 10, 11)
+"""Each loss costs a window."""
+
+
+@dataclass(frozen=True)
+class Way(Observations):
+    """One way to send again."""
+
+    frames: int
+    """With messages in them."""
+    again: tuple[int, ...]
+    """The messages that were sent once more."""
+    in_flight: int
+    """The most messages that were under way and not acknowledged."""
+    took_ms: float | None
+    """Until the last acknowledgment; None where it was not run over the lab."""
+
+
+@dataclass(frozen=True)
+class Seen(Observations):
+    """The three, over the same faults."""
+
+    stop_and_wait: Way
+    go_back_n: Way
+    selective_repeat: Way
+
+    def told(self) -> dict[str, object]:
+        """The ways as objects of their own."""
+        return {
+            "stop_and_wait": self.stop_and_wait.told(),
+            "go_back_n": self.go_back_n.told(),
+            "selective_repeat": self.selective_repeat.told(),
+        }
+
+
+def run(stage: Stage, *, lost: tuple[int, ...] = LOST, window: int = WINDOW) -> Seen:
+    """`lost`: the messages whose first transmission the link drops; `window`: how many may be under way."""
+    stage.step(_("{} messages, as fast as the window lets them; the link drops the first transmission of two").format(COUNT))
+    stopping, selective = in_the_lab(stage, lost, 1), in_the_lab(stage, lost, window)
+    stage.step(_("Go-back-N is not in udpmsg: its frames are worked out, for the same losses and a window of {}").format(window))
+    return Seen(stopping, go_back_n(lost, window), selective)
+
+
+def in_the_lab(stage: Stage, lost: tuple[int, ...], window: int) -> Way:
+    """udpmsg's own sender, with so many messages under way."""
+    over = link(f"{ONE_WAY_MS}ms", *(f"drop:data:{sequence}" for sequence in lost))
+    workload, choices = Workload(count=COUNT, interval_ns=MILLISECOND // 10, size=100), Choices(window=window)
+
+    def calm(made: Run) -> bool:
+        return sent_again(made) == lost
+
+    made = in_lab(stage, over, modes=(Mode.UDP_ACK,), workload=workload, choices=choices, good=calm).runs[0]
+    settled = max((row.settled_at or 0 for row in made.sent), default=0)
+    way = Way(len(data(made)), sent_again(made), in_flight(made), round(settled / MILLISECOND, 1))
+    stage.say(_("window {}: {} frames, {} ms").format(window, way.frames, number(settled / MILLISECOND, ",.0f")))
+    return way
+
+
+def data(made: Run) -> list[FrameRecord]:
+    """The frames with messages."""
+    return [frame for frame in made.frames or () if frame.identity.kind is FrameKind.DATA]
+
+
+def sent_again(made: Run) -> tuple[int, ...]:
+    """The messages of those that were not the first to carry theirs."""
+    return tuple(frame.identity.index for frame in data(made) if frame.identity.transmission > 1)
+
+
+def in_flight(made: Run) -> int:
+    """The most messages that were under way when another one was sent, as the link saw them: sent, and not so long ago at the
+    other host that an acknowledgment can have come back."""
+    begun: dict[int, int] = {}
+    known: dict[int, int] = {}
+    for frame in data(made):
+        begun.setdefault(frame.identity.index, frame.arrived_at)
+        for at in frame.left_at:
+            known.setdefault(frame.identity.index, at + ONE_WAY_MS * MILLISECOND)
+
+    def under_way(moment: int) -> int:
+        return sum(at <= moment < known.get(sequence, moment + 1) for sequence, at in begun.items())
+
+    return max(map(under_way, begun.values()), default=0)
+
+
+def go_back_n(lost: tuple[int, ...], window: int) -> Way:
+    """What a sender does that goes back: its receiver takes nothing out of order, so after a loss it sends the whole window again.
+
+    In each round trip it sends what the window allows; where that is nothing, its timer expires.
+    """
+    sent: list[int] = []
+    dropped = set(lost)
+    expected = following = 1
+    while expected <= COUNT:
+        end = min(expected + window, COUNT + 1)
+        burst = range(following, end) or range(expected, end)
+        for sequence in burst:
+            sent.append(sequence)
+            if sequence in dropped:
+                dropped.remove(sequence)
+            elif sequence == expected:
+                expected += 1
+        following = burst.stop
+    again = tuple(sequence for place, sequence in enumerate(sent) if sequence in sent[:place])
+    return Way(len(sent), again, min(window, COUNT), None)
+
+
+def shows(seen: Seen) -> tuple[Picture, ...]:
+    """The three beside each other, and their frames as bars."""
+    ways = (
+        (_("stop-and-wait"), seen.stop_and_wait),
+        (_("go-back-N, worked out"), seen.go_back_n),
+        (_("selective repeat"), seen.selective_repeat),
+    )
+    rows = tuple(
+        (
+            name,
+            str(way.in_flight),
+            " ".join(map(str, way.again)) or _("nothing"),
+            "–" if way.took_ms is None else f"{number(way.took_ms, ',.0f')} ms",
+        )
+        for name, way in ways
+    )
+    bars = tuple((name, float(way.frames), str(way.frames)) for name, way in ways)
+    return (
+        Table(("", _("under way at most"), _("sent again"), _("took")), rows),
+        Bars(bars, _("Frames with messages, for {} messages and {} losses:").format(COUNT, len(LOST))),
+    )
+
+
+LESSON = Lesson(
+    title=N_("Stop-and-wait, go-back-N, selective repeat"),
+    question=Question(
+        N_(
+            "Twelve messages, at most four under way and not acknowledged; the third and the eighth are lost. What is sent again?"
+        ),
+        (
+            N_("Two messages, whatever the protocol."),
+            N_("Two by selective repeat, eight by go-back-N, twelve by stop-and-wait."),
+            N_("Two by selective repeat and by stop-and-wait, eight by go-back-N. But stop-and-wait takes far longer."),
+            N_("All from the third on, by each of them."),
+        ),
+        2,
+    ),
+    run=run,
+    expectations=(
+        Expectation(
+            "stop-and-wait-one-under-way",
+            N_("Stop-and-wait: one message is under way at a time, and the two lost ones are sent again."),
+            lambda seen: seen.stop_and_wait.in_flight == 1 and seen.stop_and_wait.again == LOST,
+            N_("nothing was lost, or this machine was so busy that a timeout was too short."),
+        ),
+        Expectation(
+            "selective-repeat-the-lost-alone",
+            N_("Selective repeat: four are under way, and again the two lost ones alone are sent again."),
+            lambda seen: seen.selective_repeat.in_flight == WINDOW and seen.selective_repeat.again == LOST,
+            N_("nothing was lost, or this machine was so busy that a timeout was too short."),
+        ),
+        Expectation(
+            "go-back-n-the-window",
+            N_("Go-back-N: each loss costs a whole window, eight frames for the same two losses."),
+            lambda seen: seen.go_back_n.again == AGAIN_GOING_BACK,
+            N_("the losses or the window are others."),
+        ),
+        Expectation(
+            "a-window-saves-time",
+            N_("With four under way everything is done in less than half of the time that one at a time takes."),
+            lambda seen: (
+                seen.selective_repeat.took_ms is not None
+                and seen.stop_and_wait.took_ms is not None
+                and seen.selective_repeat.took_ms < seen.stop_and_wait.took_ms / 2
+            ),
+            N_("the window was one as well, or this machine was busy: run it again."),
+        ),
+    ),
+    shows=shows,
+    why=(
+        N_("Stop-and-wait sends one message each round trip, however fast the link is; a window fills the time in between."),
+        N_(
+            "Go-back-N needs no memory in the receiver, which takes only the next number: so everything behind a loss is sent again, "
+            "though it had arrived (RFC 3366, 1.4, compares the three)."
+        ),
+        N_("Selective repeat keeps what is out of order and tells what it has, so that only the gap is filled."),
+        N_("TCP began with acknowledgments that say “all up to here”, and learnt to tell the rest by SACK (RFC 2018)."),
+        N_("With a window, messages behind a loss give it away within a round trip, while one alone has to wait for its timer."),
+    ),
+    by_hand=(
+        Terminal(
+            FIRST,
+            tuple(
+                f"udpmsg compare --count 12 --interval 100us --delay 20ms --loss 0% --modes udp+ack --ladder --window {window} "
+                "--fault drop:data:3 --fault drop:data:8"
+                for window in (1, WINDOW)
+            ),
+        ),
+    ),
+    program=Program(
+        """
+import socket
+receiver, sender = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
+receiver.bind(("127.0.0.1", 0))
+sent, lost, expected, following = [], [3, 8], 1, 1
+while expected <= 12:
+    burst = range(following, min(expected + 4, 13)) or range(expected, min(expected + 4, 13))
+    for number in burst:                         # nothing was left to send: go back
+        sent.append(number)
+        if number in lost:
+            lost.remove(number)                  # its first transmission
+        else:
+            sender.sendto(bytes([number]), receiver.getsockname())
+            expected += receiver.recv(1)[0] == expected      # anything else is thrown away
+    following = burst.stop
+print(len(sent), "frames:", *sent)
+""",
+        ("20 frames: 1 2 3 4 5 6 3 4 5 6 7 8 9 10 11 8 9 10 11 12",),
+    ),
+)
