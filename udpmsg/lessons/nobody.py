@@ -50,12 +50,13 @@ def run(stage: Stage, *, listening: bool = False) -> Seen:
     """`listening`: somebody is there after all, and answers."""
     address = stage.address_of_nobody()
     listener = None
-    if listening:
-        listener = stage.udp_listener()
-        address = listener.getsockname()
-        tcp_listener = stage.tcp()
-        tcp_listener.bind(address)
-        tcp_listener.listen()
+    while listening and listener is None:
+        tcp_listener, listener = stage.tcp_listener(), stage.udp()
+        address = tcp_listener.getsockname()
+        try:
+            listener.bind(address)
+        except OSError:
+            listener = None  # somebody's UDP socket has this port
     return Seen(
         connecting(stage, address),
         *unconnected(stage, address, listener),
