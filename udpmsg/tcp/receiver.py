@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable
 
 from udpmsg.core.events import Disconnected, Event, LimitReached, Malformed
-from udpmsg.core.framing import FrameReader, FrameTooLarge, frame
+from udpmsg.core.framing import FrameReader, FrameTooLarge, Run, frame
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
 from udpmsg.listening import MOST_BUFFER, bind
@@ -23,6 +23,8 @@ from udpmsg.waiting import Arrivals, earliest
 OnReady = Callable[[int, int], Arrivals]
 BACKLOG = 1024
 """Connections that the kernel keeps ready until they are accepted."""
+READS = 3
+"""Full reads from one connection before others have their turn: some 240 messages of 1200 bytes."""
 FRAME_GRACE = 10 * SECOND
 """How long a frame may take in any case; above that it must come at MIN_FRAME_RATE."""
 MIN_FRAME_RATE = 16 * 1024
@@ -207,35 +209,44 @@ class TcpReceiver:
         return []
 
     def _on_connection_ready(self, connection: Connection, mask: int, now: int) -> Arrivals:
-        """The selector's call for one connection: what came on it."""
+        """The selector's call for one connection: what came on it, read by read, for as long as each read is full."""
         if mask & selectors.EVENT_WRITE:
             self._flush(connection, now)
         dropped = connection.endpoint not in self._connections  # writing has shown that it is gone
         if dropped or connection.ended or not mask & selectors.EVENT_READ:
-            return []
+            return
+        for _ in range(READS):
+            size, messages = self._read(connection, now)
+            if messages:
+                yield connection.endpoint, messages
+            if size < CHUNK:
+                return
+
+    def _read(self, connection: Connection, now: int) -> tuple[int, list[Run]]:
+        """Read once: how many bytes, and the messages that they completed."""
         try:
             data = connection.socket.recv(CHUNK)
         except BlockingIOError:
-            return []
+            return 0, []
         except OSError as error:
             self._drop(connection, os.strerror(error.errno) if error.errno else str(error))
-            return []
+            return 0, []
         if not data:
             connection.ended = True
             self._flush(connection, now)  # closes it, unless an answer waits
-            return []
+            return 0, []
         try:
             messages = connection.reader.feed(data)
         except FrameTooLarge as error:
             self.notices.append(Malformed(connection.endpoint, str(error), len(data)))
             self._drop(connection, f"does not speak udpmsg: {error}")
-            return []
+            return 0, []
         if messages:
             connection.silent_since = None
         if messages or connection.frame_since is None:
             connection.frame_since = now - self._excused if connection.reader.pending else None
         self._watch(connection, now)
-        return [(connection.endpoint, messages)] if messages else []
+        return len(data), messages
 
     def _flush(self, connection: Connection, now: int) -> None:
         """Give the kernel what it takes; then read on, wait, or close, as the peer behaves."""
