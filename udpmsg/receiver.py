@@ -28,7 +28,7 @@ from udpmsg.waiting import Waiter, earliest, passed
 
 TRANSPORTS = {"udp": ("udp",), "tcp": ("tcp",), "both": ("udp", "tcp")}
 TURN = 256
-"""Messages handed over by one `poll` that sets no limit: what a session may have waiting."""
+"""Messages handed over by one `poll` that sets no limit: then they are acknowledged, and their sender goes on meanwhile."""
 SAME_PORT_ATTEMPTS = 16
 """How often the system is asked for a port that is free over UDP and over TCP."""
 

@@ -198,7 +198,8 @@ class RemoteSender:
 
 
 def a_receiver(*, now: int = START, framed: bool = False, **limits: int) -> Receiver:
-    """A receiver; any limit can be lowered."""
+    """A receiver with room for 256 messages and 1 MiB of a session, unless the story says otherwise."""
+    limits = {"session_messages": 256, "session_bytes": 1 << 20, **limits}
     return Receiver(session=RECEIVER, now=now, framed=framed, limits=Limits(**limits))
 
 

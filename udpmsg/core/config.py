@@ -59,9 +59,9 @@ class Limits:
     """Senders at once."""
     reassemblies: int = REASSEMBLIES
     """Unfinished fragmented messages a session."""
-    session_bytes: int = 1 << 20
+    session_bytes: int = 2 << 20
     """Bytes a session that the application does not have yet."""
-    session_messages: int = 256
+    session_messages: int = 1024
     """Messages a session that the application does not have yet."""
     total_bytes: int = 64 << 20
     """Bytes in all that the application does not have yet."""

@@ -28,7 +28,7 @@ MEMINFO = struct.Struct("@9I")
 """sock_diag.h: SK_MEMINFO_RMEM_ALLOC … SK_MEMINFO_DROPS; the last counts what the full buffer discarded."""
 ROUND_DATAGRAMS = 256 - offloading.MOST_SEGMENTS
 ROUND_BYTES = (1 << 20) - LARGEST_DATAGRAM
-"""What is read before it is handed on: with one call more it is what the default limits let one session have waiting."""
+"""What is read before it is handed on: with one call more it is less than the default limits let one session have waiting."""
 WAITING_LIMIT = 4096
 """Datagrams kept for a kernel that takes no more: acknowledgments and replies, which may be lost like any datagram."""
 
