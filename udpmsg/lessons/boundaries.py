@@ -123,7 +123,10 @@ LESSON = Lesson(
         Terminal(FIRST, ("udpmsg listen --both",)),
         Terminal(
             SECOND,
-            (r"printf 'aaa\nbbb\ncccc\n' | udpmsg send 127.0.0.1 --wait 0s", r"printf 'aaa\nbbb\ncccc\n' | udpmsg send --tcp 127.0.0.1 --wait 0s"),
+            (
+                r"printf 'aaa\nbbb\ncccc\n' | udpmsg send 127.0.0.1 --wait 0s",
+                r"printf 'aaa\nbbb\ncccc\n' | udpmsg send --tcp 127.0.0.1 --wait 0s",
+            ),
             N_("Over TCP there are three messages too: udpmsg writes each one's length in front of it."),
         ),
     ),
