@@ -152,12 +152,13 @@ class UdpSender:
         self.failures += [(datagram, reason, permanent) for datagram in run]
 
     def _call(self, run: list[bytes]) -> None:
-        if len(run) == 1 and self._connected:
+        if len(run) > 1:
+            address = () if self._connected else (0, self._address.sockaddr)
+            self._socket.sendmsg([b"".join(run)], offloading.segments(len(run[0])), *address)
+        elif self._connected:
             self._socket.send(run[0])
         else:
-            ancillary = offloading.segments(len(run[0])) if len(run) > 1 else []
-            address = () if self._connected else (0, self._address.sockaddr)
-            self._socket.sendmsg([b"".join(run)], ancillary, *address)
+            self._socket.sendto(run[0], self._address.sockaddr)
 
     def _note_unreachable(self, error: OSError) -> None:
         self.notices.append(Unreachable(self.endpoint, os.strerror(error.errno) if error.errno else str(error)))
