@@ -1,9 +1,12 @@
 """`scripts/bench cost`: verdicts follow from the figures, the same figures are the same plot, small runs come out whole."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import needed
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))  # not a package that is installed
 
@@ -33,7 +36,8 @@ def test_a_verdict_follows_from_the_last_and_the_first(
 
 
 def test_the_same_figures_are_the_same_plot(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="matplotlib is of the extra bench, which no test needs else")
+    if find_spec("matplotlib") is None:
+        needed("matplotlib", "it is of the extra bench, and no other test needs it")
     first, second = tmp_path / "first.svg", tmp_path / "second.svg"
     for path in (first, second):
         assert bench_cost.draw([a_panel(1e-6, 2e-6), a_panel(3e-6, 4e-6)], path)
