@@ -141,8 +141,8 @@ class Receiver:
                     self._queue.appendleft((entry[room:], session))
                     entry = entry[:room]
                 events += entry
-                if session is not None:
-                    self._hand_over(session, entry)
+                assert session is not None
+                self._hand_over(session, entry)
                 continue
             events.append(entry)
             if isinstance(entry, Message):

@@ -1,0 +1,57 @@
+"""Messages that came together, and a receiver that only counts: what the property tests find at random, told as stories."""
+
+import pytest
+
+from tests.core.support import RECEIVER, SENDER, acknowledgments, at
+from udpmsg.core import runs
+from udpmsg.core.events import Malformed, Message
+from udpmsg.core.framing import Run
+from udpmsg.core.receiver import Receiver
+
+
+def a_run(*payloads: bytes, first: int = 1, lowest: int = 0) -> Run:
+    datagrams = runs.encode(payloads, session=SENDER, number=first, sequence=first, sent_at=0, lowest=lowest)
+    return Run(b"".join(datagrams), len(datagrams[0]))
+
+
+def take(receiver: Receiver, run: Run, *, payloads: bool = True) -> None:
+    messages = runs.decode(run, payloads=payloads)
+    assert messages is not None
+    receiver.receive_run(messages, now=at(0), peer="p")
+
+
+def test_a_run_is_handed_over_in_parts() -> None:
+    receiver = Receiver(session=RECEIVER, now=at(0))
+    take(receiver, a_run(b"first"))
+    take(receiver, a_run(b"a", b"b", b"c", first=2))
+    given = [receiver.events(2), receiver.events(), receiver.events()]
+    assert [[event.payload for event in part if isinstance(event, Message)] for part in given] == [
+        [b"first", b"a"],
+        [b"b", b"c"],
+        [],
+    ]
+
+
+def test_a_run_that_asks_where_its_session_does_not_is_malformed() -> None:
+    """Flipped bits must not turn a checked message into an unchecked one, or the reverse: each is counted and told."""
+    receiver = Receiver(session=RECEIVER, now=at(0))
+    take(receiver, a_run(b"x"))
+    take(receiver, a_run(b"y", b"z", first=2, lowest=1))
+    events = receiver.events()
+    reason = "a session asks for acknowledgments always or never"
+    assert [event for event in events if isinstance(event, Malformed)] == [Malformed("p", reason, 57)] * 2
+    assert (receiver.totals().malformed, receiver.totals().messages_delivered) == (2, 1)
+
+
+@pytest.mark.parametrize("lowest", [0, 1])
+def test_counting_alone_delivers_at_once_and_hands_nothing_over(lowest: int) -> None:
+    receiver = Receiver(session=RECEIVER, now=at(0), counting_only=True)
+    take(receiver, a_run(b"first", lowest=lowest), payloads=False)
+    take(receiver, a_run(b"a", b"b", b"c", first=2, lowest=lowest), payloads=False)
+    receiver.receive([b"raw"], now=at(0), peer="q")
+    assert receiver.events() == []
+    totals = receiver.totals()
+    assert (totals.messages_delivered, totals.raw_messages, totals.payload_bytes) == (5, 1, 11)
+    assert receiver.held_bytes == 0
+    told = acknowledgments(receiver.data_to_send(now=at(0)))
+    assert [(ack.all_below, ack.delivered) for ack in told] == [(5, [])] * lowest
