@@ -5,7 +5,7 @@ import socket
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from udpmsg.errors import NameUnknown, UsageError
+from udpmsg.errors import NameUnknown, Phrase, UsageError
 
 DEFAULT_PORT = 5000
 
@@ -49,8 +49,9 @@ def resolve(host: str, port: int, kind: int) -> list[Address]:
         found = socket.getaddrinfo(host.encode() if host.isascii() else host, port, type=kind)
     except (OSError, UnicodeError) as error:
         raise NameUnknown(
-            f"the name {host!r} does not resolve ({getattr(error, 'strerror', None) or error}): "
-            "check the spelling, or give the address itself, such as 127.0.0.1"
+            "the name {!r} does not resolve ({}): check the spelling, or give the address itself, such as 127.0.0.1",
+            host,
+            Phrase(getattr(error, "strerror", None) or str(error)),
         ) from None
     addresses = [Address(family, sockaddr) for family, _, _, _, sockaddr in found if family in (socket.AF_INET, socket.AF_INET6)]
     return sorted(dict.fromkeys(addresses), key=lambda address: address.family != socket.AF_INET)
@@ -59,7 +60,7 @@ def resolve(host: str, port: int, kind: int) -> list[Address]:
 def check_port(port: int, *, lowest: int = 1) -> None:
     """Raise UsageError for a port that does not exist. Port 0 lets the system choose, where only listening makes sense of it."""
     if not lowest <= port <= 65_535:
-        raise UsageError(f"there is no port {port}: choose one from {max(lowest, 1)} to 65535, such as {DEFAULT_PORT}")
+        raise UsageError("there is no port {}: choose one from {} to 65535, such as {}", port, max(lowest, 1), DEFAULT_PORT)
 
 
 def is_multicast(address: Address) -> bool:

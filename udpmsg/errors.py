@@ -4,22 +4,79 @@ What a *peer* does wrong never raises: it becomes an event and a count (`udpmsg.
 carries a sentence that names the value and says what to do next, so a command line can print it as it is.
 """
 
+TYPE_CHECKING = False  # typing's own constant costs its import
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Phrase(str):
+    """Something that the library says to people, in English, such as the reason in an event.
+
+    It remembers the sentence, and apart from it the values for its places, so that a command line can tell it in the user's
+    language (`udpmsg.language.told`). The sentence stands where the phrase is made, as in `Phrase("{} were lost", count)`: the
+    catalogues take it from there. Of the values, those that are phrases or errors themselves are translated.
+    """
+
+    sentence: str
+    values: tuple[object, ...]
+
+    def __new__(cls, sentence: str, *values: object) -> "Phrase":
+        """The sentence with its values."""
+        phrase = super().__new__(cls, sentence.format(*values) if values else sentence)
+        phrase.sentence, phrase.values = sentence, values
+        return phrase
+
+    def told(self, translated: "Callable[[str], str]") -> str:
+        """In the language of this look-up, as `udpmsg.language._` is one."""
+        if not self.values:
+            return translated(self.sentence)
+        inner = (value.told(translated) if isinstance(value, Phrase | UdpmsgError) else value for value in self.values)
+        return translated(self.sentence).format(*inner)
+
 
 class UdpmsgError(Exception):
-    """The base of every error that udpmsg raises on purpose."""
+    """The base of every error that udpmsg raises on purpose: a sentence, and apart from it the values for its places.
+
+    `str` of it is English, and a Phrase; a command line tells it in the user's language. The sentence stands where it is raised,
+    as in `raise UsageError("{!r} is not a count", text)`.
+    """
+
+    def __init__(self, sentence: str, *values: object) -> None:
+        super().__init__(sentence, *values)
+
+    def __str__(self) -> str:
+        """In English."""
+        return Phrase(*self.args)
+
+    def told(self, translated: "Callable[[str], str]") -> str:
+        """In the language of this look-up."""
+        return Phrase(*self.args).told(translated)
 
 
 class UsageError(UdpmsgError):
     """Options or arguments that mean nothing, or nothing together."""
 
 
+def N_(text: str) -> str:  # noqa: N802 - its name for everyone who translates programs
+    """Marks a constant for the catalogues, and is the text itself."""
+    return text
+
+
+TOO_LARGE = N_("the message has {} bytes and the limit is {}; nothing was sent: {}")
+
+
 class MessageTooLarge(UdpmsgError):
     """A payload above the limit. Nothing of it was sent; `size` and `limit` are in bytes."""
 
     def __init__(self, size: int, limit: int, advice: str) -> None:
-        super().__init__(f"the message has {size} bytes and the limit is {limit}; nothing was sent: {advice}")
+        super().__init__(TOO_LARGE, size, limit, advice if isinstance(advice, Phrase) else Phrase(advice))
         self.size = size
         self.limit = limit
+        self.advice = advice
+
+    def __reduce__(self) -> tuple[type, tuple[int, int, str]]:
+        """Made again from what it was made from."""
+        return MessageTooLarge, (self.size, self.limit, self.advice)
 
 
 class NameUnknown(UdpmsgError):

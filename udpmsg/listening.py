@@ -5,7 +5,7 @@ import socket
 import sys
 
 from udpmsg.endpoint import DEFAULT_PORT, Address, Endpoint, endpoint_of
-from udpmsg.errors import CannotListen
+from udpmsg.errors import CannotListen, Phrase
 
 LAST_PRIVILEGED_PORT = 1023
 MOST_BUFFER = 2**31 - 1
@@ -21,21 +21,32 @@ def bind(listener: socket.socket, address: Address, transport: str) -> None:
     try:
         listener.bind(address.sockaddr)
     except OSError as error:
-        raise CannotListen(explain(error, endpoint_of(transport, address.sockaddr))) from None
+        raise explained(error, endpoint_of(transport, address.sockaddr)) from None
 
 
-def explain(error: OSError, endpoint: Endpoint) -> str:
+def explained(error: OSError, endpoint: Endpoint) -> CannotListen:
     """Why an endpoint cannot be bound, and what to do."""
-    what = f"cannot listen on {endpoint.transport} {endpoint}"
+    where = f"{endpoint.transport} {endpoint}"
     if error.errno == errno.EADDRINUSE:
         who = f"ss -lnp 'sport = :{endpoint.port}'" if sys.platform == "linux" else f"lsof -i :{endpoint.port}"
-        hint = "; on macOS the AirPlay Receiver may hold it" if sys.platform == "darwin" and endpoint.port == 5000 else ""
-        return f"{what}: the port is in use; choose another with --port, or see who has it: {who}{hint}"
+        if sys.platform == "darwin" and endpoint.port == 5000:
+            who = Phrase("{}; on macOS the AirPlay Receiver may hold it", who)
+        return CannotListen(
+            "cannot listen on {}: the port is in use; choose another with --port, or see who has it: {}", where, who
+        )
     if error.errno in (errno.EACCES, errno.EPERM) and 0 < endpoint.port <= LAST_PRIVILEGED_PORT:
-        return (
-            f"{what}: a port below {LAST_PRIVILEGED_PORT + 1} needs a right that you do not have; "
-            f"choose one from {LAST_PRIVILEGED_PORT + 1} to 65535, such as --port {DEFAULT_PORT}"
+        return CannotListen(
+            "cannot listen on {}: a port below {} needs a right that you do not have; "
+            "choose one from {} to 65535, such as --port {}",
+            where,
+            LAST_PRIVILEGED_PORT + 1,
+            LAST_PRIVILEGED_PORT + 1,
+            DEFAULT_PORT,
         )
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"{what}: this machine has no address {endpoint.host}; choose 127.0.0.1, or 0.0.0.0 for all of its addresses"
-    return f"{what}: {error.strerror or error}"
+        return CannotListen(
+            "cannot listen on {}: this machine has no address {}; choose 127.0.0.1, or 0.0.0.0 for all of its addresses",
+            where,
+            endpoint.host,
+        )
+    return CannotListen("cannot listen on {}: {}", where, Phrase(error.strerror or str(error)))

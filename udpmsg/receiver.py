@@ -73,7 +73,7 @@ class Receiver:
         """
         check_port(port, lowest=0)
         if transport not in TRANSPORTS:
-            raise UsageError(f"the transport is {transport!r}: choose 'udp', 'tcp' or 'both'")
+            raise UsageError("the transport is {!r}: choose 'udp', 'tcp' or 'both'", transport)
         if multicast is not None:
             if transport != "udp":
                 raise UsageError("a multicast group has many receivers and TCP connects two endpoints: use UDP alone")

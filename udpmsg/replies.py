@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from udpmsg.core import wire
 from udpmsg.core.config import MAX_DATAGRAM_SIZE, Limits, SenderConfig
 from udpmsg.core.events import Event, LimitReached, Message
+from udpmsg.core.framing import each
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import Endpoint, new_session
@@ -92,7 +93,7 @@ class Replies:
         batch, self._raw = self._raw, []
         stirred, self._stirred = self._stirred, {}
         for answered in stirred.values():
-            batch += [(datagram, answered.peer) for datagram in answered.sender.data_to_send(now=now)]
+            batch += [(datagram, answered.peer) for datagram in each(answered.sender.data_to_send(now=now))]
             self._schedule(answered)
             if not answered.unresolved:
                 self._idle[answered.session] = answered

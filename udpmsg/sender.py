@@ -3,7 +3,7 @@
 Owns the order in which things happen: input, events, data to send, wait. Knows neither header fields nor socket options.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
@@ -18,7 +18,7 @@ from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
-from udpmsg.errors import MessageTooLarge, UsageError
+from udpmsg.errors import N_, MessageTooLarge, Phrase, UsageError
 from udpmsg.inbox import Inbox
 from udpmsg.statistics import SenderStatistics, SessionReport, session_report
 from udpmsg.waiting import Waiter, earliest, passed
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 FIRST_BATCH, BATCH = 16, 256
 """Messages that `send_many` gives the core at one go, at first and at most."""
-BATCH_BYTES = 1 << 20
-"""What a batch has at most if its messages are as long as the longest of the batch before."""
+BATCH_BYTES = 128 << 10
+"""What a batch has at most if its messages are as long as the longest of the batch before. Freed memory above so much goes back
+to the system, at glibc's standard, and comes again page by page: at 256 KiB and more that took longer than sending."""
 BACKLOG = 256
 """Acknowledged messages that may wait to be sent for the first time; `send` waits while there are more."""
 CLOSE_WAIT = 1 * SECOND
@@ -99,11 +100,11 @@ class Sender:
         """
         check_port(port)
         if transport not in ("udp", "tcp"):
-            raise UsageError(f"the transport is {transport!r}: choose 'udp' or 'tcp'")
+            raise UsageError("the transport is {!r}: choose 'udp' or 'tcp'", transport)
         if raw and acknowledged:
             raise UsageError("raw bytes carry no header, so nobody can acknowledge them: leave one of raw and acknowledged out")
         if ttl is not None and not 0 <= ttl <= 255:
-            raise UsageError(f"a time to live of {ttl} hops does not fit a packet: choose 0 to 255")
+            raise UsageError("a time to live of {} hops does not fit a packet: choose 0 to 255", ttl)
         self.raw = raw
         self.acknowledged = acknowledged
         self.closed = False
@@ -129,10 +130,9 @@ class Sender:
         self._core = CoreSender(config, session=new_session(), now=now)
         self._inbox = Inbox(framed=self._socket.framed, max_message=max_message)
         self._events: deque[Event] = deque()
-        self._outcomes: Counter[State] = Counter()
         self._batch = FIRST_BATCH
         self._reply_count = 0
-        self._raw_sent = self._raw_bytes = 0
+        self._raw_sent = self._raw_bytes = self._raw_refused = 0
         self._first_sent_at: int | None = None
         self._last_at = now
 
@@ -236,8 +236,9 @@ class Sender:
         if self.closed:
             raise UsageError("this sender is closed: ask before it is")
         if self.raw or self.one_to_many:
-            why = "raw bytes belong to no session" if self.raw else f"{self.endpoint.host} is many receivers"
-            raise UsageError(f"{why}: nobody can say what became of these messages")
+            if self.raw:
+                raise UsageError("raw bytes belong to no session: nobody can say what became of these messages")
+            raise UsageError("{} is many receivers: nobody can say what became of these messages", self.endpoint.host)
         question = self._core.ask(now=clock.now())
         self._settle()
         part, until = question.begins_at, clock.now() + int(timeout * SECOND)
@@ -259,14 +260,14 @@ class Sender:
     def statistics(self) -> SenderStatistics:
         """What was counted so far."""
         known = self.acknowledged
-        refused = self._outcomes[State.REFUSED]
+        ended = self._core.ended
         return SenderStatistics(
             transport=self.endpoint.transport,
             acknowledged=known,
             messages_sent=self._raw_sent if self.raw else self._core.messages_sent,
-            messages_delivered=self._outcomes[State.DELIVERED] if known else None,
-            messages_unconfirmed=self._outcomes[State.UNCONFIRMED] if known else None,
-            messages_refused=refused,
+            messages_delivered=ended[State.DELIVERED] if known else None,
+            messages_unconfirmed=ended[State.UNCONFIRMED] if known else None,
+            messages_refused=self._raw_refused if self.raw else ended[State.REFUSED],
             retransmissions=self._core.retransmissions if not self._socket.framed else None,
             malformed=self._core.malformed + self._inbox.malformed,
             payload_bytes=self._raw_bytes if self.raw else self._core.payload_bytes,
@@ -286,7 +287,7 @@ class Sender:
             while self._core.unresolved and not self._waiter.take_woken():
                 self._turn(None)
         now = clock.now()
-        self._core.abandon("closed before it was acknowledged", now=now)
+        self._core.abandon(N_("closed before it was acknowledged"), now=now)
         if not self.raw and self._core.messages_sent:
             self._core.goodbye(now=now, confirm=wait)
         told = len(self._events)
@@ -340,7 +341,7 @@ class Sender:
             )
             if opened.one_to_many and self.acknowledged:
                 opened.close()
-                raise UsageError(f"{opened.endpoint.host} is many receivers: nobody can say for all of them that a message came")
+                raise UsageError("{} is many receivers: nobody can say for all of them that a message came", opened.endpoint.host)
             return opened
         if broadcast or interface:
             raise UsageError("TCP connects two endpoints: broadcast and interface mean nothing to it")
@@ -423,7 +424,7 @@ class Sender:
         """Timeouts, events, data to send: in this order, after every change."""
         now = clock.now()
         self._core.handle_timeout(now=now)
-        batch = self._inbox.data_to_send(now=now)
+        batch: list[bytes | Run] = [*self._inbox.data_to_send(now=now)]
         if not self._socket.waiting:  # what the kernel has not taken holds back what follows
             batch += self._core.data_to_send(now=now)
         if batch:
@@ -431,8 +432,9 @@ class Sender:
         while self._note_trouble(now) and (batch := self._core.data_to_send(now=now)):  # each refusal makes room
             self._socket.write(batch)
         if events := self._core.events():
-            self._count_outcomes(events, now)
             self._events += events
+            if any(isinstance(event, Outcome) for event in events):
+                self._last_at = now
 
     def _note_trouble(self, now: int) -> bool:
         """What the system refused to send, and what the socket noticed; True when a message ended by that."""
@@ -442,22 +444,15 @@ class Sender:
             if self.raw:
                 self._raw_sent -= 1
                 self._raw_bytes -= len(datagram)
-                refused = Outcome(0, State.REFUSED, f"not sent ({reason})")
-                self._count_outcomes([refused], now)
-                self._events.append(refused)
+                self._raw_refused += 1
+                self._last_at = now
+                self._events.append(Outcome(0, State.REFUSED, Phrase("not sent ({})", reason)))
             else:
                 self._core.not_sent([datagram], reason, now=now, permanent=permanent)
         for notice in self._socket.notices:
             if isinstance(notice, Disconnected):
-                self._core.abandon(f"the connection ended: {notice.reason}", now=now)
+                self._core.abandon(Phrase("the connection ended: {}", notice.reason), now=now)
             if not self._events or self._events[-1] != notice:  # a thousand refusals in a row say no more than one
                 self._events.append(notice)
         self._socket.notices.clear()
         return self._core.unresolved < unresolved
-
-    def _count_outcomes(self, events: list[Event], now: int) -> None:
-        states = [event.state for event in events if isinstance(event, Outcome)]
-        if states:
-            self._last_at = now
-            for state in State:
-                self._outcomes[state] += states.count(state)

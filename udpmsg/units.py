@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from udpmsg.errors import UsageError
+from udpmsg.errors import Phrase, UsageError
 
 LARGEST_DATAGRAM = 65_507
 """65,535 less 20 bytes of IPv4 header and 8 of UDP's."""
@@ -26,8 +26,8 @@ QUANTITY = r"(?a)\s*(?:(\d{1,2000})(?:\.(\d{0,2000}))?|\.(\d{1,2000}))\s*([^\d\s
 class Unit(NamedTuple):
     """A quantity: what it is called, examples of it, its units (lower case), and the largest that makes sense."""
 
-    name: str
-    examples: str
+    name: Phrase
+    examples: Phrase
     factors: Mapping[str, int]
     """How many of the smallest thing that is counted (nanoseconds, bytes, per cent …) each unit has."""
     one: int
@@ -49,11 +49,12 @@ NANOSECONDS = {
 BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 BITS = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9, "bit/s": 1, "kbit/s": 10**3, "mbit/s": 10**6, "gbit/s": 10**9}
 
-DURATION = Unit("duration", "20ms, 1.5s or 2min", NANOSECONDS, 10**9, 366 * 86400)
-SIZE = Unit("size", "1200, 64KiB or 4MiB", BYTES, 1, 2**40)
-RATE = Unit("rate", "100/s or 5000/s", {"": 3600, "/s": 3600, "/min": 60, "/m": 60, "/h": 1}, 3600, 10**9)
-BIT_RATE = Unit("bit rate", "500kbit or 10mbit", BITS, 1, 10**13)
-SHARE = Unit("share of 0% to 100%", "5% or 0.5%", {"%": 1}, 100, 1)
+DURATION = Unit(Phrase("a duration"), Phrase("20ms, 1.5s or 2min"), NANOSECONDS, 10**9, 366 * 86400)
+SIZE = Unit(Phrase("a size"), Phrase("1200, 64KiB or 4MiB"), BYTES, 1, 2**40)
+PER_SECOND = {"": 3600, "/s": 3600, "/min": 60, "/m": 60, "/h": 1}
+RATE = Unit(Phrase("a rate"), Phrase("100/s or 5000/s"), PER_SECOND, 3600, 10**9)
+BIT_RATE = Unit(Phrase("a bit rate"), Phrase("500kbit or 10mbit"), BITS, 1, 10**13)
+SHARE = Unit(Phrase("a share of 0% to 100%"), Phrase("5% or 0.5%"), {"%": 1}, 100, 1)
 
 
 def parse(text: str, unit: Unit) -> float:
@@ -87,7 +88,7 @@ def parse_delay(text: str) -> int:
     """A duration in whole nanoseconds whose unit must be written: who writes 20 for a link means 20ms, and would wait 20 s."""
     nanoseconds = parse_nanoseconds(text)
     if nanoseconds and text.strip()[-1] in "0123456789.":
-        raise UsageError(f"{text!r} has no unit; write {text.strip()}ms or {text.strip()}s")
+        raise UsageError("{!r} has no unit; write {}ms or {}s", text, text.strip(), text.strip())
     return nanoseconds
 
 
@@ -95,7 +96,7 @@ def parse_size(text: str) -> int:
     """Whole bytes."""
     numerator, denominator = _ratio(text, SIZE)
     if numerator % denominator:
-        raise UsageError(f"{text!r} is not a whole number of bytes; write {SIZE.examples}")
+        raise UsageError("{!r} is not a whole number of bytes; write {}", text, SIZE.examples)
     return numerator // denominator
 
 
@@ -109,8 +110,10 @@ def parse_datagram_size(text: str) -> int:
     size = parse_size(text)
     if not SMALLEST_DATAGRAM <= size <= LARGEST_DATAGRAM:
         raise UsageError(
-            f"{size} bytes do not make a datagram; choose from {SMALLEST_DATAGRAM} to {LARGEST_DATAGRAM} "
-            "(1200 passes every IPv6 network whole)"
+            "{} bytes do not make a datagram; choose from {} to {} (1200 passes every IPv6 network whole)",
+            size,
+            SMALLEST_DATAGRAM,
+            LARGEST_DATAGRAM,
         )
     return size
 
@@ -133,7 +136,7 @@ def parse_share(text: str) -> float:
 def parse_count(text: str) -> int:
     """A whole number from 1."""
     if not text.isascii() or not text.isdigit() or not 1 <= len(text) <= 15 or int(text) == 0:
-        raise UsageError(f"{text!r} is not a count; write a whole number from 1")
+        raise UsageError("{!r} is not a count; write a whole number from 1", text)
     return int(text)
 
 
@@ -141,7 +144,7 @@ def parse_transmissions(text: str) -> int:
     """From 1 to 255: the header has one byte's worth."""
     count = parse_count(text)
     if count > 255:
-        raise UsageError(f"{text} transmissions are too many; choose from 1 to 255")
+        raise UsageError("{} transmissions are too many; choose from 1 to 255", text)
     return count
 
 
@@ -149,19 +152,21 @@ def parse_sessions(text: str) -> int:
     """From 1 to MOST_SESSIONS."""
     count = parse_count(text)
     if count > MOST_SESSIONS:
-        raise UsageError(f"{text} sessions are too many for one listener; choose from 1 to {MOST_SESSIONS}")
+        raise UsageError("{} sessions are too many for one listener; choose from 1 to {}", text, MOST_SESSIONS)
     return count
 
 
 def parse_seed(text: str) -> int:
     """From 0 to 2^64 - 1."""
     if not text.isascii() or not text.isdigit() or len(text) > 20 or int(text) > LARGEST_SEED:
-        raise UsageError(f"{text!r} is not a seed; choose a whole number from 0 to {LARGEST_SEED}")
+        raise UsageError("{!r} is not a seed; choose a whole number from 0 to {}", text, LARGEST_SEED)
     return int(text)
 
 
 def one_of(text: str, names: Iterable[str], what: str) -> str:
-    """The name that the text is, upper or lower case; what is none of them is refused, with the nearest one."""
+    """The name that the text is, upper or lower case; what is none of them is refused, with the nearest one.
+
+    `what` they name, as in "mode", stands where this is called: the catalogues take it from there."""
     known = [str(name) for name in names]
     word = text.strip().lower()
     if word in known:
@@ -169,8 +174,10 @@ def one_of(text: str, names: Iterable[str], what: str) -> str:
     from difflib import get_close_matches
 
     nearest = get_close_matches(word, known, n=1)
-    hint = f"did you mean {nearest[0]}? " if nearest else ""
-    raise UsageError(f"{text!r} is no {what}; {hint}choose from {', '.join(known)}")
+    choices = ", ".join(known)
+    if nearest:
+        raise UsageError("{!r} is no {}; did you mean {}? choose from {}", text, Phrase(what), nearest[0], choices)
+    raise UsageError("{!r} is no {}; choose from {}", text, Phrase(what), choices)
 
 
 def duration_text(nanoseconds: int) -> str:
@@ -215,19 +222,19 @@ def _ratio(text: str, unit: Unit) -> tuple[int, int]:
     match = re.fullmatch(QUANTITY, bare.removeprefix("-"))
     factor = unit.factors.get(match[4].lower()) if match else None
     if match is None or factor is None:
-        raise UsageError(f"{text!r} is not a {unit.name}; write {unit.examples}")
+        raise UsageError("{!r} is not {}; write {}", text, unit.name, unit.examples)
     if bare.startswith("-"):
-        raise UsageError(f"{text!r} is negative, and a {unit.name} must be 0 or more; write {unit.examples}")
+        raise UsageError("{!r} is negative, and {} must be 0 or more; write {}", text, unit.name, unit.examples)
     fraction = match[2] or match[3] or ""
     numerator, denominator = int((match[1] or "") + fraction) * factor, 10 ** len(fraction)
     if numerator > unit.largest * unit.one * denominator:
-        raise UsageError(f"{text!r} is too large for a {unit.name}; write {unit.examples}")
+        raise UsageError("{!r} is too large for {}; write {}", text, unit.name, unit.examples)
     return numerator, denominator
 
 
 def _positive(text: str, value: float) -> float:
     if value <= 0:
-        raise UsageError(f"{text!r} is none; it must be more than 0")
+        raise UsageError("{!r} is none; it must be more than 0", text)
     return value
 
 

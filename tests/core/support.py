@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from udpmsg.core.config import Limits, SenderConfig
 from udpmsg.core.events import Message, Outcome
-from udpmsg.core.framing import Run
+from udpmsg.core.framing import Run, each
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import (
@@ -203,17 +203,17 @@ def a_receiver(*, now: int = START, framed: bool = False, **limits: int) -> Rece
     return Receiver(session=RECEIVER, now=now, framed=framed, limits=Limits(**limits))
 
 
-def read(batch: Iterable[bytes], *, framed: bool = False) -> list[Datagram]:
+def read(batch: Iterable[bytes | Run], *, framed: bool = False) -> list[Datagram]:
     """A sender's batch, decoded."""
-    return [decode(data, framed=framed) for data in batch]
+    return [decode(data, framed=framed) for data in each(list(batch))]
 
 
-def numbers(batch: Iterable[bytes]) -> list[tuple[int, int, int]]:
+def numbers(batch: Iterable[bytes | Run]) -> list[tuple[int, int, int]]:
     """A sender's batch as (datagram number, sequence number, transmission)."""
     return [(datagram.number, datagram.sequence, datagram.transmission) for datagram in read(batch)]
 
 
-def sequences(batch: Iterable[bytes]) -> list[int]:
+def sequences(batch: Iterable[bytes | Run]) -> list[int]:
     """A sender's batch as sequence numbers."""
     return [datagram.sequence for datagram in read(batch)]
 

@@ -14,6 +14,7 @@ from tests.core.support import (
     read,
 )
 from udpmsg.core.events import Duplicate, Malformed, Message
+from udpmsg.core.framing import each
 
 PAYLOAD = bytes(range(250))
 
@@ -22,7 +23,7 @@ PAYLOAD = bytes(range(250))
 def test_the_whole_is_delivered_once_whatever_the_order(order: tuple[int, ...]) -> None:
     sender, receiver = acknowledged_sender(datagram_size=128), a_receiver()
     sender.send([PAYLOAD], now=at(0))
-    fragments = sender.data_to_send(now=at(0))
+    fragments = each(sender.data_to_send(now=at(0)))
     for position, index in enumerate(order, 1):
         assert receiver.events() == []
         receiver.receive([fragments[index]], now=at(position), peer="p")
@@ -142,7 +143,7 @@ def test_a_mebibyte_through_datagrams_of_1200_bytes() -> None:
     now, arrived = 0, 0
     while sender.unresolved and now < 60_000:
         now += 10
-        batch = sender.data_to_send(now=at(now))
+        batch = each(sender.data_to_send(now=at(now)))
         receiver.receive(batch, now=at(now), peer="p")
         arrived += len(batch)
         if payloads(receiver.events()) == [payload]:

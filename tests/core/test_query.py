@@ -18,6 +18,7 @@ from tests.core.support import (
 )
 from udpmsg.core.asking import Question
 from udpmsg.core.events import Malformed
+from udpmsg.core.framing import each
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import MAX_RANGES, QUERY_SIZE, Kind, Report, decode_query, decode_report
@@ -464,7 +465,7 @@ def test_an_acknowledged_sender_asks_about_what_has_left() -> None:
     sender, receiver = acknowledged_sender(window=2), RemoteReceiver()
     assert sender.last_sequence == 0
     sender.send([b"x"] * 5, now=at(0))
-    assert len(sender.data_to_send(now=at(0))) == 2
+    assert len(each(sender.data_to_send(now=at(0)))) == 2
     assert sender.last_sequence == 2
     question = sender.ask(now=at(10))
     assert queries(sender, 10) == [(3, 1)]
@@ -495,13 +496,13 @@ def test_what_was_dropped_is_what_is_missing(lost: set[int]) -> None:
     """A real sender and a real receiver, and between them a link of which the story knows what it drops."""
     sender, receiver = plain_sender(jitter=0.0), a_receiver()
     sender.send([b"x"] * 300, now=at(0))
-    for number, datagram in enumerate(sender.data_to_send(now=at(0)), 1):
+    for number, datagram in enumerate(each(sender.data_to_send(now=at(0))), 1):
         if number not in lost:
             receiver.receive([datagram], now=at(20), peer="p")
             receiver.events()
     question, now = sender.ask(now=at(50)), 50
     for _ in range(20):
-        receiver.receive(sender.data_to_send(now=at(now)), now=at(now + 20), peer="p")
+        receiver.receive(each(sender.data_to_send(now=at(now))), now=at(now + 20), peer="p")
         sender.receive([data for data, _ in receiver.data_to_send(now=at(now + 20))], now=at(now + 40))
         now += 40
     assert question.answered

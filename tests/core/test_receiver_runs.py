@@ -5,12 +5,12 @@ import pytest
 from tests.core.support import RECEIVER, SENDER, acknowledgments, at
 from udpmsg.core import runs
 from udpmsg.core.events import Malformed, Message
-from udpmsg.core.framing import Run
+from udpmsg.core.framing import Run, each
 from udpmsg.core.receiver import Receiver
 
 
 def a_run(*payloads: bytes, first: int = 1, lowest: int = 0) -> Run:
-    datagrams = runs.encode(payloads, session=SENDER, number=first, sequence=first, sent_at=0, lowest=lowest)
+    datagrams = each(runs.encode(payloads, session=SENDER, number=first, sequence=first, sent_at=0, lowest=lowest))
     return Run(b"".join(datagrams), len(datagrams[0]))
 
 

@@ -16,6 +16,7 @@ from tests.core.support import (
     sequences,
 )
 from udpmsg.core.events import Outcome, State
+from udpmsg.core.framing import each
 from udpmsg.core.retransmission import fraction
 from udpmsg.core.sender import Sender
 
@@ -153,7 +154,7 @@ def test_a_loss_after_the_recovery_began_is_a_new_congestion_event() -> None:
     assert numbers(sender.data_to_send(now=at(100))) == [(7, 1, 2)]
     assert sender.congestion.window == 8400
     sender.send([b""] * 4, now=at(110))
-    assert len(sender.data_to_send(now=at(110))) == 4
+    assert len(each(sender.data_to_send(now=at(110)))) == 4
     sender.receive([receiver.ack((4, 4), (11, 11), delivered=[(4, 4), (10, 10)])], now=at(205))
     assert sender.congestion.window == 5880  # 8 was sent at 110
     assert sorted(sequences(sender.data_to_send(now=at(205)))) == [1, 2, 3, 5, 6, 7]
@@ -389,14 +390,14 @@ def test_4096_lost_transmissions_are_remembered() -> None:
         receiver = RemoteReceiver()
         sender.receive([receiver.ack(credit=42)], now=at(0))
         sender.send([b""] * 42, now=at(0))
-        now, in_flight, lost = at(0), len(sender.data_to_send(now=at(0))), 0
+        now, in_flight, lost = at(0), len(each(sender.data_to_send(now=at(0)))), 0
         while lost <= 4096:
             timeout = sender.next_timeout()
             assert timeout is not None
             now = timeout
             sender.handle_timeout(now=now)
             lost += in_flight
-            in_flight = len(sender.data_to_send(now=now))
+            in_flight = len(each(sender.data_to_send(now=now)))
         oldest = lost - 4096 + 1
         number = oldest - 1 if forgotten else oldest
         sender.receive([receiver.ack((number, number), credit=42)], now=now + 1)

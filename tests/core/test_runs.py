@@ -8,7 +8,7 @@ from udpmsg.core.wire import HEADER, MAX_NUMBER, Kind
 
 
 def encoded(*payloads: bytes, lowest: int = 0, framed: bool = False, number: int = 11, sequence: int = 5) -> list[bytes]:
-    return runs.encode(payloads, session=7, number=number, sequence=sequence, sent_at=99, lowest=lowest, framed=framed)
+    return each(runs.encode(payloads, session=7, number=number, sequence=sequence, sent_at=99, lowest=lowest, framed=framed))
 
 
 def one_by_one(*payloads: bytes, lowest: int = 0, framed: bool = False, ordered: bool = False) -> list[bytes]:
@@ -40,8 +40,18 @@ def test_a_run_is_encoded_as_each_of_it_would_be(payloads: tuple[bytes, ...], lo
     assert encoded(*payloads, lowest=lowest, framed=framed) == one_by_one(*payloads, lowest=lowest, framed=framed)
 
 
+@pytest.mark.parametrize(
+    ("size", "lengths"), [(1, [64, 64, 22]), (1200, [52, 52, 46]), (20_000, [3] * 50), (40_000, [1] * 150)]
+)
+@pytest.mark.parametrize("lowest", [0, 3])
+def test_a_run_is_no_longer_than_a_system_call_takes(size: int, lengths: list[int], lowest: int) -> None:
+    """64 datagrams, and 65,507 bytes with their headers."""
+    batch = runs.encode([bytes(size)] * 150, session=7, number=1, sequence=1, sent_at=0, lowest=lowest)
+    assert [len(each([item])) for item in batch] == lengths
+
+
 def test_ordered_messages_say_so() -> None:
-    run = runs.encode([b"a", b"b"], session=7, number=11, sequence=5, sent_at=99, lowest=2, ordered=True)
+    run = each(runs.encode([b"a", b"b"], session=7, number=11, sequence=5, sent_at=99, lowest=2, ordered=True))
     assert run == one_by_one(b"a", b"b", lowest=2, ordered=True)
     messages = runs.decode(run_of(run))
     assert messages is not None

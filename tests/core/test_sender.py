@@ -20,6 +20,7 @@ from tests.core.support import (
 )
 from udpmsg.core.config import SenderConfig
 from udpmsg.core.events import Malformed, Outcome, PeerRestarted, State
+from udpmsg.core.framing import each
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import NUMBER, Kind
 from udpmsg.errors import MessageTooLarge, UsageError
@@ -57,7 +58,7 @@ def test_a_message_and_its_acknowledgment() -> None:
 def test_nothing_to_send_is_nothing_to_wait_for() -> None:
     sender = acknowledged_sender()
     assert sender.send([], now=at(0)) == range(1, 1)
-    assert (sender.data_to_send(now=at(0)), sender.unresolved, sender.next_timeout()) == ([], 0, None)
+    assert (each(sender.data_to_send(now=at(0))), sender.unresolved, sender.next_timeout()) == ([], 0, None)
 
 
 def test_several_messages_end_in_the_order_of_the_acknowledgments() -> None:
@@ -358,7 +359,7 @@ def test_a_sender_that_has_nothing_more_to_send_does_not_grow_its_window() -> No
     """RFC 9002 section 7.8."""
     sender, receiver = acknowledged_sender(), RemoteReceiver()
     sender.send([LARGE] * 10, now=at(0))
-    assert len(sender.data_to_send(now=at(0))) == 10
+    assert len(each(sender.data_to_send(now=at(0)))) == 10
     sender.receive([receiver.ack((1, 5), below=6)], now=at(100))
     assert (sender.congestion.window, sender.congestion.bytes_in_flight) == (12_000, 6000)
     assert sender.data_to_send(now=at(100)) == []
@@ -375,16 +376,16 @@ def test_after_the_first_round_trip_the_pace_is_kept() -> None:
     sender.data_to_send(now=at(0))
     sender.receive([receiver.ack((1, 1), below=2)], now=at(100))
     sender.send([LARGE] * 40, now=at(100))
-    assert len(sender.data_to_send(now=at(100))) == 10
+    assert len(each(sender.data_to_send(now=at(100)))) == 10
     assert sender.next_timeout() == at(400)  # the window is full: the pacer is not what is waited for
     sender.receive([receiver.ack((1, 6), below=7)], now=at(120))
     assert sender.congestion.window == 18_000
-    assert len(sender.data_to_send(now=at(120))) == 5
+    assert len(each(sender.data_to_send(now=at(120)))) == 5
     assert sender.next_timeout() == at(124)
     assert sender.data_to_send(now=at(124) - 1) == []
     assert sender.next_timeout() == at(124)
     sender.handle_timeout(now=at(124))
-    assert len(sender.data_to_send(now=at(124))) == 1
+    assert len(each(sender.data_to_send(now=at(124)))) == 1
     assert sender.next_timeout() == at(128.8)
     sender.receive([receiver.ack((1, 7), below=8)], now=at(126))
     assert sender.congestion.window == 19_200  # held back by the pace counts as held back by the window (7.8)
@@ -396,10 +397,10 @@ def test_what_the_pace_holds_back_is_not_probed_for() -> None:
     sender.data_to_send(now=at(0))
     sender.receive([receiver.ack((1, 10), below=11)], now=at(1000))
     sender.send([LARGE] * 30, now=at(1000))
-    assert len(sender.data_to_send(now=at(1000))) == 10
+    assert len(each(sender.data_to_send(now=at(1000)))) == 10
     sender.receive([receiver.ack((1, 20), below=21)], now=at(1001))
     # SRTT = 7/8 * 1000 + 1/8 * 1 = 875.125 ms; window 24000: one every 875.125 * 1200 / 30000 = 35.005 ms
-    sent_at_once = len(sender.data_to_send(now=at(1001)))
+    sent_at_once = len(each(sender.data_to_send(now=at(1001))))
     assert sent_at_once == 1
     sender.receive([receiver.ack((1, 21), below=22)], now=at(1002))
     assert sender.data_to_send(now=at(1002)) == []
@@ -450,7 +451,7 @@ def test_a_fragmented_message_under_loss() -> None:
 def test_a_message_begun_is_finished_whatever_the_credit() -> None:
     sender, receiver = acknowledged_sender(datagram_size=128), RemoteReceiver()
     sender.send([bytes(1200)], now=at(0))  # 20 fragments of 128 bytes, and a window of 1280
-    assert len(sender.data_to_send(now=at(0))) == 10
+    assert len(each(sender.data_to_send(now=at(0)))) == 10
     sender.receive([receiver.ack((1, 5), credit=0)], now=at(10))
     assert [datagram.fragment and datagram.fragment[0] for datagram in read(sender.data_to_send(now=at(10)))] == list(
         range(10, 20)
@@ -462,7 +463,7 @@ def test_both_transmissions_of_a_fragment_arrive_and_it_counts_once() -> None:
     sender.send([bytes(120)], now=at(0))
     sender.data_to_send(now=at(0))
     sender.handle_timeout(now=at(1000))
-    assert len(sender.data_to_send(now=at(1000))) == 2
+    assert len(each(sender.data_to_send(now=at(1000)))) == 2
     sender.receive([receiver.ack((1, 1))], now=at(1100))
     sender.receive([receiver.ack((1, 1), (3, 3))], now=at(1200))
     assert sender.messages_in_flight == 1
@@ -562,7 +563,7 @@ def test_the_largest_datagram_is_what_udp_over_ipv4_can_carry() -> None:
         SenderConfig(datagram_size=65_508)
     sender = plain_sender(datagram_size=65_507)
     sender.send([bytes(65_467), bytes(65_468)], now=at(0))
-    assert [len(data) for data in sender.data_to_send(now=at(0))] == [65_507, 65_507, 52 + 13]
+    assert [len(data) for data in each(sender.data_to_send(now=at(0)))] == [65_507, 65_507, 52 + 13]
 
 
 def test_what_a_sender_can_just_keep_and_what_it_does_by_default() -> None:
@@ -786,13 +787,13 @@ def test_an_acknowledgment_just_within_what_was_sent() -> None:
 def test_a_fire_and_forget_message_that_the_system_refused() -> None:
     sender = plain_sender()
     sender.send([b"one", b"four"], now=at(0))
-    first, second = sender.data_to_send(now=at(0))
+    first, second = each(sender.data_to_send(now=at(0)))
     assert (sender.messages_sent, sender.payload_bytes) == (2, 7)
     sender.not_sent([first], "ENETUNREACH", now=at(0))
     assert outcomes(sender) == [Outcome(1, REFUSED, "not sent (ENETUNREACH)", 0, None)]
     assert (sender.messages_sent, sender.payload_bytes) == (1, 4)
     sender.goodbye(now=at(1))
-    goodbye = sender.data_to_send(now=at(1))
+    goodbye = each(sender.data_to_send(now=at(1)))
     assert [NUMBER.unpack(datagram.payload)[0] for datagram in read(goodbye)] == [1, 1, 1]
     sender.not_sent(goodbye, "ENETUNREACH", now=at(1))
     assert (outcomes(sender), sender.messages_sent) == ([], 1)
@@ -802,7 +803,7 @@ def test_a_fire_and_forget_message_that_the_system_refused() -> None:
 def test_a_fragmented_fire_and_forget_message_is_refused_once() -> None:
     sender = plain_sender(datagram_size=128)
     sender.send([bytes(200)], now=at(0))
-    sender.not_sent(sender.data_to_send(now=at(0)), "EPERM", now=at(0))
+    sender.not_sent(each(sender.data_to_send(now=at(0))), "EPERM", now=at(0))
     assert outcomes(sender) == [Outcome(1, REFUSED, "not sent (EPERM)", 0, None)]
     assert (sender.messages_sent, sender.payload_bytes) == (0, 0)
 
@@ -810,7 +811,7 @@ def test_a_fragmented_fire_and_forget_message_is_refused_once() -> None:
 def test_one_fragment_that_was_refused_refuses_the_whole_message() -> None:
     sender = plain_sender(datagram_size=128)
     sender.send([bytes(200), bytes(200), b"c"], now=at(0))
-    batch = sender.data_to_send(now=at(0))
+    batch = each(sender.data_to_send(now=at(0)))
     assert len(batch) == 7
     sender.not_sent([batch[1], batch[2], batch[5]], "EPERM", now=at(0))
     sender.not_sent([batch[5]], "EPERM", now=at(0))
@@ -821,7 +822,7 @@ def test_one_fragment_that_was_refused_refuses_the_whole_message() -> None:
 def test_an_acknowledged_message_that_the_system_refused_for_now_is_tried_again() -> None:
     sender, receiver = acknowledged_sender(), RemoteReceiver()
     sender.send([b"a"], now=at(0))
-    sender.not_sent(sender.data_to_send(now=at(0)), "ENOBUFS", now=at(0))
+    sender.not_sent(each(sender.data_to_send(now=at(0))), "ENOBUFS", now=at(0))
     assert (outcomes(sender), sender.unresolved) == ([], 1)
     sender.handle_timeout(now=at(1000))
     assert numbers(sender.data_to_send(now=at(1000))) == [(2, 1, 2)]
@@ -834,7 +835,7 @@ def test_an_acknowledged_message_of_which_nothing_ever_left_is_refused() -> None
     sender.send([b"abc"], now=at(0))
     for now in (at(0), at(1000)):
         sender.handle_timeout(now=now)
-        sender.not_sent(sender.data_to_send(now=now), "ENOBUFS", now=now)
+        sender.not_sent(each(sender.data_to_send(now=now)), "ENOBUFS", now=now)
     assert (sender.messages_sent, sender.payload_bytes) == (1, 3)
     sender.handle_timeout(now=at(3000))
     assert outcomes(sender) == [Outcome(1, REFUSED, "not sent (ENOBUFS)", 2, None)]
@@ -844,7 +845,7 @@ def test_an_acknowledged_message_of_which_nothing_ever_left_is_refused() -> None
 def test_and_so_it_is_at_its_deadline() -> None:
     sender = acknowledged_sender(deadline=SECOND)
     sender.send([b"abc"], now=at(0))
-    sender.not_sent(sender.data_to_send(now=at(0)), "ENETUNREACH", now=at(0))
+    sender.not_sent(each(sender.data_to_send(now=at(0))), "ENETUNREACH", now=at(0))
     sender.handle_timeout(now=at(1000))
     assert outcomes(sender) == [Outcome(1, REFUSED, "not sent (ENETUNREACH)", 1, None)]
 
@@ -852,7 +853,7 @@ def test_and_so_it_is_at_its_deadline() -> None:
 def test_one_transmission_that_left_makes_it_unconfirmed() -> None:
     sender = acknowledged_sender(max_transmissions=2)
     sender.send([b"abc"], now=at(0))
-    sender.not_sent(sender.data_to_send(now=at(0)), "ENOBUFS", now=at(0))
+    sender.not_sent(each(sender.data_to_send(now=at(0))), "ENOBUFS", now=at(0))
     sender.handle_timeout(now=at(1000))
     sender.data_to_send(now=at(1000))
     sender.handle_timeout(now=at(3000))
@@ -863,7 +864,7 @@ def test_one_transmission_that_left_makes_it_unconfirmed() -> None:
 def test_a_permanent_refusal_ends_an_acknowledged_message() -> None:
     sender = acknowledged_sender(datagram_size=128)
     sender.send([bytes(200), b"b"], now=at(0))
-    batch = sender.data_to_send(now=at(0))
+    batch = each(sender.data_to_send(now=at(0)))
     assert len(batch) == 5
     sender.not_sent(batch[:4], "EMSGSIZE", now=at(0), permanent=True)
     (outcome,) = outcomes(sender)
@@ -998,7 +999,7 @@ def test_a_goodbye_that_nobody_confirms_is_said_three_times_an_rto_apart() -> No
 def test_nobody_who_was_never_heard_is_asked_to_confirm_a_goodbye() -> None:
     sender = acknowledged_sender()
     sender.goodbye(now=at(0), confirm=True)
-    assert len(sender.data_to_send(now=at(0))) == 3
+    assert len(each(sender.data_to_send(now=at(0)))) == 3
     assert not sender.goodbye_unconfirmed
 
 
@@ -1024,7 +1025,7 @@ def test_fire_and_forget() -> None:
 def test_fire_and_forget_fills_its_datagrams() -> None:
     sender = plain_sender()
     sender.send([bytes(1160), bytes(1161), bytes(2296), bytes(2297)], now=at(0))
-    batch = sender.data_to_send(now=at(0))
+    batch = each(sender.data_to_send(now=at(0)))
     assert [len(data) for data in batch] == [1200, 1200, 52 + 13, 1200, 1200, 1200, 1200, 53]
     assert [each.fragment for each in read(batch)][:3] == [None, (0, 2, 1148, 1161), (1, 2, 1148, 1161)]
     assert (sender.messages_sent, sender.payload_bytes) == (4, 1160 + 1161 + 2296 + 2297)
@@ -1040,7 +1041,7 @@ def test_a_reply_names_what_it_answers() -> None:
 def test_an_acknowledged_reply_fits_its_datagrams_too() -> None:
     sender = acknowledged_sender()
     sender.send([bytes(1136), bytes(1137)], now=at(0), reply_to=1)
-    batch = sender.data_to_send(now=at(0))
+    batch = each(sender.data_to_send(now=at(0)))
     assert [len(data) for data in batch] == [1200, 1200, 56 + 20 + 13]
     assert sender.congestion.bytes_in_flight == sum(len(data) for data in batch)
 
@@ -1049,17 +1050,17 @@ def test_the_window_is_asked_about_the_very_bytes_that_would_leave() -> None:
     """A window of 1280 bytes: eight datagrams of 128 bytes, and 256 more in fragments of 128, 128 and then 1 too many."""
     sender = acknowledged_sender(datagram_size=128)
     sender.send([bytes(72)] * 8 + [bytes(120)] + [b""], now=at(0))
-    assert [len(data) for data in sender.data_to_send(now=at(0))] == [128] * 10
+    assert [len(data) for data in each(sender.data_to_send(now=at(0)))] == [128] * 10
     assert sender.congestion.bytes_in_flight == 1280
     smaller = acknowledged_sender(datagram_size=128)
     smaller.send([bytes(72)] * 8 + [bytes(119)] + [b""], now=at(0))
-    assert [len(data) for data in smaller.data_to_send(now=at(0))] == [128] * 9 + [127]
+    assert [len(data) for data in each(smaller.data_to_send(now=at(0)))] == [128] * 9 + [127]
     reply = acknowledged_sender(datagram_size=128)
     reply.send([b"", bytes(4)] + [bytes(64)] * 9, now=at(0), reply_to=1)  # 124 bytes are left for the last
-    assert [len(data) for data in reply.data_to_send(now=at(0))] == [64, 68] + [128] * 8
+    assert [len(data) for data in each(reply.data_to_send(now=at(0)))] == [64, 68] + [128] * 8
     reply = acknowledged_sender(datagram_size=128)
     reply.send([bytes(63)] + [bytes(64)] * 9 + [b""], now=at(0), reply_to=1)
-    assert [len(data) for data in reply.data_to_send(now=at(0))] == [127] + [128] * 9
+    assert [len(data) for data in each(reply.data_to_send(now=at(0)))] == [127] + [128] * 9
 
 
 @pytest.mark.parametrize(
@@ -1074,7 +1075,7 @@ def test_the_window_is_asked_about_the_very_bytes_that_would_leave() -> None:
 def test_the_window_of_1280_bytes_to_the_byte(sizes: list[int], lengths: list[int]) -> None:
     sender = acknowledged_sender(datagram_size=128)
     sender.send([bytes(size) for size in sizes], now=at(0))
-    assert [len(data) for data in sender.data_to_send(now=at(0))] == lengths
+    assert [len(data) for data in each(sender.data_to_send(now=at(0)))] == lengths
 
 
 def test_order_is_asked_for_in_every_datagram() -> None:
@@ -1118,9 +1119,9 @@ def test_in_frames_nothing_is_deemed_lost_early() -> None:
 def test_in_frames_the_credit_holds_and_the_deadline_too() -> None:
     sender, receiver = acknowledged_sender(datagram_size=None, deadline=SECOND), RemoteReceiver(framed=True)
     sender.send([b""] * 20, now=at(0))
-    assert len(sender.data_to_send(now=at(0))) == 16
+    assert len(each(sender.data_to_send(now=at(0)))) == 16
     sender.receive([receiver.ack((1, 16), below=17, credit=1)], now=at(1))
-    assert len(sender.data_to_send(now=at(1))) == 1
+    assert len(each(sender.data_to_send(now=at(1)))) == 1
     sender.not_sent([], "nothing", now=at(1))
     sender.handle_timeout(now=at(1000))
     assert [outcome.state for outcome in outcomes(sender)] == [DELIVERED] * 16 + [UNCONFIRMED] + [REFUSED] * 3
@@ -1129,7 +1130,7 @@ def test_in_frames_the_credit_holds_and_the_deadline_too() -> None:
 def test_in_frames_a_fire_and_forget_message_of_any_size_is_one_frame() -> None:
     sender = plain_sender(datagram_size=None)
     sender.send([bytes(200_000)], now=at(0))
-    (data,) = sender.data_to_send(now=at(0))
+    (data,) = each(sender.data_to_send(now=at(0)))
     assert len(data) == 200_040
     sender.not_sent([data], "EPIPE", now=at(0))
     assert outcomes(sender) == [Outcome(1, REFUSED, "not sent (EPIPE)", 0, None)]
@@ -1147,7 +1148,7 @@ def test_what_was_never_sent_cannot_be_confirmed() -> None:
     """A receiver that claims to have messages that still wait for its credit is malformed, and nothing is DELIVERED by it."""
     sender, receiver = acknowledged_sender(), RemoteReceiver()
     sender.send([b"x"] * 20, now=at(0))
-    assert len(sender.data_to_send(now=at(0))) == 16
+    assert len(each(sender.data_to_send(now=at(0)))) == 16
     sender.receive([receiver.ack((1, 1), below=18)], now=at(1))
     assert [type(event) for event in sender.events()] == [Malformed]
     assert sender.unresolved == 20

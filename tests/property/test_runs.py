@@ -1,6 +1,7 @@
 """Whatever comes together is received as if it had come one by one, and whatever leaves together is what was given."""
 
 from itertools import groupby
+from math import isclose
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from tests.property.datagrams import payloads as any_payloads
 from udpmsg.core import runs, wire
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Message
-from udpmsg.core.framing import LENGTH, FrameReader, Run, each, frames
+from udpmsg.core.framing import LENGTH, MOST_BYTES, MOST_MESSAGES, FrameReader, Run, each, frame, frames, together
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.wire import Kind
 from udpmsg.udp import offload
@@ -94,25 +95,56 @@ def test_runs_are_received_as_their_datagrams_would_be(datagrams: list[bytes], c
     assert together.events() == single.events()
     assert together.held_bytes == single.held_bytes
     totals, expected = together.totals(), single.totals()
-    assert abs(totals.jitter_sum_us - expected.jitter_sum_us) < 1e-6
+    assert isclose(totals.jitter_sum_us, expected.jitter_sum_us, rel_tol=1e-9, abs_tol=1e-6)
     totals.jitter_sum_us = expected.jitter_sum_us
     assert totals == expected
 
 
+@given(st.lists(any_payloads, max_size=200), st.booleans(), st.booleans(), st.booleans())
+def test_the_batcher_gives_what_it_was_given(payloads: list[bytes], acknowledged: bool, ordered: bool, framed: bool) -> None:
+    """Any mix of lengths: the same datagrams in the same order as one by one, in runs that the kernel takes."""
+    lowest = 3 if acknowledged else 0
+    batch = runs.encode(
+        payloads, session=7, number=5, sequence=4, sent_at=9, lowest=lowest, ordered=ordered and acknowledged, framed=framed
+    )
+    for item in batch:
+        if isinstance(item, Run):
+            assert (item.lead, len(item.data) % (item.size + item.lead)) == (4 * framed, 0)
+            assert 1 < len(item.data) // (item.size + item.lead) <= MOST_MESSAGES
+            assert framed or len(item.data) <= MOST_BYTES
+    assert each(batch) == [
+        wire.encode(
+            Kind.MESSAGE,
+            session=7,
+            number=5 + place,
+            sequence=4 + place,
+            sent_at=9,
+            payload=payload,
+            lowest=lowest,
+            transmission=int(acknowledged),
+            ordered=ordered and acknowledged,
+            framed=framed,
+        )
+        for place, payload in enumerate(payloads)
+    ]
+    mixed = list(together(batch))  # as the socket has it: what stood alone may have neighbours
+    assert each(mixed) == each(batch)
+    if framed:  # and the frames of a run are those of its messages
+        stream = b"".join(bytes(item.data) if isinstance(item, Run) else frame(item) for item in batch)
+        assert stream == frames(each(batch))
+
+
 @given(st.lists(any_payloads, max_size=200))
-def test_the_batcher_gives_what_it_was_given(datagrams: list[bytes]) -> None:
-    """Any mix of lengths: the kernel's cuts give the same datagrams in the same order, within its limits."""
-    begin, received = 0, []
-    while begin < len(datagrams):
-        count = offload.run_length(datagrams, begin)
-        run = datagrams[begin : begin + count]
-        assert 1 <= count <= offload.MOST_SEGMENTS
-        size, data = len(run[0]), b"".join(run)
-        assert len(data) <= offload.MOST_BYTES
-        # what udp_segment() of the kernel does: cut at every `size` bytes, until nothing is left
-        received += [data[cut : cut + size] for cut in range(0, len(data), size)] if count > 1 else [data]
-        begin += count
-    assert received == datagrams
+def test_neighbours_of_one_length_are_put_together(datagrams: list[bytes]) -> None:
+    """Within the kernel's limits, and none that could be: cutting at every `size` bytes, as the kernel does, gives them back."""
+    batch = list(together(datagrams))
+    assert each(batch) == datagrams
+    for item, follower in zip(batch, [*batch[1:], None], strict=False):
+        if isinstance(item, Run):
+            assert 1 < len(item.data) // item.size <= MOST_MESSAGES
+            assert len(item.data) <= MOST_BYTES
+        else:
+            assert not item or not isinstance(follower, bytes) or len(item) != len(follower)
 
 
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(0, 39))
@@ -126,7 +158,7 @@ def test_what_the_kernel_put_together_is_taken_apart(size: int, count: int, last
 @given(st.lists(st.integers(0, 3), max_size=40), st.booleans())
 def test_frames_come_together_only_where_they_begin_alike(kinds: list[int], acknowledged: bool) -> None:
     """Of a stream too: each run is one session's messages of one length, and they are what was sent."""
-    messages = [
+    encoded = [
         runs.encode(
             [bytes(3 if kind < 2 else 4)],
             session=1 + kind % 2,
@@ -138,6 +170,7 @@ def test_frames_come_together_only_where_they_begin_alike(kinds: list[int], ackn
         )[0]
         for number, kind in enumerate(kinds, 1)
     ]
+    messages = each(encoded)
     found = FrameReader(100).feed(frames(messages))
     assert each(found) == messages
     assert len(found) == len(list(groupby(kinds)))
@@ -165,6 +198,6 @@ def test_counting_alone_gives_the_same_counts_and_acknowledgments(datagrams: lis
         assert counting.data_to_send(now=now) == handing.data_to_send(now=now)
     assert counting.held_bytes == handing.held_bytes
     totals, expected = counting.totals(), handing.totals()
-    assert abs(totals.jitter_sum_us - expected.jitter_sum_us) < 1e-6
+    assert isclose(totals.jitter_sum_us, expected.jitter_sum_us, rel_tol=1e-9, abs_tol=1e-6)
     totals.jitter_sum_us = expected.jitter_sum_us
     assert totals == expected

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from udpmsg.core.events import Malformed, Outcome, PeerRestarted, State
+from udpmsg.core.framing import Run, each
 from udpmsg.core.sender import Sender, SenderConfig
 from udpmsg.core.wire import NUMBER, Acknowledgment, Kind, decode, encode, encode_acknowledgment
 
@@ -129,7 +130,7 @@ class SenderAgainstALiar(RuleBasedStateMachine):
 
     def drain(self) -> None:
         self.outcomes()
-        datagrams = self.sender.data_to_send(now=self.now)
+        datagrams = each(self.sender.data_to_send(now=self.now))
         for data in datagrams:
             datagram = decode(data, framed=self.framed)
             self.datagrams += 1
@@ -198,10 +199,10 @@ class SenderAgainstALiar(RuleBasedStateMachine):
         assert len(self.ended) == len(self.accepted_at)
 
 
-def sent_numbers(datagrams: list[bytes]) -> list[tuple[int, int]]:
+def sent_numbers(batch: list[bytes | Run]) -> list[tuple[int, int]]:
     """(sequence, transmission) of each message."""
-    decoded = [decode(data) for data in datagrams]
-    return [(each.sequence, each.transmission) for each in decoded if each.kind is Kind.MESSAGE]
+    decoded = [decode(data) for data in each(batch)]
+    return [(datagram.sequence, datagram.transmission) for datagram in decoded if datagram.kind is Kind.MESSAGE]
 
 
 @pytest.mark.parametrize(("later", "again"), [(1, []), (2, []), (3, [(1, 2)])])
@@ -265,18 +266,18 @@ class Life:
 
     def send(self, payloads: list[bytes]) -> None:
         self.sender.send(payloads, now=self.now)
-        self.sent += self.sender.data_to_send(now=self.now)
+        self.sent += each(self.sender.data_to_send(now=self.now))
 
     def turn(self, step: int) -> None:
         self.now += step
         self.sender.handle_timeout(now=self.now)
         there = [decode(data) for data in self.sent]
-        there = [each for each in there if each.number not in self.lost]
-        numbers = [(each.number, each.number) for each in there]
+        there = [datagram for datagram in there if datagram.number not in self.lost]
+        numbers = [(datagram.number, datagram.number) for datagram in there]
         fragments: dict[int, set[int]] = {}
-        for each in there:
-            index, count = each.fragment[:2] if each.fragment else (0, 1)
-            fragments.setdefault(each.sequence, set(range(count))).discard(index)
+        for datagram in there:
+            index, count = datagram.fragment[:2] if datagram.fragment else (0, 1)
+            fragments.setdefault(datagram.sequence, set(range(count))).discard(index)
         whole = [(sequence, sequence) for sequence, missing in sorted(fragments.items()) if sequence and not missing]
         self.acknowledgments += 1
         body = Acknowledgment(SESSION, numbers[-1][0] if numbers else 0, 0, 100, 1, spread(numbers)[-32:], spread(whole)[-32:])
@@ -284,7 +285,7 @@ class Life:
         data = encode(Kind.ACK, session=5, number=self.acknowledgments, sent_at=0, payload=payload)
         self.sender.receive([data], now=self.now)
         self.events += self.sender.events()
-        self.sent += self.sender.data_to_send(now=self.now)
+        self.sent += each(self.sender.data_to_send(now=self.now))
 
 
 def spread(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -15,6 +15,7 @@ from zlib import crc32
 from tests.simulation.hostile import Hostile
 from tests.simulation.link import MILLISECOND, SECOND, Faults, Link
 from udpmsg.core.events import Goodbye, Message, Outcome, PeerRestarted, State
+from udpmsg.core.framing import each
 from udpmsg.core.receiver import Limits, Receiver
 from udpmsg.core.sender import Sender, SenderConfig
 
@@ -434,7 +435,7 @@ class World:
 
     def _sender_data(self) -> None:
         sender, now, ledger = self.sender, self.now, self.ledger
-        datagrams = sender.data_to_send(now=now)
+        datagrams = each(sender.data_to_send(now=now))
         if not datagrams:
             return
         scenario = self.scenario

@@ -12,7 +12,7 @@ import pytest
 from tests.transport.conftest import Listening
 from tests.transport.support import LOOPBACK, PATIENCE, Listener, collect, has_ipv6
 from udpmsg import CannotConnect, CannotListen, Endpoint, Message, NameUnknown, Outcome, Receiver, Sender, UsageError
-from udpmsg.listening import explain
+from udpmsg.listening import explained
 from udpmsg.udp import answering
 
 NOT_OURS = "203.0.113.9"
@@ -227,7 +227,7 @@ def test_the_sentences_for_what_cannot_be_bound() -> None:
         (errno.EADDRINUSE, 5000, "the port is in use"),
         (errno.ENOBUFS, 5000, os.strerror(errno.ENOBUFS)),
     ):
-        told = explain(OSError(number, os.strerror(number)), Endpoint("udp", "::1", port))
+        told = str(explained(OSError(number, os.strerror(number)), Endpoint("udp", "::1", port)))
         assert told.startswith(f"cannot listen on udp [::1]:{port}: ")
         assert sentence in told
 

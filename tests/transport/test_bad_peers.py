@@ -12,7 +12,7 @@ from tests.transport.conftest import Listening
 from tests.transport.support import LOOPBACK, PATIENCE, Listener, VirtualClock, collect, connect, reset
 from udpmsg import Disconnected, LimitReached, Limits, Malformed, Message, Outcome, Receiver, Sender, State
 from udpmsg.core.events import Event
-from udpmsg.core.framing import frame
+from udpmsg.core.framing import each, frame
 
 HTTP = b"GET / HTTP/1.1\r\nHost: example\r\n\r\n"
 
@@ -94,7 +94,7 @@ def test_an_application_that_was_away_does_not_blame_the_peer(stack: ExitStack, 
     with Sender(endpoint.host, endpoint.port, transport="tcp") as sender:
         stream = sender._socket._socket
         sender._core.send([b"x" * 10_000], now=clock.time)
-        (message,) = sender._core.data_to_send(now=clock.time)
+        (message,) = each(sender._core.data_to_send(now=clock.time))
         data = frame(message)
         stream.sendall(data[:100])
         assert receiver.poll(0.1) == []

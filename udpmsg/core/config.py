@@ -41,12 +41,12 @@ class SenderConfig:
         """Raise UsageError for values that no sender can keep."""
         if self.datagram_size is not None and not MIN_DATAGRAM_SIZE <= self.datagram_size <= MAX_DATAGRAM_SIZE:
             raise UsageError(
-                f"datagrams of {self.datagram_size} bytes cannot be sent: choose {MIN_DATAGRAM_SIZE} to {MAX_DATAGRAM_SIZE}"
+                "datagrams of {} bytes cannot be sent: choose {} to {}", self.datagram_size, MIN_DATAGRAM_SIZE, MAX_DATAGRAM_SIZE
             )
         if not 1 <= self.max_transmissions <= MOST_TRANSMISSIONS:
-            raise UsageError(f"{self.max_transmissions} transmissions: choose from 1 to {MOST_TRANSMISSIONS}")
+            raise UsageError("{} transmissions: choose from 1 to {}", self.max_transmissions, MOST_TRANSMISSIONS)
         if self.window is not None and self.window < 1:
-            raise UsageError(f"a window of {self.window} messages sends nothing: choose 1 or more")
+            raise UsageError("a window of {} messages sends nothing: choose 1 or more", self.window)
         if self.ordered and not self.acknowledged:
             raise UsageError("ordered delivery needs acknowledgments: without them nobody knows whether a gap will be filled")
 

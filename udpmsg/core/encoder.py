@@ -6,6 +6,7 @@ Knows no message's fate, no peer and no socket.
 from collections.abc import Sequence
 
 from udpmsg.core import runs, wire
+from udpmsg.core.framing import Run
 from udpmsg.core.wire import Kind
 
 
@@ -53,7 +54,7 @@ class Encoder:
 
     def encode_run(
         self, payloads: Sequence[bytes], *, now: int, sequence: int, lowest: int = 0, ordered: bool = False
-    ) -> list[bytes]:
+    ) -> list[bytes | Run]:
         """Messages that leave for the first time, each whole in one datagram, with sequence numbers from `sequence` on."""
         first = self.number + 1
         self.number += len(payloads)

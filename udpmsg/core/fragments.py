@@ -4,7 +4,7 @@ Knows neither sequence numbers nor limits. A fragment is not a message: only the
 """
 
 from udpmsg.core import wire
-from udpmsg.errors import MalformedDatagram, MessageTooLarge
+from udpmsg.errors import N_, MalformedDatagram, MessageTooLarge
 
 REASSEMBLIES = 4
 """Unfinished messages that a receiver keeps for one session, so a sender has no more of them under way."""
@@ -29,10 +29,10 @@ class Cutter:
     def check(self, size: int, *, reply: bool) -> None:
         """Raise MessageTooLarge for a payload above the limit, or one that 65,535 fragments can't carry."""
         if size > self._max_message:
-            advice = "cut it up, or raise the limit on both sides (max_message, --max-message)"
+            advice = N_("cut it up, or raise the limit on both sides (max_message, --max-message)")
             raise MessageTooLarge(size, self._max_message, advice)
         if self._datagram_size is not None and size > self._room(reply=reply, fragment=True) * MAX_FRAGMENTS:
-            advice = "cut it up, or allow larger datagrams (datagram_size, --datagram-size)"
+            advice = N_("cut it up, or allow larger datagrams (datagram_size, --datagram-size)")
             raise MessageTooLarge(size, self._room(reply=reply, fragment=True) * MAX_FRAGMENTS, advice)
 
     def count(self, size: int, *, reply: bool) -> int:
@@ -80,7 +80,7 @@ class Reassembly:
         Raises MalformedDatagram when it contradicts the fragments before it."""
         index, count, size, total = fragment
         if (count, size, total) != (self._count, self._size, self.total):
-            raise MalformedDatagram(f"{count} fragments of {size} bytes, {total} in all, contradict the ones before")
+            raise MalformedDatagram("{} fragments of {} bytes, {} in all, contradict the ones before", count, size, total)
         self._parts[index] = payload
         self.transmission = max(self.transmission, transmission)
         if len(self._parts) < count:

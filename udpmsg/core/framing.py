@@ -4,10 +4,12 @@ A frame is a length (u32, big-endian, of what follows) and that many bytes. The 
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import chain, takewhile
+from itertools import chain, groupby, takewhile
 from typing import NamedTuple
+
+from udpmsg.errors import UdpmsgError
 
 LENGTH = struct.Struct(">I")
 FRAME_OVERHEAD = 2048
@@ -16,19 +18,24 @@ FRAME_OVERHEAD = 2048
 HEAD = LENGTH.size + 16
 """Bytes in which the frames of one run are alike: the length, and the part of our header that one session's messages share."""
 
+MOST_MESSAGES = 64
+"""In a run that is sent: UDP_MAX_SEGMENTS of Linux before 6.9; later ones take 128."""
+MOST_BYTES = 65_507
+"""Of a run that is sent: what one datagram carries over IPv4, and so all segments together."""
+
 
 class Run(NamedTuple):
     """Neighbours of one length, back to back in one buffer: `size` bytes each, and before each `lead` bytes of framing.
 
-    What one system call brought: datagrams (`lead` 0), or frames of a stream; often only one."""
+    What one system call takes or brought: datagrams (`lead` 0), or frames of a stream; often only one."""
 
-    data: bytes | memoryview
+    data: bytes | bytearray | memoryview
     size: int
     lead: int = 0
 
     def datagrams(self) -> list[bytes]:
         """Each by itself, without its framing."""
-        data, size, lead = self
+        data, size, lead = memoryview(self.data), self.size, self.lead
         return [bytes(data[end - size : end]) for end in range(size + lead, len(data) + 1, size + lead)]
 
 
@@ -37,7 +44,34 @@ def each(messages: Sequence[bytes | Run]) -> list[bytes]:
     return [single for message in messages for single in (message.datagrams() if isinstance(message, Run) else (message,))]
 
 
-class FrameTooLarge(Exception):
+def stretches(messages: Sequence[bytes], overhead: int = 0) -> Iterator[Sequence[bytes]]:
+    """The messages in order, cut where the length changes and where a run would be too long; `overhead`: bytes more of each."""
+    if len(messages) == 1:
+        yield messages
+        return
+    begin = 0
+    for size, same in groupby(map(len, messages)):
+        end = begin + len(list(same))
+        most = max(min(MOST_MESSAGES, MOST_BYTES // max(size + overhead, 1)), 1)
+        for first in range(begin, end, most):
+            yield messages[first : min(first + most, end)]
+        begin = end
+
+
+def together(batch: Sequence[bytes | Run]) -> Iterator[bytes | Run]:
+    """Datagrams of which neighbours of one length are put together in runs. Empty ones are not: a run is told by its bytes."""
+    if len(batch) == 1:
+        yield from batch
+        return
+    for are_runs, neighbours in groupby(batch, key=lambda message: isinstance(message, Run)):
+        if are_runs:
+            yield from neighbours
+            continue
+        for stretch in stretches(each(list(neighbours))):
+            yield from [Run(b"".join(stretch), len(stretch[0]))] if len(stretch) > 1 and stretch[0] else stretch
+
+
+class FrameTooLarge(UdpmsgError):
     """The stream announces a frame above the limit: it is not ours, or means harm. The connection must be closed."""
 
 
@@ -70,8 +104,9 @@ class FrameReader:
         """Bytes that the unfinished frame will have in all, with its length; None while that has not come."""
         return LENGTH.size + LENGTH.unpack_from(self._rest)[0] if len(self._rest) >= LENGTH.size else None
 
-    def feed(self, data: bytes) -> list[Run]:
-        """Take what was read; return the messages that it completed, neighbours that begin alike in one run.
+    def feed(self, data: bytes | memoryview) -> list[Run]:
+        """Take what was read; return the messages that it completed, neighbours that begin alike in one run, where they are:
+        they are what `data` is, and no longer than that.
 
         Raises FrameTooLarge as soon as a length says so."""
         runs: list[Run] = []
@@ -107,7 +142,7 @@ class FrameReader:
 
     def _check(self, length: int) -> None:
         if length > self._limit:
-            raise FrameTooLarge(f"a frame of {length} bytes is announced and the limit is {self._limit}")
+            raise FrameTooLarge("a frame of {} bytes is announced and the limit is {}", length, self._limit)
 
 
 def alike(stream: memoryview, begin: int, stride: int) -> int:

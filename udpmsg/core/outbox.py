@@ -271,7 +271,7 @@ class Outbox:
                 self._base = self.lowest
         return outcomes
 
-    def _end_run(self, run: range, state: State, reason: str | None) -> Iterable[Outcome]:
+    def _end_run(self, run: range, state: State, reason: str | None) -> list[Outcome]:
         payloads = self.payloads(run)
         self._payloads[run.start - self._base : run.stop - self._base] = [b""] * len(run)
         self.waiting_bytes -= sum(map(len, payloads))
@@ -279,8 +279,11 @@ class Outbox:
         transmissions: Iterable[int] = repeat(1)
         if self._apart:
             transmissions = [self._forget(self._apart.pop(sequence)) if sequence in self._apart else 1 for sequence in run]
-        round_trips = map(self._round_trips.pop, run, repeat(None))
-        return map(make_outcome, zip(run, repeat(state), repeat(reason), transmissions, round_trips, strict=False))
+        outcomes = list(map(make_outcome, zip(run, repeat(state), repeat(reason), transmissions, repeat(None), strict=False)))
+        for sequence in [sequence for sequence in self._round_trips if sequence in run]:  # few were measured
+            place = sequence - run.start
+            outcomes[place] = outcomes[place]._replace(rtt_ns=self._round_trips.pop(sequence))
+        return outcomes
 
     def _forget(self, message: Outgoing) -> int:
         """A message that was set apart ends; returns how often it was sent, or the fragment that was sent most often."""

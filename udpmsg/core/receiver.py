@@ -18,7 +18,7 @@ from udpmsg.core.config import Limits
 from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import Duplicate, Event, Goodbye, LimitReached, Malformed, Message, Peer
 from udpmsg.core.fragments import Reassembly
-from udpmsg.core.rtt import MILLISECOND, SECOND
+from udpmsg.core.rtt import MAX_ACK_DELAY, SECOND
 from udpmsg.core.runs import Messages
 from udpmsg.core.session import Session
 from udpmsg.core.sessions import Sessions
@@ -26,8 +26,6 @@ from udpmsg.core.totals import Totals
 from udpmsg.core.wire import Datagram, Kind
 from udpmsg.errors import MalformedDatagram
 
-MAX_ACK_DELAY = 25 * MILLISECOND
-"""max_ack_delay, RFC 9000 section 18.2."""
 UNFINISHED_KEPT = 10 * SECOND
 """A fire-and-forget message whose fragments have not all come by then has lost one."""
 MAKE_MESSAGE: "partial[Message]" = partial(tuple.__new__, Message)
@@ -50,8 +48,9 @@ class Receiver:
         self._framed = framed
         self._encoder = Encoder(session=session, started=now, framed=framed)
         self._sessions = Sessions(self.limits)
-        self._queue: deque[tuple[list[Message] | Event, Session | None]] = deque()
-        """For the application: messages of one session, which stand together where they came together, and events."""
+        self._queue: deque[tuple[list[Message] | Event, Session | None, int]] = deque()
+        """For the application: messages of one session, which stand together where they came together, with their bytes; and
+        events."""
         self._notices = 0
         self._raw_waiting = 0
         self._raw_limit_told = False
@@ -98,7 +97,7 @@ class Receiver:
                 datagram = wire.decode(data, framed=self._framed)
                 handler = self._handlers.get(datagram.kind)
                 if handler is None:
-                    raise MalformedDatagram(f"{datagram.kind.name} means nothing to a receiver")
+                    raise MalformedDatagram("{} means nothing to a receiver", datagram.kind.name)
                 handler(datagram, now, peer)
             except MalformedDatagram as error:
                 self._sessions.totals_ended.malformed += 1
@@ -134,15 +133,17 @@ class Receiver:
         """Hand over what has come, at most `limit` events. A message that is returned here is delivered."""
         events: list[Event] = []
         while self._queue and (limit is None or len(events) < limit):
-            entry, session = self._queue.popleft()
+            entry, session, size = self._queue.popleft()
             if isinstance(entry, list):
                 room = len(entry) if limit is None else limit - len(events)
                 if len(entry) > room:
-                    self._queue.appendleft((entry[room:], session))
-                    entry = entry[:room]
+                    rest, entry = entry[room:], entry[:room]
+                    rest_size = sum(map(len, map(PAYLOAD, rest)))
+                    self._queue.appendleft((rest, session, rest_size))
+                    size -= rest_size
                 events += entry
                 assert session is not None
-                self._hand_over(session, entry)
+                self._hand_over(session, entry, size)
                 continue
             events.append(entry)
             if isinstance(entry, Message):
@@ -209,7 +210,7 @@ class Receiver:
         self._raw_limit_told = False
         self._raw_waiting += 1
         self._sessions.totals_ended.note_arrival(now)
-        self._queue.append((Message(data, peer), None))
+        self._queue.append((Message(data, peer), None, 0))
 
     def _take_raw(self, data: bytes) -> None:
         totals = self._sessions.totals_ended
@@ -292,7 +293,7 @@ class Receiver:
             repeat(False),
             transmissions if acknowledged else repeat(1),
         )
-        self._queue_up(session, list(map(MAKE_MESSAGE, fields)))
+        self._queue_up(session, list(map(MAKE_MESSAGE, fields)), size * count)
 
     def _has_room(self, session: Session, messages: Messages, size: int, count: int, now: int) -> bool:
         """Whether no limit stands in the way of taking all of them."""
@@ -312,7 +313,7 @@ class Receiver:
         if session.messages_sent is None:
             session.messages_sent = messages_sent
             lost = session.arrivals.lost(messages_sent)
-            self._queue.append((Goodbye(session.peer, session.identity, messages_sent, lost), None))
+            self._queue.append((Goodbye(session.peer, session.identity, messages_sent, lost), None, 0))
 
     def _receive_probe(self, datagram: Datagram, now: int, peer: Peer) -> None:
         if self._sessions.find(datagram.session) is not None:
@@ -362,7 +363,8 @@ class Receiver:
 
     def _resolve_below(self, session: Session, lowest: int) -> None:
         self._sessions.resolve_below(session, lowest)
-        self._queue_up(session, session.fill())
+        if session.held:
+            self._queue_up(session, session.fill())
 
     def _session(self, datagram: Datagram, now: int, peer: Peer) -> Session | None:
         """The session of a datagram, opened if there is room for it."""
@@ -439,17 +441,20 @@ class Receiver:
         session.limit_told = False
         self._queue_up(session, session.in_order(message) if ordered else [message])
 
-    def _queue_up(self, session: Session, messages: list[Message]) -> None:
-        if messages:
-            session.queued_messages += len(messages)
-            if self._counting_only:
-                self._hand_over(session, messages)
-            else:
-                self._queue.append((messages, session))
+    def _queue_up(self, session: Session, messages: list[Message], size: int | None = None) -> None:
+        """For the application; `size`: bytes of all their payloads, where that is known."""
+        if not messages:
+            return
+        if size is None:
+            size = sum(map(len, map(PAYLOAD, messages)))
+        session.queued_messages += len(messages)
+        if self._counting_only:
+            self._hand_over(session, messages, size)
+        else:
+            self._queue.append((messages, session, size))
 
-    def _hand_over(self, session: Session, messages: list[Message]) -> None:
+    def _hand_over(self, session: Session, messages: list[Message], size: int) -> None:
         """The application has these now: their places are free, and whoever asked to be told is told."""
-        size = sum(map(len, map(PAYLOAD, messages)))
         session.queued_messages -= len(messages)
         session.payload_bytes += size
         self._sessions.release(session, size, len(messages))
@@ -462,12 +467,12 @@ class Receiver:
     def _notify(self, event: Event) -> None:
         if self._notices < NOTICES_KEPT:
             self._notices += 1
-            self._queue.append((event, None))
+            self._queue.append((event, None, 0))
 
 
 def stretches(messages: list[Message]) -> list[tuple[int, int]]:
     """Which sequence numbers these have, as (first, last); they stand in ascending order, and mostly are one stretch."""
-    numbers = [message.sequence for message in messages if message.sequence is not None]
-    if numbers[-1] - numbers[0] == len(numbers) - 1:
-        return [(numbers[0], numbers[-1])]
-    return [(number, number) for number in numbers]
+    first, last = messages[0].sequence or 0, messages[-1].sequence or 0
+    if last - first == len(messages) - 1:
+        return [(first, last)]
+    return [(message.sequence or 0, message.sequence or 0) for message in messages]

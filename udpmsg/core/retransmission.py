@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from operator import attrgetter
 
-from udpmsg.core.rtt import MILLISECOND, NEVER, RttEstimator
+from udpmsg.core.rtt import MAX_ACK_DELAY, MILLISECOND, NEVER, RttEstimator
 
 PACKET_THRESHOLD = 3
 """kPacketThreshold, RFC 9002 section 6.1.1: lost when so many later datagrams are acknowledged."""
@@ -75,6 +75,7 @@ class InFlight:
         "_told",
         "largest_acknowledged",
         "loss_at",
+        "probe_at",
         "rto_at",
     )
 
@@ -96,6 +97,8 @@ class InFlight:
         """When the retransmission timer expires."""
         self.loss_at = NEVER
         """When the oldest transmission that a later one has overtaken is deemed lost."""
+        self.probe_at = NEVER
+        """When the receiver is asked what it has, since nothing came back for so long: before the timeout has to guess."""
 
     def __bool__(self) -> bool:
         return bool(self._flights)
@@ -105,6 +108,7 @@ class InFlight:
         if not self._flights:
             self._arm(flight.sent_at)
         self._flights.append(flight)
+        self._await_tail(flight.sent_at)
 
     def acknowledge(self, ranges: Sequence[tuple[int, int]]) -> list[Flight]:
         """Take out what these ranges of datagram numbers name, and return it; also what was deemed lost by mistake.
@@ -116,16 +120,17 @@ class InFlight:
                 arrived += take(self._flights, first, last)
                 arrived += take(self._late, first, last)
         self._told = set(ranges)
-        for flight in arrived:
-            self.largest_acknowledged = max(self.largest_acknowledged, flight.last)
+        if ranges:
+            self.largest_acknowledged = max(self.largest_acknowledged, ranges[-1][1])
         return arrived
 
     def restart(self, now: int) -> None:
         """Something was acknowledged. RFC 6298 (5.2), (5.3): stop the timer when nothing is left, else begin anew."""
         if self._flights:
             self._arm(now)
+            self._await_tail(now)
         else:
-            self.rto_at = NEVER
+            self.rto_at = self.probe_at = NEVER
 
     def detect_lost(self, now: int) -> list[Flight]:
         """RFC 9002 section 6.1: what is lost by now, taken out; sets `loss_at` for what may be lost later."""
@@ -146,7 +151,7 @@ class InFlight:
         """The retransmission timer expired: everything in flight is deemed lost, and the timeout doubles (RFC 6298 (5.5))."""
         self._rtt.back_off()
         self._stretch = self._draw()
-        self.loss_at = NEVER
+        self.loss_at = self.probe_at = NEVER
         lost, self._flights = self._flights, []
         return self._deem_lost(lost)
 
@@ -154,7 +159,7 @@ class InFlight:
         """No message is unresolved: nothing is waited for any more."""
         self._flights.clear()
         self._late.clear()
-        self.rto_at = self.loss_at = NEVER
+        self.rto_at = self.loss_at = self.probe_at = NEVER
 
     def spread(self, timeout: int) -> int:
         """The timeout times 1 to 1 + jitter, so that many senders that lost together do not come back together."""
@@ -164,6 +169,14 @@ class InFlight:
         """Start the retransmission timer anew."""
         if not self._lossless:
             self.rto_at = now + self._rtt.rto + int(self._rtt.rto * self._stretch)
+
+    def _await_tail(self, now: int) -> None:
+        """Have the receiver asked after a probe timeout (RFC 9002 section 6.2.1) without a word from it. It may hold back the
+        acknowledgment of one datagram, not of two (RFC 8985 section 7.2 makes the same difference)."""
+        if self._lossless or self._rtt.srtt is None:
+            return
+        alone = self._flights[0].first == self._flights[-1].last
+        self.probe_at = now + self._rtt.srtt + max(4 * self._rtt.rttvar, GRANULARITY) + MAX_ACK_DELAY * alone
 
     def _draw(self) -> float:
         self._draws += 1

@@ -11,6 +11,8 @@ INITIAL_RTO = SECOND
 """RFC 6298 (2.1)."""
 MAX_RTO = 60 * SECOND
 """RFC 6298 (2.5) allows a maximum of at least 60 seconds."""
+MAX_ACK_DELAY = 25 * MILLISECOND
+"""max_ack_delay, RFC 9000 section 18.2: how long a receiver may hold an acknowledgment back."""
 K = 4
 """RFC 6298 (2.3)."""
 CLOCK_GRANULARITY = MILLISECOND

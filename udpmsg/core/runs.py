@@ -8,22 +8,19 @@ state.
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import count
 from operator import itemgetter, le
 from struct import Struct
 from typing import NamedTuple
 from zlib import crc32
 
 from udpmsg.core import wire
-from udpmsg.core.framing import Run
+from udpmsg.core.framing import LENGTH, Run, stretches
 from udpmsg.core.wire import ACK_REQUESTED, CHECKSUM, HEADER, MAGIC, MAX_NUMBER, MESSAGE, ORDERED, VERSION, Datagram, Kind
 
 PREFIX = Struct(">HBBHHQ")
 """What the headers of a run have in common: magic, version, kind, flags, payload length, session."""
-PLAIN_HEADER = Struct(f">{PREFIX.size}sQQQ")
-"""Prefix, datagram number, sequence number, sent at."""
-CHECKED_HEADER = Struct(f"{PLAIN_HEADER.format}QHH")
-"""The same and the ACK_REQUESTED block: lowest unresolved, transmission, zero."""
+CHECKED_OVERHEAD = HEADER.size + wire.ACK_REQUESTED_BLOCK.size + wire.CHECKSUM_BLOCK.size
+"""Bytes that a message has besides its payload when it asks for acknowledgments."""
 PLAIN_FLAGS = (0,)
 CHECKED_FLAGS = (ACK_REQUESTED | CHECKSUM, ACK_REQUESTED | CHECKSUM | ORDERED)
 
@@ -73,35 +70,54 @@ def encode(
     lowest: int = 0,
     ordered: bool = False,
     framed: bool = False,
-) -> list[bytes]:
+) -> list[bytes | Run]:
     """Messages that are sent for the first time, each whole in one datagram, with numbers from `number` and `sequence` on.
 
-    The same bytes as `wire.encode` makes of each. `lowest` above 0 asks for acknowledgments. `sent_at` in microseconds.
+    The same bytes as `wire.encode` makes of each; neighbours of one length as runs, each no longer than a system call takes,
+    and one that has no such neighbour by itself. With `framed` a run has the frames' lengths too. `lowest` above 0 asks for
+    acknowledgments. `sent_at` in microseconds.
     """
     flags = (ACK_REQUESTED | CHECKSUM if lowest else 0) | (ORDERED if ordered else 0)
-    prefixes = {
-        size: PREFIX.pack(MAGIC, VERSION, MESSAGE, flags, 0 if framed else size, session) for size in set(map(len, payloads))
-    }
-    numbers, sequences = count(number), count(sequence)
-    if not lowest:
-        pack = PLAIN_HEADER.pack
-        if len(prefixes) == 1:  # the common case, without a look at each payload's length
-            (prefix,) = prefixes.values()
-            return [
-                pack(prefix, number, sequence, sent_at) + payload
-                for number, sequence, payload in zip(numbers, sequences, payloads, strict=False)
-            ]
-        return [
-            pack(prefixes[len(payload)], number, sequence, sent_at) + payload
-            for number, sequence, payload in zip(numbers, sequences, payloads, strict=False)
-        ]
-    pack = CHECKED_HEADER.pack
-    seal = wire.CHECKSUM_BLOCK.pack
-    datagrams = []
-    for number, sequence, payload in zip(numbers, sequences, payloads, strict=False):
-        header = pack(prefixes[len(payload)], number, sequence, sent_at, lowest, 1, 0)
-        datagrams.append(b"".join((header, payload, seal(crc32(payload, crc32(header))))))
-    return datagrams
+    write = write_checked if lowest else write_plain
+    encoded: list[bytes | Run] = []
+    for stretch in stretches(payloads, CHECKED_OVERHEAD):
+        room, count = len(stretch[0]), len(stretch)
+        size = room + (CHECKED_OVERHEAD if lowest else HEADER.size)
+        prefix = PREFIX.pack(MAGIC, VERSION, MESSAGE, flags, 0 if framed else room, session)
+        lead = LENGTH.size if framed and count > 1 else 0
+        data = write(LENGTH.pack(size)[:lead] + prefix, stretch, number, sequence, sent_at, lowest)
+        encoded.append(Run(data, size, lead) if count > 1 else bytes(data))
+        number += count
+        sequence += count
+    return encoded
+
+
+def write_plain(prefix: bytes, payloads: Sequence[bytes], number: int, sequence: int, sent_at: int, _: int) -> bytes:
+    """Messages that ask for nothing, back to back; `prefix` is before each of them."""
+    count = len(payloads)
+    fields: list[bytes | int] = [prefix, 0, 0, sent_at, b""] * count
+    fields[1::5] = range(number, number + count)
+    fields[2::5] = range(sequence, sequence + count)
+    fields[4::5] = payloads
+    return plain_layout(len(prefix), len(payloads[0]), count, True).pack(*fields)
+
+
+def write_checked(prefix: bytes, payloads: Sequence[bytes], number: int, sequence: int, sent_at: int, lowest: int) -> bytearray:
+    """Messages that ask for acknowledgments, back to back, each with its checksum; `prefix` is before each of them."""
+    count = len(payloads)
+    fields: list[bytes | int] = [prefix, 0, 0, sent_at, lowest, 1, 0, b"", 0] * count
+    fields[1::9] = range(number, number + count)
+    fields[2::9] = range(sequence, sequence + count)
+    fields[7::9] = payloads
+    layout = checked_layout(len(prefix), len(payloads[0]), count, True)
+    data = bytearray(layout.size)
+    layout.pack_into(data, 0, *fields)
+    view, seal = memoryview(data), wire.CHECKSUM_BLOCK.pack_into
+    begin, stride = len(prefix) - PREFIX.size, layout.size // count  # of the message, not of its frame
+    for end in range(stride - wire.CHECKSUM_BLOCK.size, len(data), stride):
+        seal(data, end, crc32(view[begin:end]))
+        begin += stride
+    return data
 
 
 def decode(run: Run, *, payloads: bool = True) -> Messages | None:
@@ -117,14 +133,14 @@ def decode(run: Run, *, payloads: bool = True) -> Messages | None:
     if flags in PLAIN_FLAGS:
         overhead, layout = HEADER.size, plain_layout
     elif flags in CHECKED_FLAGS:
-        overhead, layout = HEADER.size + wire.ACK_REQUESTED_BLOCK.size + wire.CHECKSUM_BLOCK.size, checked_layout
+        overhead, layout = CHECKED_OVERHEAD, checked_layout
     else:
         return None
     room = size - overhead
     if room < 0 or length != (0 if lead else room):
         return None
     count = len(data) // (size + lead)
-    fields = layout(lead, room, count, payloads).unpack(data)  # of all messages, one after the other
+    fields = layout(lead + PREFIX.size, room, count, payloads).unpack(data)  # of all messages, one after the other
     width = len(fields) // count
     prefixes, numbers, sequences, sent_at, *others = (fields[column::width] for column in range(width))
     if flags in PLAIN_FLAGS:
@@ -157,12 +173,12 @@ def is_row(numbers: tuple[int, ...]) -> bool:
 
 
 @lru_cache(maxsize=256)
-def plain_layout(lead: int, room: int, count: int, payloads: bool) -> Struct:
-    """So many messages without acknowledgments, `lead` bytes before each: 4 fields each, and the payload of `room` bytes."""
-    return Struct(">" + f"{lead}x{PLAIN_HEADER.format[1:]}{room}{'s' if payloads else 'x'}" * count)
+def plain_layout(prefix: int, room: int, count: int, payloads: bool) -> Struct:
+    """So many messages without acknowledgments: `prefix` bytes that all have, 3 fields, a payload of `room` bytes."""
+    return Struct(">" + f"{prefix}sQQQ{room}{'s' if payloads else 'x'}" * count)
 
 
 @lru_cache(maxsize=256)
-def checked_layout(lead: int, room: int, count: int, payloads: bool) -> Struct:
-    """Messages that ask for acknowledgments: 7 fields each, the payload, and the checksum."""
-    return Struct(">" + f"{lead}x{CHECKED_HEADER.format[1:]}{room}{'s' if payloads else 'x'}I" * count)
+def checked_layout(prefix: int, room: int, count: int, payloads: bool) -> Struct:
+    """Messages that ask for acknowledgments: 6 fields after what they have in common, the payload, and the checksum."""
+    return Struct(">" + f"{prefix}sQQQQHH{room}{'s' if payloads else 'x'}I" * count)

@@ -20,11 +20,12 @@ from udpmsg.core.congestion import Congestion
 from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import Event, Malformed, Outcome, Peer, PeerRestarted, State
 from udpmsg.core.fragments import Cutter
+from udpmsg.core.framing import Run
 from udpmsg.core.outbox import Outbox, Outgoing
 from udpmsg.core.retransmission import Flight, InFlight
 from udpmsg.core.rtt import MAX_RTO, NEVER, SECOND, RttEstimator
 from udpmsg.core.wire import Acknowledgment, Datagram, Kind, Report
-from udpmsg.errors import MalformedDatagram
+from udpmsg.errors import MalformedDatagram, Phrase
 
 GOODBYES = 3
 """Over datagrams a GOODBYE is sent so often at most: loss at the tail is then known."""
@@ -46,7 +47,7 @@ class Sender:
             datagram_size=config.datagram_size, max_message=config.max_message, acknowledged=config.acknowledged
         )
         self._outbox = Outbox(config.window)
-        self._ready: list[bytes] = []
+        self._ready: list[bytes | Run] = []
         """Encoded already: what is not acknowledged leaves without being asked for again."""
         self._events: list[Event] = []
         self._last_refused = 0
@@ -81,6 +82,8 @@ class Sender:
         """Payload of the messages sent, each counted once."""
         self.delivered_bytes = 0
         """Payload of the messages that ended DELIVERED."""
+        self.ended = dict.fromkeys(State, 0)
+        """How many messages ended so."""
 
     # What the application asks -------------------------------------------------------------------------------------------
 
@@ -173,13 +176,14 @@ class Sender:
             message = self._outbox.find(datagram.sequence)
             if message is not None:
                 message.failures += 1
-                message.refusal = f"not sent ({reason})"
+                message.refusal = Phrase("not sent ({})", reason)
                 if permanent:
                     self._give_up(message, message.refusal)
             elif not self.config.acknowledged and datagram.sequence > self._last_refused:  # one fragment refuses the whole
                 self._last_refused = datagram.sequence
                 self._count_sent(-1, -(datagram.fragment[3] if datagram.fragment else len(datagram.payload)))
-                self._events.append(Outcome(datagram.sequence, State.REFUSED, f"not sent ({reason})"))
+                self.ended[State.REFUSED] += 1
+                self._events.append(Outcome(datagram.sequence, State.REFUSED, Phrase("not sent ({})", reason)))
 
     # What the network tells ----------------------------------------------------------------------------------------------
 
@@ -195,7 +199,7 @@ class Sender:
                 elif datagram.kind is Kind.REPORT:
                     self._receive_report(datagram, wire.decode_report(datagram.payload), now)
                 else:
-                    raise MalformedDatagram(f"{datagram.kind.name} means nothing to a sender")
+                    raise MalformedDatagram("{} means nothing to a sender", datagram.kind.name)
             except MalformedDatagram as error:
                 self.malformed += 1
                 self._events.append(Malformed(peer, str(error), len(data)))
@@ -207,8 +211,8 @@ class Sender:
 
     # What leaves, and when -----------------------------------------------------------------------------------------------
 
-    def data_to_send(self, *, now: int) -> list[bytes]:
-        """Everything that may leave now, as encoded messages in order. Retransmissions go before new messages."""
+    def data_to_send(self, *, now: int) -> list[bytes | Run]:
+        """Everything that may leave now, encoded, in order, in runs where that goes; retransmissions before new messages."""
         batch, self._ready = self._ready, []
         self._paced_until = NEVER
         self._window_was_limit = False
@@ -231,6 +235,7 @@ class Sender:
             self._outbox.deadline,
             self._in_flight.rto_at,
             self._in_flight.loss_at,
+            self._in_flight.probe_at,
             self._paced_until,
             self._probe_at,
             self._goodbye_at,
@@ -242,9 +247,12 @@ class Sender:
     def handle_timeout(self, *, now: int) -> None:
         """Do what is due: end messages past their deadline, deem transmissions lost, probe a silent receiver."""
         while self._outbox.deadline <= now:
-            self._give_up(self._outbox.oldest(), f"no acknowledgment within {self.config.deadline / SECOND:g} s")
+            self._give_up(self._outbox.oldest(), Phrase("no acknowledgment within {} s", f"{self.config.deadline / SECOND:g}"))
         if self._in_flight.loss_at <= now:
             self._detect_lost(now)
+        if self._in_flight.probe_at <= now:
+            self._in_flight.probe_at = NEVER
+            self._control(Kind.PROBE, now)
         if self._in_flight.rto_at <= now:
             if self.rtt.timeouts:  # the second expiry in a row comes three timeouts after the loss began (RFC 9002, 7.6.1)
                 self.congestion.on_persistent_congestion(now)
@@ -283,7 +291,7 @@ class Sender:
             batch += [self._encode(message, index, now) for index in range(fragments)]
         return batch
 
-    def _transmit_run(self, run: range, now: int) -> list[bytes]:
+    def _transmit_run(self, run: range, now: int) -> list[bytes | Run]:
         """Send these ordinary messages for the first time, as many as may leave."""
         payloads, overhead = self._outbox.payloads(run), self._cutter.overhead
         sizes = [len(payload) + overhead for payload in payloads]
@@ -478,7 +486,7 @@ class Sender:
 
     @property
     def _sent_in_vain(self) -> str:
-        return f"no acknowledgment after {self.config.max_transmissions} transmissions"
+        return Phrase("no acknowledgment after {} transmissions", self.config.max_transmissions)
 
     def _give_up(self, message: Outgoing, reason: str) -> None:
         if sum(message.transmissions) > message.failures:
@@ -491,7 +499,9 @@ class Sender:
     def _end(self, first: int, last: int, state: State, reason: str | None) -> None:
         if first > last:
             return
-        self._events += self._outbox.end(first, last, state, reason)
+        outcomes = self._outbox.end(first, last, state, reason)
+        self.ended[state] += len(outcomes)
+        self._events += outcomes
         if not self._outbox:
             self._in_flight.clear()
             self.congestion.bytes_in_flight = 0

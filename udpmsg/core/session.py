@@ -4,6 +4,7 @@ Knows neither the other sessions nor the queue to the application; `udpmsg.core.
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from udpmsg.core.arrivals import Arrivals
 from udpmsg.core.events import Message, Peer
@@ -141,17 +142,15 @@ class Session:
     def note_transits(self, sent_at_us: Sequence[int], now: int) -> None:
         """Jitter by RFC 3550 section 6.4.1, from each message's times on two clocks whose difference cancels out.
 
-        What came together was mostly sent together too: then all transits are one, and each difference but the first is 0."""
-        here, count = now // 1000, len(sent_at_us)
-        self.transits += count
-        if sent_at_us.count(sent_at_us[0]) == count:
-            sent_at_us = sent_at_us[:1]
-        for sent_at in sent_at_us:
+        What came together was mostly sent together too: then the transits are one, and each difference but the first is 0."""
+        here = now // 1000
+        self.transits += len(sent_at_us)
+        for sent_at, same in groupby(sent_at_us):
             transit = here - sent_at
             if self._last_transit is not None:
                 self.jitter_us += (abs(transit - self._last_transit) - self.jitter_us) / 16
             self._last_transit = transit
-        self.jitter_us *= (15 / 16) ** (count - len(sent_at_us))
+            self.jitter_us *= (15 / 16) ** (len(list(same)) - 1)
 
     def note_arrival(self, now: int) -> None:
         """A message came that had not come before."""

@@ -246,17 +246,17 @@ def encode(
 def decode(data: bytes, *, framed: bool = False) -> Datagram:
     """Bytes to a Datagram; raises MalformedDatagram, whose sentence is the reason, for anything that format 1 does not allow."""
     if len(data) < HEADER.size:
-        raise MalformedDatagram(f"{len(data)} bytes are less than a header")
+        raise MalformedDatagram("{} bytes are less than a header", len(data))
     magic, version, kind_number, flags, length, session, number, sequence, sent_at = HEADER.unpack_from(data)
     if magic != MAGIC:
         raise MalformedDatagram("no magic number")
     if version != VERSION:
-        raise MalformedDatagram(f"unknown version {version}")
+        raise MalformedDatagram("unknown version {}", version)
     kind = ACCEPTED_KINDS.get(kind_number)
     if kind is None:
-        raise MalformedDatagram(f"unknown kind {kind_number}")
+        raise MalformedDatagram("unknown kind {}", kind_number)
     if flags & ~KNOWN_FLAGS:
-        raise MalformedDatagram(f"unknown flag in {flags:#06x}")
+        raise MalformedDatagram("unknown flag in {:#06x}", flags)
     if (kind_number != MESSAGE or flags & ACK_REQUESTED) and not flags & CHECKSUM:
         raise MalformedDatagram("the checksum is missing")
     offset = HEADER.size
@@ -289,20 +289,20 @@ def decode(data: bytes, *, framed: bool = False) -> Datagram:
     if end < offset:
         raise MalformedDatagram("shorter than its flags say")
     if length != (0 if framed else end - offset):
-        raise MalformedDatagram(f"payload length {length} where {end - offset} bytes follow")
+        raise MalformedDatagram("payload length {} where {} bytes follow", length, end - offset)
     if not session or not number:
         raise MalformedDatagram("session and datagram number are never 0")
     if number > MAX_NUMBER or sequence > MAX_NUMBER or lowest > MAX_NUMBER:
         raise MalformedDatagram("a number above 2^63 - 1")
     if (kind_number == MESSAGE) != (sequence > 0):
-        raise MalformedDatagram(f"sequence number {sequence} in kind {kind.name}")
+        raise MalformedDatagram("sequence number {} in kind {}", sequence, kind.name)
     if kind_number == MESSAGE:
         if lowest > sequence:
             raise MalformedDatagram("resolved already, by its own word")
         if flags & ORDERED and not lowest:
             raise MalformedDatagram("ordered without acknowledgments")
     elif flags & ~FLAGS_OF[kind_number]:
-        raise MalformedDatagram(f"a flag in {flags:#06x} means nothing to {kind.name}")
+        raise MalformedDatagram("a flag in {:#06x} means nothing to {}", flags, kind.name)
     elif kind_number == PROBE and end > offset:
         raise MalformedDatagram("a PROBE has no payload")
     if fragment is not None:
@@ -315,12 +315,12 @@ def check_fragment(fragment: tuple[int, int, int, int], length: int) -> None:
     """Raise MalformedDatagram unless index, count, sizes and this payload's length (bytes) fit together exactly."""
     index, count, size, total = fragment
     if index >= count:
-        raise MalformedDatagram(f"fragment {index} of {count}")
+        raise MalformedDatagram("fragment {} of {}", index, count)
     if count < 2 or not (count - 1) * size < total <= count * size:
-        raise MalformedDatagram(f"{count} fragments of {size} bytes can't make {total} bytes")
+        raise MalformedDatagram("{} fragments of {} bytes can't make {} bytes", count, size, total)
     expected = size if index < count - 1 else total - (count - 1) * size
     if length != expected:
-        raise MalformedDatagram(f"fragment {index} has {length} bytes instead of {expected}")
+        raise MalformedDatagram("fragment {} has {} bytes instead of {}", index, length, expected)
 
 
 def encode_acknowledgment(acknowledgment: Acknowledgment) -> bytes:
@@ -362,7 +362,7 @@ def encode_query(begins_at: int) -> bytes:
 def decode_query(payload: bytes) -> int:
     """The payload of a QUERY; raises MalformedDatagram where it is not as long as the longest answer, or padded otherwise."""
     if len(payload) != QUERY_SIZE or any(payload[NUMBER.size :]):
-        raise MalformedDatagram(f"a QUERY has a number and zeros, {QUERY_SIZE} bytes in all")
+        raise MalformedDatagram("a QUERY has a number and zeros, {} bytes in all", QUERY_SIZE)
     begins_at = int.from_bytes(payload[: NUMBER.size], "big")
     if not 1 <= begins_at <= MAX_NUMBER:
         raise MalformedDatagram("a QUERY for no sequence number")
@@ -417,5 +417,5 @@ def decode_report(payload: bytes) -> Report:
 def decode_number(payload: bytes) -> int:
     """The payload of a GOODBYE (messages sent) or PROBE_REPLY (the session that probed or asked)."""
     if len(payload) != NUMBER.size:
-        raise MalformedDatagram(f"{len(payload)} bytes where a number of 8 must be")
+        raise MalformedDatagram("{} bytes where a number of 8 must be", len(payload))
     return int.from_bytes(payload, "big")

@@ -14,7 +14,7 @@ class LineReader:
         """Take what was read; return the lines that it completed. Raises FrameTooLarge for a line above the limit."""
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         if len(self._buffer) > self._limit:
-            raise FrameTooLarge(f"a line of more than {self._limit} bytes")
+            raise FrameTooLarge("a line of more than {} bytes", self._limit)
         return [line.removesuffix(b"\r") for line in lines]
 
     def rest(self) -> list[bytes]:

@@ -16,15 +16,15 @@ from udpmsg.core.events import Disconnected, Event, LimitReached, Malformed
 from udpmsg.core.framing import FrameReader, FrameTooLarge, Run, frame
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
+from udpmsg.errors import Phrase
 from udpmsg.listening import MOST_BUFFER, bind
-from udpmsg.tcp.sender import CHUNK
 from udpmsg.waiting import Arrivals, earliest
 
 OnReady = Callable[[int, int], Arrivals]
 BACKLOG = 1024
 """Connections that the kernel keeps ready until they are accepted."""
-READS = 3
-"""Full reads from one connection before others have their turn: some 240 messages of 1200 bytes."""
+BUFFER = 256 << 10
+"""Bytes read from one connection before others have their turn: some 210 messages of 1200 bytes."""
 FRAME_GRACE = 10 * SECOND
 """How long a frame may take in any case; above that it must come at MIN_FRAME_RATE."""
 MIN_FRAME_RATE = 16 * 1024
@@ -85,8 +85,8 @@ class Connection:
     def offence(self) -> str:
         """What the deadline was missed with."""
         if self.waiting:
-            return f"read nothing for {WRITE_GRACE // SECOND} s"
-        return f"sent an unfinished frame too slowly ({self.reader.pending} bytes of it)"
+            return Phrase("read nothing for {} s", WRITE_GRACE // SECOND)
+        return Phrase("sent an unfinished frame too slowly ({} bytes of it)", self.reader.pending)
 
 
 class TcpReceiver:
@@ -106,6 +106,8 @@ class TcpReceiver:
         self.notices: list[Event] = []
         self.failures: list[tuple[bytes, Endpoint, str, bool]] = []
         self._selector = selector
+        self._buffer = bytearray(BUFFER)
+        """For every read of every connection: what came is looked at before more is read."""
         self._frame_limit = frame_limit
         self._limit = connections
         self._connections: dict[Endpoint, Connection] = {}
@@ -142,7 +144,7 @@ class TcpReceiver:
         for message, peer in batch:
             connection = self._connections.get(peer)
             if connection is None:
-                self.failures.append((message, peer, "the connection is closed", True))
+                self.failures.append((message, peer, Phrase("the connection is closed"), True))
             else:
                 connection.waiting += frame(message)
                 written[peer] = connection
@@ -170,7 +172,7 @@ class TcpReceiver:
     def close(self) -> None:
         """Close every connection and stop listening."""
         for connection in list(self._connections.values()):
-            self._drop(connection, "closed here")
+            self._drop(connection, Phrase("closed here"))
         if self._accept_again_at is None:
             self._selector.unregister(self._socket)
         self._socket.close()
@@ -209,44 +211,40 @@ class TcpReceiver:
         return []
 
     def _on_connection_ready(self, connection: Connection, mask: int, now: int) -> Arrivals:
-        """The selector's call for one connection: what came on it, read by read, for as long as each read is full."""
+        """The selector's call for one connection: what came on it."""
         if mask & selectors.EVENT_WRITE:
             self._flush(connection, now)
         dropped = connection.endpoint not in self._connections  # writing has shown that it is gone
         if dropped or connection.ended or not mask & selectors.EVENT_READ:
-            return
-        for _ in range(READS):
-            size, messages = self._read(connection, now)
-            if messages:
-                yield connection.endpoint, messages
-            if size < CHUNK:
-                return
+            return []
+        messages = self._read(connection, now)
+        return [(connection.endpoint, messages)] if messages else []
 
-    def _read(self, connection: Connection, now: int) -> tuple[int, list[Run]]:
-        """Read once: how many bytes, and the messages that they completed."""
+    def _read(self, connection: Connection, now: int) -> list[Run]:
+        """Read once; the messages that were completed."""
         try:
-            data = connection.socket.recv(CHUNK)
+            size = connection.socket.recv_into(self._buffer)
         except BlockingIOError:
-            return 0, []
+            return []
         except OSError as error:
-            self._drop(connection, os.strerror(error.errno) if error.errno else str(error))
-            return 0, []
-        if not data:
+            self._drop(connection, Phrase(os.strerror(error.errno) if error.errno else str(error)))
+            return []
+        if not size:
             connection.ended = True
             self._flush(connection, now)  # closes it, unless an answer waits
-            return 0, []
+            return []
         try:
-            messages = connection.reader.feed(data)
+            messages = connection.reader.feed(memoryview(self._buffer)[:size])
         except FrameTooLarge as error:
-            self.notices.append(Malformed(connection.endpoint, str(error), len(data)))
-            self._drop(connection, f"does not speak udpmsg: {error}")
-            return 0, []
+            self.notices.append(Malformed(connection.endpoint, str(error), size))
+            self._drop(connection, Phrase("does not speak udpmsg: {}", error))
+            return []
         if messages:
             connection.silent_since = None
         if messages or connection.frame_since is None:
             connection.frame_since = now - self._excused if connection.reader.pending else None
         self._watch(connection, now)
-        return len(data), messages
+        return messages
 
     def _flush(self, connection: Connection, now: int) -> None:
         """Give the kernel what it takes; then read on, wait, or close, as the peer behaves."""
@@ -257,10 +255,10 @@ class TcpReceiver:
         except BlockingIOError:
             connection.unread_since = connection.unread_since or now - self._excused
         except OSError as error:
-            self._drop(connection, os.strerror(error.errno) if error.errno else str(error))
+            self._drop(connection, Phrase(os.strerror(error.errno) if error.errno else str(error)))
             return
         if connection.ended and not connection.waiting:
-            self._drop(connection, "end of stream")
+            self._drop(connection, Phrase("end of stream"))
             return
         self._watch(connection, now)
 
@@ -282,7 +280,7 @@ class TcpReceiver:
         """Every place is taken: whoever has held one longest without ever having sent a message gives it up."""
         for connection in self._connections.values():  # in the order in which they were accepted
             if connection.silent_since is not None and now - connection.silent_since > SILENT_GRACE:
-                self._drop(connection, f"sent nothing for {SILENT_GRACE // SECOND} s while others waited for a place")
+                self._drop(connection, Phrase("sent nothing for {} s while others waited for a place", SILENT_GRACE // SECOND))
                 return
 
     def _drop(self, connection: Connection, reason: str) -> None:

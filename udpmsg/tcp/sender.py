@@ -8,18 +8,17 @@ import os
 import selectors
 import socket
 import sys
+from collections.abc import Sequence
 
 from udpmsg.core.events import Disconnected, Event
-from udpmsg.core.framing import FrameReader, FrameTooLarge, frames
+from udpmsg.core.framing import FrameReader, FrameTooLarge, Run, each, frames
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
-from udpmsg.errors import CannotConnect, UsageError
+from udpmsg.errors import N_, CannotConnect, Phrase, UsageError
 from udpmsg.tcp.lines import LineReader
 from udpmsg.waiting import Arrivals
 
-CHUNK = 96 << 10
-"""Bytes read at one go. Below the 128 KiB from which malloc has the kernel map new pages for each read, and take them back."""
-TOGETHER = 64
-"""Messages written at one go, for the same reason."""
+CHUNK = 64 << 10
+"""Bytes read at one go."""
 AVAILABLE = "/proc/sys/net/ipv4/tcp_available_congestion_control"
 LONGEST_NAME = 16
 """Bytes of a congestion control's name: TCP_CA_NAME_MAX, Linux."""
@@ -73,19 +72,20 @@ class TcpSender:
         """Whether the connection is gone: nothing more will come."""
         return not self._connected
 
-    def write(self, batch: list[bytes]) -> None:
+    def write(self, batch: Sequence[bytes | Run]) -> None:
         """Put messages on the stream, in order; what the kernel does not take now is sent when it does."""
         if not self._connected:
-            self.failures += [(message, "not connected", True) for message in batch]
+            self.failures += [(message, Phrase("not connected"), True) for message in each(batch)]
             return
-        for begin in range(0, len(batch), TOGETHER):
-            messages = batch[begin : begin + TOGETHER]
-            blocked = bool(self._waiting)
-            self._waiting += b"".join([message + b"\n" for message in messages]) if self._raw else frames(messages)
-            if not blocked:
-                self._push()
-            if not self._connected:
-                return
+        singles: list[bytes] = []
+        for message in batch:
+            if isinstance(message, Run):  # it has its frames
+                self._put(self._framed(singles))
+                self._put(message.data)
+                singles.clear()
+            else:
+                singles.append(message)
+        self._put(self._framed(singles))
 
     def finish(self) -> bool:
         """Nothing more will be written: end the stream. True once the peer has ended its side too: closing loses nothing."""
@@ -94,7 +94,7 @@ class TcpSender:
             try:
                 self._socket.shutdown(socket.SHUT_WR)
             except OSError:
-                self._disconnect("end of stream")
+                self._disconnect(Phrase("end of stream"))
         return not self._connected
 
     def close(self) -> None:
@@ -115,16 +115,35 @@ class TcpSender:
         except BlockingIOError:
             return []
         except OSError as error:
-            self._disconnect(os.strerror(error.errno) if error.errno else str(error))
+            self._disconnect(Phrase(os.strerror(error.errno) if error.errno else str(error)))
             return []
         try:
             messages = self._reader.feed(data) if data else self._reader.rest()
         except FrameTooLarge as error:
-            self._disconnect(f"{self.endpoint} does not speak udpmsg: {error}")
+            self._disconnect(Phrase("{} does not speak udpmsg: {}", self.endpoint, error))
             return []
         if not data:
-            self._disconnect("end of stream")
+            self._disconnect(Phrase("end of stream"))
         return [(self.endpoint, messages)] if messages else []
+
+    def _framed(self, messages: list[bytes]) -> bytes:
+        return b"".join([message + b"\n" for message in messages]) if self._raw else frames(messages)
+
+    def _put(self, data: bytes | bytearray | memoryview) -> None:
+        """Give this to the kernel, behind what waits; what it does not take now waits too."""
+        sent = 0
+        if not self._waiting:
+            try:
+                sent = self._socket.send(data)  # as it is, without a copy
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                self._disconnect(os.strerror(error.errno) if error.errno else str(error))
+        if sent < len(data) and self._connected:
+            blocked = bool(self._waiting)
+            self._waiting += memoryview(data)[sent:]
+            if not blocked:
+                self._push()
 
     def _push(self) -> None:
         """Give the kernel what waits, as far as it takes it."""
@@ -166,16 +185,17 @@ def connect(
             return connection, endpoint_of("tcp", address.sockaddr)
         except TimeoutError:
             connection.close()
-            reasons.append(f"{endpoint_of('tcp', address.sockaddr)} did not answer within {timeout:g} s")
+            reasons.append(Phrase("{} did not answer within {:g} s", endpoint_of("tcp", address.sockaddr), timeout))
         except OSError as error:
             connection.close()
-            reasons.append(f"{endpoint_of('tcp', address.sockaddr)}: {error.strerror or error}")
+            reasons.append(Phrase("{}: {}", endpoint_of("tcp", address.sockaddr), Phrase(error.strerror or str(error))))
         except BaseException:
             connection.close()
             raise
+    places = "; ".join(["{}"] * len(reasons))
     raise CannotConnect(
-        f"cannot connect over TCP ({'; '.join(reasons)}): "
-        "start a listener there first (udpmsg listen --tcp), or check host and port"
+        "cannot connect over TCP ({}): start a listener there first (udpmsg listen --tcp), or check host and port",
+        Phrase(places, *reasons),
     )
 
 
@@ -190,9 +210,12 @@ def choose_congestion(connection: socket.socket, name: str) -> None:
             with open(AVAILABLE, encoding="ascii") as file:
                 available = ", ".join(file.read().split())
         except OSError:
-            available = "those that this kernel has loaded"
-        reason = "is not allowed here" if isinstance(error, PermissionError) else "is not in this kernel"
-        raise UsageError(f"the congestion control {name!r} {reason}: choose from {available} ({AVAILABLE})") from None
+            available = Phrase("those that this kernel has loaded")
+        if isinstance(error, PermissionError):
+            sentence = N_("the congestion control {!r} is not allowed here: choose from {} ({})")
+        else:
+            sentence = N_("the congestion control {!r} is not in this kernel: choose from {} ({})")
+        raise UsageError(sentence, name, available, AVAILABLE) from None
 
 
 def congestion_of(connection: socket.socket) -> str | None:

@@ -14,9 +14,8 @@ def join(listener: socket.socket, group: str, interface: str | None) -> None:
     Raises UsageError for an address that is no group, and OSError when the system has no such interface.
     """
     if (":" in group) != (listener.family == socket.AF_INET6):
-        raise UsageError(
-            f"{group} is not of the family of the address to listen on: listen on {'::' if ':' in group else '0.0.0.0'}"
-        )
+        any_address = "::" if ":" in group else "0.0.0.0"
+        raise UsageError("{} is not of the family of the address to listen on: listen on {}", group, any_address)
     if listener.family == socket.AF_INET6:
         request = socket.inet_pton(socket.AF_INET6, group.split("%")[0]) + struct.pack("@I", interface_index(interface))
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
@@ -33,7 +32,7 @@ def choose_interface(sender: socket.socket, family: int, interface: str) -> None
         try:
             sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(ipv4(interface)))
         except OSError:
-            raise UsageError(f"this machine has no address {interface}: give the address of one of its interfaces") from None
+            raise UsageError("this machine has no address {}: give the address of one of its interfaces", interface) from None
 
 
 def check_group(group: str) -> None:
@@ -45,7 +44,7 @@ def check_group(group: str) -> None:
     except ValueError:
         valid = False
     if not valid:
-        raise UsageError(f"{group!r} is not a multicast group: choose one such as 239.1.2.3 or ff15::1")
+        raise UsageError("{!r} is not a multicast group: choose one such as 239.1.2.3 or ff15::1", group)
 
 
 def ipv4(interface: str) -> str:
@@ -55,7 +54,7 @@ def ipv4(interface: str) -> str:
     try:
         return str(ipaddress.IPv4Address(interface))
     except ValueError:
-        raise UsageError(f"{interface!r} is not an IPv4 address of this machine: give the address of the interface") from None
+        raise UsageError("{!r} is not an IPv4 address of this machine: give the address of the interface", interface) from None
 
 
 def interface_index(interface: str | None) -> int:
@@ -64,4 +63,4 @@ def interface_index(interface: str | None) -> int:
         return socket.if_nametoindex(interface) if interface else 0
     except OSError:
         names = ", ".join(name for _, name in socket.if_nameindex())
-        raise UsageError(f"there is no interface {interface!r} here: choose one of {names}") from None
+        raise UsageError("there is no interface {!r} here: choose one of {}", interface, names) from None

@@ -12,16 +12,11 @@ import errno
 import socket
 import struct
 import sys
-from collections.abc import Sequence
 
 from udpmsg.core.framing import Run
 
 UDP_SEGMENT, UDP_GRO = 103, 104
 """Linux, udp.h; they have no names in Python 3.11."""
-MOST_SEGMENTS = 64
-"""UDP_MAX_SEGMENTS of the kernels before 6.9; later ones take 128."""
-MOST_BYTES = 65_507
-"""All segments together: what one datagram carries over IPv4."""
 SIZE = struct.Struct("@H")
 """UDP_SEGMENT's value: bytes of each segment."""
 GRO_SIZE = struct.Struct("@i")
@@ -59,17 +54,6 @@ def coalesce(opened: socket.socket) -> bool:
     except OSError:
         return False
     return True
-
-
-def run_length(datagrams: Sequence[bytes], begin: int) -> int:
-    """How many datagrams from `begin` on can leave in one call: of one length, the last may be shorter. At least 1."""
-    size = len(datagrams[begin])
-    most = min(MOST_SEGMENTS, MOST_BYTES // size if size else 1, len(datagrams) - begin)
-    for count in range(1, most):
-        length = len(datagrams[begin + count])
-        if length != size:
-            return count + (0 < length < size)  # an empty one would be no segment
-    return max(most, 1)
 
 
 def segments(size: int) -> Ancillary:

@@ -12,9 +12,9 @@ import sys
 from collections import deque
 
 from udpmsg.core.events import Event
-from udpmsg.core.framing import Run
+from udpmsg.core.framing import MOST_MESSAGES, Run
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
-from udpmsg.errors import CannotListen
+from udpmsg.errors import CannotListen, Phrase
 from udpmsg.listening import MOST_BUFFER, bind
 from udpmsg.udp import multicast
 from udpmsg.udp import offload as offloading
@@ -26,7 +26,7 @@ SO_MEMINFO = 55
 """Linux, asm-generic/socket.h; it has no name in Python 3.11."""
 MEMINFO = struct.Struct("@9I")
 """sock_diag.h: SK_MEMINFO_RMEM_ALLOC … SK_MEMINFO_DROPS; the last counts what the full buffer discarded."""
-ROUND_DATAGRAMS = 256 - offloading.MOST_SEGMENTS
+ROUND_DATAGRAMS = 256 - MOST_MESSAGES
 ROUND_BYTES = (1 << 20) - LARGEST_DATAGRAM
 """What is read before it is handed on: with one call more it is less than the default limits let one session have waiting."""
 WAITING_LIMIT = 4096
@@ -152,10 +152,12 @@ class UdpReceiver:
         try:
             multicast.join(self._socket, group, interface)
         except OSError as error:
-            where = f"on {interface}" if interface else "on the interface that the system chose"
             raise CannotListen(
-                f"cannot join {group} {where} ({error.strerror or error}): "
-                "give --interface (interface=) an address of this machine, for an IPv6 group the name of an interface"
+                "cannot join {} on {} ({}): "
+                "give --interface (interface=) an address of this machine, for an IPv6 group the name of an interface",
+                group,
+                interface or Phrase("the interface that the system chose"),
+                Phrase(error.strerror or str(error)),
             ) from None
 
     def _on_ready(self, mask: int, now: int) -> Arrivals:

@@ -8,8 +8,11 @@ import errno
 import os
 import selectors
 import socket
+from collections import deque
+from collections.abc import Sequence
 
 from udpmsg.core.events import Event, OffloadRefused, Unreachable
+from udpmsg.core.framing import Run, each, together
 from udpmsg.endpoint import Address, Endpoint, endpoint_of, is_multicast, resolve
 from udpmsg.errors import UsageError
 from udpmsg.udp import offload as offloading
@@ -53,7 +56,7 @@ class UdpSender:
         """Datagrams that the system refused: (datagram, reason, whether trying again is in vain)."""
         self._address = address
         self._selector = selector
-        self._waiting: list[bytes] = []
+        self._waiting: deque[bytes | Run] = deque()
         self._connected = False
         self._socket = socket.socket(address.family, socket.SOCK_DGRAM)
         try:
@@ -79,24 +82,21 @@ class UdpSender:
         """There is no connection that could be gone."""
         return False
 
-    def write(self, batch: list[bytes]) -> None:
+    def write(self, batch: Sequence[bytes | Run]) -> None:
         """Send datagrams, in order; what the kernel does not take now is sent when it does."""
-        self._waiting += batch
-        sent = 0
-        while sent < len(self._waiting):
-            count = offloading.run_length(self._waiting, sent) if self.offload else 1
+        self._waiting += together(batch) if self.offload else each(batch)
+        while self._waiting:
             try:
-                self._send(self._waiting[sent : sent + count])
+                self._send(self._waiting[0])
             except BlockingIOError:
-                del self._waiting[:sent]
                 self._selector.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self._on_ready)
                 return
             except offloading.RunRefused as refusal:  # nothing of it was sent, and one by one they can be
                 self.offload = False
                 self.notices.append(OffloadRefused(self.endpoint, str(refusal)))
+                self._waiting = deque(each(self._waiting))
             else:
-                sent += count
-        self._waiting.clear()
+                self._waiting.popleft()
 
     def finish(self) -> bool:
         """Nothing more will be written. True: there is nothing to wait for."""
@@ -129,11 +129,11 @@ class UdpSender:
                 arrivals.append((peer, [datagram]))
         return arrivals
 
-    def _send(self, run: list[bytes]) -> None:
+    def _send(self, datagrams: bytes | Run) -> None:
         """Hand a datagram or a run of them to the kernel. Raises BlockingIOError and RunRefused: nothing of it was sent then."""
         for _ in (1, 2):
             try:
-                self._call(run)
+                self._call(datagrams)
                 return
             except BlockingIOError:
                 raise
@@ -142,23 +142,23 @@ class UdpSender:
                 self._note_unreachable(error)
                 reason, permanent = "ECONNREFUSED", False
             except OSError as error:
-                if len(run) > 1 and error.errno in offloading.REFUSALS:
+                if isinstance(datagrams, Run) and error.errno in offloading.REFUSALS:
                     raise offloading.RunRefused(os.strerror(error.errno or 0)) from None
                 reason = errno.errorcode.get(error.errno or 0, "error")
                 permanent = error.errno == errno.EMSGSIZE
                 if not permanent:
                     break
                 # it may have been an earlier one that a router found too large (ICMP), and now the kernel knows: try again
-        self.failures += [(datagram, reason, permanent) for datagram in run]
+        self.failures += [(datagram, reason, permanent) for datagram in each([datagrams])]
 
-    def _call(self, run: list[bytes]) -> None:
-        if len(run) > 1:
+    def _call(self, datagrams: bytes | Run) -> None:
+        if isinstance(datagrams, Run):
             address = () if self._connected else (0, self._address.sockaddr)
-            self._socket.sendmsg([b"".join(run)], offloading.segments(len(run[0])), *address)
+            self._socket.sendmsg([datagrams.data], offloading.segments(datagrams.size), *address)
         elif self._connected:
-            self._socket.send(run[0])
+            self._socket.send(datagrams)
         else:
-            self._socket.sendto(run[0], self._address.sockaddr)
+            self._socket.sendto(datagrams, self._address.sockaddr)
 
     def _note_unreachable(self, error: OSError) -> None:
         self.notices.append(Unreachable(self.endpoint, os.strerror(error.errno) if error.errno else str(error)))
@@ -169,7 +169,7 @@ class UdpSender:
             self._socket.connect(self._address.sockaddr)
         except PermissionError:
             raise UsageError(
-                f"{self.endpoint.host} is a broadcast address: add --broadcast (broadcast=True) to send to everybody there"
+                "{} is a broadcast address: add --broadcast (broadcast=True) to send to everybody there", self.endpoint.host
             ) from None
         except OSError as error:
             if error.errno not in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
@@ -181,7 +181,7 @@ class UdpSender:
         ipv6 = address.family == socket.AF_INET6
         if broadcast:
             if ipv6:
-                raise UsageError(f"{self.endpoint.host}: IPv6 has no broadcast; send to the group ff02::1 instead")
+                raise UsageError("{}: IPv6 has no broadcast; send to the group ff02::1 instead", self.endpoint.host)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         if ttl is not None:
             if ipv6:

@@ -1,0 +1,92 @@
+"""What is lost at the tail is asked about before the timeout has to guess: RFC 9002 section 6.2.1, RFC 8985 section 7."""
+
+import pytest
+
+from tests.core.support import MILLISECOND, RemoteReceiver, acknowledged_sender, at, numbers, read
+from udpmsg.core.rtt import MAX_ACK_DELAY
+from udpmsg.core.sender import Sender
+from udpmsg.core.wire import Kind
+
+
+def with_a_sample(**config: object) -> tuple[Sender, RemoteReceiver]:
+    """Message 1 came back after 40 ms: SRTT 40 ms, RTTVAR 20 ms, so a probe timeout of 120 ms, and an RTO of 200 ms."""
+    sender, receiver = acknowledged_sender(**config), RemoteReceiver()
+    sender.send([b"first"], now=at(0))
+    sender.data_to_send(now=at(0))
+    sender.receive([receiver.ack((1, 1), below=2)], now=at(40))
+    assert (sender.rtt.srtt, sender.rtt.rttvar, sender.rtt.rto) == (40 * MILLISECOND, 20 * MILLISECOND, 200 * MILLISECOND)
+    return sender, receiver
+
+
+def test_a_lost_tail_is_sent_again_after_an_answer_and_not_after_a_timeout() -> None:
+    sender, receiver = with_a_sample()
+    sender.send([b"a", b"b"], now=at(50))
+    assert numbers(sender.data_to_send(now=at(50))) == [(2, 2, 1), (3, 3, 1)]  # both are lost
+    sender.handle_timeout(now=at(170) - 1)
+    assert sender.data_to_send(now=at(170) - 1) == []
+    assert sender.next_timeout() == at(170)
+    sender.handle_timeout(now=at(170))
+    (probe,) = read(sender.data_to_send(now=at(170)))
+    assert (probe.kind, probe.number) == (Kind.PROBE, 4)
+    window = sender.congestion.window
+    sender.receive([receiver.ack((1, 1), (4, 4), below=2)], now=at(210))
+    assert numbers(sender.data_to_send(now=at(210))) == [(5, 2, 2), (6, 3, 2)]
+    assert (sender.rtt.timeouts, sender.congestion.window) == (0, int(0.7 * window))  # a loss like any other
+
+
+def test_one_probe_and_then_the_timeout() -> None:
+    """Nobody answers: the probe is not repeated, and the RTO comes when it would have come without it."""
+    sender, _ = with_a_sample()
+    sender.send([b"a", b"b"], now=at(50))
+    sender.data_to_send(now=at(50))
+    sender.handle_timeout(now=at(170))
+    assert [datagram.kind for datagram in read(sender.data_to_send(now=at(170)))] == [Kind.PROBE]
+    assert sender.next_timeout() == at(250)
+    sender.handle_timeout(now=at(250))
+    assert numbers(sender.data_to_send(now=at(250)))[0] == (5, 2, 2)
+    assert sender.rtt.timeouts == 1
+
+
+@pytest.mark.parametrize(("messages", "delay"), [(1, MAX_ACK_DELAY), (2, 0)])
+def test_the_acknowledgment_of_one_datagram_may_be_held_back(messages: int, delay: int) -> None:
+    sender, _ = with_a_sample()
+    sender.send([b"x"] * messages, now=at(50))
+    sender.data_to_send(now=at(50))
+    assert sender.next_timeout() == at(170) + delay
+
+
+def test_each_word_of_the_receiver_begins_the_wait_anew() -> None:
+    sender, receiver = with_a_sample()
+    for step in range(3):
+        sender.send([b"x"], now=at(50 + step))
+        sender.data_to_send(now=at(50 + step))
+    sender.receive([receiver.ack((1, 3), below=4)], now=at(90 + 1))
+    rtt = sender.rtt
+    assert rtt.srtt is not None
+    assert sender.next_timeout() == at(91) + rtt.srtt + 4 * rtt.rttvar + MAX_ACK_DELAY  # one is left
+
+
+def test_no_probe_before_a_sample() -> None:
+    sender = acknowledged_sender()
+    sender.send([b"a", b"b"], now=at(0))
+    sender.data_to_send(now=at(0))
+    assert sender.next_timeout() == at(1000)  # the first RTO
+
+
+def test_no_probe_on_a_stream() -> None:
+    sender = acknowledged_sender(datagram_size=None)
+    receiver = RemoteReceiver(framed=True)
+    sender.send([b"first"], now=at(0))
+    sender.data_to_send(now=at(0))
+    sender.receive([receiver.ack((1, 1), below=2)], now=at(40))
+    sender.send([b"a", b"b"], now=at(50))
+    sender.data_to_send(now=at(50))
+    assert sender.next_timeout() == at(50) + sender.config.deadline
+
+
+def test_no_probe_when_nothing_is_unresolved() -> None:
+    sender, receiver = with_a_sample()
+    sender.send([b"x"], now=at(50))
+    sender.data_to_send(now=at(50))
+    sender.receive([receiver.ack((1, 2), below=3)], now=at(90))
+    assert sender.next_timeout() is None
