@@ -1,7 +1,10 @@
 """What the lab's hosts do in tests, as functions that a child can be told by name: plain sockets, on a port that is free."""
 
 import errno
+import json
 import socket
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -110,3 +113,16 @@ def tcp_send(told: Told, address: str, payloads: list[bytes], interval: float = 
 def interfaces(told: Told) -> dict[str, Any]:
     """What a host knows of itself."""
     return {"names": sorted(name for _, name in socket.if_nameindex())}
+
+
+def command(told: Told, *words: str) -> tuple[int, list[dict[str, Any]]]:
+    """Run udpmsg here with --json, as a user of this host would; its exit code and what it said. A listener's first word is told
+    as soon as it comes, and it ends when the test says so."""
+    process = subprocess.Popen([sys.executable, "-m", "udpmsg", *words, "--json"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    if words[0] == "listen":
+        told.send(process.stdout.readline())
+        told.recv()
+        process.terminate()
+    output, _ = process.communicate(timeout=6 * PATIENCE)
+    return process.returncode, [json.loads(line) for line in output.splitlines()]

@@ -1,0 +1,48 @@
+"""`udpmsg bench HOST` against a listener on another host: two hosts of a lab, each running the command as a user there would."""
+
+from typing import Any
+
+from tests.link import hosts
+from tests.link.test_lab import lab
+from udpmsg.link.faults import Link, Path
+
+MILLISECOND = 1_000_000
+PATIENCE = 120.0
+NEAR = Link(Path(delay=2 * MILLISECOND), Path(delay=2 * MILLISECOND))
+LOSSY = Link(Path(delay=2 * MILLISECOND, loss=0.2), Path(delay=2 * MILLISECOND))
+
+
+def benchmark(link: Link) -> tuple[dict[str, dict[str, Any]], dict[str, Any], dict[str, Any]]:
+    """Its line for each mode, its last line, and the listener's summary."""
+    with lab(link, seed=5) as made:
+        made.receiver.call(hosts.command, "listen", "--both", "--host", "0.0.0.0", "--quiet")
+        assert made.receiver.hear(PATIENCE) is not None
+        made.sender.call(hosts.command, "bench", made.address, "--size", "1200", "--for", "0.5s")
+        code, (*lines, last) = made.sender.result(PATIENCE)
+        assert code == 0
+        made.receiver.tell(None)
+        _, told = made.receiver.result(PATIENCE)
+    return {line["mode"]: line for line in lines}, last, told[-1]
+
+
+def test_three_modes_to_another_host() -> None:
+    modes, last, listener = benchmark(NEAR)
+    assert list(modes) == ["udp", "udp+ack", "tcp"]
+    assert (last["event"], last["target"], last["receive_buffer_bytes"]) == ("benchmark", "198.18.0.2:5000", None)
+    for line in modes.values():
+        assert line["throughput_msgs_per_s"] > 0
+        assert line["receiver_cpu"] is None  # that of another machine is not ours to know
+    for mode in ("udp+ack", "tcp"):
+        assert modes[mode]["rtt_s"]["min"] >= 0.004  # 2 ms each way
+    sent = sum(trial["messages_sent"] for trial in modes["udp"]["curve"])
+    assert sent < listener["messages_sent"]  # the other modes' too
+    assert listener["messages_lost"] == sum(trial["messages_lost"] for trial in modes["udp"]["curve"])
+
+
+def test_where_the_link_loses_there_is_no_throughput() -> None:
+    """RFC 1242: the highest rate at which nothing is lost. Acknowledged, and over TCP, everything arrives all the same."""
+    modes, _, _ = benchmark(LOSSY)
+    assert modes["udp"]["throughput_msgs_per_s"] is None
+    assert "No throughput: something was lost at every rate that was tried for long." in modes["udp"]["limits"]
+    for mode in ("udp+ack", "tcp"):
+        assert modes[mode]["goodput_bps"] > 0
