@@ -109,6 +109,7 @@ def memory(sessions: int) -> int:
     """KiB of a listener after one acknowledged message from each of so many sessions, none of them ended."""
     from udpmsg.core.config import SenderConfig
     from udpmsg.core.events import Outcome, State
+    from udpmsg.core.framing import each
     from udpmsg.core.sender import Sender
 
     with listening() as (port, process), socket.socket(type=socket.SOCK_DGRAM) as wire:
@@ -118,7 +119,7 @@ def memory(sessions: int) -> int:
             # a core sender each, so that a thousand sessions need no thousand sockets here
             sender = Sender(SenderConfig(acknowledged=True), session=session << 32, now=0)
             sender.send([b"one message"], now=0)
-            for datagram in sender.data_to_send(now=0):
+            for datagram in each(sender.data_to_send(now=0)):
                 wire.send(datagram)
             while sender.unresolved:
                 sender.receive([wire.recv(65_535)], now=1)

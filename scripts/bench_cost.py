@@ -4,7 +4,8 @@
     scripts/bench cost --most 100000            the same, shorter
     scripts/bench cost --only start --only way  what a start costs, and one message's way
 
-A verdict stands under each table. Costs are CPU time; how they are measured is said in cost_growth.py and cost_instructions.py.
+A verdict stands under each table. Costs are CPU time; how they are measured is said in cost_growth.py, cost_instructions.py
+and cost_stages.py.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from typing import NamedTuple
 
 import cost_growth as growth
 import cost_instructions as instructions
+import cost_stages
 from cost_growth import Point
 
 PLOT = Path(__file__).resolve().parent.parent / "docs" / "performance-cost.svg"
@@ -220,6 +222,22 @@ def way(runs: int) -> None:
     say("\nInstructions are those of the process; the kernel's are in the time alone.\n")
 
 
+def stages() -> None:
+    """Where a message's time goes: what a profile of each figure shows."""
+    columns = {
+        "counting alone": cost_stages.stages(acknowledged=False, counting_only=True),
+        "handed over": cost_stages.stages(acknowledged=False),
+        "acknowledged": cost_stages.stages(acknowledged=True),
+    }
+    say(f"### Where a message's time goes, {cost_stages.SIZE:,} bytes, {cost_stages.BATCH} with each call\n")
+    say(f"| ns a message | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
+    for stage in cost_stages.STAGES:
+        say(f"| {stage} | {' | '.join(f'{column[stage]:,.0f}' for column in columns.values())} |")
+    for side, its in cost_stages.SIDES.items():
+        say(f"| **{side} in all** | {' | '.join(f'{sum(column[stage] for stage in its):,.0f}' for column in columns.values())} |")
+    say()
+
+
 # The plot ----------------------------------------------------------------------------------------------------------------
 
 
@@ -251,7 +269,7 @@ def draw(panels: list[Panel], path: Path) -> bool:
     return True
 
 
-PARTS = ("messages", "loopback", "sessions", "start", "way")
+PARTS = ("messages", "loopback", "sessions", "start", "way", "stages")
 
 
 def main() -> None:
@@ -282,6 +300,7 @@ def main() -> None:
         "sessions": lambda: sessions(options.runs, options.count),
         "start": lambda: start(options.starts),
         "way": lambda: way(options.runs),
+        "stages": stages,
     }
     for name, measure in parts.items():
         if name in chosen:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from udpmsg import Goodbye, Limits, Message, Outcome, Receiver, Sender, State
 from udpmsg.core import runs, wire
 from udpmsg.core.config import SenderConfig
-from udpmsg.core.framing import Run, frame
+from udpmsg.core.framing import Run, each, frame, together
 from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.endpoint import Endpoint
@@ -142,16 +142,17 @@ class Pair:
 
     def _cross(self) -> None:
         """There and back once."""
-        datagrams = self.sender.data_to_send(now=self.now)
-        if not datagrams:  # nothing may leave before the pace allows it, or before a loss is noticed
+        batch = self.sender.data_to_send(now=self.now)
+        if not batch:  # nothing may leave before the pace allows it, or before a loss is noticed
             self.now = max(self.now, self.sender.next_timeout() or 0)
             self.sender.handle_timeout(now=self.now)
             return
         if self._lossy:
+            datagrams = each(batch)
             before, self._datagrams = self._datagrams, self._datagrams + len(datagrams)
-            datagrams = [data for number, data in enumerate(datagrams, before) if number % LOST_EACH]
+            batch = list(together([data for number, data in enumerate(datagrams, before) if number % LOST_EACH]))
         self.now += TRAVEL
-        self._arrive(datagrams)
+        self._arrive(batch)
         self.delivered += sum(isinstance(event, Message) for event in self.receiver.events())
         if self._acknowledged:
             self.receiver.flush(now=self.now)
@@ -160,14 +161,14 @@ class Pair:
             self.sender.receive(back, now=self.now)
             self.sender.events()
 
-    def _arrive(self, datagrams: list[bytes]) -> None:
+    def _arrive(self, batch: list[bytes | Run]) -> None:
         """As a socket hands them on: neighbours of one length together."""
-        sizes = set(map(len, datagrams))
-        run = runs.decode(Run(memoryview(b"".join(datagrams)), sizes.pop())) if len(sizes) == 1 else None
-        if run is None:
-            self.receiver.receive(datagrams, now=self.now, peer=PEER)
-        else:
-            self.receiver.receive_run(run, now=self.now, peer=PEER)
+        for item in batch:
+            run = runs.decode(item) if isinstance(item, Run) else None
+            if run is None:
+                self.receiver.receive(each([item]), now=self.now, peer=PEER)
+            else:
+                self.receiver.receive_run(run, now=self.now, peer=PEER)
 
 
 class Growth(NamedTuple):
@@ -269,7 +270,7 @@ def core_sessions(sessions: int, messages: int, active: int) -> float:
         nonlocal now
         now += TRAVEL
         sender.send([PAYLOAD], now=now)
-        receiver.receive(sender.data_to_send(now=now), now=now, peer=PEER)
+        receiver.receive(each(sender.data_to_send(now=now)), now=now, peer=PEER)
         receiver.events()
         receiver.flush(now=now)
         sender.receive([data for data, _ in receiver.data_to_send(now=now)], now=now + TRAVEL)
@@ -298,7 +299,7 @@ def passing_sessions(sessions: int) -> tuple[float, int]:
         sender = CoreSender(SenderConfig(), session=number << 32, now=now)
         sender.send([PAYLOAD], now=now)
         sender.goodbye(now=now)
-        receiver.receive(sender.data_to_send(now=now), now=now, peer=PEER)
+        receiver.receive(each(sender.data_to_send(now=now)), now=now, peer=PEER)
         receiver.events()
     return watch.read() / sessions, sessions - receiver.totals().sessions
 
@@ -373,7 +374,7 @@ def _drive_udp(port: int, sessions: int, messages: int) -> Iterator[None]:
         line.settimeout(PATIENCE)
 
         def write(sender: CoreSender) -> None:
-            for datagram in sender.data_to_send(now=time.monotonic_ns()):
+            for datagram in each(sender.data_to_send(now=time.monotonic_ns())):
                 line.send(datagram)
 
         def read(_: CoreSender) -> None:
@@ -393,7 +394,7 @@ def _drive_tcp(port: int, sessions: int, messages: int) -> Iterator[None]:
     unread = {sender.session: bytearray() for sender in senders}
 
     def write(sender: CoreSender) -> None:
-        data = b"".join(map(frame, sender.data_to_send(now=time.monotonic_ns())))
+        data = b"".join(map(frame, each(sender.data_to_send(now=time.monotonic_ns()))))
         if data:
             lines[sender.session].sendall(data)
 

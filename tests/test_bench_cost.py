@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))  # not a packa
 
 import bench_cost
 import cost_growth
+import cost_stages
 from bench_cost import Panel, Series
 from cost_growth import Point
 
@@ -68,3 +69,15 @@ def test_a_receiver_of_more_sessions_than_are_usual(transport: str) -> None:
     assert in_turn > 0
     assert alone > 0
     assert memory > 1 << 20
+
+
+@pytest.mark.parametrize("counting_only", [False, True])
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_every_stage_of_a_message_takes_its_time(
+    acknowledged: bool, counting_only: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost_stages, "ROUNDS", 20)
+    monkeypatch.setattr(cost_stages, "WARM_UP", 0)
+    took = cost_stages.stages(acknowledged=acknowledged, counting_only=counting_only)
+    assert list(took) == list(cost_stages.STAGES)
+    assert min(took.values()) > 0

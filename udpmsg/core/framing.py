@@ -46,16 +46,17 @@ def each(messages: Sequence[bytes | Run]) -> list[bytes]:
 
 def stretches(messages: Sequence[bytes], overhead: int = 0) -> Iterator[Sequence[bytes]]:
     """The messages in order, cut where the length changes and where a run would be too long; `overhead`: bytes more of each."""
-    if len(messages) == 1:
-        yield messages
-        return
+    sizes = list(map(len, messages))
     begin = 0
-    for size, same in groupby(map(len, messages)):
-        end = begin + len(list(same))
+    while begin < len(sizes):
+        size = sizes[begin]
         most = max(min(MOST_MESSAGES, MOST_BYTES // max(size + overhead, 1)), 1)
-        for first in range(begin, end, most):
-            yield messages[first : min(first + most, end)]
-        begin = end
+        following = sizes[begin : begin + most]
+        count = len(following)
+        if following.count(size) < count:
+            count = next(place for place, other in enumerate(following) if other != size)
+        yield messages[begin : begin + count]
+        begin += count
 
 
 def together(batch: Sequence[bytes | Run]) -> Iterator[bytes | Run]:
