@@ -5,6 +5,7 @@ so that it is translated at once should it come back.
 """
 
 import argparse
+import ast
 import io
 import os
 import re
@@ -15,15 +16,78 @@ from pathlib import Path
 from typing import Any
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 PROJECT = Path(__file__).parent.parent
 PACKAGE = PROJECT / "udpmsg"
 LOCALE = PACKAGE / "locale"
-KEYWORDS = {"_": None, "N_": None, "plural": (1, 2)}
-METHODS = [("**.py", "python")]
+ERRORS = [
+    "UsageError",
+    "NameUnknown",
+    "CannotListen",
+    "CannotConnect",
+    "LabUnavailable",
+    "ChildFailed",
+    "RunFailed",
+    "NobodyThere",
+    "CannotSave",
+    "CannotWrite",
+    "MalformedDatagram",
+    "FrameTooLarge",
+    "Phrase",
+]
+PLACES = {
+    "_": (0,),
+    "N_": (0,),
+    "plural": (0, 1),
+    "N_plural": (0, 1),
+    "one_of": (2,),
+    "MessageTooLarge": (2,),
+    **dict.fromkeys(ERRORS, (0,)),
+}
+"""Which arguments of a call are texts: itself, or the one and the many."""
+SYSTEM = (
+    "Address already in use",
+    "Address family not supported by protocol",
+    "Address family for hostname not supported",
+    "Broken pipe",
+    "Can't assign requested address",
+    "Cannot allocate memory",
+    "Cannot assign requested address",
+    "Connection refused",
+    "Connection reset by peer",
+    "Connection timed out",
+    "Disk quota exceeded",
+    "File name too long",
+    "File too large",
+    "Input/output error",
+    "Invalid argument",
+    "Is a directory",
+    "Message too long",
+    "Name or service not known",
+    "Network is down",
+    "Network is unreachable",
+    "No address associated with hostname",
+    "No buffer space available",
+    "No route to host",
+    "No space left on device",
+    "No such device",
+    "No such file or directory",
+    "Not a directory",
+    "Operation not permitted",
+    "Operation timed out",
+    "Permission denied",
+    "Protocol not available",
+    "Read-only file system",
+    "Software caused connection abort",
+    "Temporary failure in name resolution",
+    "Too many levels of symbolic links",
+    "Too many open files",
+    "Too many open files in system",
+    "nodename nor servname provided, or not known",
+)
+"""What Linux and macOS say of failures, which errors pass on. Windows speaks its user's language by itself."""
 PLACE = re.compile(r"\{[^{}]*\}")
 HEADER = "# {} of what udpmsg tells people. Kept by scripts/translate."
 Key = Any  # a text, or the one and the many; Babel's own types differ from place to place
@@ -36,7 +100,7 @@ def main() -> int:
     options.add_argument("--missing", action="store_true", help="print the texts without a translation")
     options.add_argument("--check", action="store_true", help="change nothing; fail when something is missing")
     given = options.parse_args()
-    complaints = []
+    complaints = list(computed())
     for file in sorted(LOCALE.glob("*/LC_MESSAGES/udpmsg.po")):
         with turn():
             catalogue = updated(read(file), given.files)
@@ -55,11 +119,37 @@ def main() -> int:
     return 1 if complaints else 0
 
 
-def extracted() -> Iterator[tuple[Key, str, list[str]]]:
-    """Every text of the sources: itself (or its one and its many), the file that has it, and comments for translators."""
-    found = extract_from_dir(PACKAGE, METHODS, keywords=KEYWORDS, comment_tags=["Translators:"], strip_comment_tags=True)
-    for name, _line, message, comments, _context in sorted(found, key=lambda one: (one[0], one[1])):
-        yield message, f"udpmsg/{name}", comments
+def extracted() -> Iterator[tuple[Key, str]]:
+    """Every text of the sources, and the system's: itself (or its one and its many), and the file that has it."""
+    for call, places, name in calls():
+        texts = [literal(call.args[place]) if place < len(call.args) else None for place in places]
+        if texts and all(texts):
+            yield texts[0] if len(texts) == 1 else tuple(texts), name
+    for text in SYSTEM:
+        yield text, "scripts/translate.py"
+
+
+def calls() -> Iterator[tuple[ast.Call, tuple[int, ...], str]]:
+    """Every call that takes a text, which of its arguments do, and the file that has it."""
+    for source in sorted(PACKAGE.rglob("*.py")):
+        found = [node for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+        for call in sorted(found, key=lambda node: (node.lineno, node.col_offset)):
+            places = PLACES.get(getattr(call.func, "id", "") or getattr(call.func, "attr", ""))
+            if places:
+                yield call, places, source.relative_to(PROJECT).as_posix()
+
+
+def literal(argument: ast.expr) -> str | None:
+    """A text as it stands. What has a name was marked where it was written."""
+    return argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else None
+
+
+def computed() -> Iterator[str]:
+    """Texts that are put together before they are looked up, which no catalogue can have."""
+    for call, places, name in calls():
+        for argument in (call.args[place] for place in places if place < len(call.args)):
+            if isinstance(argument, ast.JoinedStr | ast.BinOp):
+                yield f"{name}:{call.lineno}: a text with its values in it cannot be translated: {ast.unparse(argument)}"
 
 
 def updated(old: Catalog, files: list[Path]) -> Catalog:
@@ -81,8 +171,8 @@ def updated(old: Catalog, files: list[Path]) -> Catalog:
         last_translator="the udpmsg authors",
         language_team="the udpmsg authors",
     )
-    for key, name, comments in extracted():
-        new.add(key, known.get(key, ""), locations=[(name, 0)], auto_comments=comments)
+    for key, name in extracted():
+        new.add(key, known.get(key, ""), locations=[(name, 0)])
     for key, text in known.items():
         if key not in new and key:
             new.obsolete[key] = Message(key, text)

@@ -18,6 +18,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-offload", action="store_true", help="have no runs of datagrams in one system call")
 
 
+def pytest_configure() -> None:
+    """English, whoever runs the tests: commands are imported, and their helps translated, while tests are collected."""
+    os.environ["LANGUAGE"] = "en"
+    os.environ.pop("UDPMSG_LANG", None)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the tests of some folders out of the measurement of coverage."""
     for item in items:

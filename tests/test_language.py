@@ -1,18 +1,22 @@
 """The language in which people are told things: which it is, that every text is translated, and what it costs."""
 
+import ast
+import importlib.util
 import os
+import pickle
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import needed
 from udpmsg import language
-from udpmsg.errors import UsageError
-from udpmsg.language import _, number, plural
+from udpmsg.errors import CannotConnect, MessageTooLarge, Phrase, UsageError
+from udpmsg.language import _, number, plural, said, told
 
 PROJECT = Path(__file__).parent.parent
 SAMPLE = "Question"
@@ -39,6 +43,75 @@ def test_every_text_has_its_translation_and_the_catalogues_are_compiled() -> Non
     assert ended.returncode == 0, ended.stderr + "scripts/translate --missing prints what to translate"
 
 
+@pytest.fixture
+def translate() -> Any:
+    """The script, as a module."""
+    try:
+        import babel  # noqa: F401
+    except ImportError:
+        needed("babel", "nothing to read the catalogues with; pip install -e '.[dev]'")
+    found = importlib.util.spec_from_file_location("translate", PROJECT / "scripts" / "translate.py")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def test_texts_are_found_wherever_they_stand(translate: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "said.py").write_text(
+        """print(f"{_('inside')} {N_('marked')}")
+raise errors.UsageError("{} is " "too much; {}", 3, Phrase("less"))
+plural("{} vote", "{} votes", 3), one_of(text, names, "mode"), MessageTooLarge(1, 2, "cut it"), _(name), _("")
+"""
+    )
+    monkeypatch.setattr(translate, "PACKAGE", tmp_path)
+    monkeypatch.setattr(translate, "PROJECT", tmp_path)
+    texts = [text for text, name in translate.extracted() if name == "said.py"]
+    assert texts == ["inside", "marked", "{} is too much; {}", "less", ("{} vote", "{} votes"), "mode", "cut it"]
+    assert list(translate.computed()) == []
+
+
+@pytest.mark.parametrize(
+    "call", ["_(f'{count} votes')", "UsageError(f'{text!r} is none')", "Phrase('one ' + word)", "N_('%s' % x)"]
+)
+def test_a_text_that_no_catalogue_can_have_is_refused(
+    translate: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: str
+) -> None:
+    (tmp_path / "said.py").write_text(call)
+    monkeypatch.setattr(translate, "PACKAGE", tmp_path)
+    monkeypatch.setattr(translate, "PROJECT", tmp_path)
+    assert [complaint.partition(": ")[0] for complaint in translate.computed()] == ["said.py:1"]
+
+
+SAYING = {"BadParameter", "_give_up", "_hint", "_note", "_trouble", "paint", "print", "prompt", "say", "status"}
+"""Functions whose first argument people read."""
+
+
+@pytest.mark.parametrize("folder", ["cli", "report"])
+def test_what_is_said_is_marked(folder: str) -> None:
+    """Words stand in a call that translates them, and not bare in one that shows them."""
+    bare = []
+    for source in sorted((PROJECT / "udpmsg" / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args:
+                name = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
+                if name in SAYING and words(node.args[0]):
+                    bare.append(f"{source.name}:{node.lineno}: {ast.unparse(node.args[0])}")
+    assert bare == []
+
+
+def words(text: ast.expr) -> list[str]:
+    """The words of a literal; the program's own name is none."""
+    if isinstance(text, ast.JoinedStr):
+        return [word for part in text.values for word in words(part)]
+    if isinstance(text, ast.BinOp):
+        return words(text.left) + words(text.right)
+    if isinstance(text, ast.Constant) and isinstance(text.value, str):
+        return re.findall("[A-Za-z]{2,}", text.value.replace("udpmsg", ""))
+    return []
+
+
 def test_english_is_what_the_sources_say() -> None:
     assert _(SAMPLE) == SAMPLE
     assert [plural("{} vote", "{} votes", count) for count in (0, 1, 2)] == ["{} votes", "{} vote", "{} votes"]
@@ -54,6 +127,47 @@ def test_portuguese_is_what_the_catalogue_says() -> None:
     assert number(1234.5, ",.1f") == "1.234,5"
     assert _("no catalogue has this") == "no catalogue has this"
     assert _("") == ""
+
+
+def test_an_error_is_english_and_is_told_in_the_user_s_language() -> None:
+    reason = Phrase("{} did not answer within {:g} s", "127.0.0.1:5000", 1.5)
+    error = CannotConnect(
+        "cannot connect over TCP ({}): start a listener there first (udpmsg listen --tcp), or check host and port", reason
+    )
+    language.choose("pt-BR")
+    assert str(error).startswith("cannot connect over TCP (127.0.0.1:5000 did not answer within 1.5 s): start a listener")
+    assert error.told(_).startswith("não é possível conectar por TCP (127.0.0.1:5000 não respondeu em 1.5 s): inicie")
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.told(_)) == (str(error), error.told(_))
+
+
+def test_the_advice_of_a_message_too_large_is_told_too() -> None:
+    language.choose("pt-BR")
+    for advice, said_here in (
+        ("cut it up", "cut it up"),
+        (Phrase("raw bytes travel in one datagram"), "bytes crus viajam num só datagrama"),
+    ):
+        error = MessageTooLarge(9, 5, advice)
+        assert str(error) == f"the message has 9 bytes and the limit is 5; nothing was sent: {advice}"
+        assert error.told(_) == f"a mensagem tem 9 bytes e o limite é 5; nada foi enviado: {said_here}"
+        assert pickle.loads(pickle.dumps(error)).told(_) == error.told(_)
+
+
+def test_a_phrase_is_a_text_that_can_be_told() -> None:
+    phrase = Phrase("fragment {} of {}", 3, 2)
+    assert (phrase, str(UsageError(phrase.sentence, *phrase.values))) == ("fragment 3 of 2", "fragment 3 of 2")
+    assert (told(phrase), told("end of stream"), told("")) == ("fragment 3 of 2", "end of stream", "")
+    language.choose("pt-BR")
+    assert (told(phrase), told("end of stream"), told("")) == ("fragmento 3 de 2", "fim do fluxo", "")
+    assert told(str(UsageError("fragment {} of {}", 3, 2))) == "fragmento 3 de 2"  # `str` of an error is a phrase
+    assert told(pickle.loads(pickle.dumps(phrase))) == "fragmento 3 de 2"
+    assert Phrase("{as it stands}") == "{as it stands}"
+
+
+def test_a_word_may_say_what_it_is_said_of() -> None:
+    assert said("message|refused") == "refused"
+    language.choose("pt-BR")
+    assert said("message|refused") == "recusada"
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ names and exit codes never change. A catalogue is read when the first sentence i
     _("{} is refused").format(port)                    with something in it: never an f-string, which no catalogue can have
     plural("{} message", "{} messages", n).format(n)
     TITLE = N_("Sending to nobody")                    a constant: marked here, translated where it is shown, by _(TITLE)
+    told(outcome.reason)                               what the library said in English
 """
 
 import os
 import sys
 
-from udpmsg.errors import UsageError
+from udpmsg.errors import N_, Phrase, UsageError
 
 TYPE_CHECKING = False  # typing's own constant costs its import
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Speaker:
     """Whether `catalogue` was looked for."""
     catalogue: "GNUTranslations | None" = None
     """None: English."""
+    comma = False
+    """Whether it writes 1.234,5: its catalogue is there, and it is one of DECIMAL_COMMA."""
 
 
 _speaker = Speaker()
@@ -51,6 +54,16 @@ def _(text: str) -> str:
     return text if catalogue is None or not text else catalogue.gettext(text)
 
 
+def said(word: str) -> str:
+    """A word whose translation hangs on what it is said of, which stands before a stroke and is not shown: message|lost."""
+    return _(word).rpartition("|")[2]
+
+
+def told(text: str) -> str:
+    """What the library said in English, such as the reason in an event, in the language that is spoken."""
+    return text.told(_) if isinstance(text, Phrase) else _(text)
+
+
 def plural(one: str, many: str, number: int) -> str:
     """The text for this number of things."""
     catalogue = _speaker.catalogue if _speaker.read else _load()
@@ -59,15 +72,17 @@ def plural(one: str, many: str, number: int) -> str:
     return catalogue.ngettext(one, many, number)
 
 
-def N_(text: str) -> str:  # noqa: N802 - its name for everyone who translates programs
-    """Marks a constant for the catalogues, and is the text itself."""
-    return text
+def N_plural(one: str, many: str) -> tuple[str, str]:  # noqa: N802 - after N_
+    """Marks what `plural` will be given, and is both."""
+    return one, many
 
 
 def number(value: float, form: str = ",") -> str:
     """A number with the separators of the language; `form` is Python's, as in ",.1f"."""
+    if not _speaker.read:
+        _load()
     text = format(value, form)
-    return text.translate(SWAPPED) if spoken() in DECIMAL_COMMA else text
+    return text.translate(SWAPPED) if _speaker.comma else text
 
 
 def spoken() -> str:
@@ -80,7 +95,7 @@ def spoken() -> str:
 
 def choose(language: str | None) -> None:
     """Speak this language from now on, one of LANGUAGES; None: that of the user's settings."""
-    _speaker.chosen, _speaker.catalogue, _speaker.read = language, None, False
+    _speaker.chosen, _speaker.catalogue, _speaker.comma, _speaker.read = language, None, False, False
 
 
 def choose_from(arguments: list[str]) -> None:
@@ -101,7 +116,7 @@ def parse(text: str) -> str:
     """A language as users write it: pt, pt-BR, pt_BR.UTF-8, en. Raises UsageError."""
     language = known(text)
     if language is None:
-        raise UsageError(f"{text!r} is not a language that is spoken here; choose from {', '.join(LANGUAGES)}")
+        raise UsageError("{!r} is not a language that is spoken here; choose from {}", text, ", ".join(LANGUAGES))
     return language
 
 
@@ -140,7 +155,8 @@ def _of_windows() -> str:
 
 def _load() -> "GNUTranslations | None":
     """The catalogue of the language that is spoken, read once."""
-    folder = CATALOGUES.get(spoken())
+    language = spoken()
+    folder = CATALOGUES.get(language)
     if folder is not None:
         from gettext import GNUTranslations
 
@@ -148,7 +164,30 @@ def _load() -> "GNUTranslations | None":
         try:
             with open(path, "rb") as file:
                 _speaker.catalogue = GNUTranslations(file)
+            _speaker.comma = language in DECIMAL_COMMA
         except OSError:
             pass  # an installation without catalogues speaks English
     _speaker.read = True
     return _speaker.catalogue
+
+
+__all__ = [
+    "CATALOGUES",
+    "DECIMAL_COMMA",
+    "ENGLISH",
+    "LANGUAGES",
+    "N_",
+    "SYSTEM",
+    "N_plural",
+    "_",
+    "choose",
+    "choose_from",
+    "known",
+    "number",
+    "of_system",
+    "parse",
+    "plural",
+    "said",
+    "spoken",
+    "told",
+]

@@ -12,9 +12,12 @@ import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.terminal import Terminal
 
 PATIENCE = 20.0
 """Seconds after which something that should happen at once is held not to happen. Only a failure waits for it."""
@@ -187,6 +190,23 @@ def commands() -> Iterator[Commands]:
     started = Commands()
     yield started
     started.end()
+
+
+@pytest.fixture
+def terminal() -> Iterator[type["Terminal"]]:
+    """Starts commands in pseudo-terminals; what still runs at the test's end is killed."""
+    from tests.cli.terminal import Terminal
+
+    opened: list[Terminal] = []
+
+    class Opened(Terminal):
+        def __init__(self, *arguments: str, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            opened.append(self)
+
+    yield Opened
+    for each in opened:
+        each.close()
 
 
 @pytest.fixture(params=sorted(TRANSPORTS))

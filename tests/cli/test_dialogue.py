@@ -1,17 +1,10 @@
 """The classroom dialogue, sentence by sentence (DESIGN §1): with the lines piped in, and in a pseudo-terminal."""
 
-import errno
 import os
-import pty
-import re
-import select
 import subprocess
-import time
-from collections.abc import Iterator
 
-import pytest
-
-from tests.cli.conftest import COMMAND, PATIENCE, Commands
+from tests.cli.conftest import Commands
+from tests.cli.terminal import Terminal
 
 
 def test_the_server_answers_each_request_and_ends_with_the_client(commands: Commands, over: list[str]) -> None:
@@ -121,72 +114,6 @@ def test_ctrl_c_in_the_middle_of_a_dialogue(commands: Commands, over: list[str])
     client.signal()
     assert client.wait() == 130
     assert client.summary()["messages_sent"] == 1
-
-
-class Terminal:
-    """A command in a pseudo-terminal, typed at and read like a person would."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._main, side = pty.openpty()
-        self.process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            stdin=side,
-            stdout=side,
-            stderr=side,
-            env=os.environ | {"TERM": "xterm", "LANG": "C.UTF-8"},
-            start_new_session=True,
-        )
-        os.close(side)
-        self.screen = ""
-        self._seen = 0
-
-    def expect(self, text: str) -> None:
-        """Wait until this comes, after what was expected before."""
-        until = time.monotonic() + PATIENCE
-        while text not in self.screen[self._seen :]:
-            ready, _, _ = select.select([self._main], [], [], max(0, until - time.monotonic()))
-            assert ready, f"{text!r} did not come: {self.screen!r}"
-            assert self._read(), f"the command ended without {text!r}: {self.screen!r}"
-        self._seen = self.screen.index(text, self._seen) + len(text)
-
-    def type(self, line: str) -> None:
-        os.write(self._main, line.encode() + b"\r")
-
-    def wait(self) -> int:
-        """The exit code, once everything on the screen was read."""
-        while self._read():
-            pass
-        return self.process.wait(PATIENCE)
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self._main)
-
-    def _read(self) -> bool:
-        try:
-            data = os.read(self._main, 65536)
-        except OSError as error:  # Linux's way of telling the end
-            if error.errno != errno.EIO:
-                raise
-            data = b""
-        self.screen += re.sub(r"\x1b\[[0-9;]*[mK]", "", data.decode("utf-8", "replace"))
-        return bool(data)
-
-
-@pytest.fixture
-def terminal() -> Iterator[type[Terminal]]:
-    opened: list[Terminal] = []
-
-    class Opened(Terminal):
-        def __init__(self, *arguments: str) -> None:
-            super().__init__(*arguments)
-            opened.append(self)
-
-    yield Opened
-    for each in opened:
-        each.close()
 
 
 def test_a_dialogue_in_a_terminal(commands: Commands, over: list[str], terminal: type[Terminal]) -> None:

@@ -140,6 +140,16 @@ def test_signs_that_an_output_cannot_show_are_spelled(commands, saved: Path) -> 
     assert "\\u" not in output
 
 
+def test_letters_that_an_output_cannot_show_lose_their_accents(commands, saved: Path) -> None:
+    ascii_alone = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    running = commands.start("report", str(saved), "--ladder", "--lang", "pt", env=ascii_alone)
+    output = running.out.finish()
+    assert "APLICACAO" in output
+    assert "retransmissoes" in output
+    assert output.isascii()
+    assert "\\x" not in output
+
+
 def test_a_lost_reader_ends_the_output() -> None:
     class Gone:
         encoding = "utf-8"

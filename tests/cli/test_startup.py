@@ -35,6 +35,7 @@ def test_sending_loads_nothing_heavy(commands: Commands, options: list[str]) -> 
     assert "udpmsg.cli.listen" not in loaded
     assert "udpmsg.cli.dialogue" not in loaded
     assert "udpmsg.receiver" not in loaded
+    assert "udpmsg.cli.typer_words" not in loaded, "that is for other languages than English"
 
 
 def test_listening_does_not_load_the_sender_s_command() -> None:

@@ -40,9 +40,7 @@ def test_a_run_is_encoded_as_each_of_it_would_be(payloads: tuple[bytes, ...], lo
     assert encoded(*payloads, lowest=lowest, framed=framed) == one_by_one(*payloads, lowest=lowest, framed=framed)
 
 
-@pytest.mark.parametrize(
-    ("size", "lengths"), [(1, [64, 64, 22]), (1200, [52, 52, 46]), (20_000, [3] * 50), (40_000, [1] * 150)]
-)
+@pytest.mark.parametrize(("size", "lengths"), [(1, [64, 64, 22]), (1200, [52, 52, 46]), (20_000, [3] * 50), (40_000, [1] * 150)])
 @pytest.mark.parametrize("lowest", [0, 3])
 def test_a_run_is_no_longer_than_a_system_call_takes(size: int, lengths: list[int], lowest: int) -> None:
     """64 datagrams, and 65,507 bytes with their headers."""

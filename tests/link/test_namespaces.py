@@ -4,7 +4,8 @@ import errno
 
 import pytest
 
-from udpmsg.link.namespaces import explain
+from udpmsg.errors import Phrase
+from udpmsg.link.namespaces import explained
 
 OPEN = {"user/max_user_namespaces": "96364", "user/max_net_namespaces": "96364"}
 
@@ -38,7 +39,7 @@ CASES = [
 
 @pytest.mark.parametrize(("platform", "number", "settings", "words"), CASES)
 def test_the_reason_and_the_way_out_are_one_sentence(platform: str, number: int, settings: dict[str, str], words: str) -> None:
-    sentence = explain("make a user namespace", number, settings.get, platform)
+    sentence = str(explained(Phrase("make a user namespace"), number, settings.get, platform))
     assert sentence.startswith("cannot make a user namespace: ")
     assert words in sentence
     assert "udpmsg compare --via relay" in sentence

@@ -133,6 +133,16 @@ def test_sentences_say_what_it_means_and_what_limits_it_once() -> None:
     assert held[clamped] == "udp; udp+ack"
 
 
+def test_a_throughput_above_the_flood_is_as_fast_as_the_sender_can() -> None:
+    benchmark = sample()
+    slower = [
+        replace(one, curve=(replace(one.curve[0], sent_msgs_per_s=700_000.0, messages_lost=0), *one.curve[1:]))
+        for one in benchmark.measurements
+    ]
+    (said, *_) = meaning(replace(benchmark, measurements=tuple(slower)))
+    assert said == "At 1,200 B 800,000 messages a second arrive without one lost; that is as fast as the sender can."
+
+
 def test_no_throughput_is_null_and_said() -> None:
     benchmark = without_throughput(sample())
     assert fields(benchmark.measurements[0])["throughput_msgs_per_s"] is None

@@ -24,13 +24,15 @@ def plain(whole: Comparison, width: int = 100) -> str:
 def cells(whole: Comparison, group: str, label: str, width: int = 100) -> list[str]:
     """What one line of the table has in its columns."""
     here = ""
-    for line in plain(whole, width).splitlines():
-        here = line[:10].strip() or here
-        if here == group and line[10:].startswith(label):
+    text = plain(whole, width)
+    begins = max(10, len("round trip ") * ("round trip" in text))  # where the labels do
+    for line in text.splitlines():
+        here = line[:begins].strip() or here
+        if here == group and line[begins:].startswith(label):
             return (
-                line[10 + len(label) :].split("  ")[-1:]
+                line[begins + len(label) :].split("  ")[-1:]
                 if len(whole.choices.modes) == 1
-                else [cell.strip() for cell in line[10 + len(label) :].split("  ") if cell.strip()]
+                else [cell.strip() for cell in line[begins + len(label) :].split("  ") if cell.strip()]
             )
     raise AssertionError(f"no line {group} {label}")
 

@@ -196,6 +196,13 @@ def test_what_happens_to_a_frame_can_be_read(frames, arrivals, said: str) -> Non
     assert said in "\n".join(drawn(run(Mode.UDP, 1, frames, arrivals))) + "\n"
 
 
+def test_of_the_fragments_of_a_message_that_came_none_is_called_undelivered() -> None:
+    """The kernel's IP fragments: two frames, of which the last to arrive makes the message whole."""
+    text = "\n".join(drawn(run(Mode.UDP, 1, [message(1, 0), message(1, 0, arrives=21)], [received(1, 21)])))
+    assert text.count("▸ 1") == 1
+    assert "not delivered" not in text
+
+
 def test_a_label_from_a_file_cannot_steer_the_terminal() -> None:
     frames = [message(1, 0, label="\x1b[2J\u202e"), message(2, 20, dropped=Drop.SCRIPT, script="\x1b]0;x\x07")]
     text = "\n".join(drawn(run(Mode.UDP, 2, frames)))

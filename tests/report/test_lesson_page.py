@@ -1,5 +1,6 @@
 """The handout: every part of a lesson, escaped, in a browser without a request, in both themes and on paper."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,15 +9,23 @@ from typing import Any
 import pytest
 
 from tests.experiment.samples import sample
+from tests.lessons.support import usual
 from tests.report.test_page_in_browser import browser
 from udpmsg import language
 from udpmsg.experiment.trace import Mode
 from udpmsg.lessons.lesson import Bars, Expectation, Ladder, Ledger, Lesson, Observations, Program, Question, Table, Terminal
 from udpmsg.lessons.running import Result, judged
+from udpmsg.lessons.table import NAMES
 from udpmsg.report.lesson_page import page
 
 __all__ = ["browser"]  # the fixture
 
+CUT_OFF = """[...document.querySelectorAll("svg.bars text")].filter((text) => {
+    const own = text.getBoundingClientRect(), whole = text.closest("svg").getBoundingClientRect();
+    return own.left < whole.left || own.right > whole.right;
+}).map((text) => text.textContent)"""
+"""The texts of bars that reach beyond their picture."""
+PAGE_OF_PDF = re.compile(rb"/Type\s*/Page\b")
 HOSTILE = "</pre><script>alert(1)</script>\u202e"
 
 
@@ -31,7 +40,7 @@ def shows(_seen: Seen) -> tuple[Any, ...]:
     comparison = sample()
     return (
         Table(("", "sent"), (("UDP", HOSTILE), ("TCP", "3"))),
-        Bars((("1", 20.0, "20 ms"), ("2", 0.0, "never")), "delays", Mode.UDP),
+        Bars((("UDP, WORKED OUT", 20.0, "20 ms: 5.9 times 200"), ("2", 0.0, "never")), "delays", Mode.UDP),
         Ladder(tuple(comparison.runs), 100.0, "frames"),
         Ledger(comparison),
     )
@@ -48,7 +57,7 @@ LESSON = Lesson(
     ),
     shows=shows,
     why=("Because. ", "RFC 768."),
-    by_hand=(Terminal("1", ("udpmsg listen", "echo '<b>'"), "Look."),),
+    by_hand=(Terminal(("udpmsg listen", "echo '<b>'"), "Look."),),
     program=Program("\nimport socket\nif 1 < 2:\n    print('a')\n", ("a",)),
 )
 
@@ -103,9 +112,25 @@ def test_a_browser_shows_it_alone_and_nothing_is_too_wide(browser: Any, tmp_path
     assert tab.locator(".ladder svg").count() == 2
     code = tab.locator(".program code").nth(1).inner_text()
     assert code == "import socket\nif 1 < 2:\n    print('a')"
+    assert tab.evaluate(CUT_OFF) == []
     tab.emulate_media(media="print")
+    assert tab.evaluate(CUT_OFF) == []
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert tab.pdf()[:5] == b"%PDF-"
     tab.close()
     assert said == []
     assert requested == [file.as_uri()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lesson_is_both_sides_of_a_sheet(browser: Any, tmp_path: Path, spoken: str, name: str) -> None:
+    """On its front what was asked, seen and learnt; on its back what to try: so that handouts can be printed on both sides."""
+    file = tmp_path / f"{name}.{spoken}.html"
+    file.write_text(page([usual(name)[0]]), encoding="utf-8")
+    tab = browser.new_page()
+    tab.goto(file.as_uri())
+    for paper in ("A4", "Letter"):
+        assert (
+            len(PAGE_OF_PDF.findall(tab.pdf(format=paper, margin=dict.fromkeys(("top", "right", "bottom", "left"), "12mm")))) == 2
+        )
+    tab.close()

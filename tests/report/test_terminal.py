@@ -1,7 +1,11 @@
 """Text for people: what is escaped, and how figures read."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from udpmsg import language
 from udpmsg.report import terminal
 from udpmsg.report.schema import empty_summary
 
@@ -84,3 +88,23 @@ def test_a_summary_in_words_names_only_what_is_there() -> None:
     ours = empty_summary("udp", "sender", True) | {"messages_sent": 1, "messages_delivered": 1}
     ours["rtt_s"] = {"count": 1, "p50": 0.001}
     assert terminal.summary_words(ours, "x") == "1 message to x · 1 delivered · round trip 1 ms · 0 B"
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "text"),
+    [
+        (terminal.duration, (0.00125,), "1,25 ms"),
+        (terminal.duration, (0.25,), "250 ms"),
+        (terminal.byte_count, (1536,), "1,5 KiB"),
+        (terminal.byte_count, (12,), "12 B"),
+        (terminal.bit_rate, (3_400_000,), "3,4 Mbit/s"),
+        (terminal.counted, (65_507, "byte"), "65.507 bytes"),
+        (terminal.counted, (1, "message"), "1 mensagem"),
+    ],
+)
+def test_quantities_have_the_signs_of_the_language(function: Callable[..., str], arguments: tuple[Any, ...], text: str) -> None:
+    language.choose("pt-BR")
+    try:
+        assert function(*arguments) == text
+    finally:
+        language.choose(None)

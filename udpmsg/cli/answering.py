@@ -11,6 +11,7 @@ from typing import Protocol
 
 from udpmsg.cli.lines import Lines, LineTooLong
 from udpmsg.core.events import Message
+from udpmsg.language import _
 
 Reply = tuple[Message, bytes]
 
@@ -80,7 +81,7 @@ def echo() -> Immediate:
 def fixed(text: str) -> Immediate:
     """--reply TEXT"""
     payload = os.fsencode(text)
-    return Immediate(lambda _: payload)
+    return Immediate(lambda _message: payload)
 
 
 class Typed:
@@ -114,7 +115,7 @@ class Typed:
                     self._messages.clear()
                 return
             if isinstance(line, LineTooLong):
-                self._complain(f"a line of {line.size} bytes is too long for a reply; write a shorter one")
+                self._complain(_("a line of {} bytes is too long for a reply; write a shorter one").format(line.size))
             else:
                 yield self._messages.popleft(), line
 

@@ -11,21 +11,25 @@ import gc
 import os
 import sys
 
+from udpmsg.errors import N_
+
 TYPE_CHECKING = False  # typing's own constant costs its import, which Ctrl-C could hit before anything is there to catch it
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+    import typer
+
     from udpmsg.cli.signals import Interrupts
 
 COMMANDS = {
-    "listen": "Receive messages, from any number of senders at once.",
-    "send": "Send messages: fire and forget, acknowledged, or a dialogue.",
-    "compare": "The same messages over UDP, UDP with acknowledgments and TCP, over one link with faults.",
-    "demo": "Lessons for a class: what do you think will happen, what did happen, and why.",
-    "bench": "How fast messages go: throughput without loss, flood, goodput, round-trip times.",
-    "report": "Show a saved comparison again, in any form.",
-    "relay": "Put faults before any UDP program, and delay before TCP.",
-    "capture": "Print or install a dissector, to read captures in Wireshark.",
+    "listen": N_("Receive messages, from any number of senders at once."),
+    "send": N_("Send messages: fire and forget, acknowledged, or a dialogue."),
+    "compare": N_("The same messages over UDP, UDP with acknowledgments and TCP, over one link with faults."),
+    "demo": N_("Lessons for a class: what do you think will happen, what did happen, and why."),
+    "bench": N_("How fast messages go: throughput without loss, flood, goodput, round-trip times."),
+    "report": N_("Show a saved comparison again, in any form."),
+    "relay": N_("Put faults before any UDP program, and delay before TCP."),
+    "capture": N_("Print or install a dissector, to read captures in Wireshark."),
 }
 """Each is a module of this package with a function of its own name, and HELP and EPILOG."""
 
@@ -69,7 +73,7 @@ def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
     import typer
 
     from udpmsg.errors import UdpmsgError
-    from udpmsg.language import choose_from
+    from udpmsg.language import _, choose_from
 
     choose_from(arguments)
     named = arguments[0] if arguments and arguments[0] in COMMANDS else None
@@ -82,9 +86,9 @@ def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
     except UdpmsgError as error:
         from udpmsg.cli.exits import exit_for
 
-        return _refuse(name, str(error), exit_for(error))
+        return _refuse(name, error.told(_), exit_for(error))
     except typer.TyperException as error:
-        return _refuse(name, error.format_message().removeprefix("Invalid value: "), error.exit_code)
+        return _refuse(name, _words_of(error), error.exit_code)
     except typer.Abort:
         return 130
     return int(code or 0)
@@ -95,18 +99,34 @@ def _program(named: str | None) -> Any:
     import typer
     from typer.main import get_command
 
+    from udpmsg.language import ENGLISH, _, spoken
+
+    classes: dict[str, Any] = {"group": None, "command": None}  # typer's own
+    if spoken() != ENGLISH:
+        from udpmsg.cli.typer_words import Command, Group
+
+        classes = {"group": Group, "command": Command}
     app = typer.Typer(
-        add_completion=named is None, pretty_exceptions_enable=False, rich_markup_mode="rich", context_settings=SETTINGS
+        cls=classes["group"],
+        add_completion=named is None,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings=SETTINGS,
     )
     if named is None:
-        from udpmsg.cli.overview import EPILOG, overview
+        from udpmsg.cli.overview import EPILOG, HELP, overview
 
-        app.callback(invoke_without_command=True, epilog=EPILOG)(overview)
+        app.callback(invoke_without_command=True, help=HELP, epilog=EPILOG)(overview)
     for name in [named] if named else COMMANDS:
         module = _command_module(name)
-        app.command(name, help=module.HELP, short_help=COMMANDS[name], epilog=module.EPILOG, context_settings=SETTINGS)(
-            getattr(module, name)
-        )
+        app.command(
+            name,
+            cls=classes["command"],
+            help=module.HELP,
+            short_help=_(COMMANDS[name]),
+            epilog=module.EPILOG,
+            context_settings=SETTINGS,
+        )(getattr(module, name))
     return get_command(app)
 
 
@@ -116,7 +136,19 @@ def _command_module(name: str) -> Any:
     return import_module(f"udpmsg.cli.{name}")
 
 
+def _words_of(error: typer.TyperException) -> str:
+    from udpmsg.language import ENGLISH, spoken
+
+    sentence = error.format_message().removeprefix("Invalid value: ")
+    if spoken() != ENGLISH:
+        from udpmsg.cli.typer_words import translated
+
+        return translated(sentence)
+    return sentence
+
+
 def _refuse(name: str, sentence: str, code: int) -> int:
+    from udpmsg.language import _
     from udpmsg.report.stream import Words, forgiving
     from udpmsg.report.terminal import paint
 
@@ -124,7 +156,7 @@ def _refuse(name: str, sentence: str, code: int) -> int:
     words = Words(sys.stderr)
     words.say(f"{paint('udpmsg:', 'error', words.colour)} {sentence}")
     if code == 2:
-        words.say(f"See {name} --help")
+        words.say(_("See {} --help").format(name))
     return code
 
 

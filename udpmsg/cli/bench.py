@@ -13,14 +13,15 @@ from udpmsg.cli.exits import Exit
 from udpmsg.cli.options import OUTPUT, option
 from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupts
-from udpmsg.errors import UsageError
+from udpmsg.errors import N_, UsageError
 from udpmsg.experiment.bench import bench as measure
 from udpmsg.experiment.bench import check
 from udpmsg.experiment.bench_trial import NobodyThere
 from udpmsg.experiment.bench_values import SIZES, Benchmark, Measurement, Progress, Request
 from udpmsg.experiment.trace import Mode
-from udpmsg.link.wording import spaced
+from udpmsg.language import _, number, told
 from udpmsg.report.stream import Data, Words, columns
+from udpmsg.report.telling import quantity
 from udpmsg.report.terminal import byte_count, counted, paint
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-HELP = """\
+HELP = _("""\
 How fast messages go: throughput without loss, flood, goodput and round-trip times, over UDP, UDP with acknowledgments and TCP.
 
 [bold]Examples[/bold]
@@ -46,15 +47,15 @@ which the receiver accounts for every sequence number, and the rate has to pass 
 the sender is held back instead, and everything arrives.
 
 With HOST, the other side runs udpmsg listen --both --quiet --host 0.0.0.0.
-"""
+""")
 
-EPILOG = """\
+EPILOG = _("""\
 Exit codes: 0 all measured, 1 run-time error, 2 usage, 4 nobody there, 130 Ctrl-C (what was measured is shown), 143 terminated. \
 Every option can be set by the environment: --receive-buffer by UDPMSG_RECEIVE_BUFFER.
-"""
+""")
 
-MEASURED = "What is measured"
-CONFLICTS = (Conflict("receive-buffer", "destination", "a listener elsewhere has its own: listen --receive-buffer"),)
+MEASURED = _("What is measured")
+CONFLICTS = (Conflict("receive-buffer", "destination", N_("a listener elsewhere has its own: listen --receive-buffer")),)
 BAR = 24
 """Columns of the progress bar."""
 TALKATIVE = 2.0
@@ -63,7 +64,7 @@ TALKATIVE = 2.0
 
 def parse_mode(text: str) -> Mode:
     """One mode."""
-    return Mode(units.one_of(text, tuple(Mode), "mode"))
+    return Mode(units.one_of(text, tuple(Mode), N_("mode")))
 
 
 def bench(
@@ -71,25 +72,25 @@ def bench(
     destination: Annotated[
         str | None,
         typer.Argument(
-            metavar="[HOST[:PORT]]", help="A listener elsewhere; without it, a receiver on loopback.", show_default=False
+            metavar="[HOST[:PORT]]", help=_("A listener elsewhere; without it, a receiver on loopback."), show_default=False
         ),
     ] = None,
     mode: Annotated[
         list[Mode] | None,
         option(
             "--mode",
-            "udp, udp+ack or tcp; may be given again.",
+            _("udp, udp+ack or tcp; may be given again."),
             panel=MEASURED,
             metavar="MODE",
             parser=parse_mode,
-            default="all three",
+            default=_("all three"),
         ),
     ] = None,
     size: Annotated[
         list[int] | None,
         option(
             "--size",
-            "Bytes of each message; may be given again.",
+            _("Bytes of each message; may be given again."),
             panel=MEASURED,
             metavar="SIZE",
             parser=units.parse_positive_size,
@@ -100,7 +101,7 @@ def bench(
         float | None,
         option(
             "--for",
-            "How long each measurement takes, more or less.",
+            _("How long each measurement takes, more or less."),
             panel=MEASURED,
             metavar="TIME",
             parser=units.parse_positive_duration,
@@ -111,22 +112,22 @@ def bench(
         int | None,
         option(
             "--window",
-            "udp+ack: at most so many unconfirmed messages at once.",
+            _("udp+ack: at most so many unconfirmed messages at once."),
             panel=MEASURED,
             metavar="N",
             parser=units.parse_count,
-            default="as the network takes",
+            default=_("as the network takes"),
         ),
     ] = None,
     datagram_size: Annotated[
         int | None,
         option(
             "--datagram-size",
-            "UDP's largest datagram; larger messages travel in parts.",
+            _("UDP's largest datagram; larger messages travel in parts."),
             panel=MEASURED,
             metavar="SIZE",
             parser=units.parse_datagram_size,
-            default="what a message needs, up to the path's MTU",
+            default=_("what a message needs, up to the path's MTU"),
         ),
     ] = None,
     offload: options.Offload = True,
@@ -134,7 +135,7 @@ def bench(
         int | None,
         option(
             "--receive-buffer",
-            "The kernel's buffer to ask for, at the receiver on loopback.",
+            _("The kernel's buffer to ask for, at the receiver on loopback."),
             panel=MEASURED,
             metavar="SIZE",
             parser=units.parse_positive_size,
@@ -142,10 +143,11 @@ def bench(
         ),
     ] = None,
     html: Annotated[
-        Path | None, option("--html", "Write a page that opens in any browser.", panel=OUTPUT, metavar="FILE")
+        Path | None, option("--html", _("Write a page that opens in any browser."), panel=OUTPUT, metavar="FILE")
     ] = None,
+    lang: options.Lang = None,
     json: options.Json = False,
-    quiet: Annotated[bool, option("--quiet", "Say nothing on standard error while it runs.", panel=OUTPUT)] = False,
+    quiet: Annotated[bool, option("--quiet", _("Say nothing on standard error while it runs."), panel=OUTPUT)] = False,
 ) -> int:
     """Check the options, measure, and show it; return the exit code. HELP is what users read."""
     given = {name.replace("_", "-"): value for name, value in context.params.items()}
@@ -170,7 +172,7 @@ def bench(
     try:
         benchmark = run(request, interrupts, data, words, json=json, quiet=quiet)
     except NobodyThere as error:
-        words.say(f"{paint('udpmsg:', 'error', words.colour)} {error}")
+        words.say(f"{paint('udpmsg:', 'error', words.colour)} {error.told(_)}")
         return Exit.NOBODY
     if interrupts.number is not None:
         words.say(interrupts.words)
@@ -191,7 +193,7 @@ def run(request: Request, interrupts: Interrupts, data: Data, words: Words, *, j
     if not quiet and not json:
         say_duration(request, words)
 
-    def found(_: Benchmark, measurement: Measurement) -> None:
+    def found(_whole: Benchmark, measurement: Measurement) -> None:
         if json:
             data.write(lines.measurement(measurement))
 
@@ -223,18 +225,17 @@ def say_duration(request: Request, words: Words) -> None:
     """Before it begins, how long it will take."""
     whole = len(request.cells) * request.seconds
     if whole > TALKATIVE:
-        each = spaced(units.duration_text(round(request.seconds * 1e9)))
-        several = f"{counted(len(request.cells), 'measurement')} of {each}"
-        words.say(f"{several}: about {minutes(whole)}. Ctrl-C stops, and shows what there is by then")
+        each = quantity(units.duration_text(round(request.seconds * 1e9)))
+        said = _("{} of {}: about {}. Ctrl-C stops, and shows what there is by then")
+        words.say(said.format(counted(len(request.cells), "measurement"), each, minutes(whole)))
 
 
 def bar(state: Progress) -> str:
     """████████░░░░░░░░ 43 % · 50 s left · udp 1,200 B: flood."""
     filled = round(BAR * state.share)
-    return (
-        f"{'█' * filled}{'░' * (BAR - filled)} {state.share:4.0%} · {minutes(state.seconds_left)} left · "
-        f"{state.mode.value} {state.size:,} B: {state.doing}"
-    )
+    drawn, doing = f"{'█' * filled}{'░' * (BAR - filled)} {state.share:4.0%}", told(state.doing)
+    said = _("{} · {} left · {} {} B: {}")
+    return said.format(drawn, minutes(state.seconds_left), state.mode.value, number(state.size), doing)
 
 
 def minutes(seconds: float) -> str:
@@ -257,7 +258,7 @@ def once(given: list[T] | None, name: str) -> tuple[T, ...]:
     values = tuple(given or ())
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
-        raise UsageError(f"--{name} {twice} is given twice: each is measured once")
+        raise UsageError("--{} {} is given twice: each is measured once", name, twice)
     return values
 
 

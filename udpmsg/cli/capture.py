@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from udpmsg.cli import options
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.options import OUTPUT, option
-from udpmsg.errors import UdpmsgError, UsageError
+from udpmsg.errors import N_, Phrase, UdpmsgError, UsageError
+from udpmsg.language import _
 
-HELP = """\
+HELP = _("""\
 Read captures in Wireshark: a dissector that shows every field of udpmsg's messages, over UDP and inside TCP.
 
 [bold]Examples[/bold]
@@ -26,29 +28,31 @@ A capture has an interface for each host, so a frame that arrived is in it twice
 retransmission of TCP's. One host's view: tshark -r run.pcapng -Y 'frame.interface_name == "tcp sender"' -w sender.pcapng. \
 Messages behind a lost segment are all shown with the preference "Reassemble out-of-order segments" of TCP \
 (-o tcp.reassemble_out_of_order:TRUE).
-"""
+""")
 
-EPILOG = """\
+EPILOG = _("""\
 Exit codes: 0 all well, 1 run-time error (there is another file of that name, or no permission), 2 usage. UDPMSG_INSTALL sets \
 --install.
-"""
+""")
 
 DISSECTOR = "dissector"
 FILE_NAME = "udpmsg.lua"
+CANNOT_INSTALL = N_("cannot write {}: {}; write udpmsg capture dissector > {}, and give Wireshark -X lua_script:{}")
 
 
 def capture(
     context: typer.Context,
-    what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{DISSECTOR}: a script for Wireshark.")],
+    what: Annotated[str, typer.Argument(metavar="WHAT", help=_("{}: a script for Wireshark.").format(DISSECTOR))],
     install: Annotated[
-        bool, option("--install", "Put it into Wireshark's folder for this user's plugins instead.", panel=OUTPUT)
+        bool, option("--install", _("Put it into Wireshark's folder for this user's plugins instead."), panel=OUTPUT)
     ] = False,
+    lang: options.Lang = None,
 ) -> int:
     """Print the dissector or install it; return the exit code. HELP is what users read."""
     from udpmsg.report.stream import Data, Words, forgiving
 
     if what != DISSECTOR:
-        raise UsageError(f"there is no {what!r} to print: write {DISSECTOR}")
+        raise UsageError("there is no {!r} to print: write {}", what, DISSECTOR)
     forgiving(sys.stdout)
     forgiving(sys.stderr)
     words = Words(sys.stderr)
@@ -87,11 +91,9 @@ def install_into(folder: Path, script: str) -> str:
             file.write(script)
     except FileExistsError:
         if path.is_file() and path.read_bytes() == script.encode("ascii"):
-            return f"It is there already: {path}"
-        raise UdpmsgError(f"{path} is there already, with other content: move it away, then install again") from None
+            return _("It is there already: {}").format(path)
+        raise UdpmsgError(N_("{} is there already, with other content: move it away, then install again"), path) from None
     except OSError as error:
-        raise UdpmsgError(
-            f"cannot write {path}: {error.strerror}; write udpmsg capture dissector > {FILE_NAME}, "
-            f"and give Wireshark -X lua_script:{FILE_NAME}"
-        ) from None
-    return f"Installed: {path}. Wireshark and tshark load it when they start."
+        reason = Phrase(error.strerror or str(error))
+        raise UdpmsgError(CANNOT_INSTALL, path, reason, FILE_NAME, FILE_NAME) from None
+    return _("Installed: {}. Wireshark and tshark load it when they start.").format(path)

@@ -16,8 +16,9 @@ from udpmsg.cli.linking import LINK
 from udpmsg.cli.options import OUTPUT, option
 from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupts
-from udpmsg.errors import UsageError
+from udpmsg.errors import N_, UsageError
 from udpmsg.experiment.trace import Choices, Comparison, Mode, Where, Workload
+from udpmsg.language import _, number
 from udpmsg.link.fields import FIELDS
 from udpmsg.link.presets import DEFAULT
 from udpmsg.link.wording import options_text
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", Workload, Choices)
 
-HELP = """\
+HELP = _("""\
 The same messages over UDP, UDP with acknowledgments and TCP, over one link with the same faults, side by side.
 
 [bold]Examples[/bold]
@@ -44,21 +45,21 @@ The same messages over UDP, UDP with acknowledgments and TCP, over one link with
 Two hosts and a router are made in namespaces of this user's own (Linux), with the kernel's real UDP and TCP. Nothing of them is \
 seen outside, and nothing is left. Where that can't be, --via relay puts the faults before UDP alone. With HOST, the other side \
 runs udpmsg listen --both --host 0.0.0.0.
-"""
+""")
 
-EPILOG = """\
+EPILOG = _("""\
 Exit codes: 0 all ran (messages that were lost are the result), 1 run-time error, 2 usage, 4 nobody there, 130 Ctrl-C, \
 143 terminated. Every option can be set by the environment: --min-rto by UDPMSG_MIN_RTO.
-"""
+""")
 
-MESSAGES, CHOICES = "Messages", "What changes the comparison"
+MESSAGES, CHOICES = _("Messages"), _("What changes the comparison")
 
 CONFLICTS = (
-    Conflict("json", "ladder", "JSON lines are for programs; the ladder is a picture"),
-    Conflict("via", "destination", "a network elsewhere carries the messages itself"),
-    Conflict("pcap", "destination", "frames are seen on a link of our own alone"),
-    Conflict("save", "destination", "a scenario has a link, and a real network is as it is"),
-    *(Conflict(name, "destination", "a real network has its own faults") for name in ("link", "fault", "seed", *FIELDS)),
+    Conflict("json", "ladder", N_("JSON lines are for programs; the ladder is a picture")),
+    Conflict("via", "destination", N_("a network elsewhere carries the messages itself")),
+    Conflict("pcap", "destination", N_("frames are seen on a link of our own alone")),
+    Conflict("save", "destination", N_("a scenario has a link, and a real network is as it is")),
+    *(Conflict(name, "destination", N_("a real network has its own faults")) for name in ("link", "fault", "seed", *FIELDS)),
 )
 
 
@@ -71,32 +72,32 @@ class Modes(NamedTuple):
 def parse_modes(text: str) -> Modes:
     """Modes separated by commas, each once."""
     names = [name.strip() for name in text.split(",")]
-    modes = tuple(Mode(units.one_of(name, tuple(Mode), "mode")) for name in names)
+    modes = tuple(Mode(units.one_of(name, tuple(Mode), N_("mode"))) for name in names)
     if len(set(modes)) < len(modes):
-        raise UsageError(f"{text!r} names a mode twice; name each once, such as udp,tcp")
+        raise UsageError("{!r} names a mode twice; name each once, such as udp,tcp", text)
     return Modes(modes)
 
 
 def parse_via(text: str) -> Where:
     """What carries the messages on this machine."""
-    return Where(units.one_of(text, (Where.LAB.value, Where.RELAY.value), "way"))
+    return Where(units.one_of(text, (Where.LAB.value, Where.RELAY.value), N_("way")))
 
 
 def compare(
     context: typer.Context,
     destination: Annotated[
         str | None,
-        typer.Argument(metavar="[HOST[:PORT]]", help="A listener elsewhere; without it, the lab.", show_default=False),
+        typer.Argument(metavar="[HOST[:PORT]]", help=_("A listener elsewhere; without it, the lab."), show_default=False),
     ] = None,
     count: Annotated[
         int | None,
-        option("--count", "Messages in each mode.", panel=MESSAGES, metavar="N", parser=options.parse_count, default="100"),
+        option("--count", _("Messages in each mode."), panel=MESSAGES, metavar="N", parser=options.parse_count, default="100"),
     ] = None,
     interval: Annotated[
         int | None,
         option(
             "--interval",
-            "From one message to the next; 0s: as fast as possible.",
+            _("From one message to the next; 0s: as fast as possible."),
             panel=MESSAGES,
             metavar="TIME",
             parser=units.parse_delay,
@@ -105,19 +106,19 @@ def compare(
     ] = None,
     size: Annotated[
         int | None,
-        option("--size", "Bytes of each message.", panel=MESSAGES, metavar="SIZE", parser=options.parse_size, default="100"),
+        option("--size", _("Bytes of each message."), panel=MESSAGES, metavar="SIZE", parser=options.parse_size, default="100"),
     ] = None,
     modes: Annotated[
         Modes | None,
         option(
-            "--modes", "Which, in which order.", panel=MESSAGES, metavar="LIST", parser=parse_modes, default="udp,udp+ack,tcp"
+            "--modes", _("Which, in which order."), panel=MESSAGES, metavar="LIST", parser=parse_modes, default="udp,udp+ack,tcp"
         ),
     ] = None,
     repeat: Annotated[
         int | None,
         option(
             "--repeat",
-            "Repetitions, the modes in turn, each with the next seed: median and spread.",
+            _("Repetitions, the modes in turn, each with the next seed: median and spread."),
             panel=MESSAGES,
             metavar="N",
             parser=options.parse_count,
@@ -141,7 +142,7 @@ def compare(
         Where | None,
         option(
             "--via",
-            "lab (Linux), or relay: faults for UDP alone, TCP unimpaired, on any system.",
+            _("lab (Linux), or relay: faults for UDP alone, TCP unimpaired, on any system."),
             panel=LINK,
             metavar="WAY",
             parser=parse_via,
@@ -149,32 +150,34 @@ def compare(
         ),
     ] = None,
     scenario: Annotated[
-        Path | None, option("--scenario", "Take all this from a file; options count more.", panel=LINK, metavar="FILE")
+        Path | None, option("--scenario", _("Take all this from a file; options count more."), panel=LINK, metavar="FILE")
     ] = None,
-    save: Annotated[Path | None, option("--save", "Write all this to a file for --scenario.", panel=LINK, metavar="FILE")] = None,
+    save: Annotated[
+        Path | None, option("--save", _("Write all this to a file for --scenario."), panel=LINK, metavar="FILE")
+    ] = None,
     tcp_congestion: Annotated[
         str | None,
-        option("--tcp-congestion", "TCP's congestion control.", panel=CHOICES, metavar="NAME", default="the system's"),
+        option("--tcp-congestion", _("TCP's congestion control."), panel=CHOICES, metavar="NAME", default=_("the system's")),
     ] = None,
-    nagle: Annotated[bool, option("--nagle", "Leave Nagle's algorithm on in TCP.", panel=CHOICES)] = False,
-    tcp_ack: Annotated[bool, option("--tcp-ack", "Have messages over TCP acknowledged too.", panel=CHOICES)] = False,
-    ordered: Annotated[bool, option("--ordered", "Have udp+ack deliver in order, as TCP does.", panel=CHOICES)] = False,
+    nagle: Annotated[bool, option("--nagle", _("Leave Nagle's algorithm on in TCP."), panel=CHOICES)] = False,
+    tcp_ack: Annotated[bool, option("--tcp-ack", _("Have messages over TCP acknowledged too."), panel=CHOICES)] = False,
+    ordered: Annotated[bool, option("--ordered", _("Have udp+ack deliver in order, as TCP does."), panel=CHOICES)] = False,
     window: Annotated[
         int | None,
         option(
             "--window",
-            "At most so many unconfirmed messages at once.",
+            _("At most so many unconfirmed messages at once."),
             panel=CHOICES,
             metavar="N",
             parser=options.parse_count,
-            default="as the network takes",
+            default=_("as the network takes"),
         ),
     ] = None,
     max_transmissions: Annotated[
         int | None,
         option(
             "--max-transmissions",
-            "udp+ack sends a datagram at most so often.",
+            _("udp+ack sends a datagram at most so often."),
             panel=CHOICES,
             metavar="N",
             parser=options.parse_transmissions,
@@ -185,7 +188,7 @@ def compare(
         int | None,
         option(
             "--deadline",
-            "An unconfirmed message is given up after this.",
+            _("An unconfirmed message is given up after this."),
             panel=CHOICES,
             metavar="TIME",
             parser=units.parse_delay,
@@ -196,7 +199,7 @@ def compare(
         int | None,
         option(
             "--min-rto",
-            "udp+ack's smallest retransmission timeout.",
+            _("udp+ack's smallest retransmission timeout."),
             panel=CHOICES,
             metavar="TIME",
             parser=units.parse_delay,
@@ -207,7 +210,7 @@ def compare(
         int | None,
         option(
             "--datagram-size",
-            "UDP's largest datagram; larger messages travel in parts.",
+            _("UDP's largest datagram; larger messages travel in parts."),
             panel=CHOICES,
             metavar="SIZE",
             parser=options.parse_datagram_size,
@@ -218,20 +221,23 @@ def compare(
         int | None,
         option(
             "--late",
-            "A message that comes later than this after it was due is late.",
+            _("A message that comes later than this after it was due is late."),
             panel=CHOICES,
             metavar="TIME",
             parser=units.parse_delay,
             default="150ms",
         ),
     ] = None,
-    ledger: Annotated[bool, option("--ledger", "A row a message and mode: outcome and cause.", panel=OUTPUT)] = False,
-    ladder: Annotated[bool, option("--ladder", "The frames between sender and receiver.", panel=OUTPUT)] = False,
+    ledger: Annotated[bool, option("--ledger", _("A row a message and mode: outcome and cause."), panel=OUTPUT)] = False,
+    ladder: Annotated[bool, option("--ladder", _("The frames between sender and receiver."), panel=OUTPUT)] = False,
     html: Annotated[
-        Path | None, option("--html", "Write a page that opens in any browser.", panel=OUTPUT, metavar="FILE")
+        Path | None, option("--html", _("Write a page that opens in any browser."), panel=OUTPUT, metavar="FILE")
     ] = None,
-    pcap: Annotated[Path | None, option("--pcap", "Write a capture for Wireshark.", panel=OUTPUT, metavar="FILE")] = None,
-    keep: Annotated[Path | None, option("--keep", "Keep the whole run for udpmsg report.", panel=OUTPUT, metavar="FILE")] = None,
+    pcap: Annotated[Path | None, option("--pcap", _("Write a capture for Wireshark."), panel=OUTPUT, metavar="FILE")] = None,
+    keep: Annotated[
+        Path | None, option("--keep", _("Keep the whole run for udpmsg report."), panel=OUTPUT, metavar="FILE")
+    ] = None,
+    lang: options.Lang = None,
     json: options.Json = False,
 ) -> int:
     """Check the options, run the comparison, and show it; return the exit code. HELP is what users read."""
@@ -327,8 +333,8 @@ def run(request: "Request", interrupts: Interrupts, words: "Words") -> Compariso
     messages = request.workload.count
 
     def progress(state: "Progress") -> None:
-        total = f"{state.mode.value}: {state.sent:,} of {messages:,} messages"
-        words.status(f"{total} · run {state.runs_done + 1} of {state.runs} · Ctrl-C stops")
+        sent = _("{}: {} of {} messages").format(state.mode.value, number(state.sent), number(messages))
+        words.status(_("{} · run {} of {} · Ctrl-C stops").format(sent, state.runs_done + 1, state.runs))
 
     try:
         return run_comparison(request, progress=progress, stopped=lambda: interrupts.number is not None)

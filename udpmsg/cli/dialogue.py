@@ -10,6 +10,7 @@ from udpmsg.cli.lines import Line, Lines, LineTooLong
 from udpmsg.core.events import Message
 from udpmsg.errors import MessageTooLarge
 from udpmsg.experiment.workload import Schedule
+from udpmsg.language import N_, _
 from udpmsg.report.terminal import duration, paint
 
 PROMPT = "> "
@@ -41,11 +42,12 @@ class Dialogue:
             exchange.answers_expected = self._sent - ended  # nobody has to answer a farewell
         exchange.settle(None if self.terminal else self.wait, self._sent)
         if not self._sent and not exchange.stopped and not exchange.not_sent and not self.terminal:
-            exchange.words.say("Nothing was sent: standard input had no line")
+            exchange.words.say(_("Nothing was sent: standard input had no line"))
 
     def _on_terminal(self, exchange: Exchange, lines: Lines) -> bool:
         farewell = self.farewell.decode("utf-8", "replace")
-        exchange.words.say(self._note(exchange, f"Each line is a message to {exchange.sender.endpoint}; {farewell} ends"))
+        told = _("Each line is a message to {}; {} ends").format(exchange.sender.endpoint, farewell)
+        exchange.words.say(self._note(exchange, told))
         while True:
             exchange.words.prompt(PROMPT)
             line = self._next(exchange, lines)
@@ -87,10 +89,10 @@ class Dialogue:
         """Send a line; True if it was the farewell."""
         try:
             if isinstance(line, LineTooLong):
-                raise MessageTooLarge(line.size, self.limit, "shorten the line, or raise --max-message on both sides")
+                raise MessageTooLarge(line.size, self.limit, N_("shorten the line, or raise --max-message on both sides"))
             self._current = exchange.sender.send(line)
         except MessageTooLarge as error:
-            exchange.words.say(f"udpmsg: {error}")
+            exchange.words.say(f"udpmsg: {error.told(_)}")
             exchange.not_sent += 1
             return False
         self._sent += 1
@@ -107,14 +109,16 @@ class Dialogue:
                 break
             exchange.pump(missing / SECOND)
         if not self._answered and exchange.replies == before and self.wait > 0 and not silently and not exchange.stopped:
-            reason = f": ICMP says nobody listens on {exchange.sender.endpoint}" if exchange.unreachable is not seen else ""
-            exchange.words.say(self._note(exchange, f"no reply within {duration(self.wait)}{reason}"))
+            text = _("no reply within {}").format(duration(self.wait))
+            if exchange.unreachable is not seen:
+                text = _("{}: ICMP says nobody listens on {}").format(text, exchange.sender.endpoint)
+            exchange.words.say(self._note(exchange, text))
 
     def _on_reply(self, message: Message) -> str:
         if message.reply_to is None or message.reply_to == self._current:
             self._answered = True
             return ""
-        return f"late, to #{message.reply_to}"
+        return _("late, to #{}").format(message.reply_to)
 
     @staticmethod
     def _note(exchange: Exchange, text: str) -> str:

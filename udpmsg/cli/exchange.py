@@ -22,9 +22,10 @@ from udpmsg.core.events import (
 )
 from udpmsg.distribution import Distribution
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint
+from udpmsg.language import N_plural, _, number, plural, told
 from udpmsg.report.schema import sender_summary
 from udpmsg.report.stream import Words
-from udpmsg.report.terminal import byte_count, counted, paint
+from udpmsg.report.terminal import PARTS_OF_SENDER, byte_count, paint, part
 from udpmsg.sender import Sender
 
 SECOND = 1_000_000_000
@@ -32,6 +33,12 @@ PATIENCE = 2 * SECOND
 """A wait of more than this is explained while it lasts (DESIGN §7)."""
 SHOWN_FAILURES = 20
 """So many failures are told one by one where messages are too many for a line each."""
+FORMS = dict(PARTS_OF_SENDER)
+ENDED = {state: FORMS[f"messages_{state.value}"] for state in State}
+"""So many messages ended so."""
+SENT_AGAIN = FORMS["retransmissions"]
+ANSWERED = N_plural("{} answered", "{} answered")
+NOT_SENT = N_plural("{} not sent", "{} not sent")
 HINT_WAIT = 0.02
 """Seconds that a fire-and-forget sender gives an ICMP refusal from another machine to come; from this one it is there at once."""
 
@@ -158,47 +165,54 @@ class Exchange:
             self.words.say(self._tally())
         where = self.sender.endpoint
         if self.unreachable is not None and not self._states[State.DELIVERED] and not self.replies:
-            advice = "" if self.sender.acknowledged else "; --ack waits for a confirmation of each message"
-            self._hint(f"ICMP came back: nobody listens on {where}. Start one: {_listener_for(where)}{advice}")
+            text = _("ICMP came back: nobody listens on {}. Start one: {}").format(where, _listener_for(where))
+            if not self.sender.acknowledged:
+                text += _("; --ack waits for a confirmation of each message")
+            self._hint(text)
         elif self._states[State.UNCONFIRMED]:
-            self._hint(
-                f"{'Not all' if self._states[State.DELIVERED] else 'Nobody'} confirmed in time. Check that udpmsg "
-                f"listens on {where} (other programs cannot confirm) and no firewall is between; "
+            happened = _("Not all confirmed in time.") if self._states[State.DELIVERED] else _("Nobody confirmed in time.")
+            advice = _(
+                "Check that udpmsg listens on {} (other programs cannot confirm) and no firewall is between; "
                 "--deadline and --max-transmissions allow more"
             )
+            self._hint(f"{happened} {advice.format(where)}")
         elif code == Exit.UNCONFIRMED and self.replies < self.answers_expected:
             self._hint(
-                "Not every message was answered. A listener answers with --echo, --reply, --exec or --interactive; "
-                "--wait 0 asks for no answer"
+                _(
+                    "Not every message was answered. A listener answers with --echo, --reply, --exec or --interactive; "
+                    "--wait 0 asks for no answer"
+                )
             )
 
     def _tally(self) -> str:
         statistics = self.sender.statistics()
-        counts = counted(statistics.messages_sent, "message")
-        size = byte_count(statistics.payload_bytes)
+        where, sent = self.sender.endpoint, statistics.messages_sent
         if self.sender.acknowledged:
-            parts = [f"{counts} to {self.sender.endpoint}"]
-            parts += [f"{number:,} {state.value}" for state, number in self._states.items() if number or state is State.DELIVERED]
+            parts = [plural("{} message to {}", "{} messages to {}", sent).format(number(sent), where)]
+            parts += [part(count, ENDED[state]) for state, count in self._states.items() if count or state is State.DELIVERED]
             if statistics.retransmissions:
-                parts.append(f"{statistics.retransmissions:,} sent again")
+                parts.append(part(statistics.retransmissions, SENT_AGAIN))
         else:
-            checked = f"{self.replies:,} answered" if self.replies or self.answers_expected else "delivery not checked"
-            parts = [f"{counts} sent; {checked}"]
+            checked = _("delivery not checked")
+            if self.replies or self.answers_expected:
+                checked = part(self.replies, ANSWERED)
+            parts = [plural("{} message sent; {}", "{} messages sent; {}", sent).format(number(sent), checked)]
             if self._states[State.REFUSED]:
-                parts.append(f"{self._states[State.REFUSED]:,} refused")
-            parts.append(f"{size} to {self.sender.endpoint}")
+                parts.append(part(self._states[State.REFUSED], ENDED[State.REFUSED]))
+            parts.append(_("{} to {}").format(byte_count(statistics.payload_bytes), where))
         if self.not_sent:
-            parts.append(f"{self.not_sent:,} not sent")
+            parts.append(part(self.not_sent, NOT_SENT))
         return " · ".join(parts)
 
     def _explain(self, waited: int) -> None:
         """On a terminal, once a wait is long: what is waited for, how long still, and how to end it."""
         if waited < PATIENCE or not self.sender.unresolved:
             return
-        hint = " (ICMP: nobody listens)" if self.unreachable is not None else ""
-        passed = f"{waited // SECOND} s of {self.deadline:g} s"
-        where = self.sender.endpoint
-        self.words.status(f"{self.sender.unresolved:,} unconfirmed{hint}, {passed}, Ctrl-C stops · {where}")
+        waiting = part(self.sender.unresolved, ENDED[State.UNCONFIRMED])
+        if self.unreachable is not None:
+            waiting = _("{} (ICMP: nobody listens)").format(waiting)
+        text = _("{}, {} s of {} s, Ctrl-C stops · {}")
+        self.words.status(text.format(waiting, waited // SECOND, number(self.deadline, "g"), self.sender.endpoint))
 
     def _hint(self, text: str) -> None:
         self.words.say(paint(text, "warning", self.words.colour))
@@ -219,7 +233,7 @@ class Exchange:
         if self._failures_shown <= SHOWN_FAILURES:
             self.output.outcome(outcome, aside=self.aside)
         elif self._failures_shown == SHOWN_FAILURES + 1:
-            self.words.say("More failures are only counted; --json tells each")
+            self.words.say(_("More failures are only counted; --json tells each"))
 
     def _on_message(self, message: Event) -> None:
         assert isinstance(message, Message)
@@ -235,19 +249,20 @@ class Exchange:
         assert isinstance(event, Disconnected)
         if not self._closing:
             self.disconnected = event
-            reason = "" if event.reason == "end of stream" else f" ({event.reason})"
-            self.words.say(f"{self.sender.endpoint} ended the connection{reason}")
+            text = _("{} ended the connection").format(self.sender.endpoint)
+            self.words.say(text if event.reason == "end of stream" else f"{text} ({told(event.reason)})")
 
     def _on_restart(self, event: Event) -> None:
-        self.words.say(f"{self.sender.endpoint} was restarted; what it never had is sent again")
+        self.words.say(_("{} was restarted; what it never had is sent again").format(self.sender.endpoint))
 
     def _on_malformed(self, event: Event) -> None:
         assert isinstance(event, Malformed)
-        self.words.say(f"{event.peer} sent {event.size} bytes that are no message: {event.reason}")
+        self.words.say(_("{} sent {} bytes that are no message: {}").format(event.peer, event.size, told(event.reason)))
 
     def _on_offload_refused(self, event: Event) -> None:
         assert isinstance(event, OffloadRefused)
-        self.words.say(f"the kernel takes no runs of datagrams here ({event.reason}): each goes by itself, which is slower")
+        text = _("the kernel takes no runs of datagrams here ({}): each goes by itself, which is slower")
+        self.words.say(text.format(told(event.reason)))
 
 
 def is_this_machine(host: str) -> bool:

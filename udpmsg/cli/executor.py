@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 
 from udpmsg.cli.answering import Reply
 from udpmsg.core.events import Message
+from udpmsg.language import _
 from udpmsg.report.terminal import peer_name
 
 TIME_LIMIT = 10.0
@@ -49,7 +50,8 @@ class Executor:
             self._jobs.put_nowait(message)
             self.pending += 1
         except queue.Full:
-            self.troubles.put(f"{_name(message)} stays unanswered: {WAITING} others wait for --exec already")
+            text = _("{} stays unanswered: {} others wait for --exec already")
+            self.troubles.put(text.format(_name(message), WAITING))
 
     def ready(self) -> Iterator[Reply]:
         """The replies of the commands that have ended; one that failed without output gives none."""
@@ -75,7 +77,7 @@ class Executor:
             try:
                 output = self._run(message)
             except OSError as error:
-                self.troubles.put(f"--exec for {_name(message)} could not start: {error.strerror}")
+                self.troubles.put(_("--exec for {} could not start: {}").format(_name(message), _(error.strerror or str(error))))
             self._done.put((message, output))
             self._wake()
 
@@ -97,7 +99,7 @@ class Executor:
             )
             self._running.add(process)
         try:
-            output, _ = process.communicate(message.payload, timeout=TIME_LIMIT)
+            output = process.communicate(message.payload, timeout=TIME_LIMIT)[0]
         except subprocess.TimeoutExpired:
             _kill(process)
             for pipe in (process.stdin, process.stdout):  # a child that left the group may hold them open for ever
@@ -105,20 +107,23 @@ class Executor:
                     with contextlib.suppress(OSError):
                         pipe.close()
             process.wait()
-            self.troubles.put(f"--exec for {_name(message)} was ended after {TIME_LIMIT:g} s; it gets no reply")
+            text = _("--exec for {} was ended after {} s; it gets no reply")
+            self.troubles.put(text.format(_name(message), f"{TIME_LIMIT:g}"))
             return None
         finally:
             with self._lock:
                 self._running.discard(process)
         if process.returncode and not self._closed:
-            self.troubles.put(f"--exec for {_name(message)} ended with exit code {process.returncode}")
+            self.troubles.put(_("--exec for {} ended with exit code {}").format(_name(message), process.returncode))
             return output or None
         return output
 
 
 def _name(message: Message) -> str:
-    number = "a raw message" if message.sequence is None else f"#{message.sequence}"
-    return f"{number} from {peer_name(message.peer)}"
+    peer = peer_name(message.peer)
+    if message.sequence is None:
+        return _("a raw message from {}").format(peer)
+    return _("#{} from {}").format(message.sequence, peer)
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:

@@ -13,12 +13,13 @@ from typing import Annotated, Any
 
 from udpmsg import units
 from udpmsg.cli.options import option
+from udpmsg.language import _
 from udpmsg.link.faults import Link, Scripted
 from udpmsg.link.fields import FIELDS, BothWays, changed, read_both
 from udpmsg.link.presets import DEFAULT, PRESETS, preset
 from udpmsg.link.script import parse_fault
 
-LINK = "Link (one value for both ways, or FORWARD/BACK)"
+LINK = _("Link (one value for both ways, or FORWARD/BACK)")
 """The panel of the help."""
 
 
@@ -31,9 +32,8 @@ def link_of(given: Mapping[str, Any], base: Link = DEFAULT) -> Link:
 
 
 def _field(name: str, help: str) -> Any:  # noqa: A002 - as typer calls it
-    return option(
-        f"--{name}", f"{help}, such as {FIELDS[name].example}.", panel=LINK, metavar=FIELDS[name].metavar, parser=_reader(name)
-    )
+    text = _("{}, such as {}.").format(help, FIELDS[name].example)
+    return option(f"--{name}", text, panel=LINK, metavar=FIELDS[name].metavar, parser=_reader(name))
 
 
 def _reader(name: str) -> Callable[[str], BothWays]:
@@ -45,29 +45,38 @@ def _reader(name: str) -> Callable[[str], BothWays]:
 
 Named = Annotated[
     Link | None,
-    option("--link", f"A named link: {', '.join(PRESETS)}.", panel=LINK, metavar="NAME", parser=preset, default="classroom"),
+    option(
+        "--link",
+        _("A named link: {}.").format(", ".join(PRESETS)),
+        panel=LINK,
+        metavar="NAME",
+        parser=preset,
+        default="classroom",
+    ),
 ]
-Delay = Annotated[BothWays | None, _field("delay", "How long a frame travels")]
-Jitter = Annotated[BothWays | None, _field("jitter", "By how much the delay differs, up and down")]
-Loss = Annotated[BothWays | None, _field("loss", "The share of frames that is lost")]
+Delay = Annotated[BothWays | None, _field("delay", _("How long a frame travels"))]
+Jitter = Annotated[BothWays | None, _field("jitter", _("By how much the delay differs, up and down"))]
+Loss = Annotated[BothWays | None, _field("loss", _("The share of frames that is lost"))]
 Burst = Annotated[
     BothWays | None,
-    _field("burst", "Loss in bursts: the share of frames that begins one, and that ends one; then lost inside and outside"),
+    _field("burst", _("Loss in bursts: the share of frames that begins one, and that ends one; then lost inside and outside")),
 ]
-Duplicate = Annotated[BothWays | None, _field("duplicate", "The share that comes twice")]
+Duplicate = Annotated[BothWays | None, _field("duplicate", _("The share that comes twice"))]
 Reorder = Annotated[
-    BothWays | None, _field("reorder", "The share that is held back, by 30ms or by TIME, so that others overtake it")
+    BothWays | None, _field("reorder", _("The share that is held back, by 30ms or by TIME, so that others overtake it"))
 ]
-Corrupt = Annotated[BothWays | None, _field("corrupt", "The share in which one bit is flipped")]
-Rate = Annotated[BothWays | None, _field("rate", "The bottleneck, in bits a second")]
-Queue = Annotated[BothWays | None, _field("queue", "How many frames wait before the bottleneck; more are dropped")]
-Mtu = Annotated[BothWays | None, _field("mtu", "The largest IP packet; larger ones are cut up or refused")]
+Corrupt = Annotated[BothWays | None, _field("corrupt", _("The share in which one bit is flipped"))]
+Rate = Annotated[BothWays | None, _field("rate", _("The bottleneck, in bits a second"))]
+Queue = Annotated[BothWays | None, _field("queue", _("How many frames wait before the bottleneck; more are dropped"))]
+Mtu = Annotated[BothWays | None, _field("mtu", _("The largest IP packet; larger ones are cut up or refused"))]
 Fault = Annotated[
     list[Scripted] | None,
     option(
         "--fault",
-        "One fault for one frame, such as drop:data:4 (its first transmission), drop:data:4:2, drop:ack:2, delay:data:5:80ms; "
-        "may be given again.",
+        _(
+            "One fault for one frame, such as drop:data:4 (its first transmission), drop:data:4:2, drop:ack:2, "
+            "delay:data:5:80ms; may be given again."
+        ),
         panel=LINK,
         metavar="FAULT",
         parser=parse_fault,
@@ -77,10 +86,10 @@ Seed = Annotated[
     int | None,
     option(
         "--seed",
-        "Decides every fate: the same seed, the same faults.",
+        _("Decides every fate: the same seed, the same faults."),
         panel=LINK,
         metavar="N",
         parser=units.parse_seed,
-        default="drawn, and printed",
+        default=_("drawn, and printed"),
     ),
 ]

@@ -15,12 +15,13 @@ from udpmsg.cli.options import LIMITS, NETWORK, OUTPUT, option
 from udpmsg.cli.output import Output, conduct, open_output
 from udpmsg.cli.signals import Interrupts
 from udpmsg.endpoint import Endpoint
+from udpmsg.language import _, number
 from udpmsg.receiver import Receiver
 from udpmsg.report.schema import empty_summary
 from udpmsg.report.stream import Words
 from udpmsg.report.terminal import paint
 
-HELP = """\
+HELP = _("""\
 Receive messages from any number of senders, over UDP, TCP (--tcp) or both (--both), until Ctrl-C.
 
 [bold]Examples[/bold]
@@ -34,14 +35,14 @@ Receive messages from any number of senders, over UDP, TCP (--tcp) or both (--bo
   udpmsg listen --json --for 10s           JSON lines, for ten seconds
 
 A line for each message: who sent it, its number, its text. Bytes of other programs are shown as raw.
-"""
+""")
 
-EPILOG = """\
+EPILOG = _("""\
 Exit codes: 0 all well, 1 run-time error (also when the reader of the output went away), 2 usage, 5 cannot listen, 130 Ctrl-C, \
 143 terminated. Every option can be set by the environment: --receive-buffer by UDPMSG_RECEIVE_BUFFER.
-"""
+""")
 
-REPLIES, ENDING = "Replies", "When to end (the first that comes)"
+REPLIES, ENDING = _("Replies"), _("When to end (the first that comes)")
 LAST_PRIVILEGED_PORT = 1023
 LOOKING = ("echo", "reply", "exec", "interactive", "count", "idle", "once", "stop-word", "slow", "save")
 """Options for which the messages themselves are looked at, also where none is shown."""
@@ -55,7 +56,7 @@ def listen(
         str | None,
         option(
             "--host",
-            "Where to listen; 0.0.0.0 for other machines too, :: for IPv6 and IPv4.",
+            _("Where to listen; 0.0.0.0 for other machines too, :: for IPv6 and IPv4."),
             panel=NETWORK,
             metavar="ADDRESS",
             default="127.0.0.1",
@@ -63,57 +64,62 @@ def listen(
     ] = None,
     port: options.Port = None,
     tcp: options.Tcp = False,
-    both: Annotated[bool, option("--both", "UDP and TCP on one port.", panel=NETWORK)] = False,
+    both: Annotated[bool, option("--both", _("UDP and TCP on one port."), panel=NETWORK)] = False,
     multicast: Annotated[
-        str | None, option("--multicast", "Join this group, such as 239.1.2.3.", panel=NETWORK, metavar="GROUP")
+        str | None, option("--multicast", _("Join this group, such as 239.1.2.3."), panel=NETWORK, metavar="GROUP")
     ] = None,
     interface: Annotated[
         str | None,
-        option("--interface", "Where to join it: that interface's address (IPv6: its name).", panel=NETWORK, metavar="ADDRESS"),
+        option(
+            "--interface", _("Where to join it: that interface's address (IPv6: its name)."), panel=NETWORK, metavar="ADDRESS"
+        ),
     ] = None,
-    echo: Annotated[bool, option("--echo", "Answer with the message itself.", panel=REPLIES)] = False,
-    reply: Annotated[str | None, option("--reply", "Answer with this text.", panel=REPLIES, metavar="TEXT")] = None,
+    echo: Annotated[bool, option("--echo", _("Answer with the message itself."), panel=REPLIES)] = False,
+    reply: Annotated[str | None, option("--reply", _("Answer with this text."), panel=REPLIES, metavar="TEXT")] = None,
     exec: Annotated[  # noqa: A002 - the option's name
         str | None,
         option(
             "--exec",
-            "Answer with this command's output. Its input is the message; UDPMSG_PEER and UDPMSG_SEQUENCE say whose. "
-            "It may take 10 s.",
+            _(
+                "Answer with this command's output. Its input is the message; UDPMSG_PEER and UDPMSG_SEQUENCE say whose. "
+                "It may take 10 s."
+            ),
             panel=REPLIES,
             metavar="CMD",
         ),
     ] = None,
-    interactive: Annotated[bool, option("--interactive", "Answer by hand: line n answers message n.", panel=REPLIES)] = False,
+    interactive: Annotated[bool, option("--interactive", _("Answer by hand: line n answers message n."), panel=REPLIES)] = False,
     count: Annotated[
-        int | None, option("--count", "After N messages.", panel=ENDING, metavar="N", parser=options.parse_count)
+        int | None, option("--count", _("After N messages."), panel=ENDING, metavar="N", parser=options.parse_count)
     ] = None,
     duration: Annotated[
         float | None,
-        option("--for", "After this time, such as 10s.", panel=ENDING, metavar="TIME", parser=options.parse_positive_duration),
+        option("--for", _("After this time, such as 10s."), panel=ENDING, metavar="TIME", parser=options.parse_positive_duration),
     ] = None,
     idle: Annotated[
         float | None,
         option(
             "--idle",
-            "When no message came for so long.",
+            _("When no message came for so long."),
             panel=ENDING,
             metavar="TIME",
             parser=options.parse_positive_duration,
         ),
     ] = None,
-    once: Annotated[bool, option("--once", "When the first client has said goodbye (or bye).", panel=ENDING)] = False,
+    once: Annotated[bool, option("--once", _("When the first client has said goodbye (or bye)."), panel=ENDING)] = False,
     stop_word: Annotated[
-        str | None, option("--stop-word", "When a client sends this word.", panel=ENDING, metavar="WORD")
+        str | None, option("--stop-word", _("When a client sends this word."), panel=ENDING, metavar="WORD")
     ] = None,
+    lang: options.Lang = None,
     json: options.Json = False,
-    hex: Annotated[bool, option("--hex", "Show the bytes.", panel=OUTPUT)] = False,  # noqa: A002 - the option's name
-    quiet: Annotated[bool, option("--quiet", "Show no messages, only the summary.", panel=OUTPUT)] = False,
-    save: Annotated[Path | None, option("--save", "Write each message to a file there.", panel=OUTPUT, metavar="DIR")] = None,
+    hex: Annotated[bool, option("--hex", _("Show the bytes."), panel=OUTPUT)] = False,  # noqa: A002 - the option's name
+    quiet: Annotated[bool, option("--quiet", _("Show no messages, only the summary."), panel=OUTPUT)] = False,
+    save: Annotated[Path | None, option("--save", _("Write each message to a file there."), panel=OUTPUT, metavar="DIR")] = None,
     receive_buffer: Annotated[
         int | None,
         option(
             "--receive-buffer",
-            "The kernel's buffer to ask for.",
+            _("The kernel's buffer to ask for."),
             panel=LIMITS,
             metavar="SIZE",
             parser=options.parse_positive_size,
@@ -126,18 +132,18 @@ def listen(
         int | None,
         option(
             "--max-sessions",
-            "So many senders at once; those that said goodbye are none of them.",
+            _("So many senders at once; those that said goodbye are none of them."),
             panel=LIMITS,
             metavar="N",
             parser=options.parse_sessions,
-            default=f"{Limits.sessions:,}",
+            default=number(Limits.sessions),
         ),
     ] = None,
     slow: Annotated[
         float | None,
         option(
             "--slow",
-            "Sleep after each message, to see what the kernel drops.",
+            _("Sleep after each message, to see what the kernel drops."),
             panel=LIMITS,
             metavar="TIME",
             parser=options.parse_duration,
@@ -236,15 +242,17 @@ def announce(receiver: Receiver, output: Output, words: Words, *, quiet: bool) -
         output.listening(endpoint.transport, endpoint.host, endpoint.port, buffer, offload)
     first = receiver.endpoints[0]
     if first.port <= LAST_PRIVILEGED_PORT:
-        words.say(f"Port {first.port} is below 1024, where the system's own services live: others may expect one of them here")
+        text = _("Port {} is below 1024, where the system's own services live: others may expect one of them here")
+        words.say(text.format(first.port))
     if words.terminal and not quiet:
-        words.say(paint(f"Send to it from another terminal: {_command(first)}", "note", words.colour))
+        text = _("Send to it from another terminal: {}").format(_command(first))
+        words.say(paint(text, "note", words.colour))
         if first.host.startswith("127."):
-            words.say(paint("For other machines too, listen with --host 0.0.0.0", "note", words.colour))
+            words.say(paint(_("For other machines too, listen with --host 0.0.0.0"), "note", words.colour))
 
 
 def _command(endpoint: Endpoint) -> str:
     """What to type to send there."""
-    host = {"0.0.0.0": "ADDRESS", "::": "ADDRESS"}.get(endpoint.host, endpoint.host)
+    host = _("ADDRESS") if endpoint.host in ("0.0.0.0", "::") else endpoint.host
     where = host if endpoint.port == options.DEFAULT_PORT else str(Endpoint(endpoint.transport, host, endpoint.port))
-    return f"udpmsg send {where} hello{' --tcp' if endpoint.transport == 'tcp' else ''}"
+    return f"udpmsg send {where} {_('hello')}{' --tcp' if endpoint.transport == 'tcp' else ''}"

@@ -16,6 +16,7 @@ from udpmsg.cli.saving import CannotSave, Saver
 from udpmsg.cli.signals import Interrupts
 from udpmsg.core.events import Disconnected, Duplicate, Event, Goodbye, LimitReached, Malformed, Message, Outcome, State
 from udpmsg.errors import UdpmsgError
+from udpmsg.language import N_, _, told
 from udpmsg.receiver import Receiver
 from udpmsg.report.schema import listener_summary
 from udpmsg.report.stream import Words, is_terminal
@@ -28,6 +29,16 @@ ANSWER_WAIT = 11 * SECOND
 """At the end: for replies under way. A second more than a command may take."""
 SHOWN_TROUBLES = 10
 """So many malformed datagrams are told one by one; more of them are only counted."""
+LIMITS = (
+    N_("max_message"),
+    N_("session_messages"),
+    N_("session_bytes"),
+    N_("total_bytes"),
+    N_("reassemblies"),
+    N_("gaps"),
+    N_("replies"),
+)
+"""What a LimitReached may name besides the sessions; marked here, as the core's names are no words."""
 NAP = 0.1
 """Seconds after which a sleep looks whether Ctrl-C came."""
 
@@ -98,7 +109,7 @@ class ListenRun:
             if self._answers_awaited:
                 self._await_answers()
         except UdpmsgError as error:
-            self._failure = str(error)
+            self._failure = error.told(_)
         finally:
             self.answerer.close()
         return self._finish()
@@ -135,7 +146,8 @@ class ListenRun:
             try:
                 self.receiver.reply(message, payload)
             except UdpmsgError as error:
-                self.words.say(f"udpmsg: no reply to {peer_name(message.peer)}: {error}")
+                text = _("no reply to {}: {}").format(peer_name(message.peer), error.told(_))
+                self.words.say(f"udpmsg: {text}")
         self._prompt()
         troubles = getattr(self.answerer, "troubles", None)
         while troubles is not None and not troubles.empty():
@@ -148,8 +160,7 @@ class ListenRun:
             self._asked = asked
             self.words.typed()
             if asked is not None and self.by_hand:
-                number = "" if asked.sequence is None else f" to #{asked.sequence}"
-                self.words.prompt(f"reply{number}> ")
+                self.words.prompt(_("reply> ") if asked.sequence is None else _("reply to #{}> ").format(asked.sequence))
 
     def _await_answers(self) -> None:
         """After the last message: its reply may still be made, by a command or a hand. Nothing more is received."""
@@ -166,7 +177,7 @@ class ListenRun:
             self.words.say(f"udpmsg: {self.output.data.broken}")
         if self.interrupts.number is not None:
             self.words.say(self.interrupts.words)
-        where = " and ".join(f"{endpoint.transport} {endpoint}" for endpoint in self.receiver.endpoints)
+        where = _(" and ").join(f"{endpoint.transport} {endpoint}" for endpoint in self.receiver.endpoints)
         statistics = self.receiver.statistics()  # before the sockets are closed: the kernel's count is theirs
         self.interrupts.release()
         self.receiver.close(linger=0.0 if self.interrupts.number is not None else 1.0)
@@ -209,41 +220,42 @@ class ListenRun:
 
     def _on_malformed(self, event: Event) -> None:
         assert isinstance(event, Malformed)
-        self._trouble(f"{peer_name(event.peer)} sent {counted(event.size, 'byte')} that are no message: {event.reason}")
+        text = _("{} sent {} that are no message: {}")
+        self._trouble(text.format(peer_name(event.peer), counted(event.size, "byte"), told(event.reason)))
 
     def _on_limit(self, event: Event) -> None:
         assert isinstance(event, LimitReached)
         if event.limit == "sessions":
-            self._trouble(
-                f"{peer_name(event.peer)} is turned away: there is room for {counted(event.value, 'sender')} at once "
-                "(--max-sessions allows more)"
-            )
+            text = _("{} is turned away: there is room for {} at once (--max-sessions allows more)")
+            self._trouble(text.format(peer_name(event.peer), counted(event.value, "sender")))
             return
-        self._trouble(f"{peer_name(event.peer)} sends more than is kept: dropped at the limit of {event.value} ({event.limit})")
+        text = _("{} sends more than is kept: dropped at the limit of {} ({})")
+        self._trouble(text.format(peer_name(event.peer), event.value, _(event.limit)))
 
     def _on_disconnected(self, event: Event) -> None:
         assert isinstance(event, Disconnected)
         if event.reason != "end of stream":
-            self._trouble(f"{peer_name(event.peer)}: the connection ended: {event.reason}")
+            self._trouble(_("{}: the connection ended: {}").format(peer_name(event.peer), told(event.reason)))
         if event.peer in self._tcp_peers:
             self._over = True
 
     def _on_outcome(self, event: Event) -> None:
         assert isinstance(event, Outcome)
         if event.state is not State.DELIVERED:
-            self._trouble(f"a reply was not confirmed: {event.reason}")
+            self._trouble(_("a reply was not confirmed: {}").format(told(event.reason or "")))
 
     def _trouble(self, text: str) -> None:
         self._troubles += 1
         if self._troubles <= SHOWN_TROUBLES:
             self.words.say(paint(text, "warning", self.words.colour))
         elif self._troubles == SHOWN_TROUBLES + 1:
-            self.words.say(paint("more of the like is only counted", "warning", self.words.colour))
+            self.words.say(paint(_("more of the like is only counted"), "warning", self.words.colour))
 
     def _say_unsaved(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, Message):
-                self.words.say(f"udpmsg: not written either: #{event.sequence} from {peer_name(event.peer)}")
+                text = _("not written either: #{} from {}").format(event.sequence, peer_name(event.peer))
+                self.words.say(f"udpmsg: {text}")
 
     def _nap(self, seconds: float) -> None:
         until = clock.now() + int(seconds * SECOND)

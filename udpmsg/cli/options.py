@@ -5,28 +5,30 @@ Owns how a bad value is refused: one sentence that names the option. Knows no co
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
 from udpmsg import language, units
 from udpmsg.errors import UsageError
+from udpmsg.language import _
 
 DEFAULT_PORT = 5000
 FAREWELL = "bye"
 
+Given = ParamSpec("Given")
 Value = TypeVar("Value")
 
 
-def refusing(parse: Callable[[str], Value]) -> Callable[[str], Value]:
+def refusing(parse: Callable[Given, Value]) -> Callable[Given, Value]:
     """The parser of an option: what `parse` refuses is refused as a bad value, so that the sentence names the option."""
 
     @wraps(parse)
-    def parser(text: str) -> Value:
+    def parser(*given: Given.args, **named: Given.kwargs) -> Value:
         try:
-            return parse(text)
+            return parse(*given, **named)
         except UsageError as error:
-            raise typer.BadParameter(str(error)) from None
+            raise typer.BadParameter(error.told(_)) from None
 
     return parser
 
@@ -44,45 +46,48 @@ parse_transmissions = refusing(units.parse_transmissions)
 parse_sessions = refusing(units.parse_sessions)
 
 
+@refusing
 def parse_port(text: str) -> int:
     """A port from 1 to 65535."""
     if not text.isascii() or not text.isdigit():
-        raise typer.BadParameter(f"{text!r} is not a port; write a number from 1 to 65535, such as {DEFAULT_PORT}")
+        raise UsageError("{!r} is not a port; write a number from 1 to 65535, such as {}", text, DEFAULT_PORT)
     port = int(text) if len(text) < 10 else 10**9
     if port == 0:
-        raise typer.BadParameter(f"0 is no port that anybody could send to; write one from 1 to 65535, such as {DEFAULT_PORT}")
+        raise UsageError("0 is no port that anybody could send to; write one from 1 to 65535, such as {}", DEFAULT_PORT)
     if port > 65535:
-        raise typer.BadParameter(f"{text} is not a port: the largest is 65535; the usual one here is {DEFAULT_PORT}")
+        raise UsageError("{} is not a port: the largest is 65535; the usual one here is {}", text, DEFAULT_PORT)
     return port
 
 
+@refusing
 def parse_ttl(text: str) -> int:
     """Hops, from 0 to 255: the IP header has one byte for them."""
     if not text.isascii() or not text.isdigit() or len(text) > 3 or int(text) > 255:
-        raise typer.BadParameter(f"{text!r} is not a number of hops; choose from 0 to 255")
+        raise UsageError("{!r} is not a number of hops; choose from 0 to 255", text)
     return int(text)
 
 
+@refusing
 def parse_destination(text: str, port: int | None) -> tuple[str, int]:
     """Host and port of HOST, HOST:PORT, [IPV6]:PORT or a bare IPv6 address; `port` is --port's, if it was given."""
     host, written = text, ""
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
-            raise typer.BadParameter(f"{text!r} is not an address; write [::1] or [::1]:{DEFAULT_PORT}")
+            raise UsageError("{!r} is not an address; write [::1] or [::1]:{}", text, DEFAULT_PORT)
         written = rest[1:] if rest else ""
         if rest == ":":
-            raise typer.BadParameter(f"{text!r} names no port after the colon; write [{host}]:{DEFAULT_PORT}")
+            raise UsageError("{!r} names no port after the colon; write {}", text, f"[{host}]:{DEFAULT_PORT}")
     elif text.count(":") == 1:
         host, _, written = text.partition(":")
         if not written:
-            raise typer.BadParameter(f"{text!r} names no port after the colon; write {host or 'HOST'}:{DEFAULT_PORT}")
+            raise UsageError("{!r} names no port after the colon; write {}", text, f"{host or 'HOST'}:{DEFAULT_PORT}")
     if not host.strip():
-        raise typer.BadParameter(f"{text!r} names no host; write 127.0.0.1, localhost:{DEFAULT_PORT} or [::1]:{DEFAULT_PORT}")
+        raise UsageError("{!r} names no host; write 127.0.0.1, localhost:{} or [::1]:{}", text, DEFAULT_PORT, DEFAULT_PORT)
     if not written:
         return host, port or DEFAULT_PORT
     if port is not None and port != parse_port(written):
-        raise typer.BadParameter(f"the port is given twice, as {written} in {text!r} and as --port {port}; give it once")
+        raise UsageError("the port is given twice, as {} in {!r} and as --port {}; give it once", written, text, port)
     return host, parse_port(written)
 
 
@@ -98,7 +103,7 @@ def option(
     name: str,
     help: str,  # noqa: A002 - as typer calls it
     *,
-    panel: str,
+    panel: str | None,
     metavar: str | None = None,
     parser: Callable[[str], Any] | None = None,
     default: str = "",
@@ -108,7 +113,7 @@ def option(
         name,
         parser=refusing(parser) if parser else None,
         metavar=metavar,
-        help=f"{help} [dim](default {default})[/dim]" if default else help,
+        help=f"{help} [dim]{_('(default {})').format(default)}[/dim]" if default else help,
         envvar=variable(name),
         show_envvar=False,
         show_default=False,
@@ -121,18 +126,18 @@ def variable(name: str) -> str:
     return f"UDPMSG_{name.partition('/')[0].strip('-').upper().replace('-', '_')}"
 
 
-NETWORK, LIMITS, OUTPUT = "Network", "Limits", "Output"
+NETWORK, LIMITS, OUTPUT = _("Network"), _("Limits"), _("Output")
 """Panels of the help."""
 
-Port = Annotated[int | None, option("--port", "1 to 65535.", panel=NETWORK, metavar="PORT", parser=parse_port, default="5000")]
-Tcp = Annotated[bool, option("--tcp", "Use TCP instead of UDP.", panel=NETWORK)]
+Port = Annotated[int | None, option("--port", _("1 to 65535."), panel=NETWORK, metavar="PORT", parser=parse_port, default="5000")]
+Tcp = Annotated[bool, option("--tcp", _("Use TCP instead of UDP."), panel=NETWORK)]
 Offload = Annotated[
     bool,
     option(
         "--offload/--no-offload",
-        "UDP: give the kernel many datagrams in one call where it takes them (Linux).",
+        _("UDP: give the kernel many datagrams in one call where it takes them (Linux)."),
         panel=NETWORK,
-        default="yes",
+        default=_("yes"),
     ),
 ]
 
@@ -146,17 +151,21 @@ def offload_refused(context: typer.Context) -> bool:
 
 MaxMessage = Annotated[
     int | None,
-    option("--max-message", "The largest message.", panel=LIMITS, metavar="SIZE", parser=parse_positive_size, default="1MiB"),
+    option("--max-message", _("The largest message."), panel=LIMITS, metavar="SIZE", parser=parse_positive_size, default="1MiB"),
 ]
-Lang = Annotated[
-    str | None,
-    option(
+
+
+def speaking(panel: str | None) -> Any:
+    """--lang, which `app` has heard before a command is imported, as the texts of its help are translated then."""
+    return option(
         "--lang",
-        language._("Speak {}.").format(", ".join(language.LANGUAGES)),
-        panel=OUTPUT,
+        _("Speak {}.").format(", ".join(language.LANGUAGES)),
+        panel=panel,
         metavar="LANGUAGE",
         parser=language.parse,
-        default=language._("the system's"),
-    ),
-]
-Json = Annotated[bool, option("--json", "JSON lines on standard output.", panel=OUTPUT)]
+        default=_("the system's"),
+    )
+
+
+Lang = Annotated[str | None, speaking(OUTPUT)]
+Json = Annotated[bool, option("--json", _("JSON lines on standard output."), panel=OUTPUT)]

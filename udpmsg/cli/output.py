@@ -7,6 +7,7 @@ from collections.abc import Callable
 from udpmsg.cli.exits import exit_for
 from udpmsg.cli.signals import Interrupted, Interrupts
 from udpmsg.errors import UdpmsgError, UsageError
+from udpmsg.language import _
 from udpmsg.report.human import HumanLines
 from udpmsg.report.schema import Summary
 from udpmsg.report.stream import Data, Words, forgiving
@@ -48,18 +49,25 @@ def conduct(
     try:
         return run()
     except (UdpmsgError, OSError) as error:
-        complain(words, str(error))
+        complain(words, error)
         code = exit_for(error)
         if isinstance(error, UsageError):
             return code
     except Interrupted:
-        words.say(f"{interrupts.words}: nothing was begun")
+        words.say(_("{}: nothing was begun").format(interrupts.words))
         code = interrupts.code
     if not output.for_people:
         output.summary(empty, "")
     return code
 
 
-def complain(words: Words, sentence: str) -> None:
-    """Say what went wrong."""
-    words.say(f"{paint('udpmsg:', 'error', words.colour)} {sentence}")
+def complain(words: Words, error: UdpmsgError | OSError) -> None:
+    """Say what went wrong, in the user's language."""
+    words.say(f"{paint('udpmsg:', 'error', words.colour)} {sentence(error)}")
+
+
+def sentence(error: UdpmsgError | OSError) -> str:
+    """What an error says, in the user's language. The system's errors are told by number, with what it says in words."""
+    if isinstance(error, UdpmsgError):
+        return error.told(_)
+    return str(error).replace(error.strerror, _(error.strerror)) if error.strerror else str(error)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from udpmsg.errors import UdpmsgError, UsageError
+from udpmsg.errors import N_, Phrase, UdpmsgError, UsageError
 
 
 class CannotWrite(UdpmsgError):
@@ -26,16 +26,17 @@ class Writable:
             self._place = Path(os.path.realpath(path))  # a link stays, and what it points to is replaced
             self._special = self._place.exists() and not self._place.is_file()
             if self._place.is_dir():
-                raise IsADirectoryError(21, "it is a directory; name a file in it")
+                raise IsADirectoryError(21, N_("it is a directory; name a file in it"))
             if self._place.exists() and not os.access(self._place, os.W_OK):
-                raise PermissionError(13, "no permission to write to it")
+                raise PermissionError(13, N_("no permission to write to it"))
             if not self._special:
                 beside = self._beside()
                 with beside.open("xb"):
                     pass
                 beside.unlink()
         except (OSError, ValueError) as error:
-            raise UsageError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
+            reason = Phrase(getattr(error, "strerror", None) or str(error))
+            raise UsageError("{}: cannot be written: {}", path, reason) from None
 
     def write(self, content: bytes) -> None:
         """Replace the file with this. Raises CannotWrite, and leaves what was there."""
@@ -54,7 +55,7 @@ class Writable:
                     beside.chmod(self._place.stat().st_mode & 0o7777)
                 beside.replace(self._place)
         except OSError as error:
-            raise CannotWrite(f"{self.path}: cannot be written: {error.strerror or error}") from None
+            raise CannotWrite("{}: cannot be written: {}", self.path, Phrase(error.strerror or str(error))) from None
         finally:
             if not self._special:
                 beside.unlink(missing_ok=True)

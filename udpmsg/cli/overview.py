@@ -5,14 +5,19 @@ from typing import Annotated
 
 import typer
 
-EPILOG = "Two terminals to begin with: udpmsg listen, and udpmsg send 127.0.0.1 hello. Every command has --help."
+from udpmsg.cli import options
+from udpmsg.language import _
+
+HELP = _("Messages over UDP with no handshake before the first one, and over TCP beside it.")
+EPILOG = _("Two terminals to begin with: udpmsg listen, and udpmsg send 127.0.0.1 hello. Every command has --help.")
 
 
 def overview(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", help=_("Show the version."))] = False,
+    lang: Annotated[str | None, options.speaking(None)] = None,
 ) -> int:
-    """Messages over UDP with no handshake before the first one, and over TCP beside it."""
+    """Show the version, or the help where no command is named. HELP is what users read."""
     if version:
         from udpmsg import __version__
 
@@ -20,6 +25,6 @@ def overview(
         raise typer.Exit(0)
     if context.invoked_subcommand is None:
         print(context.get_help())
-        print("udpmsg: no command is named: write listen or send", file=sys.stderr)
+        print(f"udpmsg: {_('no command is named: write listen or send')}", file=sys.stderr)
         raise typer.Exit(2)
     return 0

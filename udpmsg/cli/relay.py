@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -14,7 +15,8 @@ from udpmsg.cli.options import NETWORK, OUTPUT, option
 from udpmsg.cli.output import conduct
 from udpmsg.cli.rules import Conflict, Need
 from udpmsg.cli.signals import Interrupts
-from udpmsg.errors import CannotListen, UsageError
+from udpmsg.errors import N_, CannotListen, UsageError
+from udpmsg.language import _
 from udpmsg.link.pipe import streaming
 from udpmsg.link.relay import Relay
 from udpmsg.link.relaying import Cut
@@ -28,7 +30,7 @@ SECOND = 1_000_000_000
 STATUS_INTERVAL = SECOND // 5
 """How often the line at the bottom of a terminal changes."""
 
-HELP = """\
+HELP = _("""\
 Pass on to TARGET what comes to LISTEN, over a link with faults; for any UDP program, on any system, without any right.
 
 [bold]Examples[/bold]
@@ -48,26 +50,38 @@ their own. The rate counts each datagram with its headers on Ethernet: 42 bytes 
 
 TCP: delay, jitter and rate, and --cut-after. Segments are not dropped: the relay ends one connection and begins another. It \
 accepts at once; delay begins with the first byte. udpmsg compare drops real segments (Linux).
-"""
+""")
 
-EPILOG = """\
+EPILOG = _("""\
 Exit codes: 0 all well, 1 run-time error, 2 usage, 4 the target's name is unknown, 5 cannot listen, 130 Ctrl-C, 143 terminated. \
 Every option can be set by the environment: --loss by UDPMSG_LOSS.
-"""
+""")
 
-UNIMPAIRED = (
+UNIMPAIRED = N_(
     "TCP: delay, jitter and rate only; segments are not dropped: the kernels at both ends never see a loss here. "
     "`udpmsg compare` drops real segments (Linux)"
 )
-NO_SEGMENT = "the relay passes a stream on and drops no segment; udpmsg compare does (Linux)"
+NO_SEGMENT = N_("the relay passes a stream on and drops no segment; udpmsg compare does (Linux)")
 CONFLICTS = (
-    Conflict("tcp", "both", "--both already relays TCP, beside UDP"),
+    Conflict("tcp", "both", N_("--both already relays TCP, beside UDP")),
     *(
         Conflict(name, "tcp", NO_SEGMENT)
         for name in ("loss", "burst", "duplicate", "reorder", "corrupt", "queue", "mtu", "fault")
     ),
 )
-NEEDS = (Need("cut-after", ("tcp", "both"), "UDP has no connection that could be cut"),)
+NEEDS = (Need("cut-after", ("tcp", "both"), N_("UDP has no connection that could be cut")),)
+
+
+class CannotRelay(CannotListen):
+    """The same in this command's words: its port is in an argument."""
+
+    def __str__(self) -> str:
+        """In English."""
+        return self.told(str)
+
+    def told(self, translated: Callable[[str], str]) -> str:
+        """In the language of this look-up."""
+        return super().told(translated).replace("--port", "LISTEN")
 
 
 def parse_listen(text: str) -> tuple[str, int]:
@@ -82,7 +96,7 @@ def parse_listen(text: str) -> tuple[str, int]:
 def parse_target(text: str) -> tuple[str, int]:
     """Host and port of HOST:PORT or [IPV6]:PORT."""
     if text.isascii() and text.isdigit():
-        raise typer.BadParameter(f"{text!r} names no host; write HOST:PORT, such as 127.0.0.1:{text}")
+        raise UsageError("{!r} names no host; write HOST:PORT, such as 127.0.0.1:{}", text, text)
     return options.parse_destination(text, None)
 
 
@@ -95,15 +109,17 @@ def parse_cut(text: str) -> Cut:
     try:
         return Cut(after=units.parse_positive_nanoseconds(text), text=text)
     except UsageError:
-        raise UsageError(f"{text!r} is neither a size nor a time; write 64KiB or 5s") from None
+        raise UsageError("{!r} is neither a size nor a time; write 64KiB or 5s", text) from None
 
 
 def relay(
     context: typer.Context,
-    listen: Annotated[str, typer.Argument(metavar="LISTEN", help="PORT, HOST:PORT or \\[::1]:PORT; 0 lets the system choose.")],
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="HOST:PORT of the program that gets it.")],
-    tcp: Annotated[bool, option("--tcp", "Relay TCP instead of UDP.", panel=NETWORK)] = False,
-    both: Annotated[bool, option("--both", "UDP and TCP, on one port.", panel=NETWORK)] = False,
+    listen: Annotated[
+        str, typer.Argument(metavar="LISTEN", help=_("PORT, HOST:PORT or \\[::1]:PORT; 0 lets the system choose."))
+    ],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help=_("HOST:PORT of the program that gets it."))],
+    tcp: Annotated[bool, option("--tcp", _("Relay TCP instead of UDP."), panel=NETWORK)] = False,
+    both: Annotated[bool, option("--both", _("UDP and TCP, on one port."), panel=NETWORK)] = False,
     link: linking.Named = None,
     delay: linking.Delay = None,
     jitter: linking.Jitter = None,
@@ -121,7 +137,7 @@ def relay(
         Cut | None,
         option(
             "--cut-after",
-            "Reset each TCP connection after so many bytes forward, or after a time, such as 64KiB or 5s.",
+            _("Reset each TCP connection after so many bytes forward, or after a time, such as 64KiB or 5s."),
             panel=LINK,
             metavar="SIZE",
             parser=parse_cut,
@@ -130,11 +146,12 @@ def relay(
     duration: Annotated[
         float | None,
         option(
-            "--for", "End after this time, such as 10s.", panel=OUTPUT, metavar="TIME", parser=options.parse_positive_duration
+            "--for", _("End after this time, such as 10s."), panel=OUTPUT, metavar="TIME", parser=options.parse_positive_duration
         ),
     ] = None,
+    lang: options.Lang = None,
     json: options.Json = False,
-    quiet: Annotated[bool, option("--quiet", "Show no faults, only the summary.", panel=OUTPUT)] = False,
+    quiet: Annotated[bool, option("--quiet", _("Show no faults, only the summary."), panel=OUTPUT)] = False,
 ) -> int:
     """Check the options, open a relay, and run until the end they ask for; return the exit code. HELP is what users read."""
     given = {name.replace("_", "-"): value for name, value in context.params.items()}
@@ -157,7 +174,7 @@ def relay(
                 listen_host, listen_port, target_host, target_port, link=chosen, seed=drawn, transport=transport, cut=cut_after
             )
         except CannotListen as error:
-            raise CannotListen(str(error).replace("--port", "LISTEN")) from None
+            raise CannotRelay(*error.args) from None
 
     def run() -> int:
         opened = interrupts.opening(open_relay)
@@ -165,7 +182,7 @@ def relay(
             interrupts.defer_to(opened)
             output.relaying(opened.endpoints, opened.target, chosen, drawn)
             if transport != "udp":
-                words.say(paint(UNIMPAIRED, "warning", words.colour))
+                words.say(paint(_(UNIMPAIRED), "warning", words.colour))
             return follow(opened, output, words, interrupts, duration, drawn)
 
     return conduct(run, output, words, interrupts, empty_summary(transport, "relay"))

@@ -10,10 +10,11 @@ from udpmsg.cli.exits import Exit
 from udpmsg.cli.options import OUTPUT, option
 from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupted, Interrupts
-from udpmsg.errors import UsageError
+from udpmsg.errors import N_, Phrase, UsageError
 from udpmsg.experiment.trace import Comparison
+from udpmsg.language import _
 
-HELP = """\
+HELP = _("""\
 Show a saved comparison again, in any form.
 
 [bold]Examples[/bold]
@@ -26,27 +27,28 @@ Show a saved comparison again, in any form.
   udpmsg report run.json --json          JSON lines for programs
 
 Nothing is sent: what is shown was recorded when the comparison ran.
-"""
+""")
 
-EPILOG = """\
+EPILOG = _("""\
 Exit codes: 0 all well, 1 run-time error, 2 usage, or a file that is no saved comparison, 130 Ctrl-C, 143 terminated. Every \
 option can be set by the environment: --html by UDPMSG_HTML.
-"""
+""")
 
 LARGEST = 1 << 30
 """Bytes: ten times a comparison of a million messages; what is larger was not saved by us."""
 
-CONFLICTS = (Conflict("json", "ladder", "a ladder is drawn for people; --ledger adds a JSON line for each message"),)
+CONFLICTS = (Conflict("json", "ladder", N_("a ladder is drawn for people; --ledger adds a JSON line for each message")),)
 
 
 def report(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What udpmsg compare --keep has written.", show_default=False)],
-    ledger: Annotated[bool, option("--ledger", "A row a message and mode: outcome and cause.", panel=OUTPUT)] = False,
-    ladder: Annotated[bool, option("--ladder", "The frames between sender and receiver.", panel=OUTPUT)] = False,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=_("What udpmsg compare --keep has written."), show_default=False)],
+    ledger: Annotated[bool, option("--ledger", _("A row a message and mode: outcome and cause."), panel=OUTPUT)] = False,
+    ladder: Annotated[bool, option("--ladder", _("The frames between sender and receiver."), panel=OUTPUT)] = False,
     html: Annotated[
-        Path | None, option("--html", "Write a page that opens in any browser.", panel=OUTPUT, metavar="FILE")
+        Path | None, option("--html", _("Write a page that opens in any browser."), panel=OUTPUT, metavar="FILE")
     ] = None,
+    lang: options.Lang = None,
     json: options.Json = False,
 ) -> int:
     """Read, show and write; return the exit code. HELP is what users read."""
@@ -76,12 +78,12 @@ def read(file: Path) -> Comparison:
         with file.open("rb") as opened:
             content = opened.read(LARGEST + 1)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{file}: cannot read it: {getattr(error, 'strerror', None) or error}") from None
+        raise UsageError("{}: cannot read it: {}", file, Phrase(getattr(error, "strerror", None) or str(error))) from None
     if len(content) > LARGEST:
-        raise UsageError(f"{file}: that is more than a saved comparison has; name a file that udpmsg compare --keep has written")
+        raise UsageError("{}: that is more than a saved comparison has; name a file that udpmsg compare --keep has written", file)
     try:
         return load(content.decode("utf-8"))
     except UnicodeDecodeError:
-        raise UsageError(f"{file}: this is no text; name a file that udpmsg compare --keep has written") from None
+        raise UsageError("{}: this is no text; name a file that udpmsg compare --keep has written", file) from None
     except UsageError as error:
-        raise UsageError(f"{file}: {error}") from None
+        raise UsageError("{}: {}", file, error) from None

@@ -7,10 +7,11 @@ nothing is acknowledged there. A new rule is a new row.
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 from udpmsg.cli.options import variable
-from udpmsg.errors import UsageError
+from udpmsg.errors import N_, Phrase, UsageError
 
 
 class Conflict(NamedTuple):
@@ -30,52 +31,52 @@ class Need(NamedTuple):
 
 
 LISTEN_CONFLICTS = (
-    Conflict("tcp", "both", "--both already listens on TCP, beside UDP"),
-    Conflict("echo", "reply", "a message gets one reply"),
-    Conflict("echo", "exec", "a message gets one reply"),
-    Conflict("echo", "interactive", "a message gets one reply"),
-    Conflict("reply", "exec", "a message gets one reply"),
-    Conflict("reply", "interactive", "a message gets one reply"),
-    Conflict("exec", "interactive", "a message gets one reply"),
-    Conflict("multicast", "tcp", "a group has no connection: TCP goes to one peer"),
-    Conflict("multicast", "both", "a group has no connection: TCP goes to one peer"),
-    Conflict("multicast", "host", "the group is the address; --interface names the local side"),
-    Conflict("no-offload", "tcp", "TCP's kernel cuts and joins its stream itself"),
-    Conflict("hex", "json", "JSON lines carry every byte already"),
-    Conflict("hex", "quiet", "--quiet shows no message"),
-    Conflict("interactive", "quiet", "nobody can answer a message that is not shown"),
+    Conflict("tcp", "both", N_("--both already listens on TCP, beside UDP")),
+    Conflict("echo", "reply", N_("a message gets one reply")),
+    Conflict("echo", "exec", N_("a message gets one reply")),
+    Conflict("echo", "interactive", N_("a message gets one reply")),
+    Conflict("reply", "exec", N_("a message gets one reply")),
+    Conflict("reply", "interactive", N_("a message gets one reply")),
+    Conflict("exec", "interactive", N_("a message gets one reply")),
+    Conflict("multicast", "tcp", N_("a group has no connection: TCP goes to one peer")),
+    Conflict("multicast", "both", N_("a group has no connection: TCP goes to one peer")),
+    Conflict("multicast", "host", N_("the group is the address; --interface names the local side")),
+    Conflict("no-offload", "tcp", N_("TCP's kernel cuts and joins its stream itself")),
+    Conflict("hex", "json", N_("JSON lines carry every byte already")),
+    Conflict("hex", "quiet", N_("--quiet shows no message")),
+    Conflict("interactive", "quiet", N_("nobody can answer a message that is not shown")),
 )
-LISTEN_NEEDS = (Need("interface", ("multicast",), "it chooses where a group is joined"),)
+LISTEN_NEEDS = (Need("interface", ("multicast",), N_("it chooses where a group is joined")),)
 
 SEND_CONFLICTS = (
-    Conflict("text", "file", "one message is sent: either the text or the file"),
-    Conflict("ack", "raw", "raw bytes carry no number that could be acknowledged"),
-    Conflict("ack", "broadcast", "many may get it, and an acknowledgment counts one"),
-    Conflict("ack", "multicast", "many may get it, and an acknowledgment counts one"),
-    Conflict("broadcast", "tcp", "a connection goes to one peer"),
-    Conflict("multicast", "tcp", "a connection goes to one peer"),
-    Conflict("datagram-size", "tcp", "TCP cuts its stream itself"),
-    Conflict("datagram-size", "raw", "raw bytes go as one datagram, whatever their size"),
-    Conflict("max-transmissions", "tcp", "TCP's kernel retransmits; nothing is sent twice here"),
-    Conflict("min-rto", "tcp", "TCP's kernel retransmits; nothing is sent twice here"),
-    Conflict("no-offload", "tcp", "TCP's kernel cuts and joins its stream itself"),
-    Conflict("interval", "rate", "they say the same: --interval 100ms is --rate 10/s"),
-    Conflict("bye", "text", "only a dialogue has a farewell"),
-    Conflict("bye", "file", "only a dialogue has a farewell"),
-    Conflict("bye", "size", "only a dialogue has a farewell"),
-    Conflict("size", "file", "the file is sent as it is"),
+    Conflict("text", "file", N_("one message is sent: either the text or the file")),
+    Conflict("ack", "raw", N_("raw bytes carry no number that could be acknowledged")),
+    Conflict("ack", "broadcast", N_("many may get it, and an acknowledgment counts one")),
+    Conflict("ack", "multicast", N_("many may get it, and an acknowledgment counts one")),
+    Conflict("broadcast", "tcp", N_("a connection goes to one peer")),
+    Conflict("multicast", "tcp", N_("a connection goes to one peer")),
+    Conflict("datagram-size", "tcp", N_("TCP cuts its stream itself")),
+    Conflict("datagram-size", "raw", N_("raw bytes go as one datagram, whatever their size")),
+    Conflict("max-transmissions", "tcp", N_("TCP's kernel retransmits; nothing is sent twice here")),
+    Conflict("min-rto", "tcp", N_("TCP's kernel retransmits; nothing is sent twice here")),
+    Conflict("no-offload", "tcp", N_("TCP's kernel cuts and joins its stream itself")),
+    Conflict("interval", "rate", N_("they say the same: --interval 100ms is --rate 10/s")),
+    Conflict("bye", "text", N_("only a dialogue has a farewell")),
+    Conflict("bye", "file", N_("only a dialogue has a farewell")),
+    Conflict("bye", "size", N_("only a dialogue has a farewell")),
+    Conflict("size", "file", N_("the file is sent as it is")),
 )
 SEND_NEEDS = (
-    Need("ordered", ("ack",), "without acknowledgments nobody waits for what is missing"),
-    Need("window", ("ack",), "it bounds the messages that are not acknowledged yet"),
-    Need("max-transmissions", ("ack",), "without acknowledgments each message is sent once"),
-    Need("deadline", ("ack",), "it is how long an acknowledgment is waited for"),
-    Need("min-rto", ("ack",), "without acknowledgments nothing is retransmitted"),
-    Need("count", ("text", "file", "size"), "each line of standard input is sent once"),
-    Need("interface", ("multicast",), "the system's routes choose it for every other destination"),
+    Need("ordered", ("ack",), N_("without acknowledgments nobody waits for what is missing")),
+    Need("window", ("ack",), N_("it bounds the messages that are not acknowledged yet")),
+    Need("max-transmissions", ("ack",), N_("without acknowledgments each message is sent once")),
+    Need("deadline", ("ack",), N_("it is how long an acknowledgment is waited for")),
+    Need("min-rto", ("ack",), N_("without acknowledgments nothing is retransmitted")),
+    Need("count", ("text", "file", "size"), N_("each line of standard input is sent once")),
+    Need("interface", ("multicast",), N_("the system's routes choose it for every other destination")),
 )
 
-ARGUMENTS = {"text": "TEXT", "multicast": "a multicast group"}
+ARGUMENTS = {"text": "TEXT", "multicast": N_("a multicast group")}
 """What a rule's subject is called where it is no option; `listen` has --multicast as an option."""
 
 
@@ -87,20 +88,21 @@ def check(
     for conflict in conflicts:
         if {conflict.first, conflict.second} <= present:
             first, second = (_name(option, names) for option in conflict[:2])
-            raise UsageError(f"{first} and {second} mean nothing together: {conflict.reason}{_origin(conflict[:2])}")
+            reason, origin = Phrase(conflict.reason), _origin(conflict[:2])
+            raise UsageError("{} and {} mean nothing together: {}{}", first, second, reason, origin)
     for need in needs:
         if need.option in present and not present.intersection(need.any_of):
-            others = " or ".join(_name(option, names) for option in need.any_of)
-            name = _name(need.option, names)
-            raise UsageError(f"{name} means nothing without {others}: {need.reason}{_origin((need.option,))}")
+            others = reduce(partial(Phrase, N_("{} or {}")), (_name(option, names) for option in need.any_of))
+            reason, origin = Phrase(need.reason), _origin((need.option,))
+            raise UsageError("{} means nothing without {}: {}{}", _name(need.option, names), others, reason, origin)
 
 
 def _is_given(value: Any) -> bool:
     return value is not None and value is not False and value not in ([], ())
 
 
-def _name(option: str, names: Mapping[str, str]) -> str:
-    return names.get(option, f"--{option}")
+def _name(option: str, names: Mapping[str, str]) -> Phrase:
+    return Phrase(names.get(option, f"--{option}"))
 
 
 def _origin(options: Iterable[str]) -> str:
@@ -110,4 +112,4 @@ def _origin(options: Iterable[str]) -> str:
         for option in options
         if os.environ.get(variable(option)) and not any(word.startswith(f"--{option}") for word in sys.argv)
     ]
-    return f" (set by the environment: {', '.join(unwritten)})" if unwritten else ""
+    return Phrase(" (set by the environment: {})", ", ".join(unwritten)) if unwritten else ""

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from udpmsg.core.events import Message
-from udpmsg.errors import UdpmsgError, UsageError
+from udpmsg.errors import Phrase, UdpmsgError, UsageError
 from udpmsg.report.terminal import counted, peer_name
 
 
@@ -25,11 +25,12 @@ class Saver:
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
-            raise UsageError(f"--save {directory}: that is a file, and a directory is needed") from None
+            raise UsageError("--save {}: that is a file, and a directory is needed", directory) from None
         except OSError as error:
-            raise UsageError(f"--save {directory}: cannot make the directory: {error.strerror}") from None
+            reason = Phrase(error.strerror or str(error))
+            raise UsageError("--save {}: cannot make the directory: {}", directory, reason) from None
         if not os.access(directory, os.W_OK | os.X_OK):
-            raise UsageError(f"--save {directory}: no permission to write there; choose another directory")
+            raise UsageError("--save {}: no permission to write there; choose another directory", directory)
         numbers = [name.partition("-")[0] for name in os.listdir(directory) if name.endswith(".msg")]
         self._counter = max((int(number) for number in numbers if number.isascii() and number.isdigit()), default=0)
 
@@ -52,13 +53,17 @@ class Saver:
             except FileExistsError:
                 continue
             except OSError as error:
-                raise CannotSave(self._sentence(message, path, error.strerror or str(error))) from None
-        raise CannotSave(self._sentence(message, self.directory / f"{stem}.msg", "that file and its like exist"))
+                raise self._cannot_save(message, path, Phrase(error.strerror or str(error))) from None
+        raise self._cannot_save(message, self.directory / f"{stem}.msg", Phrase("that file and its like exist"))
 
     @staticmethod
-    def _sentence(message: Message, path: Path, reason: str) -> str:
-        number = "a raw message" if message.sequence is None else f"message #{message.sequence}"
-        return (
-            f"not written: {number} from {peer_name(message.peer)} ({counted(len(message.payload), 'byte')}): {path}: {reason}. "
-            "It came, and is not on the disk; the listener ends here, so that nothing more is taken and lost"
+    def _cannot_save(message: Message, path: Path, reason: Phrase) -> CannotSave:
+        return CannotSave(
+            "not written: {} from {} ({}): {}: {}. "
+            "It came, and is not on the disk; the listener ends here, so that nothing more is taken and lost",
+            Phrase("a raw message") if message.sequence is None else Phrase("message #{}", message.sequence),
+            peer_name(message.peer),
+            counted(len(message.payload), "byte"),
+            path,
+            reason,
         )

@@ -14,15 +14,16 @@ from udpmsg.cli.options import NETWORK, option
 from udpmsg.cli.output import complain, conduct, open_output
 from udpmsg.cli.signals import Interrupts
 from udpmsg.cli.workload import Repeated
-from udpmsg.errors import MessageTooLarge, UdpmsgError, UsageError
+from udpmsg.errors import N_, MessageTooLarge, Phrase, UdpmsgError, UsageError
 from udpmsg.experiment.workload import filled
+from udpmsg.language import _
 from udpmsg.report.schema import empty_summary
 from udpmsg.report.stream import is_terminal
 from udpmsg.sender import Sender
 
 MAX_MESSAGE = 1 << 20
 
-HELP = """\
+HELP = _("""\
 Send messages over UDP, with nothing before the first one; with --tcp over a connection.
 
 [bold]Examples[/bold]
@@ -37,87 +38,87 @@ Send messages over UDP, with nothing before the first one; with --tcp over a con
 
 Without TEXT, --file or --size the messages are the lines of standard input, and their replies are awaited for --wait: on a \
 terminal after each line, from a pipe after the last one.
-"""
+""")
 
-EPILOG = """\
+EPILOG = _("""\
 Exit codes: 0 all well, 1 run-time error, 2 usage, 3 not all confirmed or answered, 4 nobody there, refused, or name unknown, \
 130 Ctrl-C, 143 terminated. Every option can be set by the environment: --min-rto by UDPMSG_MIN_RTO.
-"""
+""")
 
-CONTENT, DELIVERY = "What is sent", "Delivery"
+CONTENT, DELIVERY = _("What is sent"), _("Delivery")
 
 
 def send(
     context: typer.Context,
-    destination: Annotated[str, typer.Argument(metavar="HOST[:PORT]", help="A name or an address; \\[::1]:5000 for IPv6.")],
+    destination: Annotated[str, typer.Argument(metavar="HOST[:PORT]", help=_("A name or an address; \\[::1]:5000 for IPv6."))],
     text: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT]...", help="The message: all words together.", show_default=False)
+        list[str] | None, typer.Argument(metavar="[TEXT]...", help=_("The message: all words together."), show_default=False)
     ] = None,
     file: Annotated[
-        Path | None, option("--file", "Send this file as one message; - is standard input.", panel=CONTENT, metavar="PATH")
+        Path | None, option("--file", _("Send this file as one message; - is standard input."), panel=CONTENT, metavar="PATH")
     ] = None,
     count: Annotated[
         int | None,
-        option("--count", "Send the message N times.", panel=CONTENT, metavar="N", parser=options.parse_count, default="1"),
+        option("--count", _("Send the message N times."), panel=CONTENT, metavar="N", parser=options.parse_count, default="1"),
     ] = None,
     size: Annotated[
         int | None,
-        option("--size", "Fill the message up to this.", panel=CONTENT, metavar="SIZE", parser=options.parse_size),
+        option("--size", _("Fill the message up to this."), panel=CONTENT, metavar="SIZE", parser=options.parse_size),
     ] = None,
     rate: Annotated[
         float | None,
         option(
             "--rate",
-            "Messages a second, such as 1000/s.",
+            _("Messages a second, such as 1000/s."),
             panel=CONTENT,
             metavar="RATE",
             parser=options.parse_rate,
-            default="as fast as possible",
+            default=_("as fast as possible"),
         ),
     ] = None,
     interval: Annotated[
         float | None,
         option(
             "--interval",
-            "From one message to the next, such as 100ms.",
+            _("From one message to the next, such as 100ms."),
             panel=CONTENT,
             metavar="TIME",
             parser=options.parse_positive_duration,
         ),
     ] = None,
     bye: Annotated[
-        str | None, option("--bye", "The word that ends a dialogue.", panel=CONTENT, metavar="WORD", default="bye")
+        str | None, option("--bye", _("The word that ends a dialogue."), panel=CONTENT, metavar="WORD", default="bye")
     ] = None,
-    raw: Annotated[bool, option("--raw", "Without our header, for any other program.", panel=CONTENT)] = False,
-    ack: Annotated[bool, option("--ack", "Have each message confirmed, and retransmit until it is.", panel=DELIVERY)] = False,
+    raw: Annotated[bool, option("--raw", _("Without our header, for any other program."), panel=CONTENT)] = False,
+    ack: Annotated[bool, option("--ack", _("Have each message confirmed, and retransmit until it is."), panel=DELIVERY)] = False,
     wait: Annotated[
         float | None,
         option(
             "--wait",
-            "Wait so long for replies.",
+            _("Wait so long for replies."),
             panel=DELIVERY,
             metavar="TIME",
             parser=options.parse_duration,
-            default="1s in a dialogue, otherwise not at all",
+            default=_("1s in a dialogue, otherwise not at all"),
         ),
     ] = None,
-    ordered: Annotated[bool, option("--ordered", "Have them delivered in order (with --ack).", panel=DELIVERY)] = False,
+    ordered: Annotated[bool, option("--ordered", _("Have them delivered in order (with --ack)."), panel=DELIVERY)] = False,
     window: Annotated[
         int | None,
         option(
             "--window",
-            "At most so many unconfirmed messages at once.",
+            _("At most so many unconfirmed messages at once."),
             panel=DELIVERY,
             metavar="N",
             parser=options.parse_count,
-            default="as the network takes",
+            default=_("as the network takes"),
         ),
     ] = None,
     max_transmissions: Annotated[
         int | None,
         option(
             "--max-transmissions",
-            "Send a datagram at most so often.",
+            _("Send a datagram at most so often."),
             panel=DELIVERY,
             metavar="N",
             parser=options.parse_transmissions,
@@ -128,7 +129,7 @@ def send(
         float | None,
         option(
             "--deadline",
-            "Give a message up after this.",
+            _("Give a message up after this."),
             panel=DELIVERY,
             metavar="TIME",
             parser=options.parse_positive_duration,
@@ -139,7 +140,7 @@ def send(
         float | None,
         option(
             "--min-rto",
-            "The smallest retransmission timeout.",
+            _("The smallest retransmission timeout."),
             panel=DELIVERY,
             metavar="TIME",
             parser=options.parse_positive_duration,
@@ -148,29 +149,32 @@ def send(
     ] = None,
     port: options.Port = None,
     tcp: options.Tcp = False,
-    broadcast: Annotated[bool, option("--broadcast", "Allow a broadcast address.", panel=NETWORK)] = False,
+    broadcast: Annotated[bool, option("--broadcast", _("Allow a broadcast address."), panel=NETWORK)] = False,
     ttl: Annotated[
         int | None,
         option(
             "--ttl",
-            "Routers that a packet may pass.",
+            _("Routers that a packet may pass."),
             panel=NETWORK,
             metavar="N",
             parser=options.parse_ttl,
-            default="the system's; 1 to a group",
+            default=_("the system's; 1 to a group"),
         ),
     ] = None,
     interface: Annotated[
         str | None,
         option(
-            "--interface", "Where multicast leaves: that interface's address (IPv6: its name).", panel=NETWORK, metavar="ADDRESS"
+            "--interface",
+            _("Where multicast leaves: that interface's address (IPv6: its name)."),
+            panel=NETWORK,
+            metavar="ADDRESS",
         ),
     ] = None,
     datagram_size: Annotated[
         int | None,
         option(
             "--datagram-size",
-            "The largest datagram; larger messages travel in parts.",
+            _("The largest datagram; larger messages travel in parts."),
             panel=NETWORK,
             metavar="SIZE",
             parser=options.parse_datagram_size,
@@ -179,6 +183,7 @@ def send(
     ] = None,
     offload: options.Offload = True,
     max_message: options.MaxMessage = None,
+    lang: options.Lang = None,
     json: options.Json = False,
 ) -> int:
     """Check the options, open a sender, and run what they ask for; return the exit code. HELP is what users read."""
@@ -229,7 +234,7 @@ def send(
             else:
                 Repeated(payload, count or 1, interval, wait).run(exchange)
         except (UdpmsgError, OSError) as error:
-            complain(words, str(error))
+            complain(words, error)
             exchange.failed = exit_for(error)
         return exchange.finish()
 
@@ -244,7 +249,7 @@ def _payload(text: list[str] | None, file: Path | None, size: int | None, limit:
         return None
     payload = os.fsencode(" ".join(text or []))
     if size is not None and size > limit:
-        raise MessageTooLarge(size, limit, "choose a smaller --size, or raise --max-message on both sides")
+        raise MessageTooLarge(size, limit, N_("choose a smaller --size, or raise --max-message on both sides"))
     return filled(payload, size)
 
 
@@ -257,8 +262,8 @@ def _content(file: Path, limit: int) -> bytes:
             return sys.stdin.buffer.read(limit + 1)
         size = file.stat().st_size
         if size > limit:
-            raise MessageTooLarge(size, limit, f"raise --max-message on both sides, or send {file} in parts")
+            raise MessageTooLarge(size, limit, Phrase("raise --max-message on both sides, or send {} in parts", file))
         with file.open("rb") as opened:
             return opened.read(limit + 1)  # a device has no size, and may have no end
     except OSError as error:
-        raise UsageError(f"--file {file}: cannot read it: {error.strerror}") from None
+        raise UsageError("--file {}: cannot read it: {}", file, Phrase(error.strerror or str(error))) from None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from udpmsg.cli.outputs import Writable
 from udpmsg.experiment.trace import Comparison, Run
+from udpmsg.language import _
 from udpmsg.report.stream import Data, Words, columns, forgiving
 from udpmsg.report.terminal import byte_count, paint
 
@@ -88,7 +89,7 @@ def _human_lines(comparison: Comparison, ledger: bool, ladder: bool, data: Data)
     yield from layout(comparison, summed, colour=data.colour, width=width).split("\n")
     yield ""
     if comparison.choices.repeat > 1 and comparison.runs:
-        yield paint(f"Repetition {comparison.runs[0].repetition}:", "note", data.colour)
+        yield paint(_("Repetition {}:").format(comparison.runs[0].repetition), "note", data.colour)
     for name, text in told:
         lines = wrap(f"{name:<8} {text}", width, subsequent_indent=" " * 9, break_long_words=False)
         yield paint(lines[0][: len(name)], "number", data.colour) + lines[0][len(name) :]
@@ -108,7 +109,7 @@ def _read(comparison: Comparison) -> tuple[list[tuple[Run, "Figures"]], list[tup
         ledger = rows(run, comparison.choices)
         summary = figures(run, ledger, comparison)
         summed.append((run, summary))
-        name = run.mode.value if id(run) in first else f"{run.mode.value}, repetition {run.repetition}"
+        name = run.mode.value if id(run) in first else _("{}, repetition {}").format(run.mode.value, run.repetition)
         if id(run) in first or run.error is not None:
             told.append((name, sentence(run, ledger, summary, comparison)))
         told += [(name, text) for text in disagreements(run, ledger, comparison)]
@@ -121,12 +122,24 @@ def _first_of_each(comparison: Comparison) -> list[Run]:
 
 
 def spelled(line: str, encoding: str) -> str:
-    """The line with plainer signs where the output's encoding lacks one."""
+    """The line with plainer signs where the output's encoding lacks one, and letters without accents where it lacks these too."""
+    if encodable(line, encoding):
+        return line
+    plain = line.translate(PLAIN)
+    if encodable(plain, encoding):
+        return plain
+    from unicodedata import combining, normalize
+
+    return "".join(character for character in normalize("NFKD", plain) if not combining(character))
+
+
+def encodable(text: str, encoding: str) -> bool:
+    """Whether the encoding has all of its characters."""
     try:
-        line.encode(encoding)
+        text.encode(encoding)
     except (UnicodeEncodeError, LookupError):
-        return line.translate(PLAIN)
-    return line
+        return False
+    return True
 
 
 # Files.

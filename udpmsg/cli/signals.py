@@ -44,7 +44,9 @@ class Interrupts:
     @property
     def words(self) -> str:
         """What to say about it."""
-        return "Interrupted" if self.number == signal.SIGINT else "Terminated"
+        from udpmsg.language import _
+
+        return _("Interrupted") if self.number == signal.SIGINT else _("Terminated")
 
     def opening(self, open_it: Callable[[], T]) -> T:
         """What `open_it` returns; it may block, and a signal that comes meanwhile, or came before, raises Interrupted."""

@@ -6,6 +6,7 @@ Owns the pace. Does not know sockets, nor how anything is shown.
 from udpmsg import clock
 from udpmsg.cli.exchange import PATIENCE, SECOND, Exchange
 from udpmsg.experiment.workload import BATCH, Schedule, batches
+from udpmsg.language import _, number
 
 FEW = 20
 """So many messages get a line each when they are confirmed; of more, only those that are not."""
@@ -64,4 +65,5 @@ class Repeated:
 
     def _progress(self, exchange: Exchange, sent: int, passed: int) -> None:
         if passed > PATIENCE and exchange.words.terminal:
-            exchange.words.status(f"{sent:,} of {self.count:,} messages, {passed // SECOND} s; Ctrl-C stops")
+            text = _("{} of {} messages, {} s; Ctrl-C stops")
+            exchange.words.status(text.format(number(sent), number(self.count), passed // SECOND))

@@ -6,6 +6,7 @@ ledger came about. It repairs nothing: whoever asks gets a sentence for each dis
 
 from collections.abc import Iterable
 
+from udpmsg.errors import N_, Phrase
 from udpmsg.experiment import passage
 from udpmsg.experiment.ledger import Cause, Outcome, Row
 from udpmsg.experiment.passage import Arrival
@@ -17,9 +18,11 @@ SLACK = 25 * MILLISECOND
 """How far a message may be from the limit of lateness and be late or not. The application reads it a little after it left the
 link, and the link writes down that it left a little after that; on a machine with too much to do either takes milliseconds."""
 
+TOO_EARLY = N_("message {} was delivered {:.1f} ms before it was on the link")
+
 
 def audit(run: Run, rows: list[Row], choices: Choices, where: Where = Where.LAB) -> list[str]:
-    """Every disagreement as a sentence; empty: ledger and record agree. Without a record there is nothing to compare.
+    """Every disagreement as a sentence, a Phrase; empty: ledger and record agree. Without a record there is nothing to compare.
 
     Over UDP they agree to the message. Datagrams that passed the link and did not come must be as many as the receiver's kernel
     says that it discarded, and the receiver that it dropped at a limit. Over TCP, what was delivered must have passed the link,
@@ -68,39 +71,40 @@ class _Audit:
     def _strangers(self) -> Iterable[str]:
         known = {row.sequence for row in self.rows}
         for sequence in sorted({arrived.sequence for arrived in self.run.received} - known):
-            yield f"message {sequence} was received, and it is none of the run's"
+            yield Phrase("message {} was received, and it is none of the run's", sequence)
 
     def _message(self, row: Row) -> Iterable[str]:
         arrived = self.arrivals.get(row.sequence)
         came = int(row.delivered_at is not None) + row.duplicates
         passed = 0 if arrived is None else 1 + arrived.repeats
         if row.delivered_at is not None and arrived is None:
-            yield f"message {row.sequence} was delivered, and the link let no whole copy of it pass"
+            yield Phrase("message {} was delivered, and the link let no whole copy of it pass", row.sequence)
         elif came > passed:
-            yield f"message {row.sequence} came {_times(came)}, and the link let it pass {_times(passed)}"
+            yield Phrase("message {} came {}, and the link let it pass {}", row.sequence, _times(came), _times(passed))
         elif came < passed and row.cause is not Cause.REFUSED_ICMP:
             self.missing[row.sequence] = passed - came
         if row.delivered_at is not None and arrived is not None:
             yield from self._time(row, arrived, came < passed)
         if row.delivered_at is None and row.outcome is Outcome.DELIVERED:
-            yield f"message {row.sequence} was confirmed to its sender, and it is not in the receiver's log"
+            yield Phrase("message {} was confirmed to its sender, and it is not in the receiver's log", row.sequence)
         transmissions = sum(passage.begins_in(frame, row.sequence) for frame in self.found.get(row.sequence, ()))
         if row.transmissions != transmissions:
-            yield f"message {row.sequence} has {row.transmissions} transmissions, and the link saw {transmissions}"
+            yield Phrase("message {} has {} transmissions, and the link saw {}", row.sequence, row.transmissions, transmissions)
 
     def _time(self, row: Row, arrived: Arrival, incomplete: bool) -> Iterable[str]:
         """Not before it was on the link, and late or not as the link says. Held behind a gap, it may be later."""
         assert row.delivered_at is not None
         came_at = next(frame.arrived_at for frame in self.found[row.sequence] if frame.number == arrived.number)
         if row.delivered_at < came_at and not incomplete:
-            early = (came_at - row.delivered_at) / MILLISECOND
-            yield f"message {row.sequence} was delivered {early:.1f} ms before it was on the link"
+            yield Phrase(TOO_EARLY, row.sequence, (came_at - row.delivered_at) / MILLISECOND)
         delay = arrived.at - row.due_at
         if abs(delay - self.choices.late_ns) <= SLACK or incomplete or (self.choices.ordered and row.late):
             return
         if row.late != (delay > self.choices.late_ns):
-            words = "late" if row.late else "in time"
-            yield f"message {row.sequence} is {words}, and it left the link {delay / MILLISECOND:.1f} ms after it was due"
+            words = Phrase("late") if row.late else Phrase("in time")
+            yield Phrase(
+                "message {} is {}, and it left the link {:.1f} ms after it was due", row.sequence, words, delay / MILLISECOND
+            )
 
     def _discarded(self) -> Iterable[str]:
         """What passed the link and did not come, beside what the receiver's host says that it discarded."""
@@ -109,9 +113,12 @@ class _Audit:
         discarded, over_limit = run.kernel_drops or 0, run.over_limit or 0
         if missing > discarded + over_limit:
             numbers = ", ".join(map(str, sorted(self.missing)[:10])) + (", …" if len(self.missing) > 10 else "")
-            yield (
-                f"{missing} datagrams passed the link and did not come (of messages {numbers}), and the kernel discarded "
-                f"{discarded}, the receiver {over_limit}"
+            yield Phrase(
+                "{} datagrams passed the link and did not come (of messages {}), and the kernel discarded {}, the receiver {}",
+                missing,
+                numbers,
+                discarded,
+                over_limit,
             )
         # the kernel discards what a flipped bit has spoiled too, and a goodbye or a fragment may be missing without a trace
         frames = run.frames or []
@@ -119,7 +126,7 @@ class _Audit:
         if self.fragments > 1:
             unseen += sum(len(frame.left_at) for carriers in self.found.values() for frame in carriers)
         if discarded > unseen:
-            yield f"the kernel discarded {discarded} datagrams, and at most {unseen} that passed the link did not come"
+            yield Phrase("the kernel discarded {} datagrams, and at most {} that passed the link did not come", discarded, unseen)
 
     def _ambiguous(self) -> bool:
         """Whether a delivered message has copies of which nobody knows which came."""
@@ -141,11 +148,10 @@ class _Audit:
         flagged = {arrived.sequence for arrived in self.run.received if arrived.reordered and not arrived.duplicate}
         ours = {row.sequence for row in self.rows if row.reordered}
         for sequence in sorted(predicted ^ ours):
-            said = "reordered" if sequence in ours else "in order"
-            yield f"message {sequence} is {said}, and it did not leave the link so"
+            yield Phrase("message {} is {}, and it did not leave the link so", sequence, _order_of(sequence in ours))
         for sequence in sorted(flagged ^ ours):
-            said = "reordered" if sequence in flagged else "in order"
-            yield f"message {sequence} is {said} to the receiver, and its log shows it otherwise"
+            said = _order_of(sequence in flagged)
+            yield Phrase("message {} is {} to the receiver, and its log shows it otherwise", sequence, said)
 
 
 def _audit_stream(run: Run, rows: list[Row], found: passage.Carriers) -> list[str]:
@@ -156,11 +162,12 @@ def _audit_stream(run: Run, rows: list[Row], found: passage.Carriers) -> list[st
         if row.delivered_at is not None:
             sentences += _delivered_in_stream(row.sequence, row.delivered_at, frames)
         elif row.outcome is Outcome.LOST and run.error is None:
-            sentences.append(f"message {row.sequence} was sent over TCP and not delivered, and no error ended the connection")
+            sentence = N_("message {} was sent over TCP and not delivered, and no error ended the connection")
+            sentences.append(Phrase(sentence, row.sequence))
         if row.duplicates:
-            sentences.append(f"message {row.sequence} came {_times(1 + row.duplicates)} over TCP")
+            sentences.append(Phrase("message {} came {} over TCP", row.sequence, _times(1 + row.duplicates)))
         if row.reordered:
-            sentences.append(f"message {row.sequence} came out of order over TCP")
+            sentences.append(Phrase("message {} came out of order over TCP", row.sequence))
     return sentences
 
 
@@ -171,16 +178,16 @@ def _delivered_in_stream(sequence: int, delivered_at: int, frames: list[FrameRec
     begins no later in the stream and reaches this message: it may carry several segments at once."""
     passed = [frame for frame in frames if passage.passed(frame)]
     if not passed:
-        yield f"message {sequence} was delivered, and the link let nothing of it pass"
+        yield Phrase("message {} was delivered, and the link let nothing of it pass", sequence)
         return
     for frame in frames:
         if frame.identity.transmission == 1 and not passage.passed(frame):
             place = frame.identity.index, frame.identity.part
             if not any(_covers(other, place) for other in passed):
-                yield f"message {sequence} was delivered, and the link did not let {frame.label} pass"
+                yield Phrase("message {} was delivered, and the link did not let {} pass", sequence, frame.label)
     first = min(frame.arrived_at for frame in passed)
     if delivered_at < first:
-        yield f"message {sequence} was delivered {(first - delivered_at) / MILLISECOND:.1f} ms before it was on the link"
+        yield Phrase(TOO_EARLY, sequence, (first - delivered_at) / MILLISECOND)
 
 
 def _covers(frame: FrameRecord, place: tuple[int, int]) -> bool:
@@ -197,5 +204,10 @@ def _goodbyes(frames: list[FrameRecord]) -> int:
     )
 
 
-def _times(number: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number} times")
+def _times(number: int) -> Phrase:
+    words = {0: Phrase("never"), 1: Phrase("once"), 2: Phrase("twice")}
+    return words.get(number) or Phrase("{} times", number)
+
+
+def _order_of(reordered: bool) -> Phrase:
+    return Phrase("reordered") if reordered else Phrase("in order")

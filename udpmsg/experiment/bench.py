@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from udpmsg import __version__, clock
-from udpmsg.errors import UsageError
+from udpmsg.errors import N_, Phrase, UsageError
 from udpmsg.experiment import bench_path
 from udpmsg.experiment.bench_limits import limits_of
 from udpmsg.experiment.bench_receiver import OwnReceiver
@@ -32,7 +32,7 @@ def check(request: Request) -> None:
     for size in request.sizes:
         if not 1 <= size <= LARGEST:
             raise UsageError(
-                f"messages of {size} bytes cannot be measured: choose 1 to {LARGEST}, which a listener takes at most"
+                "messages of {} bytes cannot be measured: choose 1 to {}, which a listener takes at most", size, LARGEST
             )
     if request.window is not None and Mode.UDP_ACK not in request.modes:
         raise UsageError("a window means nothing without the mode udp+ack: it bounds the messages that are not acknowledged yet")
@@ -118,17 +118,18 @@ def measure_all(
 
 def searched(way: Way, seconds: float, clockwork: "Clockwork") -> tuple[list[Trial], RoundTrips | None]:
     """Fire and forget: the flood, then rates until the highest is found at which nothing is lost; that trial is the last."""
-    clockwork.doing("flood")
+    clockwork.doing(Phrase("flood"))
     flood = as_fast_as_possible(way, seconds * FLOOD)
     search = Search(sent=flood.sent_msgs_per_s, received=flood.received_msgs_per_s, lost=not flood.kept_up)
     trials = [flood]
     while (step := search.next()) is not None:
         duration = seconds * (LONG if step.confirms else SHORT)
         if step.rate is None:
-            clockwork.doing("as fast as possible, once more")
+            clockwork.doing(Phrase("as fast as possible, once more"))
             trial = as_fast_as_possible(way, duration, confirms=True)
         else:
-            clockwork.doing(f"{step.rate:,.0f} msg/s{', once more' if step.confirms else ''}")
+            words = N_("{:,.0f} msg/s, once more") if step.confirms else N_("{:,.0f} msg/s")
+            clockwork.doing(Phrase(words, step.rate))
             trial = at_rate(way, step.rate, duration, confirms=step.confirms)
         trials.append(trial)
         search.note(step, sent=trial.sent_msgs_per_s, lost=not trial.kept_up)
@@ -137,9 +138,9 @@ def searched(way: Way, seconds: float, clockwork: "Clockwork") -> tuple[list[Tri
 
 def delivered(way: Way, seconds: float, clockwork: "Clockwork") -> tuple[list[Trial], RoundTrips | None]:
     """Acknowledged, or over TCP: as fast as the receiver takes it, and then the round trips."""
-    clockwork.doing("as fast as possible")
+    clockwork.doing(Phrase("as fast as possible"))
     trial = as_fast_as_possible(way, seconds * DELIVERED, confirms=True)
-    clockwork.doing("round trips")
+    clockwork.doing(Phrase("round trips"))
     return [trial], round_trips(way, seconds * ROUND_TRIPS)
 
 

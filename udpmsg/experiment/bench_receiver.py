@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from udpmsg import clock
-from udpmsg.errors import UsageError
+from udpmsg.errors import N_, UsageError
 from udpmsg.link.processes import Child, ChildFailed, Told, start
 from udpmsg.receiver import Receiver
 
@@ -41,7 +41,7 @@ class OwnReceiver:
                 "terminal, and name it: udpmsg bench 127.0.0.1"
             )
         self.host = HOST
-        self._child: Child = start("receiver")
+        self._child: Child = start(N_("receiver"))
         try:
             self._child.call(receive, receive_buffer, offload)
             self.port: int = self._heard()
@@ -66,7 +66,7 @@ class OwnReceiver:
     def _heard(self) -> Any:
         heard = self._child.hear(OPEN_LIMIT)
         if heard is None:
-            raise ChildFailed(f"the receiver gave no answer for {OPEN_LIMIT:g} s")
+            raise ChildFailed("the receiver gave no answer for {:g} s", OPEN_LIMIT)
         return heard
 
 

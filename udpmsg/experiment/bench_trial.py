@@ -82,10 +82,13 @@ class Way:
 
     def nobody(self) -> NobodyThere:
         """What to do where none answers."""
-        where = f"{self.host} over {self.mode.transport.upper()} port {self.port}"
         return NobodyThere(
-            f"no listener answers at {where}: start `udpmsg listen --both --quiet --host 0.0.0.0 --port {self.port}` there, "
-            "in this version or a newer one, and let firewalls pass that port"
+            "no listener answers at {} over {} port {}: start `udpmsg listen --both --quiet --host 0.0.0.0 --port {}` there, "
+            "in this version or a newer one, and let firewalls pass that port",
+            self.host,
+            self.mode.transport.upper(),
+            self.port,
+            self.port,
         )
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from udpmsg import __version__, clock
-from udpmsg.experiment import ends, network
+from udpmsg.errors import N_, Phrase
+from udpmsg.experiment import ends, network, reasons
 from udpmsg.experiment.trace import Choices, Comparison, Mode, Run, Where, Workload
 from udpmsg.link.faults import Link
 from udpmsg.link.lab import Lab
@@ -91,7 +92,7 @@ def compare(request: Request, *, progress: Callable[[Progress], None], stopped: 
         carry = CARRIERS[request.where]
         run = carry(request, mode, repetition, tell, stopped)
         if stopped():
-            run.error = run.error or "interrupted"
+            run.error = run.error or Phrase(reasons.INTERRUPTED)
         comparison.runs.append(run)
         comparison.tcp_congestion = comparison.tcp_congestion or run.tcp_congestion
     return comparison
@@ -116,7 +117,7 @@ def in_lab(request: Request, mode: Mode, repetition: int, tell: Callable[[int], 
     if carried.captured is not None:
         run.captured = [frame._replace(at=frame.at - sender_log.started_at) for frame in carried.captured]
     if carried.overflowed:
-        run.error = run.error or f"the router was too slow for {carried.overflowed} frames, which are in no record: send slower"
+        run.error = run.error or Phrase(reasons.ROUTER_TOO_SLOW, carried.overflowed)
     return run
 
 
@@ -125,7 +126,7 @@ def over_relay(request: Request, mode: Mode, repetition: int, tell: Callable[[in
     assert request.link is not None
     seed = request.seed + repetition - 1
     plan = ends.Plan(mode, request.workload, request.choices)
-    children = [start(name) for name in ("receiver", "relay", "sender")]
+    children = [start(name) for name in (N_("receiver"), N_("relay"), N_("sender"))]
     receiver, relay, sender = children
     try:
         receiver.call(receiving, "127.0.0.1", 0, mode.transport)

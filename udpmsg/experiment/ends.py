@@ -14,7 +14,8 @@ from typing import Any
 from udpmsg import clock
 from udpmsg.core.events import Disconnected, Duplicate, Event, Message, Outcome, State, Unreachable
 from udpmsg.endpoint import resolve
-from udpmsg.errors import UdpmsgError, UsageError
+from udpmsg.errors import Phrase, UdpmsgError, UsageError
+from udpmsg.experiment import reasons
 from udpmsg.experiment.trace import Choices, Mode, Received, Run, Sent, Workload
 from udpmsg.experiment.watch import ASKED_EVERY, Watch
 from udpmsg.experiment.workload import Schedule, payloads
@@ -230,7 +231,7 @@ class _Sending:
         except OSError as error:
             log.error = log.error or str(error)
         if watch.late:
-            log.error = log.error or "it took longer than the schedule, the deadline and half a minute more: ended there"
+            log.error = log.error or Phrase(reasons.TOO_LONG)
         sender.close(wait=not watch.over and log.error is None)
         self._note(sender.poll(0), closed=True)
         log.tcp_congestion = sender.congestion
@@ -268,11 +269,11 @@ class _Sending:
                 row.state, row.reason, row.settled_at = event.state.value, event.reason, now
                 row.transmissions, row.rtt = event.transmissions or None, event.rtt_ns
                 if event.state is State.REFUSED:
-                    log.not_sent[event.sequence] = event.reason or "not sent"
+                    log.not_sent[event.sequence] = event.reason or Phrase(reasons.NOT_SENT)
             elif isinstance(event, Unreachable):
                 log.refused_icmp += 1
             elif isinstance(event, Disconnected) and not (closed and event.reason == "end of stream"):
-                log.error = log.error or f"the connection ended: {event.reason}"
+                log.error = log.error or Phrase(reasons.CONNECTION_ENDED, event.reason)
 
 
 def _note(sessions: dict[int, list[Received]], events: list[Event]) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
 
-from udpmsg.experiment import passage
+from udpmsg.errors import N_, Phrase
+from udpmsg.experiment import passage, reasons
 from udpmsg.experiment.trace import Choices, Received, Run, Sent
 from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord
 
@@ -26,16 +27,16 @@ class Outcome(StrEnum):
 class Cause(StrEnum):
     """Why a message did not arrive, or its sender was not told. For several transmissions: of the last one."""
 
-    DROPPED = "dropped on the link"
-    QUEUE_FULL = "queue full"
-    CORRUPTED = "corrupted on the link"
-    TOO_LARGE = "too large for the link"
-    KERNEL_DROP = "kernel drop"
-    REFUSED_ICMP = "refused (ICMP)"
-    NOT_SENT = "not sent"
+    DROPPED = N_("dropped on the link")
+    QUEUE_FULL = N_("queue full")
+    CORRUPTED = N_("corrupted on the link")
+    TOO_LARGE = N_("too large for the link")
+    KERNEL_DROP = N_("kernel drop")
+    REFUSED_ICMP = N_("refused (ICMP)")
+    NOT_SENT = N_("not sent")
     """With the system's reason in `Row.reason`."""
-    ACKNOWLEDGMENT_LOST = "acknowledgment lost"
-    UNKNOWN = "unknown"
+    ACKNOWLEDGMENT_LOST = N_("acknowledgment lost")
+    UNKNOWN = N_("unknown")
 
 
 @dataclass(slots=True)
@@ -164,13 +165,13 @@ class _Ledger:
         if failure is not None:
             return failure
         if self.gap is not None and self.gap.cause is not None:
-            return self.gap.cause, f"behind message {self.gap.sequence}"
+            return self.gap.cause, Phrase(reasons.BEHIND, self.gap.sequence)
         if sent.sequence in self.refusals:
             return Cause.REFUSED_ICMP, None
         if frames and self.kernel_explains:
             return Cause.KERNEL_DROP, None
         if frames and sent.settled_at is not None and _first_arrival(frames) > sent.settled_at:
-            return Cause.UNKNOWN, "it came after its sender had given it up"
+            return Cause.UNKNOWN, Phrase(reasons.TOO_LATE)
         return Cause.UNKNOWN, self.run.error
 
     def _kernel_explains(self) -> bool:
@@ -234,7 +235,7 @@ def _fate(frame: FrameRecord) -> tuple[Cause, str | None] | None:
         return (Cause.DROPPED, frame.dropped.value) if cause is None else (cause, None)
     if frame.corrupted:
         return Cause.CORRUPTED, frame.script
-    return None if frame.left_at else (Cause.UNKNOWN, "it was still on the link when the run ended")
+    return None if frame.left_at else (Cause.UNKNOWN, Phrase(reasons.STILL_ON_THE_LINK))
 
 
 def _first_arrival(frames: list[FrameRecord]) -> int:

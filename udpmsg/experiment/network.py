@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable
 
 from udpmsg import clock
-from udpmsg.experiment import ends
+from udpmsg.errors import Phrase
+from udpmsg.experiment import ends, reasons
 from udpmsg.experiment.trace import Choices, Mode, Run, Workload
 from udpmsg.sender import Sender
 from udpmsg.statistics import SessionReport
@@ -57,10 +58,7 @@ def run(
     if answers:
         take(joined, answers[0], f"{host} port {port}")
     elif joined.error is None and not stop():
-        joined.error = (
-            f"nobody at {host} said what arrived there over {mode.transport.upper()} port {port}: start `udpmsg listen --both "
-            f"--host 0.0.0.0 --port {port}` there, in this version or a newer one, and let firewalls pass that port"
-        )
+        joined.error = Phrase(reasons.NOBODY_SAID, host, mode.transport.upper(), port, port)
     return joined
 
 
@@ -89,9 +87,7 @@ def final_answer(sender: Sender) -> list[SessionReport]:
 def take(joined: Run, report: SessionReport, where: str) -> None:
     """What the receiver says, into the run."""
     if not report.known:
-        joined.error = (
-            f"the listener at {where} knows nothing of these messages: none of them came there, or it was started again meanwhile"
-        )
+        joined.error = Phrase(reasons.KNOWS_NOTHING, where)
         return
     joined.receiver = {
         "delivered": report.delivered,
@@ -105,10 +101,7 @@ def take(joined: Run, report: SessionReport, where: str) -> None:
         "jitter_s": report.jitter_s,
     }
     if report.forgotten:
-        joined.error = (
-            f"the listener at {where} does not remember which messages up to number {report.forgotten} are lost: there were more "
-            f"gaps than it keeps; {report.messages_lost} are lost in all; send fewer messages, or more slowly"
-        )
+        joined.error = Phrase(reasons.FORGOTTEN, where, report.forgotten, report.messages_lost)
         return
     lost = [sequence for first, last in report.lost for sequence in range(first, last + 1)]
     joined.lost_sequences = [sequence for sequence in lost if sequence not in joined.not_sent]

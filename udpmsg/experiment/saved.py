@@ -23,7 +23,8 @@ from itertools import accumulate, chain, islice, pairwise
 from types import NoneType, UnionType
 from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
-from udpmsg.errors import UsageError
+from udpmsg.errors import N_, UdpmsgError, UsageError
+from udpmsg.experiment.reasons import phrased
 from udpmsg.experiment.trace import Comparison, Received, Run, Sent
 from udpmsg.link.record import FrameRecord
 
@@ -40,7 +41,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 PLACES = {letter: place for place, letter in enumerate(LETTERS)}
 
 
-class Broken(Exception):
+class Broken(UdpmsgError):
     """The text is not what `dump` writes. Stays in this module."""
 
 
@@ -63,14 +64,31 @@ def load(text: str) -> Comparison:
     version = document.get("version")
     if type(version) is int and version > VERSION:
         raise UsageError(
-            f"this comparison was saved by a newer udpmsg (its format is {version}, and {VERSION} is known here): update udpmsg"
+            "this comparison was saved by a newer udpmsg (its format is {}, and {} is known here): update udpmsg",
+            version,
+            VERSION,
         )
     try:
         if version != VERSION:
-            raise Broken(f"there is no format version {version!r}")
-        return _Reader(len(text)).value(document.get("comparison"), Comparison)  # type: ignore[no-any-return]
+            raise Broken(N_("there is no format version {!r}"), version)
+        comparison: Comparison = _Reader(len(text)).value(document.get("comparison"), Comparison)
     except Broken as broken:
-        raise UsageError(f"this saved comparison is broken ({broken}): save it again with udpmsg compare --keep FILE") from None
+        raise UsageError("this saved comparison is broken ({}): save it again with udpmsg compare --keep FILE", broken) from None
+    for run in comparison.runs:
+        _phrase(run)
+    return comparison
+
+
+def _phrase(run: Run) -> None:
+    """Make phrases again of what the run says in sentences."""
+    texts = {run.error, *(row.reason for row in run.sent), *run.not_sent.values()}
+    known = {text: phrased(text) for text in texts if text is not None}
+    if run.error is not None:
+        run.error = known[run.error]
+    run.not_sent = {sequence: known[text] for sequence, text in run.not_sent.items()}
+    for row in run.sent:
+        if row.reason is not None:
+            row.reason = known[row.reason]
 
 
 # Writing.
@@ -170,7 +188,7 @@ class _Reader:
 
     def _object(self, plain: Any, kind: Any) -> Any:
         if not isinstance(plain, dict):
-            raise Broken(f"{kind.__name__} is no object")
+            raise Broken(N_("{} is no object"), kind.__name__)
         return self._made(kind, {name: self.value(plain[name], hint) for name, hint in self._fields(kind) if name in plain})
 
     def _made(self, kind: Any, fields: dict[str, Any]) -> Any:
@@ -178,7 +196,7 @@ class _Reader:
             return kind(**fields)
         except TypeError:
             missing = [name for name in _required(kind) if name not in fields]
-            raise Broken(f"{kind.__name__} has no {missing[0]}") from None
+            raise Broken(N_("{} has no {}"), kind.__name__, missing[0]) from None
 
     def _fields(self, kind: Any) -> list[tuple[str, Any]]:
         if kind not in self._hints:
@@ -187,17 +205,17 @@ class _Reader:
 
     def _dictionary(self, plain: Any, key_kind: Any, kind: Any) -> dict[Any, Any]:
         if not isinstance(plain, dict):
-            raise Broken("an object is missing")
+            raise Broken(N_("an object is missing"))
         return {_key(key, key_kind): self.value(item, kind) for key, item in plain.items()}
 
     def _list(self, plain: Any, kind: Any) -> list[Any]:
         if kind in LONG and isinstance(plain, dict):
             rows, columns = plain.get("rows"), plain.get("columns")
             if type(rows) is not int or not 0 < rows <= self._longest or not isinstance(columns, dict):
-                raise Broken(f"a list of {kind.__name__} has no number of rows")
+                raise Broken(N_("a list of {} has no number of rows"), kind.__name__)
             return self._rows(columns, kind, rows)
         if not isinstance(plain, list):
-            raise Broken("a list is missing")
+            raise Broken(N_("a list is missing"))
         return [self.value(item, kind) for item in plain]
 
     def _rows(self, columns: dict[str, Any], kind: Any, rows: int) -> list[Any]:
@@ -209,7 +227,7 @@ class _Reader:
                 values.append(self._column(columns[name], hint, rows))
         missing = [name for name in _required(kind) if name not in names]
         if missing:
-            raise Broken(f"{kind.__name__} has no {missing[0]}")
+            raise Broken(N_("{} has no {}"), kind.__name__, missing[0])
         if names == [field.name for field in dataclasses.fields(kind)]:
             return [kind(*row) for row in zip(*values, strict=True)]
         return [kind(**dict(zip(names, row, strict=True))) for row in zip(*values, strict=True)]
@@ -218,7 +236,7 @@ class _Reader:
         """The values of one column. Raises Broken unless there are as many as rows, all of the type."""
         if dataclasses.is_dataclass(kind):
             if not isinstance(plain, dict):
-                raise Broken("a column of objects is missing")
+                raise Broken(N_("a column of objects is missing"))
             return self._rows(plain, kind, rows)
         if get_origin(kind) is tuple:
             return self._tuples(plain, get_args(kind)[0], rows)
@@ -226,7 +244,7 @@ class _Reader:
         if isinstance(plain, list):
             values = [check(value) for value in plain]
         elif not isinstance(plain, dict):
-            raise Broken("a column is missing")
+            raise Broken(N_("a column is missing"))
         elif "all" in plain:
             values = [check(plain["all"])] * rows
         elif "first" in plain:
@@ -236,20 +254,20 @@ class _Reader:
             distinct = [check(value) for value in plain["of"]]
             places = [PLACES.get(letter, len(distinct)) for letter in plain["at"]]
             if max(places, default=0) >= len(distinct):
-                raise Broken("a column names a value that it has not")
+                raise Broken(N_("a column names a value that it has not"))
             values = [distinct[place] for place in places]
         else:
-            raise Broken("a column is written in an unknown way")
+            raise Broken(N_("a column is written in an unknown way"))
         if len(values) != rows:
-            raise Broken(f"a column has {len(values)} values for {rows} rows")
+            raise Broken(N_("a column has {} values for {} rows"), len(values), rows)
         return values
 
     def _tuples(self, plain: Any, kind: Any, rows: int) -> list[tuple[Any, ...]]:
         if not isinstance(plain, dict):
-            raise Broken("a column of lists is missing")
+            raise Broken(N_("a column of lists is missing"))
         lengths = self._column(plain.get("lengths"), int, rows)
         if any(length < 0 for length in lengths) or sum(lengths) > self._longest:
-            raise Broken("a list has an impossible length")
+            raise Broken(N_("a list has an impossible length"))
         items = iter(self._column(plain.get("items"), kind, sum(lengths)))
         return [tuple(islice(items, length)) for length in lengths]
 
@@ -274,7 +292,7 @@ def _checked(plain: Any, kinds: Iterable[Any]) -> Any:
         return plain
     if float in kinds and type(plain) is int:
         return float(plain)
-    raise Broken(f"{str(plain)[:40]!r} is no {' or '.join(kind.__name__ for kind in kinds)}")
+    raise Broken(N_("{!r} is no {}"), str(plain)[:40], " or ".join(kind.__name__ for kind in kinds))
 
 
 def _check(kinds: tuple[Any, ...]) -> Callable[[Any], Any]:
@@ -287,7 +305,7 @@ def _check(kinds: tuple[Any, ...]) -> Callable[[Any], Any]:
             return plain
         if members and type(plain) in (int, str) and plain in members:
             return members[plain]
-        raise Broken(f"{str(plain)[:40]!r} is no {' or '.join(kind.__name__ for kind in kinds)}")
+        raise Broken(N_("{!r} is no {}"), str(plain)[:40], " or ".join(kind.__name__ for kind in kinds))
 
     return check
 
@@ -298,7 +316,7 @@ def _member(plain: Any, kind: type[Enum]) -> Enum:
             return kind(plain)
     except ValueError:
         pass
-    raise Broken(f"{str(plain)[:40]!r} is no {kind.__name__}")
+    raise Broken(N_("{!r} is no {}"), str(plain)[:40], kind.__name__)
 
 
 def _key(key: str, kind: Any) -> Any:
@@ -307,7 +325,7 @@ def _key(key: str, kind: Any) -> Any:
     try:
         return int(key)
     except ValueError:
-        raise Broken(f"{key[:40]!r} is no number") from None
+        raise Broken(N_("{!r} is no number"), key[:40]) from None
 
 
 def _no_number(name: str) -> NoReturn:

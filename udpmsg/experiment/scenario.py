@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from udpmsg import units
-from udpmsg.errors import UsageError
+from udpmsg.errors import N_, Phrase, UsageError
+from udpmsg.experiment.reasons import phrased
 from udpmsg.experiment.trace import Choices, Mode, Workload
 from udpmsg.link.faults import Link
 from udpmsg.link.fields import FIELDS, BothWays, changed, read, read_both, text_of
@@ -22,6 +23,22 @@ from udpmsg.link.script import fault_text, parse_fault
 
 LARGEST_TOML_INTEGER = 2**63 - 1
 """TOML 1.0: what every reader must understand. A larger seed is written as text."""
+
+COMPLAINTS = (
+    N_("line {}, column {}"),
+    N_("invalid statement"),
+    N_("invalid value"),
+    N_("unclosed array"),
+    N_("unclosed inline table"),
+    N_("unterminated string"),
+    N_("expected '=' after a key in a key/value pair"),
+    N_("expected ']' at the end of a table declaration"),
+    N_("expected newline or end of document after a statement"),
+    N_("expected {}"),
+    N_("cannot overwrite a value"),
+    N_("cannot declare {} twice"),
+)
+"""What Python says of a text that is no TOML, in as much as it happens to people; everything else is told in its English."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +57,9 @@ def load(text: str, name: str = "the scenario") -> Scenario:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{name}: {_broken(str(error), text)}") from None
+        raise UsageError("{}: {}", name, _broken(str(error), text)) from None
     except (ValueError, RecursionError):  # of Python, not of TOML
-        raise UsageError(f"{name}: a number is too long, or something is nested too deeply") from None
+        raise UsageError("{}: a number is too long, or something is nested too deeply", name) from None
     return _Reader(text, name).scenario(tables)
 
 
@@ -77,9 +94,9 @@ def read_file(path: Path) -> Scenario:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{path}: cannot read it: {error.strerror}") from None
+        raise UsageError("{}: cannot read it: {}", path, Phrase(error.strerror or str(error))) from None
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not a text in UTF-8 (byte {error.start}), as TOML is") from None
+        raise UsageError("{}: not a text in UTF-8 (byte {}), as TOML is", path, error.start) from None
     return load(text, str(path))
 
 
@@ -88,7 +105,7 @@ def write_file(path: Path, scenario: Scenario) -> None:
     try:
         path.write_text(dump(scenario), encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{path}: cannot write it: {error.strerror}") from None
+        raise UsageError("{}: cannot write it: {}", path, Phrase(error.strerror or str(error))) from None
 
 
 class _Entry(NamedTuple):
@@ -142,33 +159,36 @@ class _Reader:
         try:
             return changed(link, changes)
         except UsageError as error:
-            raise self._error("link", None, str(error)) from None
+            raise self._error("link", None, error) from None
 
     def _table(self, tables: Mapping[str, Any], key: str, within: str) -> dict[str, Any]:
         value = tables.get(key, {})
         if not isinstance(value, dict):
-            raise self._error(within, key, f"a table is wanted, [{'.'.join(filter(None, (within, key)))}] on a line of its own")
+            name = ".".join(filter(None, (within, key)))
+            raise self._error(within, key, Phrase("a table is wanted, [{}] on a line of its own", name))
         return value
 
     def _known(self, given: Mapping[str, Any], names: Any, table: str) -> None:
         for key in given:
             if key not in names:
                 try:
-                    units.one_of(key, names, "known key")
+                    units.one_of(key, names, N_("known key"))
                 except UsageError as error:
-                    raise self._error(table, key, str(error)) from None
-                raise self._error(table, key, f"write it in small letters: {key.lower()}")
+                    raise self._error(table, key, error) from None
+                raise self._error(table, key, Phrase("write it in small letters: {}", key.lower()))
 
     def _value(self, table: str, key: str, value: Any, parse: Callable[[Any], Any]) -> Any:
         try:
             return parse(value)
         except UsageError as error:
-            raise self._error(table, key, f"{key}: {error}") from None
+            raise self._error(table, key, Phrase("{}: {}", key, error)) from None
 
-    def _error(self, table: str, key: str | None, reason: str) -> UsageError:
+    def _error(self, table: str, key: str | None, reason: Phrase | UsageError) -> UsageError:
         number = self._line_of(table, key)
-        line = f", line {number}" if number else ""
-        return UsageError(f"{self._name}{line}: {f'[{table}] ' if table else ''}{reason}")
+        within = f"[{table}] " if table else ""
+        if number:
+            return UsageError("{}, line {}: {}{}", self._name, number, within, reason)
+        return UsageError("{}: {}{}", self._name, within, reason)
 
     def _line_of(self, table: str, key: str | None) -> int | None:
         """Where the key stands, in as much as a look at the lines tells; None for a key in an inline or dotted form."""
@@ -183,12 +203,13 @@ class _Reader:
         return None
 
 
-def _broken(words: str, text: str) -> str:
+def _broken(words: str, text: str) -> Phrase:
     """TOML's own complaint, its place first: "line 3, column 7: expected '=' after a key"."""
     reason, _, place = words.removesuffix(")").rpartition(" (at ")
+    complaint = phrased(f"{reason[:1].lower()}{reason[1:]}", COMPLAINTS)
     if place == "end of document":
-        place = f"line {len(text.splitlines())}, at the end"
-    return f"{place}: {reason[:1].lower()}{reason[1:]}"
+        return Phrase("line {}, at the end: {}", len(text.splitlines()), complaint)
+    return Phrase("{}: {}", phrased(place, COMPLAINTS), complaint)
 
 
 def _text(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
@@ -196,7 +217,7 @@ def _text(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
 
     def read_value(value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise UsageError(f"{_kind(value)} is no value for it; write text or a number")
+            raise UsageError("{} is no value for it; write text or a number", _kind(value))
         return parse(str(value))
 
     return read_value
@@ -205,12 +226,14 @@ def _text(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
 def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return "a list" if isinstance(value, list) else "a table" if isinstance(value, dict) else f"a {type(value).__name__}"
+    if isinstance(value, list):
+        return Phrase("a list")
+    return Phrase("a table") if isinstance(value, dict) else Phrase("a {}", type(value).__name__)
 
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise UsageError(f"{value!r} is neither true nor false; write one of them, without quotes")
+        raise UsageError("{!r} is neither true nor false; write one of them, without quotes", value)
     return value
 
 
@@ -227,7 +250,7 @@ def _script(value: Any) -> Any:
 def _modes(value: Any) -> tuple[Mode, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
         raise UsageError('a list of modes is wanted, such as ["udp", "tcp"]')
-    modes = tuple(Mode(units.one_of(item, Mode, "mode")) for item in value)
+    modes = tuple(Mode(units.one_of(item, Mode, N_("mode"))) for item in value)
     if len(set(modes)) < len(modes):
         raise UsageError("a mode stands there twice; each makes one column")
     return modes
@@ -235,7 +258,7 @@ def _modes(value: Any) -> tuple[Mode, ...]:
 
 def _name(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise UsageError(f'{value!r} is no name; write text, such as "cubic"')
+        raise UsageError('{!r} is no name; write text, such as "cubic"', value)
     return value
 
 

@@ -26,7 +26,7 @@ def filled(text: bytes, size: int | None) -> bytes:
     if size is None or size == len(text):
         return text
     if size < len(text):
-        raise UsageError(f"--size {size} is smaller than the text, which has {len(text)} bytes; leave one of them out")
+        raise UsageError("--size {} is smaller than the text, which has {} bytes; leave one of them out", size, len(text))
     begun = text + b" " if text else b""
     missing = size - len(begun)
     return (begun + PATTERN * (missing // len(PATTERN) + 1))[:size]

@@ -53,9 +53,9 @@ def read_both(name: str, text: str) -> BothWays:
     """What the text sets: one value for both ways, or FORWARD/BACK."""
     values = text.replace("bit/s", "bit").split("/")  # the one unit with a stroke of its own
     if len(values) > 2 or not all(value.strip() for value in values):
+        example = FIELDS[name].example
         raise UsageError(
-            f"{text!r} is neither one value for both ways nor FORWARD/BACK; write {FIELDS[name].example.partition('/')[0]} "
-            f"or {FIELDS[name].example}"
+            "{!r} is neither one value for both ways nor FORWARD/BACK; write {} or {}", text, example.partition("/")[0], example
         )
     changes = [read(name, value) for value in values]
     return BothWays(changes[0], changes[-1])
@@ -88,13 +88,20 @@ def check(link: Link) -> None:
         if path.jitter > path.delay:
             jitter, delay = units.duration_text(path.jitter), units.duration_text(path.delay)
             raise UsageError(
-                f"a jitter of {jitter} is more than the delay of {delay} ({way}), and no frame leaves before it came; "
-                f"choose a jitter of at most {delay}, or a longer delay"
+                "a jitter of {} is more than the delay of {} ({}), and no frame leaves before it came; choose a jitter of at "
+                "most {}, or a longer delay",
+                jitter,
+                delay,
+                way,
+                delay,
             )
         if path.queue is not None and path.rate is None:
             raise UsageError(
-                f"a queue of {path.queue} frames means nothing without a rate ({way}): where nothing is slow, nothing waits; "
-                f"give a rate such as 10mbit, or {NONE} for the queue"
+                "a queue of {} frames means nothing without a rate ({}): where nothing is slow, nothing waits; give a rate such "
+                "as 10mbit, or {} for the queue",
+                path.queue,
+                way,
+                NONE,
             )
 
 
@@ -103,18 +110,24 @@ def _burst(text: str) -> Changes:
         return {"burst": None}
     parts = text.split(":")
     if not 2 <= len(parts) <= 4:
-        raise UsageError(f"{text!r} is no burst: ENTER:LEAVE, such as 1%:25%, is how likely a frame begins one and ends it")
+        raise UsageError("{!r} is no burst: ENTER:LEAVE, such as 1%:25%, is how likely a frame begins one and ends it", text)
     shares = [units.parse_share(part) for part in parts]
     burst = Burst(*shares)
     if burst.enter + burst.leave > 1:
         raise UsageError(
-            f"{text!r}: {parts[0]} and {parts[1]} are more than 100% together, and then no chain of two states has bursts; "
-            "choose less, such as 1%:25%"
+            "{!r}: {} and {} are more than 100% together, and then no chain of two states has bursts; choose less, such as "
+            "1%:25%",
+            text,
+            parts[0],
+            parts[1],
         )
     if burst.leave * LONGEST_BURST < 1:
         raise UsageError(
-            f"{text!r}: a burst would last 1/{parts[1].strip()} frames; choose at least "
-            f"{units.share_text(1 / LONGEST_BURST)} to leave it ({LONGEST_BURST} frames), such as 1%:25%"
+            "{!r}: a burst would last 1/{} frames; choose at least {} to leave it ({} frames), such as 1%:25%",
+            text,
+            parts[1].strip(),
+            units.share_text(1 / LONGEST_BURST),
+            LONGEST_BURST,
         )
     return {"burst": burst}
 
@@ -142,7 +155,7 @@ def _reorder_text(path: Path) -> str:
 
 def _queue(text: str) -> int:
     if not text.strip().isascii() or not text.strip().isdigit() or int(text[:20]) > MOST_QUEUED:
-        raise UsageError(f"{text!r} is no number of frames; write a whole one, such as 50")
+        raise UsageError("{!r} is no number of frames; write a whole one, such as 50", text)
     return int(text)
 
 
@@ -150,7 +163,7 @@ def _mtu(text: str) -> int:
     size = units.parse_size(text)
     if not SMALLEST_MTU <= size <= LARGEST_MTU:
         raise UsageError(
-            f"an MTU of {size} bytes is none for IP; choose from {SMALLEST_MTU} (RFC 791) to {LARGEST_MTU}, such as 1400"
+            "an MTU of {} bytes is none for IP; choose from {} (RFC 791) to {}, such as 1400", size, SMALLEST_MTU, LARGEST_MTU
         )
     return size
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from udpmsg.core import wire
 from udpmsg.core.wire import Kind
+from udpmsg.errors import N_
 from udpmsg.link.record import Direction, FrameKind, Identity, Phase
 from udpmsg.link.streams import MODULUS, NOT_OURS, OUR_MESSAGE, OURS, Stream
 
@@ -51,14 +52,40 @@ UNREACHABLE = {0: "network", 1: "host", 2: "protocol", 3: "port", 13: "communica
 TOO_LARGE = 4
 
 CONTENTS = {
-    Kind.ACK.value: (DATA, ACKNOWLEDGMENT, "acknowledgment"),
-    Kind.GOODBYE.value: (CONTROL, TEARDOWN, "goodbye"),
-    Kind.PROBE.value: (CONTROL, ACKNOWLEDGMENT, "probe"),
-    Kind.PROBE_REPLY.value: (CONTROL, ACKNOWLEDGMENT, "probe reply"),
-    Kind.QUERY.value: (CONTROL, ACKNOWLEDGMENT, "query"),
-    Kind.REPORT.value: (CONTROL, ACKNOWLEDGMENT, "report"),
+    Kind.ACK.value: (DATA, ACKNOWLEDGMENT, N_("acknowledgment")),
+    Kind.GOODBYE.value: (CONTROL, TEARDOWN, N_("goodbye")),
+    Kind.PROBE.value: (CONTROL, ACKNOWLEDGMENT, N_("probe")),
+    Kind.PROBE_REPLY.value: (CONTROL, ACKNOWLEDGMENT, N_("probe reply")),
+    Kind.QUERY.value: (CONTROL, ACKNOWLEDGMENT, N_("query")),
+    Kind.REPORT.value: (CONTROL, ACKNOWLEDGMENT, N_("report")),
 }
 """What is none of the messages: as the segment that begins with it (over UDP an ACK is FrameKind.ACK), its bill and its name."""
+
+LABELS = (
+    *(label for _kind, _phase, label in CONTENTS.values()),
+    N_("message {}"),
+    N_("messages {}–{}"),
+    N_("message {}, part {}"),
+    N_("messages {}–{}, part {}"),
+    N_("segment {}"),
+    N_("datagram {}"),
+    N_("IP fragment"),
+    N_("IP fragment of {}"),
+    N_("IP protocol {}"),
+    N_("ICMP {} unreachable"),
+    N_("ICMP too large"),
+    N_("ICMP time exceeded"),
+    N_("ICMP type {}"),
+    N_("ICMP echo"),
+    N_("ICMP echo reply"),
+    *(N_("network"), N_("host"), N_("protocol"), N_("port"), N_("communication"), N_("destination")),
+    N_("not understood"),
+    N_("other"),
+    "{}, FIN",
+    "{} ({})",
+)
+"""What the labels below are made of: a record holds English text, in which a report finds these, to tell them in the user's
+language. Names of protocols and flags are the same in all."""
 
 
 class Reading(NamedTuple):

@@ -17,7 +17,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from types import TracebackType
 
-from udpmsg.errors import UdpmsgError
+from udpmsg.errors import N_, Phrase, UdpmsgError
 from udpmsg.link import namespaces
 from udpmsg.link.faults import Link
 from udpmsg.link.namespaces import RECEIVER, SENDER, Host, LabUnavailable
@@ -41,7 +41,7 @@ class Lab:
     def __init__(self, link: Link, *, seed: int, capture: bool = False) -> None:
         """Make it. `capture`: keep every frame whole. Raises LabUnavailable, whose sentence says why it can't be done here."""
         if sys.platform != "linux":
-            raise LabUnavailable(namespaces.explain("make a lab", 0, namespaces.setting, sys.platform))
+            raise namespaces.explained(Phrase("make a lab"), 0, namespaces.setting, sys.platform)
         import pyroute2.ethtool.ioctl  # noqa: F401 - before the forks, so that it is loaded once
 
         self._link = link
@@ -50,7 +50,7 @@ class Lab:
         mtu = max(namespaces.ETHERNET_MTU, link.forward.mtu or 0, link.back.mtu or 0)
         parent = os.getpid()
         self.router = start(
-            "router", prepare=lambda: build(theirs, parent, mtu), keep=[connection.fileno() for connection in theirs]
+            N_("router"), prepare=lambda: build(theirs, parent, mtu), keep=[connection.fileno() for connection in theirs]
         )
         for connection in theirs:
             connection.close()

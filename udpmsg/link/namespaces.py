@@ -17,7 +17,7 @@ from pathlib import Path
 from time import sleep
 from typing import Any, NamedTuple
 
-from udpmsg.errors import UdpmsgError
+from udpmsg.errors import N_, Phrase, UdpmsgError
 from udpmsg.link.processes import ChildFailed
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
@@ -67,8 +67,11 @@ class Host(NamedTuple):
 LOOKS, LOOK_AGAIN = 5000, 0.001
 """How often, and after how many seconds again, to look whether a cable is up."""
 
-SENDER = Host("sender", "198.18.0.1", "02:00:00:00:00:01", "to-sender")
-RECEIVER = Host("receiver", "198.18.0.2", "02:00:00:00:00:02", "to-receiver")
+SENDER = Host(N_("sender"), "198.18.0.1", "02:00:00:00:00:01", "to-sender")
+RECEIVER = Host(N_("receiver"), "198.18.0.2", "02:00:00:00:00:02", "to-receiver")
+
+
+NETWORK_NAMESPACE = Phrase("make a network namespace")
 
 
 class LabUnavailable(UdpmsgError):
@@ -78,22 +81,22 @@ class LabUnavailable(UdpmsgError):
 def enter_user_namespace() -> None:
     """Make this process root in a user namespace and a network namespace of its own. Raises LabUnavailable."""
     user, group = os.geteuid(), os.getegid()
-    step = "make a user namespace"
+    step = Phrase("make a user namespace")
     try:
         try:
             unshare(CLONE_NEWUSER)
         except OSError:
             if user != 0:
                 raise
-            step = "make a network namespace"  # root may do without
+            step = NETWORK_NAMESPACE  # root may do without
         else:
             Path("/proc/self/setgroups").write_text("deny")
             Path("/proc/self/uid_map").write_text(f"0 {user} 1")
             Path("/proc/self/gid_map").write_text(f"0 {group} 1")
-            step = "make a network namespace"
+            step = NETWORK_NAMESPACE
         unshare(CLONE_NEWNET)
     except OSError as error:
-        raise LabUnavailable(explain(step, error.errno or 0, setting, sys.platform)) from None
+        raise explained(step, error.errno or 0, setting, sys.platform) from None
 
 
 def enter_network_namespace() -> None:
@@ -101,7 +104,7 @@ def enter_network_namespace() -> None:
     try:
         unshare(CLONE_NEWNET)
     except OSError as error:
-        raise LabUnavailable(explain("make a network namespace", error.errno or 0, setting, sys.platform)) from None
+        raise explained(NETWORK_NAMESPACE, error.errno or 0, setting, sys.platform) from None
 
 
 def wire_up(hosts: dict[Host, int]) -> None:
@@ -121,7 +124,7 @@ def wire_up(hosts: dict[Host, int]) -> None:
     except Exception as error:
         if errno_of(error) == errno.ESRCH:
             raise ChildFailed("a host of the lab ended unexpectedly") from None
-        raise LabUnavailable(explain("make a virtual cable (veth)", errno_of(error), setting, sys.platform)) from None
+        raise explained(Phrase("make a virtual cable (veth)"), errno_of(error), setting, sys.platform) from None
 
 
 def configure_host(host: Host, others: list[Host], mtu: int) -> None:
@@ -148,7 +151,7 @@ def configure_host(host: Host, others: list[Host], mtu: int) -> None:
     except LabUnavailable:
         raise
     except Exception as error:
-        raise LabUnavailable(explain("set up a virtual host", errno_of(error), setting, sys.platform)) from None
+        raise explained(Phrase("set up a virtual host"), errno_of(error), setting, sys.platform) from None
 
 
 def await_carrier(names: list[str]) -> None:
@@ -163,7 +166,7 @@ def await_carrier(names: list[str]) -> None:
                     break
                 sleep(LOOK_AGAIN)
             else:
-                raise LabUnavailable(f"the virtual cable {name} carries nothing: try again, or udpmsg compare --via relay")
+                raise LabUnavailable("the virtual cable {} carries nothing: try again, or udpmsg compare --via relay", name)
 
 
 def switch_off_offloads(interface: str) -> None:
@@ -194,39 +197,45 @@ def setting(name: str) -> str | None:
         return None
 
 
-def explain(step: str, number: int, read: Callable[[str], str | None], platform: str) -> str:
+def explained(step: Phrase, number: int, read: Callable[[str], str | None], platform: str) -> LabUnavailable:
     """Why a step failed, how to allow it, and what can be done without. `read` tells settings by their names below /proc/sys."""
-    return f"cannot {step}: {reason(number, read, platform)}. Without it: udpmsg compare --via relay, which drops no TCP segments"
+    return LabUnavailable(
+        "cannot {}: {}. Without it: udpmsg compare --via relay, which drops no TCP segments",
+        step,
+        reason(number, read, platform),
+    )
 
 
-def reason(number: int, read: Callable[[str], str | None], platform: str) -> str:
+def reason(number: int, read: Callable[[str], str | None], platform: str) -> Phrase:
     """The most likely cause of an error number on this system, with the way out."""
     if platform != "linux":
-        return "network namespaces are Linux' own, and this system has none"
+        return Phrase("network namespaces are Linux' own, and this system has none")
     most = read("user/max_user_namespaces")
     if most is None:
-        return "this kernel was built without user namespaces (there is no /proc/sys/user/max_user_namespaces)"
+        return Phrase("this kernel was built without user namespaces (there is no /proc/sys/user/max_user_namespaces)")
     if most == "0" or read("user/max_net_namespaces") == "0":
         which = "user" if most == "0" else "net"
-        return f"user.max_{which}_namespaces is 0 here; allow some: sudo sysctl user.max_{which}_namespaces=10000"
+        return Phrase("user.max_{}_namespaces is 0 here; allow some: sudo sysctl user.max_{}_namespaces=10000", which, which)
     if number == errno.ENOSPC:
-        return "as many namespaces exist as this system allows; more: sudo sysctl user.max_user_namespaces=100000"
+        return Phrase("as many namespaces exist as this system allows; more: sudo sysctl user.max_user_namespaces=100000")
     if number in (errno.EPERM, errno.EACCES):
         if read("kernel/unprivileged_userns_clone") == "0":
-            return "only root may here; allow it: sudo sysctl kernel.unprivileged_userns_clone=1"
+            return Phrase("only root may here; allow it: sudo sysctl kernel.unprivileged_userns_clone=1")
         if read("kernel/apparmor_restrict_unprivileged_userns") == "1":
-            return (
+            return Phrase(
                 "AppArmor forbids it; allow it: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0, or run this with sudo"
             )
-        return (
+        return Phrase(
             "the system forbids it, as containers do; allow it there "
             "(docker run --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined), or run this outside of one"
         )
     if number in (errno.EOPNOTSUPP, errno.ENODEV, errno.ENOENT):
-        return "the kernel has no module for it; load it: sudo modprobe veth (or install the kernel's package of further modules)"
+        return Phrase(
+            "the kernel has no module for it; load it: sudo modprobe veth (or install the kernel's package of further modules)"
+        )
     if number == errno.EAFNOSUPPORT:
-        return "the kernel has no packet sockets; load them: sudo modprobe af_packet"
-    return os.strerror(number) if number else "for no reason that it told"
+        return Phrase("the kernel has no packet sockets; load them: sudo modprobe af_packet")
+    return Phrase(os.strerror(number)) if number else Phrase("for no reason that it told")
 
 
 def errno_of(error: Exception) -> int:

@@ -7,6 +7,7 @@ Where a number is a choice of ours it says so: a preset is a typical case to lea
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from udpmsg.errors import N_
 from udpmsg.link.faults import Burst, Link, Path
 from udpmsg.units import one_of
 
@@ -30,7 +31,7 @@ class Preset:
 
 def preset(name: str) -> Link:
     """The link of that name. Raises UsageError that names the nearest one."""
-    return PRESETS[one_of(name, PRESETS, "known link")].link
+    return PRESETS[one_of(name, PRESETS, N_("known link"))].link
 
 
 def _named(name: str | None, forward: Path, back: Path | None = None) -> Link:

@@ -19,7 +19,7 @@ from time import sleep
 from typing import Any, NamedTuple, NoReturn
 
 from udpmsg import clock
-from udpmsg.errors import UdpmsgError
+from udpmsg.errors import Phrase, UdpmsgError
 
 PR_SET_PDEATHSIG = 1
 PR_SET_TIMERSLACK = 29
@@ -47,6 +47,7 @@ class Child:
 
     def __init__(self, name: str, pid: int | None, connection: Connection) -> None:
         self.name = name
+        """What it is, marked for the catalogues where it is given."""
         self.pid = pid
         """None: it is no child of ours but of another child, and ends with that."""
         self.connection = connection
@@ -62,13 +63,13 @@ class Child:
         try:
             self.connection.send(value)
         except OSError:
-            raise ChildFailed(f"the {self.name} ended unexpectedly") from None
+            raise ChildFailed("the {} ended unexpectedly", Phrase(self.name)) from None
 
     def hear(self, timeout: float | None = None) -> Any:
         """The next value that its function sent; None after `timeout` seconds without one. Raises ChildFailed."""
         kind, value = self._receive(timeout)
         if kind == "result":
-            raise ChildFailed(f"the {self.name} ended its work without an answer")
+            raise ChildFailed("the {} ended its work without an answer", Phrase(self.name))
         return value
 
     def result(self, timeout: float | None = None, *, meanwhile: Callable[[Any], None] | None = None) -> Any:
@@ -80,7 +81,7 @@ class Child:
             if kind == "result":
                 return value
             if kind is None:
-                raise ChildFailed(f"the {self.name} did not end its work within {timeout:g} s")
+                raise ChildFailed("the {} did not end its work within {:g} s", Phrase(self.name), timeout)
             if meanwhile is not None:
                 meanwhile(value)
 
@@ -114,9 +115,9 @@ class Child:
                 return None, None
             kind, value = self.connection.recv()
         except (EOFError, OSError):
-            raise ChildFailed(f"the {self.name} ended unexpectedly") from None
+            raise ChildFailed("the {} ended unexpectedly", Phrase(self.name)) from None
         if kind == "raised":
-            raise value if isinstance(value, UdpmsgError) else ChildFailed(f"the {self.name} failed:\n{value}")
+            raise value if isinstance(value, UdpmsgError) else ChildFailed("the {} failed:\n{}", Phrase(self.name), value)
         return kind, value
 
 

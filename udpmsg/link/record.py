@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from udpmsg.errors import N_
+
 
 class Direction(IntEnum):
     """Which way a frame goes: messages go forward, what answers them goes back."""
@@ -58,13 +60,13 @@ class Identity:
 class Drop(StrEnum):
     """Why the link did not deliver a frame."""
 
-    LOSS = "loss"
-    BURST = "burst"
-    SCRIPT = "script"
-    QUEUE_FULL = "queue full"
-    MTU = "too large"
+    LOSS = N_("loss")
+    BURST = N_("burst")
+    SCRIPT = N_("script")
+    QUEUE_FULL = N_("queue full")
+    MTU = N_("too large")
     """Larger than the link's MTU and not to be fragmented: an ICMP message went back."""
-    MALFORMED = "not understood"
+    MALFORMED = N_("not understood")
     """No frame that the link knows how to carry."""
 
 

@@ -61,7 +61,7 @@ class Relay:
         check_port(listen_port, lowest=0)
         check_port(target_port)
         if transport not in TRANSPORTS:
-            raise UsageError(f"the transport is {transport!r}: choose 'udp', 'tcp' or 'both'")
+            raise UsageError("the transport is {!r}: choose 'udp', 'tcp' or 'both'", transport)
         self._transport = transport
         self._events: list[RelayEvent] = []
         self._closed = False
@@ -185,8 +185,9 @@ class Relay:
             for target in targets:
                 if leads_to(endpoint, target):
                     raise UsageError(
-                        f"the target {endpoint_of(name, target.sockaddr)} is where the relay itself would listen: "
-                        "everything would go round for ever; give one of them another port"
+                        "the target {} is where the relay itself would listen: everything would go round for ever; give one of "
+                        "them another port",
+                        endpoint_of(name, target.sockaddr),
                     )
             port = endpoint.port  # the same one for both, also when the system chose it
 

@@ -17,6 +17,7 @@ from heapq import heappop, heappush
 from udpmsg.core.events import Disconnected, LimitReached
 from udpmsg.core.rtt import SECOND
 from udpmsg.endpoint import Address, Endpoint, endpoint_of, resolve
+from udpmsg.errors import N_, Phrase
 from udpmsg.link.faults import Link
 from udpmsg.link.pairs import Connection, Half, Side, close, prepared
 from udpmsg.link.pipe import Bottleneck, Pipe
@@ -115,7 +116,7 @@ class TcpRelay:
         for connection in list(self._connecting):
             if connection.connect_by > now:
                 break
-            self._try_next(connection, f"no answer within {CONNECT_LIMIT // SECOND} s", now)
+            self._try_next(connection, Phrase("no answer within {} s", CONNECT_LIMIT // SECOND), now)
         if self._cut.after is not None:
             for connection in list(self._connections):
                 if connection.accepted_at + self._cut.after > now:
@@ -148,16 +149,16 @@ class TcpRelay:
         if len(self._connections) >= CONNECTIONS:
             close(accepted, reset=True)
             self.over_limit += 1
-            self._tell(LimitReached(peer, 0, "connections", CONNECTIONS))
+            self._tell(LimitReached(peer, 0, N_("connections"), CONNECTIONS))
             return []
         self.connections += 1
         try:
             opened = prepared(socket.socket(self._target[0].family, socket.SOCK_STREAM))
         except OSError as error:
             close(accepted, reset=True)
-            self._refuse(peer, error.strerror or str(error))
+            self._refuse(peer, Phrase(error.strerror or str(error)))
             return []
-        client, target = Side("client", prepared(accepted), connected=True), Side("target", opened, connected=False)
+        client, target = Side(N_("client"), prepared(accepted), connected=True), Side(N_("target"), opened, connected=False)
         forward = self._half(client, target, Direction.FORWARD)
         connection = Connection(peer, forward, self._half(target, client, Direction.BACK), now)
         self._connections[connection] = None
@@ -172,7 +173,7 @@ class TcpRelay:
         """Begin to connect to the address whose turn it is. What comes from the client meanwhile is on its way already."""
         number = connection.target.socket.connect_ex(self._target[connection.attempt].sockaddr)
         if number not in UNDER_WAY:
-            self._try_next(connection, os.strerror(number), now)
+            self._try_next(connection, Phrase(os.strerror(number)), now)
             return
         connection.connect_by = now + CONNECT_LIMIT
         self._connecting[connection] = None
@@ -189,7 +190,7 @@ class TcpRelay:
             try:
                 connection.target.socket = prepared(socket.socket(family, socket.SOCK_STREAM))
             except OSError as error:
-                reason = error.strerror or str(error)
+                reason = Phrase(error.strerror or str(error))
             else:
                 self._try(connection, now)
                 return
@@ -198,13 +199,13 @@ class TcpRelay:
 
     def _refuse(self, peer: Endpoint, reason: str) -> None:
         self.refused += 1
-        self._tell(Disconnected(peer, f"the target did not accept: {reason}"))
+        self._tell(Disconnected(peer, Phrase("the target did not accept: {}", reason)))
 
     def _connected(self, connection: Connection, now: int) -> None:
         """The address that was tried has answered, one way or the other."""
         number = connection.target.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
-            self._try_next(connection, os.strerror(number), now)
+            self._try_next(connection, Phrase(os.strerror(number)), now)
             return
         del self._connecting[connection]
         connection.target.connected = True
@@ -256,7 +257,7 @@ class TcpRelay:
             self._cut_off(connection)
             return
         if pipe.reset:
-            self._close(connection, f"the {half.source.name} reset it", reset=True)
+            self._close(connection, Phrase("the {} reset it", Phrase(half.source.name)), reset=True)
             return
         if connection.forward.finished and connection.back.finished and not half.source.gone and not half.sink.gone:
             self._close(connection, "end of stream")
@@ -291,7 +292,7 @@ class TcpRelay:
         inward.pipe.discard()
         inward.finished = True
         if outward.sink.gone:
-            self._close(connection, f"the {side.name} reset it", reset=True)
+            self._close(connection, Phrase("the {} reset it", Phrase(side.name)), reset=True)
             return
         outward.sink.ended = True  # nobody wants to have what it sends
         outward.pipe.end(now=now, reset=True)
@@ -299,7 +300,7 @@ class TcpRelay:
 
     def _cut_off(self, connection: Connection) -> None:
         self.cut += 1
-        self._close(connection, f"cut after {self._cut.text}", reset=True)
+        self._close(connection, Phrase("cut after {}", self._cut.text), reset=True)
 
     def _close(self, connection: Connection, reason: str | None = None, *, reset: bool = False) -> None:
         """Close both sides; the reason is told if there is one."""

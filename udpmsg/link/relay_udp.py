@@ -17,7 +17,7 @@ from udpmsg import clock
 from udpmsg.core.events import LimitReached, Unreachable
 from udpmsg.core.rtt import SECOND
 from udpmsg.endpoint import Endpoint
-from udpmsg.errors import UdpmsgError, UsageError
+from udpmsg.errors import N_, UdpmsgError, UsageError
 from udpmsg.link.faults import Link
 from udpmsg.link.frames import Tracker
 from udpmsg.link.record import Direction, Drop, FrameRecord
@@ -116,7 +116,7 @@ class UdpRelay:
         try:
             Upstream(target, selector, lambda _, __: None).close()
         except UsageError:
-            raise UsageError(f"{target.host} is a broadcast address: a relay passes on to one target; name its host") from None
+            raise UsageError("{} is a broadcast address: a relay passes on to one target; name its host", target.host) from None
         self._listening = UdpReceiver(host, port, selector=selector, receive_buffer=RECEIVE_BUFFER, offload=False)
         self.endpoint = self._listening.endpoint
 
@@ -165,7 +165,7 @@ class UdpRelay:
         if client is None:
             client = Client(peer, now)
             if len(self._clients) >= CLIENTS and not self._make_room(now):
-                self._tell(LimitReached(peer, 0, "clients", CLIENTS))
+                self._tell(LimitReached(peer, 0, N_("clients"), CLIENTS))
                 return None
 
             def came_back(datagrams: list[bytes], at: int, client: Client = client) -> None:
@@ -174,7 +174,7 @@ class UdpRelay:
             try:
                 client.upstream = Upstream(self._target, self._selector, came_back)
             except (OSError, UdpmsgError):  # no descriptor left: most systems give a process fewer than there are places
-                self._tell(LimitReached(peer, 0, "sockets that this system gives", len(self._clients)))
+                self._tell(LimitReached(peer, 0, N_("sockets that this system gives"), len(self._clients)))
                 self._make_room(now)  # for the next one
                 return None
             self.clients += 1

@@ -9,7 +9,7 @@ DIRECTION, forward or back, chooses the other way. Knows nothing of how a frame 
 """
 
 from udpmsg import units
-from udpmsg.errors import UsageError
+from udpmsg.errors import N_, UsageError
 from udpmsg.link.faults import Action, Scripted
 from udpmsg.link.record import Direction, FrameKind
 
@@ -34,11 +34,11 @@ def parse_fault(text: str) -> Scripted:
         del parts[0]
     action = None
     try:
-        action = Action(units.one_of(parts.pop(0) if parts else "", Action, "fault"))
+        action = Action(units.one_of(parts.pop(0) if parts else "", Action, N_("fault")))
         return _fault(action, parts, direction, text.strip())
     except UsageError as error:
         example = EXAMPLES[action or Action.DROP]
-        raise UsageError(f"{text!r}: {error}; a right one is {example}") from None
+        raise UsageError("{!r}: {}; a right one is {}", text, error, example) from None
 
 
 def fault_text(fault: Scripted) -> str:
@@ -57,17 +57,17 @@ def fault_text(fault: Scripted) -> str:
 def _fault(action: Action, parts: list[str], direction: Direction | None, text: str) -> Scripted:
     if not parts:
         raise UsageError("which frame is not said")
-    kind = FrameKind(units.one_of(parts.pop(0), FrameKind, "kind of frame"))
+    kind = FrameKind(units.one_of(parts.pop(0), FrameKind, N_("kind of frame")))
     delay = 0
     if action is Action.DELAY:
         if not parts or parts[-1].isdigit() or not parts[-1]:
             raise UsageError("by how much is not said, or it has no unit")
         delay = units.parse_positive_nanoseconds(parts.pop())
     if not parts:
-        raise UsageError(f"which {kind} frame is not said")
+        raise UsageError("which {} frame is not said", kind)
     if len(parts) > 2:
-        raise UsageError(f"{':'.join(parts[2:])!r} is more than can be said")
+        raise UsageError("{!r} is more than can be said", ":".join(parts[2:]))
     index, transmission = [units.parse_count(part) for part in [*parts, "1"][:2]]
     if transmission > LARGEST_TRANSMISSION:
-        raise UsageError(f"nothing is sent {transmission} times")
+        raise UsageError("nothing is sent {} times", transmission)
     return Scripted(action, kind, index, transmission, USUAL[kind] if direction is None else direction, delay, text)

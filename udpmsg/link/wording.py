@@ -1,10 +1,12 @@
 """A link in words, for people, and as the command-line options that make it again.
 
-Owns how a link is said; how its single values are written is in `fields`. Knows no report.
+Owns how a link is said, in English or by its caller's look-up; how its single values are written is in `fields`. Knows no report.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
+from udpmsg.errors import N_
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.fields import FIELDS, text_of_both
 from udpmsg.link.presets import PRESETS
@@ -23,20 +25,34 @@ SYMBOLS = {
 }
 
 
-def describe(link: Link) -> str:
+class Telling(NamedTuple):
+    """How to say it in a language."""
+
+    text: Callable[[str], str] = str
+    """A text marked for the catalogues."""
+    value: Callable[[str], str] = str
+    """A number with its unit, as in 1.5 ms."""
+
+
+ENGLISH = Telling()
+
+
+def describe(link: Link, telling: Telling = ENGLISH) -> str:
     """The link in one line: "20 ms each way, 5 % loss"."""
     said = []
     for phrase in PHRASES:
-        forward, back = phrase(link.forward), phrase(link.back)
+        forward, back = phrase(link.forward, telling), phrase(link.back, telling)
         if forward == back:
-            said += [f"{forward} each way" if phrase is _delay else forward] if forward else []
+            said += [telling.text(EACH_WAY).format(forward) if phrase is _delay else forward] if forward else []
+        elif forward and back:
+            said.append(telling.text(N_("{} forward and {} back")).format(forward, back))
+        elif forward:
+            said.append(telling.text(N_("{} forward only")).format(forward))
         else:
-            ways = ((forward, "forward"), (back, "back"))
-            words = [f"{words} {way}" for words, way in ways if words]
-            said.append(" and ".join(words) if len(words) == 2 else f"{words[0]} only")
+            said.append(telling.text(N_("{} back only")).format(back))
     if link.script:
-        said.append(f"scripted {', '.join(fault_text(fault) for fault in link.script)}")
-    return ", ".join(said) or "no faults"
+        said.append(telling.text(N_("scripted {}")).format(", ".join(fault_text(fault) for fault in link.script)))
+    return ", ".join(said) or telling.text(N_("no faults"))
 
 
 def options_text(link: Link) -> list[str]:
@@ -60,54 +76,65 @@ def spaced(text: str) -> str:
     return number + SYMBOLS.get(unit, unit)
 
 
-def _delay(path: Path) -> str:
+EACH_WAY = N_("{} each way")
+
+
+def _delay(path: Path, telling: Telling) -> str:
     if not path.delay and not path.jitter:
         return ""
-    return spaced(duration_text(path.delay)) + (f" ± {spaced(duration_text(path.jitter))}" if path.jitter else "")
+    jitter = f" ± {telling.value(spaced(duration_text(path.jitter)))}" if path.jitter else ""
+    return telling.value(spaced(duration_text(path.delay))) + jitter
 
 
-def _share(attribute: str, words: str) -> Callable[[Path], str]:
-    def phrase(path: Path) -> str:
+def _share(attribute: str, words: str) -> Callable[[Path, Telling], str]:
+    def phrase(path: Path, telling: Telling) -> str:
         share = getattr(path, attribute)
-        return f"{spaced(share_text(share))} {words}" if share else ""
+        return telling.text(words).format(telling.value(spaced(share_text(share)))) if share else ""
 
     return phrase
 
 
-def _burst(path: Path) -> str:
+def _burst(path: Path, telling: Telling) -> str:
     burst = path.burst
     if burst is None:
         return ""
     inside = 0.0 if burst.enter == 0 else burst.enter / (burst.enter + burst.leave)
-    losses = ""
-    if burst.loss_bad != 1 or burst.loss_good != 0:
-        losses = f"; {spaced(share_text(burst.loss_bad))} lost inside, {spaced(share_text(burst.loss_good))} outside"
-    return f"bursts of loss ({1 / burst.leave:.3g} frames in the mean, {100 * inside:.3g} % of all{losses})"
+    mean, share = telling.value(f"{1 / burst.leave:.3g}"), telling.value(f"{100 * inside:.3g} %")
+    if burst.loss_bad == 1 and burst.loss_good == 0:
+        return telling.text(N_("bursts of loss ({} frames in the mean, {} of all)")).format(mean, share)
+    losses = [telling.value(spaced(share_text(loss))) for loss in (burst.loss_bad, burst.loss_good)]
+    words = N_("bursts of loss ({} frames in the mean, {} of all; {} lost inside, {} outside)")
+    return telling.text(words).format(mean, share, *losses)
 
 
-def _reorder(path: Path) -> str:
-    return f"{spaced(share_text(path.reorder))} held back by {spaced(duration_text(path.reorder_by))}" if path.reorder else ""
+def _reorder(path: Path, telling: Telling) -> str:
+    if not path.reorder:
+        return ""
+    share, time = telling.value(spaced(share_text(path.reorder))), telling.value(spaced(duration_text(path.reorder_by)))
+    return telling.text(N_("{} held back by {}")).format(share, time)
 
 
-def _rate(path: Path) -> str:
-    return "" if path.rate is None else spaced(FIELDS["rate"].text(path))
+def _rate(path: Path, telling: Telling) -> str:
+    return "" if path.rate is None else telling.value(spaced(FIELDS["rate"].text(path)))
 
 
-def _queue(path: Path) -> str:
-    return "" if path.queue is None else f"a queue of {path.queue} frame{'' if path.queue == 1 else 's'}"
+def _queue(path: Path, telling: Telling) -> str:
+    if path.queue is None:
+        return ""
+    return telling.text(N_("a queue of {} frame") if path.queue == 1 else N_("a queue of {} frames")).format(path.queue)
 
 
-def _mtu(path: Path) -> str:
-    return "" if path.mtu is None else f"an MTU of {path.mtu} bytes"
+def _mtu(path: Path, telling: Telling) -> str:
+    return "" if path.mtu is None else telling.text(N_("an MTU of {} bytes")).format(path.mtu)
 
 
-PHRASES: tuple[Callable[[Path], str], ...] = (
+PHRASES: tuple[Callable[[Path, Telling], str], ...] = (
     _delay,
-    _share("loss", "loss"),
+    _share("loss", N_("{} loss")),
     _burst,
-    _share("duplicate", "duplicated"),
+    _share("duplicate", N_("{} duplicated")),
     _reorder,
-    _share("corrupt", "corrupted"),
+    _share("corrupt", N_("{} corrupted")),
     _rate,
     _queue,
     _mtu,

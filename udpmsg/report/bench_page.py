@@ -7,21 +7,24 @@ from typing import Any
 
 from udpmsg.experiment.bench_values import Benchmark, Measurement
 from udpmsg.experiment.trace import Mode
+from udpmsg.language import N_, _, number
 from udpmsg.report.bench_lines import fields
-from udpmsg.report.bench_words import COLUMNS, Column, limits, meaning, setting
+from udpmsg.report.bench_words import COLUMNS, Column, heads, limits, meaning, setting
 from udpmsg.report.page.markup import asset, command, fill, safe, terms
 from udpmsg.report.page.shell import shell
-from udpmsg.report.page.table import UNKNOWN, mark
+from udpmsg.report.page.table import mark, unknown
+from udpmsg.report.page.texts import BENCH_CHARTS, BENCHMARK, for_script
+from udpmsg.report.page.texts import parts as texts
 from udpmsg.report.page.words import MODES, SHORT, css
 from udpmsg.report.terminal import byte_count, duration
 
-NOTHING = "<p class='note'>Nothing that could be told.</p>"
+NOTHING = N_("Nothing that could be told.")
 
 
 def page(benchmark: Benchmark) -> str:
     """The whole page. The same benchmark gives the same text."""
     found = benchmark.measurements
-    parts = {
+    parts = texts(BENCHMARK) | {
         "title": safe(title(benchmark)),
         "lead": safe(f"{setting(benchmark)}."),
         "command": command(benchmark.request.command),
@@ -43,27 +46,29 @@ def page(benchmark: Benchmark) -> str:
 
 def title(benchmark: Benchmark) -> str:
     """What was measured."""
-    return "How fast messages go" + (f" to {benchmark.target}" if benchmark.target is not None else " on this machine")
+    if benchmark.target is None:
+        return _("How fast messages go on this machine")
+    return _("How fast messages go to {}").format(benchmark.target)
 
 
 def table(found: list[Measurement]) -> str:
     """A row a measurement, the modes in groups."""
     columns = COLUMNS[1:]
-    head = "".join(f'<th scope="col">{safe(heading(column))} <small>{safe(column.below)}</small></th>' for column in columns)
+    head = "".join(f'<th scope="col">{safe(heading(column))} <small>{safe(heads(column)[1])}</small></th>' for column in columns)
     parts = [
-        '<table class="figures bench"><caption class="hidden">Figures of each mode and size</caption>'
-        f'<thead><tr><th scope="col">Bytes</th>{head}</tr></thead>'
+        f'<table class="figures bench"><caption class="hidden">{safe(_("Figures of each mode and size"))}</caption>'
+        f'<thead><tr><th scope="col">{safe(_("Bytes"))}</th>{head}</tr></thead>'
     ]
     for mode in dict.fromkeys(one.mode for one in found):
-        heads = f'<th scope="rowgroup" colspan="{len(COLUMNS)}">{mark(mode)}{safe(MODES[mode])}</th>'
+        name = f'<th scope="rowgroup" colspan="{len(COLUMNS)}">{mark(mode)}{safe(_(MODES[mode]))}</th>'
         rows = "".join(row(one, columns) for one in found if one.mode is mode)
-        parts.append(f'<tbody><tr class="group m-{css(mode)}">{heads}</tr>{rows}</tbody>')
+        parts.append(f'<tbody><tr class="group m-{css(mode)}">{name}</tr>{rows}</tbody>')
     return "".join([*parts, "</table>"])
 
 
 def heading(column: Column) -> str:
     """What a column is called where its neighbour can't lend it its name."""
-    return column.heading or "round trip"
+    return heads(column)[0] or _("round trip")
 
 
 def row(measurement: Measurement, columns: tuple[Column, ...]) -> str:
@@ -74,13 +79,13 @@ def row(measurement: Measurement, columns: tuple[Column, ...]) -> str:
         name, _, part = column.key.partition(":")
         value = line[name] if not part or line[name] is None else line[name][part]
         shown = (
-            UNKNOWN
+            unknown()
             if value is None
             else f'<data data-key="{safe(column.key)}" value="{value!r}">{safe(column.write(value))}</data>'
         )
         cells.append(f"<td>{shown}</td>")
     place = f'data-mode="{measurement.mode.value}" data-size="{measurement.size_bytes}"'
-    return f'<tr {place}><th scope="row">{measurement.size_bytes:,}</th>{"".join(cells)}</tr>'
+    return f'<tr {place}><th scope="row">{number(measurement.size_bytes)}</th>{"".join(cells)}</tr>'
 
 
 def curved(found: list[Measurement]) -> list[Measurement]:
@@ -90,14 +95,15 @@ def curved(found: list[Measurement]) -> list[Measurement]:
 
 def curve_figure(measurement: Measurement, at: int) -> str:
     """The place of one curve."""
-    caption = f"<strong>Loss at {measurement.size_bytes:,} bytes.</strong> A point a trial, fire and forget over UDP."
+    title = safe(_("Loss at {} bytes.").format(number(measurement.size_bytes)))
+    caption = f"<strong>{title}</strong> {safe(_('A point a trial, fire and forget over UDP.'))}"
     return f'<figure><figcaption>{caption}</figcaption><div id="curve-{at}" class="chart"></div></figure>\n'
 
 
 def terms_of_limits(benchmark: Benchmark) -> str:
     """Each limit, and which measurements have it."""
     held = limits(benchmark)
-    return f'<dl class="whole">{terms(held)}</dl>' if held else NOTHING
+    return f'<dl class="whole">{terms(held)}</dl>' if held else f"<p class='note'>{safe(_(NOTHING))}</p>"
 
 
 def details(benchmark: Benchmark) -> list[tuple[str, str]]:
@@ -106,24 +112,34 @@ def details(benchmark: Benchmark) -> list[tuple[str, str]]:
     sizes = {one.datagrams_per_message for one in benchmark.measurements if one.datagrams_per_message is not None}
     said = [
         (
-            "Receiver",
-            f"a listener at {benchmark.target}" if benchmark.target else "a process of our own, which takes every payload",
+            _("Receiver"),
+            _("a listener at {}").format(benchmark.target)
+            if benchmark.target
+            else _("a process of our own, which takes every payload"),
         ),
-        ("Receive buffer", "" if benchmark.receive_buffer_bytes is None else byte_count(benchmark.receive_buffer_bytes)),
-        ("Datagrams", f"of at most {request.datagram_size:,} bytes" if request.datagram_size else "as large as a message needs"),
-        ("Datagrams a message", " or ".join(map(str, sorted(sizes)))),
-        ("Several datagrams a system call", "as far as the system can" if request.offload else "switched off"),
-        ("Window", f"at most {request.window} messages unconfirmed" if request.window else "as the network takes"),
-        ("Each measurement", duration(request.seconds)),
-        ("Cores", str(benchmark.cores)),
-        ("When", benchmark.started),
-        ("System", benchmark.system),
+        (_("Receive buffer"), "" if benchmark.receive_buffer_bytes is None else byte_count(benchmark.receive_buffer_bytes)),
+        (
+            _("Datagrams"),
+            _("of at most {} bytes").format(number(request.datagram_size))
+            if request.datagram_size
+            else _("as large as a message needs"),
+        ),
+        (_("Datagrams a message"), _(" or ").join(map(str, sorted(sizes)))),
+        (_("Several datagrams a system call"), _("as far as the system can") if request.offload else _("switched off")),
+        (
+            _("Window"),
+            _("at most {} messages unconfirmed").format(number(request.window)) if request.window else _("as the network takes"),
+        ),
+        (_("Each measurement"), duration(request.seconds)),
+        (_("Cores"), str(benchmark.cores)),
+        (_("When"), benchmark.started),
+        (_("System"), benchmark.system),
     ]
     return [(name, text) for name, text in said if text]
 
 
 def data(found: list[Measurement]) -> dict[str, Any]:
-    """What the script draws from."""
+    """What the script draws from, and its words."""
     sizes = sorted({one.size_bytes for one in found})
     modes = list(dict.fromkeys(one.mode for one in found))
     by_cell = {(one.mode, one.size_bytes): fields(one) for one in found}
@@ -132,9 +148,9 @@ def data(found: list[Measurement]) -> dict[str, Any]:
         values = [by_cell.get((mode, size), {}).get(key) for size in sizes]
         return [None if value is None else value * factor for value in values]
 
-    return {
+    return for_script(BENCH_CHARTS) | {
         "names": {mode.value: SHORT[mode] for mode in Mode},
-        "nothing": "Not measured.",
+        "nothing": _("Not measured."),
         "sizes": sizes,
         "modes": [mode.value for mode in modes],
         "throughput": {mode.value: by_size(mode, "throughput_msgs_per_s") for mode in modes},

@@ -8,7 +8,8 @@ from textwrap import wrap
 
 from udpmsg.experiment.bench_values import Benchmark, Measurement, Trial
 from udpmsg.experiment.trace import Mode
-from udpmsg.report.bench_words import COLUMNS, UNKNOWN, Column, limits, meaning, rate, setting, typical, value
+from udpmsg.language import N_, _, number, said
+from udpmsg.report.bench_words import COLUMNS, UNKNOWN, Column, heads, limits, meaning, rate, setting, typical, value
 from udpmsg.report.terminal import paint
 
 MODE = 8
@@ -22,7 +23,7 @@ def lines(benchmark: Benchmark, *, colour: bool, width: int) -> list[str]:
     """The whole, in lines of at most `width` columns where that is 60 or more."""
     found = benchmark.measurements
     if not found:
-        return ["Nothing was measured."]
+        return [_("Nothing was measured.")]
     texts = wrap(setting(benchmark), width)
     texts += ["", *table(found, colour=colour, width=width)]
     size = typical([one for one in found if one.mode is Mode.UDP])
@@ -33,7 +34,7 @@ def lines(benchmark: Benchmark, *, colour: bool, width: int) -> list[str]:
     texts += [text for sentence in meaning(benchmark) for text in wrap(sentence, width)]
     held = limits(benchmark)
     if held:
-        texts += ["", paint("What limits it:", "note", colour)]
+        texts += ["", paint(_("What limits it:"), "note", colour)]
         for cells, limit in held:
             texts += wrap(f"{cells}: {limit}", width, initial_indent="  ", subsequent_indent="    ", break_long_words=False)
     return texts
@@ -45,16 +46,14 @@ def table(found: list[Measurement], *, colour: bool, width: int) -> list[str]:
     while True:
         cells = [[cell(one, column) for column in columns] for one in found]
         rooms = [
-            max(len(text) for text in (column.heading, column.below, *(row[at] for row in cells))) + GAP
-            for at, column in enumerate(columns)
+            max(len(text) for text in (*heads(column), *(row[at] for row in cells))) + GAP for at, column in enumerate(columns)
         ]
         last = max(columns, key=lambda column: column.rank)
         if MODE + sum(rooms) <= width or last.rank == 0:
             break
         columns.remove(last)
     texts = [
-        paint((" " * MODE + row((column.heading for column in columns), rooms)).rstrip(), "note", colour),
-        paint((" " * MODE + row((column.below for column in columns), rooms)).rstrip(), "note", colour),
+        paint((" " * MODE + row((heads(column)[part] for column in columns), rooms)).rstrip(), "note", colour) for part in (0, 1)
     ]
     previous: Mode | None = None
     for one, texts_of_one in zip(found, cells, strict=True):
@@ -81,7 +80,8 @@ def curve(measurement: Measurement, *, colour: bool, width: int) -> list[str]:
     room = max(len(rate(trial.sent_msgs_per_s)) for trial in trials)
     most = max(trial.loss for trial in trials)
     bar = max(4, min(BAR, width - room - 34))
-    texts = [paint(f"Loss against the rate offered, {measurement.mode.value}, {measurement.size_bytes:,} B:", "note", colour)]
+    words = _("Loss against the rate offered, {}, {} B:").format(measurement.mode.value, number(measurement.size_bytes))
+    texts = [paint(words, "note", colour)]
     best = measurement.throughput_msgs_per_s
     marked = False
     for trial in trials:
@@ -90,20 +90,20 @@ def curve(measurement: Measurement, *, colour: bool, width: int) -> list[str]:
             length = max(1, round(bar * trial.loss / most))
             text += paint("█" * length, "warning", colour) + f" {percent(trial.loss)}"
         elif best is not None and not marked and trial.confirms and trial.carried_msgs_per_s == best:
-            text += paint("none: the throughput", "good", colour)
+            text += paint(_("none: the throughput"), "good", colour)
             marked = True
         else:
-            text += "none"
+            text += said(N_("loss|none"))
         texts.append(text + note(trial))
     return texts
 
 
 def percent(loss: float) -> str:
     """23 %, 0.4 %, 0.001 %."""
-    return f"{loss * 100:.2g} %" if loss < 0.1 else f"{loss * 100:.0f} %"
+    return f"{number(loss * 100, '.2g' if loss < 0.1 else '.0f')} %"
 
 
 def note(trial: Trial) -> str:
     """What else is to be known of a trial."""
-    behind = "" if trial.messages_lost or trial.kept_up else " yet, but the receiver fell behind"
-    return behind + (", without a pace" if trial.offered_msgs_per_s is None else "")
+    behind = "" if trial.messages_lost or trial.kept_up else _(" yet, but the receiver fell behind")
+    return behind + (_(", without a pace") if trial.offered_msgs_per_s is None else "")

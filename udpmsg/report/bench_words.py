@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from udpmsg.experiment.bench_values import Benchmark, Measurement, figures
 from udpmsg.experiment.trace import Mode
-from udpmsg.link.wording import spaced
+from udpmsg.language import N_, _, number, said, told
+from udpmsg.report.telling import quantity
 from udpmsg.report.terminal import bit_rate, duration
 from udpmsg.units import duration_text
 
@@ -18,7 +19,7 @@ class Column(NamedTuple):
     """A figure of every measurement."""
 
     heading: str
-    """In two parts for a table whose head has two lines."""
+    """In two parts for a table whose head has two lines. Both are translated where they are written, by `heads`."""
     below: str
     key: str
     """With a colon: a part of it."""
@@ -29,21 +30,26 @@ class Column(NamedTuple):
 
 def rate(value: float) -> str:
     """1,234,567: messages a second."""
-    return f"{value:,.0f}"
+    return number(value, ",.0f")
 
 
 COLUMNS = (
-    Column("size", "bytes", "size_bytes", lambda size: f"{size:,}", 0),
-    Column("throughput", "msg/s", "throughput_msgs_per_s", rate, 0),
-    Column("goodput", "payload", "goodput_bps", bit_rate, 1),
-    Column("flood sent", "msg/s", "flood_sent_msgs_per_s", rate, 4),
-    Column("received", "msg/s", "flood_received_msgs_per_s", rate, 3),
-    Column("round trip", "p50", "rtt_s:p50", duration, 1),
+    Column(N_("size"), N_("bytes"), "size_bytes", number, 0),
+    Column(N_("throughput"), "msg/s", "throughput_msgs_per_s", rate, 0),
+    Column(N_("goodput"), N_("payload"), "goodput_bps", bit_rate, 1),
+    Column(N_("flood sent"), "msg/s", "flood_sent_msgs_per_s", rate, 4),
+    Column(N_("flood|received"), "msg/s", "flood_received_msgs_per_s", rate, 3),
+    Column(N_("round trip"), "p50", "rtt_s:p50", duration, 1),
     Column("", "p99", "rtt_s:p99", duration, 2),
     Column("", "p99.9", "rtt_s:p99.9", duration, 6),
     Column("", "p99.99", "rtt_s:p99.99", duration, 5),
-    Column("", "max", "rtt_s:max", duration, 7),
+    Column("", N_("delay|max"), "rtt_s:max", duration, 7),
 )
+
+
+def heads(column: Column) -> tuple[str, str]:
+    """Both parts of a column's head, in the user's language."""
+    return said(column.heading), said(column.below)
 
 
 def value(measurement: Measurement, key: str) -> Any:
@@ -56,9 +62,12 @@ def value(measurement: Measurement, key: str) -> Any:
 def setting(benchmark: Benchmark) -> str:
     """What was measured, in one line."""
     request = benchmark.request
-    where = f"to a listener at {benchmark.target}" if request.target else "on loopback, sender and receiver a process each"
-    each = spaced(duration_text(round(request.seconds * 10**9)))
-    return f"One sender and one receiver {where}; {each} for each measurement; {benchmark.system}"
+    each = quantity(duration_text(round(request.seconds * 10**9)))
+    if request.target:
+        words = _("One sender and one receiver to a listener at {}; {} for each measurement; {}")
+        return words.format(benchmark.target, each, benchmark.system)
+    words = _("One sender and one receiver on loopback, sender and receiver a process each; {} for each measurement; {}")
+    return words.format(each, benchmark.system)
 
 
 def typical(measurements: list[Measurement]) -> int | None:
@@ -71,35 +80,41 @@ def meaning(benchmark: Benchmark) -> list[str]:
     """A sentence or two on what the table says, at one size."""
     size = typical(benchmark.measurements)
     by_mode = {found.mode: found for found in benchmark.measurements if found.size_bytes == size}
-    said = []
+    sentences = []
     udp = by_mode.get(Mode.UDP)
     if udp is not None:
-        said.append(f"At {size:,} B {_fire_and_forget(udp)}")
+        sentences.append(_("At {} B {}.").format(number(size or 0), _fire_and_forget(udp)))
     others = []
-    for mode, name in ((Mode.UDP_ACK, "with acknowledgments"), (Mode.TCP, "over TCP")):
+    for mode, name in ((Mode.UDP_ACK, N_("with acknowledgments")), (Mode.TCP, N_("over TCP"))):
         one = by_mode.get(mode)
-        if one is not None and one.throughput_msgs_per_s is not None:
-            trip = f" and a round trip takes {duration(one.rtt_s['p50'])}" if one.rtt_s else ""
-            others.append(f"{name} {rate(one.throughput_msgs_per_s)} a second arrive{trip}")
+        if one is None or one.throughput_msgs_per_s is None:
+            continue
+        if one.rtt_s:
+            words = _("{} {} a second arrive and a round trip takes {}")
+            others.append(words.format(_(name), rate(one.throughput_msgs_per_s), duration(one.rtt_s["p50"])))
+        else:
+            others.append(_("{} {} a second arrive").format(_(name), rate(one.throughput_msgs_per_s)))
     if others:
         text = "; ".join(others)
-        said.append(f"{text[0].upper()}{text[1:]}." if udp is not None else f"At {size:,} B {text}.")
-    return said
+        alone = f"{text[0].upper()}{text[1:]}."
+        sentences.append(alone if udp is not None else _("At {} B {}.").format(number(size or 0), text))
+    return sentences
 
 
 def _fire_and_forget(udp: Measurement) -> str:
     flood = udp.curve[0]
-    flooded = f"as fast as it can, the sender offers {rate(flood.sent_msgs_per_s)}"
-    flooded += (
-        f" and {flood.loss * 100:.0f} % are lost"
-        if flood.loss >= 0.005
-        else " and hardly any are lost"
-        if flood.messages_lost
-        else ""
-    )
+    if flood.loss >= 0.005:
+        words = _("as fast as it can, the sender offers {} and {} % are lost")
+    elif flood.messages_lost:
+        words = _("as fast as it can, the sender offers {} and hardly any are lost")
+    else:
+        words = _("as fast as it can, the sender offers {}")
+    flooded = words.format(rate(flood.sent_msgs_per_s), number(flood.loss * 100, ".0f"))
     if udp.throughput_msgs_per_s is None:
-        return f"no rate was found at which nothing is lost; {flooded}."
-    return f"{rate(udp.throughput_msgs_per_s)} messages a second arrive without one lost; {flooded}."
+        return _("no rate was found at which nothing is lost; {}").format(flooded)
+    if udp.throughput_msgs_per_s >= flood.sent_msgs_per_s:  # later trials can be quicker, on a machine that changes
+        flooded = _("that is as fast as the sender can")
+    return _("{} messages a second arrive without one lost; {}").format(rate(udp.throughput_msgs_per_s), flooded)
 
 
 def limits(benchmark: Benchmark) -> list[tuple[str, str]]:
@@ -108,13 +123,13 @@ def limits(benchmark: Benchmark) -> list[tuple[str, str]]:
     for measurement in benchmark.measurements:
         for limit in measurement.limits:
             found.setdefault(limit, []).append(measurement)
-    return [(_cells(those, benchmark), limit) for limit, those in found.items()]
+    return [(_cells(those, benchmark), told(limit)) for limit, those in found.items()]
 
 
 def _cells(those: list[Measurement], benchmark: Benchmark) -> str:
     """The measurements in short; all sizes of a mode are the mode, all of all are "all"."""
     if len(those) == len(benchmark.measurements):
-        return "all"
+        return said(N_("measurements|all"))
     parts = []
     for mode in dict.fromkeys(one.mode for one in those):
         sizes = [one.size_bytes for one in those if one.mode is mode]

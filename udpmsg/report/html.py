@@ -7,27 +7,31 @@ Owns how the parts are put together (`page/` makes them, `assets/` has template,
 from udpmsg.experiment.figures import Figures, figures
 from udpmsg.experiment.ledger import Row, rows
 from udpmsg.experiment.trace import Comparison, Mode, Run, Where
+from udpmsg.language import N_, _, number, plural
 from udpmsg.report.comparison import UNKNOWNS
 from udpmsg.report.page.columns import columns
 from udpmsg.report.page.excerpts import excerpts
 from udpmsg.report.page.markup import asset, command, fill, safe, terms
 from udpmsg.report.page.shell import shell
 from udpmsg.report.page.svg import draw, span
-from udpmsg.report.page.table import UNKNOWN, mark, table
+from udpmsg.report.page.table import mark, table, unknown
+from udpmsg.report.page.texts import CHARTS, COMPARISON, for_script, outcomes
+from udpmsg.report.page.texts import parts as texts
 from udpmsg.report.page.words import SHORT, asked, css, details, mode_names
 from udpmsg.report.sentences import sentence
 
-NO_LADDER = (
-    "<p class='note'>Nobody saw the frames here, so there is no ladder: on a real network the link keeps no record. "
-    "<code>udpmsg compare</code> without a host makes a link that does.</p>"
+NO_LADDER = N_(
+    "Nobody saw the frames here, so there is no ladder: on a real network the link keeps no record. {} without a host makes a "
+    "link that does."
 )
 
 NOTHING = {
-    Where.LAB: "Nothing was delivered.",
-    Where.RELAY: "Nothing was delivered.",
-    Where.NETWORK: "Not known here: it takes one clock for both hosts.",
+    Where.LAB: N_("Nothing was delivered."),
+    Where.RELAY: N_("Nothing was delivered."),
+    Where.NETWORK: N_("Not known here: it takes one clock for both hosts."),
 }
 """Where a chart has nothing to draw."""
+WAYS = {1: N_("one way"), 2: N_("two ways"), 3: N_("three ways")}
 
 
 def page(comparison: Comparison) -> str:
@@ -39,7 +43,7 @@ def page(comparison: Comparison) -> str:
     for run, summary in zip(comparison.runs, summaries, strict=True):
         by_mode.setdefault(run.mode, []).append(summary)
     figures_table = table(by_mode, names)
-    parts = {
+    parts = texts(COMPARISON) | {
         "title": safe(title(comparison)),
         "lead": lead(comparison),
         "brief": terms(asked(comparison)),
@@ -64,22 +68,27 @@ def page(comparison: Comparison) -> str:
 def title(comparison: Comparison) -> str:
     """What is compared, and over what."""
     modes = [SHORT[mode] for mode in comparison.choices.modes]
-    listed = f"{', '.join(modes[:-1])} and {modes[-1]}" if len(modes) > 1 else "".join(modes)
-    over = {Where.LAB: "over the same link", Where.RELAY: "through a relay", Where.NETWORK: f"to {comparison.target}"}
-    return f"{listed} {over[comparison.where]}"
+    listed = _("{} and {}").format(", ".join(modes[:-1]), modes[-1]) if len(modes) > 1 else "".join(modes)
+    over = {Where.LAB: _("{} over the same link"), Where.RELAY: _("{} through a relay"), Where.NETWORK: _("{} to {}")}
+    return over[comparison.where].format(listed, comparison.target)
 
 
 def lead(comparison: Comparison) -> str:
     """One sentence that says what a reader looks at."""
     count, times = comparison.workload.count, comparison.choices.repeat
-    ways = {1: "one way", 2: "two ways", 3: "three ways"}.get(len(comparison.choices.modes), "several ways")
-    text = f"The same {count:,} message{'' if count == 1 else 's'} on the same schedule, sent {ways}"
-    text += f", {times} times over." if times > 1 else "."
+    ways = WAYS.get(len(comparison.choices.modes), N_("several ways"))
+    words = plural(
+        "The same {} message on the same schedule, sent {}", "The same {} messages on the same schedule, sent {}", count
+    )
+    text = words.format(number(count), _(ways))
+    said = [_("{}, {} times over.").format(text, number(times)) if times > 1 else f"{text}."]
     if comparison.where is Where.RELAY:
-        text += " UDP meets the link's faults; TCP is unimpaired, as a relay cannot drop its segments."
+        said.append(_("UDP meets the link's faults; TCP is unimpaired, as a relay cannot drop its segments."))
     if comparison.where is Where.LAB:
-        text += " What the link does to a message hangs on the seed and the message alone, so it is the same in every mode."
-    return safe(text)
+        said.append(
+            _("What the link does to a message hangs on the seed and the message alone, so it is the same in every mode.")
+        )
+    return safe(" ".join(said))
 
 
 def sentences(comparison: Comparison, ledgers: list[list[Row]], summaries: list[Figures], names: dict[Mode, str]) -> str:
@@ -97,12 +106,13 @@ def notes(comparison: Comparison, shown: str) -> str:
     """What the numbers of several repetitions are, and why some are not there."""
     said = []
     if comparison.choices.repeat > 1:
-        said.append(
-            f"Medians of {comparison.choices.repeat} repetitions, and in brackets the least and the most. "
-            "The sentences above and the ladders below are of the first repetition."
+        medians = _(
+            "Medians of {} repetitions, and in brackets the least and the most. The sentences above and the ladders below are of "
+            "the first repetition."
         )
-    if UNKNOWN in shown:
-        said.append(f"– {UNKNOWNS[comparison.where]}")
+        said.append(medians.format(number(comparison.choices.repeat)))
+    if unknown() in shown:
+        said.append(f"– {_(UNKNOWNS[comparison.where])}")
     return "".join(f'<p class="note">{safe(text)}</p>' for text in said)
 
 
@@ -115,19 +125,25 @@ def ladder_figures(comparison: Comparison) -> str:
     """A figure for each excerpt. Without a script all of them show; with it, one at a time."""
     runs = [run for run in first_repetition(comparison) if run.frames]
     if not runs:
-        return NO_LADDER
+        return f"<p class='note'>{safe(_(NO_LADDER)).format('<code>udpmsg compare</code>')}</p>"
     total = sum(len(run.frames or ()) for run in runs)
     parts = []
-    for number, excerpt in enumerate(excerpts(comparison, runs), 1):
-        picture, shown, left_out = draw(excerpt, runs, mode_names(comparison), comparison.workload.interval_ns, number)
-        caption = (
-            f"<strong>{safe(excerpt.title)}.</strong> From {span(excerpt)} after the first message was due: "
-            f"{shown:,} of the {total:,} frames of this run."
+    for place, excerpt in enumerate(excerpts(comparison, runs), 1):
+        picture, shown, left_out = draw(excerpt, runs, mode_names(comparison), comparison.workload.interval_ns, place)
+        caption = _("From {} after the first message was due: {} of the {} frames of this run.").format(
+            span(excerpt), number(shown), number(total)
         )
-        caption += f" {left_out:,} more in this time are left out, to keep it readable." if left_out else ""
+        if left_out:
+            more = plural(
+                "{} more in this time is left out, to keep it readable.",
+                "{} more in this time are left out, to keep it readable.",
+                left_out,
+            )
+            caption = f"{caption} {more.format(number(left_out))}"
         parts.append(
-            f'<figure class="ladder" data-title="{safe(excerpt.title)}"><figcaption>{caption}</figcaption>'
-            f'<div class="scroll" tabindex="0" role="region" aria-label="Ladders">{picture}</div></figure>'
+            f'<figure class="ladder" data-title="{safe(excerpt.title)}"><figcaption><strong>{safe(excerpt.title)}.</strong> '
+            f'{safe(caption)}</figcaption><div class="scroll" tabindex="0" role="region" aria-label="{safe(_("Ladders"))}">'
+            f"{picture}</div></figure>"
         )
     return "\n".join(parts)
 
@@ -137,17 +153,19 @@ def repetitions(comparison: Comparison) -> str:
     numbers = sorted({run.repetition for run in comparison.runs})
     if len(numbers) < 2:
         return ""
-    options = "".join(f'<option value="{number}">{number}</option>' for number in numbers)
-    return f'<label class="choice">Charts and ledger show repetition <select id="repetition">{options}</select></label>'
+    options = "".join(f'<option value="{one}">{one}</option>' for one in numbers)
+    words = safe(_("Charts and ledger show repetition"))
+    return f'<label class="choice">{words} <select id="repetition">{options}</select></label>'
 
 
 def data(comparison: Comparison, ledgers: list[list[Row]]) -> dict[str, object]:
-    """What the script draws from. Times are microseconds."""
+    """What the script draws from, and its words. Times are microseconds."""
     names = mode_names(comparison, SHORT)
-    return {
+    return for_script(CHARTS) | {
+        "outcomes": outcomes(),
         "interval": comparison.workload.interval_ns / 1000,
         "late": comparison.choices.late_ns / 1000,
         "names": {run.mode.value: names[run.mode] for run in comparison.runs},
-        "nothing": NOTHING[comparison.where],
+        "nothing": _(NOTHING[comparison.where]),
         "runs": [columns(comparison, run, ledger) for run, ledger in zip(comparison.runs, ledgers, strict=True)],
     }

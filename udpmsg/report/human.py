@@ -5,6 +5,7 @@ know where messages come from.
 """
 
 from udpmsg.core.events import Duplicate, Goodbye, Message, Outcome, State
+from udpmsg.language import N_, _, number, plural, said, told
 from udpmsg.report.schema import Summary
 from udpmsg.report.stream import Data, Words
 from udpmsg.report.terminal import (
@@ -20,6 +21,12 @@ from udpmsg.report.terminal import (
     summary_words,
 )
 
+STATES = {
+    State.DELIVERED: N_("message|delivered"),
+    State.UNCONFIRMED: N_("message|unconfirmed"),
+    State.REFUSED: N_("message|refused"),
+}
+"""How a message ended, in words; programs get the state's own name."""
 PURPOSES = {State.DELIVERED: "good", State.UNCONFIRMED: "warning", State.REFUSED: "error"}
 
 
@@ -39,53 +46,60 @@ class HumanLines:
     def listening(self, transport: str, host: str, port: int, receive_buffer: int | None, offload: bool | None) -> None:
         """Words: where somebody can send to now."""
         where = f"{transport} [{host}]:{port}" if ":" in host else f"{transport} {host}:{port}"
-        buffer = "" if receive_buffer is None else f" (receive buffer {byte_count(receive_buffer)})"
-        self.words.say(f"Listening on {paint(where, 'number', self.words.colour)}{buffer}")
+        where = paint(where, "number", self.words.colour)
+        if receive_buffer is None:
+            self.words.say(_("Listening on {}").format(where))
+        else:
+            self.words.say(_("Listening on {} (receive buffer {})").format(where, byte_count(receive_buffer)))
 
     def message(self, message: Message, saved: str | None = None) -> None:
         """`127.0.0.1:41234  #1  hello`"""
         if self.quiet:
             return
-        number = "raw" if message.sequence is None else f"#{message.sequence}"
+        label = _("raw") if message.sequence is None else f"#{message.sequence}"
         notes = []
         if message.reply_to is not None:
-            notes.append(f"reply to #{message.reply_to}")
+            notes.append(_("reply to #{}").format(message.reply_to))
         if message.reordered:
-            notes.append("reordered")
+            notes.append(_("reordered"))
         if message.transmission is not None and message.transmission > 1:
-            notes.append(f"transmission {message.transmission}")
+            notes.append(_("transmission {}").format(message.transmission))
         if saved is not None:
-            body = f"{counted(len(message.payload), 'byte')} saved as {saved}"
+            size = len(message.payload)
+            body = plural("{} byte saved as {}", "{} bytes saved as {}", size).format(number(size), saved)
         elif self.hexadecimal:
-            body = f"{counted(len(message.payload), 'byte')}"
+            body = counted(len(message.payload), "byte")
         else:
             body = self._text(message)
         note = paint(f"  ({', '.join(notes)})", "note", self.data.colour) if notes else ""
-        self.data.write(f"{self._from(message, number)}  {body}{note}")
+        self.data.write(f"{self._from(message, label)}  {body}{note}")
         if self.hexadecimal and saved is None:
             self.data.write(hex_dump(message.payload))
 
     def duplicate(self, event: Duplicate) -> None:
         """Words: the message itself is data only once."""
         if not self.quiet:
-            self._note(f"{peer_name(event.peer)}  #{event.sequence} came again and was suppressed")
+            self._note(_("{}  #{} came again and was suppressed").format(peer_name(event.peer), event.sequence))
 
     def goodbye(self, event: Goodbye) -> None:
         """Words: who ended, and what never came."""
         if not self.quiet:
-            lost = f", {event.messages_lost:,} of them lost" if event.messages_lost else ""
-            self._note(f"{peer_name(event.peer)}  said goodbye after {counted(event.messages_sent, 'message')}{lost}")
+            text = _("{}  said goodbye after {}").format(peer_name(event.peer), counted(event.messages_sent, "message"))
+            lost = event.messages_lost
+            if lost:
+                text += plural(", {} of them lost", ", {} of them lost", lost).format(number(lost))
+            self._note(text)
 
     def outcome(self, outcome: Outcome, *, aside: bool = False) -> None:
         """`#1  delivered  0.31 ms`; `aside` among the words, where the data are replies."""
-        state = paint(outcome.state.value, PURPOSES[outcome.state], self.data.colour)
-        details = outcome.reason or ""
+        state = paint(said(STATES[outcome.state]), PURPOSES[outcome.state], self.data.colour)
+        details = told(outcome.reason or "")
         if outcome.state is State.DELIVERED:
             details = "" if outcome.rtt_ns is None else duration(outcome.rtt_ns / 1e9)
             if outcome.transmissions > 1:
-                details += f"{', ' if details else ''}{outcome.transmissions} transmissions"
-        number = paint(f"#{outcome.sequence}" if outcome.sequence else "raw", "number", self.data.colour)
-        line = f"{number}  {state}  {details}".rstrip()
+                details += f"{', ' if details else ''}{counted(outcome.transmissions, 'transmission')}"
+        label = paint(f"#{outcome.sequence}" if outcome.sequence else _("raw"), "number", self.data.colour)
+        line = f"{label}  {state}  {details}".rstrip()
         if aside:
             self.words.say(line)
         else:
@@ -107,11 +121,11 @@ class HumanLines:
             payload = payload.removesuffix(b"\n").removesuffix(b"\r")  # netcat's line end is not part of what was typed
         return shortened(escape(payload), len(message.payload), self._limit)
 
-    def _from(self, message: Message, number: str) -> str:
+    def _from(self, message: Message, label: str) -> str:
         name = peer_name(message.peer)
         self._peer_width = max(self._peer_width, len(name))
         colour = self.data.colour
-        return f"{paint(name.ljust(self._peer_width), 'peer', colour)}  {paint(number.ljust(3), 'number', colour)}"
+        return f"{paint(name.ljust(self._peer_width), 'peer', colour)}  {paint(label.ljust(3), 'number', colour)}"
 
     def _note(self, text: str) -> None:
         self.words.say(paint(text, "note", self.words.colour))

@@ -10,19 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from udpmsg.errors import N_
 from udpmsg.experiment.audit import SLACK
 from udpmsg.experiment.trace import Mode, Received, Run
 from udpmsg.link.record import Direction, Drop, FrameRecord, Phase
 
 DROPS = {
-    Drop.LOSS: "lost",
-    Drop.BURST: "lost in a burst",
-    Drop.SCRIPT: "dropped",
-    Drop.QUEUE_FULL: "queue full",
-    Drop.MTU: "too large",
-    Drop.MALFORMED: "not understood",
+    Drop.LOSS: N_("lost"),
+    Drop.BURST: N_("lost in a burst"),
+    Drop.SCRIPT: N_("dropped"),
+    Drop.QUEUE_FULL: N_("queue full"),
+    Drop.MTU: N_("too large"),
+    Drop.MALFORMED: N_("not understood"),
 }
-"""Why an arrow does not arrive, in words short enough to stand at its end."""
+"""Why an arrow does not arrive, in words short enough to stand at its end; translated where they are shown."""
 
 LARGEST_FRAME = 65_535
 """Bytes: an IP packet has no more, so no frame carries more messages, whatever a saved file says."""

@@ -9,11 +9,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise, zip_longest
 from statistics import median
+from textwrap import wrap
 
 from udpmsg.experiment.trace import Mode, Run
+from udpmsg.language import _, number, plural
 from udpmsg.link.record import Direction, Phase
 from udpmsg.report.ladder import Arrow, Mark, MarkKind, arrows, marks
-from udpmsg.report.terminal import COLOURS, counted, duration, escape, paint
+from udpmsg.report.telling import label
+from udpmsg.report.terminal import COLOURS, duration, escape, paint
 
 LIMIT = 40
 """Frames that are shown of one run, when nothing else is asked for."""
@@ -37,7 +40,7 @@ def lines(run: Run, *, width: int, colour: bool, limit: int = LIMIT) -> Iterator
     """The ladder of one run, a line at a time, none longer than `width`, which is at least 60."""
     drawn = arrows(run)
     if not drawn:
-        yield _nobody_saw(run)
+        yield from wrap(_nobody_saw(run), width)
         return
     looks = _Looks(run, drawn, width, colour)
     yield looks.head()
@@ -47,13 +50,16 @@ def lines(run: Run, *, width: int, colour: bool, limit: int = LIMIT) -> Iterator
         left_out = place - previous - 1
         gap = drawn[place].sent_at - drawn[previous].sent_at if place and previous >= 0 else 0
         if left_out:
-            yield looks.pause(f"{counted(left_out, 'frame')} left out, {duration(gap / 1e9)}")
+            words = plural("{} frame left out, {}", "{} frames left out, {}", left_out)
+            yield looks.pause(words.format(number(left_out), duration(gap / 1e9)))
         elif gap >= idle:
-            yield looks.pause(f"{duration(gap / 1e9)} in which nothing was sent")
+            yield looks.pause(_("{} in which nothing was sent").format(duration(gap / 1e9)))
         yield looks.row(place)
         previous = place
     if previous < len(drawn) - 1:
-        yield looks.pause(f"{counted(len(drawn) - 1 - previous, 'frame')} left out, to the end")
+        left_out = len(drawn) - 1 - previous
+        words = plural("{} frame left out, to the end", "{} frames left out, to the end", left_out)
+        yield looks.pause(words.format(number(left_out)))
 
 
 def beside(runs: list[Run], *, width: int, colour: bool, limit: int = LIMIT) -> Iterator[str]:
@@ -78,16 +84,18 @@ def visible(text: str) -> int:
 
 
 def _title(run: Run, colour: bool) -> str:
-    which = f", repetition {run.repetition}" if run.repetition > 1 else ""
-    return paint(f"{run.mode.value}{which}", "number", colour)
+    title = run.mode.value
+    if run.repetition > 1:
+        title = _("{}, repetition {}").format(title, run.repetition)
+    return paint(title, "number", colour)
 
 
 def _nobody_saw(run: Run) -> str:
     if run.frames is None and run.mode.transport == "tcp":
-        return "No ladder: nobody saw TCP's segments here. In the lab (Linux) the link sees each of them."
+        return _("No ladder: nobody saw TCP's segments here. In the lab (Linux) the link sees each of them.")
     if run.frames is None:
-        return "No ladder: nobody saw the frames, as on every real network."
-    return "No ladder: nothing was sent."
+        return _("No ladder: nobody saw the frames, as on every real network.")
+    return _("No ladder: nothing was sent.")
 
 
 def _idle(run: Run) -> float:
@@ -142,8 +150,9 @@ class _Looks:
 
     def head(self) -> str:
         """The hosts' names above their lines."""
-        names = "SENDER" + "RECEIVER".rjust(self.way - 6)
-        return paint(f"{'ms':>{TIME}} {names} {'ms':>{TIME}}  APPLICATION".rstrip(), "note", self.colour)
+        sender, receiver, application = (word.upper() for word in (_("sender"), _("receiver"), _("application")))
+        names = sender + receiver.rjust(self.way - len(sender))
+        return paint(f"{'ms':>{TIME}} {names} {'ms':>{TIME}}  {application}".rstrip(), "note", self.colour)
 
     def pause(self, words: str) -> str:
         """A break in the two lines of time."""
@@ -171,21 +180,21 @@ class _Looks:
         """From line to line: `├─ message 4 ──────▶│`."""
         inner = self.way - 2
         forward = arrow.direction is Direction.FORWARD
-        label = f" {_label(arrow)} "[:inner]
+        words = f" {_label(arrow)} "[:inner]
         stroke = "┄" if arrow.copy else "─"
         if arrow.dropped is not None:
-            reason = f"✗ {arrow.script or arrow.dropped}"
-            reason = escape(reason.encode("utf-8", "backslashreplace"))[: max(1, inner - len(label) - 2)]
-            shaft = stroke * max(1, inner * 3 // 5 - len(label) - 1)
+            reason = f"✗ {arrow.script or _(arrow.dropped)}"
+            reason = escape(reason.encode("utf-8", "backslashreplace"))[: max(1, inner - len(words) - 2)]
+            shaft = stroke * max(1, inner * 3 // 5 - len(words) - 1)
             ending = f"{shaft}{reason}" if forward else f"{reason[2:]} ✗{shaft}"
-            space = " " * (inner - 1 - len(label) - len(ending))
-            text = f"├{stroke}{label}{ending}{space}│" if forward else f"│{space}{ending}{label}{stroke}┤"
+            space = " " * (inner - 1 - len(words) - len(ending))
+            text = f"├{stroke}{words}{ending}{space}│" if forward else f"│{space}{ending}{words}{stroke}┤"
         else:
             head = "▶" if forward else "◀"
-            shaft = ("≈" if arrow.corrupted else stroke) * (inner - 2 - len(label))
+            shaft = ("≈" if arrow.corrupted else stroke) * (inner - 2 - len(words))
             if arrow.arrives_at is None:
                 head = stroke
-            text = f"├{stroke}{label}{shaft}{head}│" if forward else f"│{head}{shaft}{label}{stroke}┤"
+            text = f"├{stroke}{words}{shaft}{head}│" if forward else f"│{head}{shaft}{words}{stroke}┤"
         return text
 
     def _said(self, drawn_marks: list[Mark]) -> dict[int, tuple[str, str]]:
@@ -212,52 +221,53 @@ class _Looks:
                 said[place] = (self._delivered(delivered[place], arrow), "delivered")
             elif place in waiting:
                 numbers = [mark.sequence for mark in waiting[place]]
-                said[place] = (f"{ranges(numbers)} wait{'s' * (len(numbers) == 1)} for {waiting[place][0].behind}", "waits")
+                text = plural("{} waits for {}", "{} wait for {}", len(numbers))
+                said[place] = (text.format(ranges(numbers), waiting[place][0].behind), "waits")
             elif place in suppressed:
-                said[place] = (f"{ranges(suppressed[place])} again: suppressed", "again")
+                said[place] = (_("{} again: suppressed").format(ranges(suppressed[place])), "again")
             elif arrow.first_sequence and arrow.arrives_at is not None and arrow.direction is Direction.FORWARD:
-                said[place] = self._nothing_came_of(arrow)
+                said[place] = self._nothing_came_of(arrow, in_vain=arrow.first_sequence not in carrier)
         return said
 
     def _delivered(self, told: list[Mark], arrow: Arrow) -> str:
         text = f"▸ {ranges(sorted(mark.sequence for mark in told))}"
         at = told[0].at
         if arrow.arrives_at is not None and at - arrow.arrives_at > PROMPT:
-            text += f" at {at / MILLISECOND:,.1f}"
+            return _("{} at {}").format(text, number(at / MILLISECOND, ",.1f"))
         return text
 
-    def _nothing_came_of(self, arrow: Arrow) -> tuple[str, str]:
-        """An arrow with messages reached the host, and the application got none of them from it."""
+    def _nothing_came_of(self, arrow: Arrow, *, in_vain: bool) -> tuple[str, str]:
+        """An arrow with messages reached the host, and the application got none of them from it; `in_vain`: nor from another."""
         if arrow.corrupted:
-            return "corrupted: discarded", "lost"
+            return _("corrupted: discarded"), "lost"
         if self.tcp:
-            return ("had it: discarded", "again") if arrow.transmission > 1 or arrow.copy else ("", "quiet")
-        return ("", "quiet") if arrow.part else (f"{arrow.first_sequence} not delivered", "lost")
+            return (_("had it: discarded"), "again") if arrow.transmission > 1 or arrow.copy else ("", "quiet")
+        if arrow.part or not in_vain:
+            return "", "quiet"  # of several fragments one has the word
+        return _("{} not delivered").format(arrow.first_sequence), "lost"
 
 
 def ranges(numbers: list[int]) -> str:
     """4, 5–7, 9: ascending numbers, neighbours together."""
     runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
+    for one in numbers:
+        if runs and one == runs[-1][1] + 1:
+            runs[-1][1] = one
         else:
-            runs.append([number, number])
+            runs.append([one, one])
     return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in runs)
 
 
 def _label(arrow: Arrow) -> str:
-    text = escape(arrow.label.encode("utf-8", "backslashreplace"))
+    parts = [escape(label(arrow.label).encode("utf-8", "backslashreplace"))]
     if arrow.transmission == 2 and arrow.phase is Phase.DATA:
-        text += ", again"
+        parts.append(_("again"))
     elif arrow.transmission > 2 and arrow.phase is Phase.DATA:
-        text += f", transmission {arrow.transmission}"
-    if arrow.copy:
-        text += ", the link's copy"
-    if arrow.held_back:
-        text += ", held back"
-    return text
+        parts.append(_("transmission {}").format(arrow.transmission))
+    parts += [_("the link's copy")] if arrow.copy else []
+    parts += [_("held back")] if arrow.held_back else []
+    return ", ".join(parts)
 
 
 def _time(time: int | None) -> str:
-    return " " * TIME if time is None else f"{time / MILLISECOND:>{TIME},.1f}"
+    return " " * TIME if time is None else f"{number(time / MILLISECOND, ',.1f'):>{TIME}}"

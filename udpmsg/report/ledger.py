@@ -4,53 +4,66 @@ from collections.abc import Iterator
 
 from udpmsg.experiment.ledger import Outcome, Row, rows
 from udpmsg.experiment.trace import Comparison, Run
+from udpmsg.language import N_, _, number, plural, said, told
 from udpmsg.report.setting import printable
-from udpmsg.report.terminal import counted, duration, paint
+from udpmsg.report.terminal import duration, paint
 
 PURPOSES = {Outcome.DELIVERED: "good", Outcome.LOST: "error", Outcome.UNCONFIRMED: "warning", Outcome.REFUSED: "error"}
+OUTCOMES = {
+    Outcome.DELIVERED: N_("message|delivered"),
+    Outcome.LOST: N_("message|lost"),
+    Outcome.UNCONFIRMED: N_("message|unconfirmed"),
+    Outcome.REFUSED: N_("message|refused"),
+}
 NOT_KNOWN = "–"
-TIME, DELAY, OUTCOME = 11, 9, 11
-"""Columns."""
+TIME, DELAY, OUTCOME = 11, 11, 11
+"""Columns, and the least space that is before a word in them."""
+GAP = 2
 MILLISECOND = 1e6
 
 
 def lines(comparison: Comparison, *, colour: bool) -> Iterator[str]:
     """A heading and a row a message for each run, in the order in which they ran. Times are milliseconds from its start."""
-    for number, run in enumerate(comparison.runs):
-        if number:
+    for place, run in enumerate(comparison.runs):
+        if place:
             yield ""
         yield from run_lines(run, rows(run, comparison.choices), colour=colour, repeated=comparison.choices.repeat > 1)
 
 
 def run_lines(run: Run, ledger: list[Row], *, colour: bool, repeated: bool = False) -> Iterator[str]:
     """The ledger of one run."""
-    which = f", repetition {run.repetition}, seed {run.seed}" if repeated else ""
-    yield paint(f"{run.mode.value}{which}", "number", colour)
-    width = max(3, len(f"{ledger[-1].sequence:,}")) if ledger else 3
-    head = f"{'#':>{width}}{'sent, ms':>{TIME}}  times{'delivered, ms':>{TIME + 4}}{'delay':>{DELAY + 2}}  outcome"
-    yield paint(head, "note", colour)
+    which = _("{}, repetition {}, seed {}").format(run.mode.value, run.repetition, run.seed) if repeated else run.mode.value
+    yield paint(which, "number", colour)
+    first = max(3, len(number(ledger[-1].sequence))) if ledger else 3
+    headings = [_("sent, ms"), _("times"), _("delivered, ms"), _("delay")]
+    rooms = [max(least, len(heading) + GAP) for least, heading in zip((TIME, 0, TIME + 4, DELAY), headings, strict=True)]
+    outcome = max(OUTCOME, *(len(said(word)) for word in OUTCOMES.values()))
+    heads = "".join(f"{heading:>{room}}" for heading, room in zip(headings, rooms, strict=True))
+    yield paint(f"{'#':>{first}}{heads}  {_('outcome')}", "note", colour)
     if not ledger:
-        yield paint(" " * width + "  no messages", "note", colour)
+        yield paint(" " * first + f"  {_('no messages')}", "note", colour)
     for row in ledger:
-        times = NOT_KNOWN if row.transmissions is None else str(row.transmissions)
-        delay = NOT_KNOWN if row.delay is None else duration(row.delay / 1e9)
-        state = paint(f"{row.outcome.value:<{OUTCOME}}", PURPOSES[row.outcome], colour)
-        yield (
-            f"{row.sequence:>{width},}{_time(row.sent_at):>{TIME}}{times:>7}{_time(row.delivered_at):>{TIME + 4}}"
-            f"{delay:>{DELAY + 2}}  {state} {remarks(row)}"
-        ).rstrip()
+        cells = [
+            _time(row.sent_at),
+            NOT_KNOWN if row.transmissions is None else str(row.transmissions),
+            _time(row.delivered_at),
+            NOT_KNOWN if row.delay is None else duration(row.delay / 1e9),
+        ]
+        columns = "".join(f"{cell:>{room}}" for cell, room in zip(cells, rooms, strict=True))
+        state = paint(f"{said(OUTCOMES[row.outcome]):<{outcome}}", PURPOSES[row.outcome], colour)
+        yield f"{number(row.sequence):>{first}}{columns}  {state} {remarks(row)}".rstrip()
 
 
 def remarks(row: Row) -> str:
     """The cause with its reason, and whatever else is to be said of a message."""
-    said = []
+    notes = []
     if row.cause is not None:
-        said.append(row.cause.value + (f" ({printable(row.reason)})" if row.reason else ""))
-    said += ["late"] if row.late else []
-    said += ["reordered"] if row.reordered else []
-    said += [counted(row.duplicates, "duplicate")] if row.duplicates else []
-    return ", ".join(said)
+        notes.append(_(row.cause.value) + (f" ({printable(told(row.reason))})" if row.reason else ""))
+    notes += [_("late")] if row.late else []
+    notes += [_("reordered")] if row.reordered else []
+    notes += [plural("{} duplicate", "{} duplicates", row.duplicates).format(number(row.duplicates))] if row.duplicates else []
+    return ", ".join(notes)
 
 
 def _time(time: int | None) -> str:
-    return NOT_KNOWN if time is None else f"{time / MILLISECOND:,.1f}"
+    return NOT_KNOWN if time is None else number(time / MILLISECOND, ",.1f")

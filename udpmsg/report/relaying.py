@@ -11,6 +11,7 @@ from typing import Any
 from udpmsg.core.events import Disconnected, LimitReached, Unreachable
 from udpmsg.distribution import rounded
 from udpmsg.endpoint import Endpoint
+from udpmsg.language import N_, _, number, said, told
 from udpmsg.link.faults import Link
 from udpmsg.link.pipe import streaming
 from udpmsg.link.record import Direction, FrameRecord
@@ -19,9 +20,10 @@ from udpmsg.link.wording import describe, options_text
 from udpmsg.report.jsonlines import VERSION
 from udpmsg.report.schema import Summary, empty_summary
 from udpmsg.report.stream import Data, Words
+from udpmsg.report.telling import label, link_words
 from udpmsg.report.terminal import byte_count, counted, duration, escape, paint, peer_name
 
-NAMES = {Direction.FORWARD: "forward", Direction.BACK: "back"}
+NAMES = {Direction.FORWARD: N_("forward"), Direction.BACK: N_("back")}
 SHOWN_TROUBLES = 10
 """So many of what is no fault of the link are told one by one; more of them are only counted."""
 ORDINARY = "end of stream"
@@ -40,9 +42,10 @@ class HumanRelay:
 
     def relaying(self, endpoints: list[Endpoint], target: Endpoint, link: Link, seed: int) -> None:
         """Where clients can send to now, where that goes, and what happens to it on the way."""
-        where = " and ".join(f"{endpoint.transport} {endpoint}" for endpoint in endpoints)
-        self.words.say(f"Relaying from {paint(where, 'number', self.words.colour)} to {target}")
-        self.words.say(f"The link: {describe(link)}; seed {seed}")
+        each = [f"{endpoint.transport} {endpoint}" for endpoint in endpoints]
+        where = _("{} and {}").format(*each) if len(each) == 2 else each[0]
+        self.words.say(_("Relaying from {} to {}").format(paint(where, "number", self.words.colour), target))
+        self.words.say(_("The link: {}; seed {}").format(link_words(link), seed))
 
     def event(self, event: RelayEvent) -> None:
         """`127.0.0.1:41234  forward  dropped message 4 (loss)`"""
@@ -50,14 +53,13 @@ class HumanRelay:
             if not self.quiet:
                 purpose = "note" if event.record.dropped is None else "warning"
                 what = paint(fault_words(event), purpose, self.data.colour)
-                self.data.write(f"{peer_name(event.peer)}  {NAMES[event.record.identity.direction]:<7}  {what}")
+                self.data.write(f"{peer_name(event.peer)}  {_(NAMES[event.record.identity.direction]):<7}  {what}")
         elif not (isinstance(event, Disconnected) and event.reason == ORDINARY):
             self._trouble(trouble_words(event))
 
     def status(self, statistics: RelayStatistics) -> None:
         """The line at the bottom of a terminal."""
-        ways = [f"{name} {traffic_words(statistics, way)}" for way, name in NAMES.items()]
-        self.words.status(f"{' · '.join(ways)} · Ctrl-C stops")
+        self.words.status(_("{} · Ctrl-C stops").format(" · ".join(both_ways(statistics))))
 
     def summary(self, summary: Summary, endpoint: str) -> None:
         """A run that never began has nothing to add to the reason."""
@@ -71,7 +73,7 @@ class HumanRelay:
         if self._troubles <= SHOWN_TROUBLES:
             self.words.say(paint(text, "warning", self.words.colour))
         elif self._troubles == SHOWN_TROUBLES + 1:
-            self.words.say(paint("more of the like is only counted", "warning", self.words.colour))
+            self.words.say(paint(_("more of the like is only counted"), "warning", self.words.colour))
 
 
 class JsonRelay:
@@ -163,52 +165,58 @@ def relay_summary(statistics: RelayStatistics, seed: int | None, held: int) -> S
 def fault_words(event: Faulted) -> str:
     """`dropped message 4 (loss)`, `held back message 5 for 80 ms (delay:data:5:80ms)`."""
     record = event.record
-    label = escape(record.label.encode())
+    what = escape(label(record.label).encode())
     if record.identity.transmission > 1:
-        label += f", transmission {record.identity.transmission}"
+        what = _("{}, transmission {}").format(what, record.identity.transmission)
     script = "" if record.script is None else f" ({escape(record.script.encode())})"
     if record.dropped is not None:
-        return f"dropped {label}{script or f' ({record.dropped.value})'}"
+        return _("dropped {}").format(what) + (script or f" ({_(record.dropped.value)})")
     done = []
     if event.duplicated:
-        done.append("duplicated")
+        done.append(said(N_("the link|duplicated")))
     if record.corrupted:
-        done.append("flipped a bit of")
+        done.append(said(N_("the link|flipped a bit of")))
     if record.reordered:
-        done.append("held back")
-    delay = f" for {duration(event.delay / 1e9)}" if record.reordered else ""
-    return f"{' and '.join(done)} {label}{delay}{script}"
+        done.append(said(N_("the link|held back")))
+        what = _("{} for {}").format(what, duration(event.delay / 1e9))
+    return f"{_(' and ').join(done)} {what}{script}"
 
 
 def trouble_words(event: RelayEvent) -> str:
     """What is no fault of the link, in a line."""
     if isinstance(event, Unreachable):
-        return f"nobody listens on {peer_name(event.peer)} ({escape(event.reason.encode())})"
+        return _("nobody listens on {} ({})").format(peer_name(event.peer), escape(told(event.reason).encode()))
     if isinstance(event, LimitReached):
-        return f"{peer_name(event.peer)}: no place left, the limit is {event.value:,} {event.limit}"
+        words = _("{}: no place left, the limit is {} {}")
+        return words.format(peer_name(event.peer), number(event.value), told(event.limit))
     if isinstance(event, NotSent):
-        return f"{peer_name(event.peer)}  this system did not send {escape(event.record.label.encode())}: {event.reason}"
+        what = escape(label(event.record.label).encode())
+        return _("{}  this system did not send {}: {}").format(peer_name(event.peer), what, told(event.reason))
     if isinstance(event, Disconnected):
-        return f"{peer_name(event.peer)}: the connection ended: {escape(event.reason.encode())}"
+        return _("{}: the connection ended: {}").format(peer_name(event.peer), escape(told(event.reason).encode()))
     return f"{peer_name(event.peer)}  {fault_words(event)}"
 
 
 def ended_words(statistics: RelayStatistics, seed: int, held: int) -> str:
     """One line that says how a run went."""
-    ways = [f"{name} {traffic_words(statistics, way)}" for way, name in NAMES.items()]
-    parts = [f"Relayed for {duration(statistics.duration_s)}: {'; '.join(ways)}"]
+    parts = [_("Relayed for {}: {}").format(duration(statistics.duration_s), "; ".join(both_ways(statistics)))]
     for count, words in (
-        (held, "still on the way"),
-        (sum(traffic.not_sent for traffic in statistics.traffic.values()), "not sent by this system"),
-        (statistics.refused_icmp, "refused by the target (ICMP)"),
-        (statistics.kernel_drops, "discarded by the kernel before the relay saw them"),
-        (statistics.over_limit, "beyond the relay's limits"),
-        (statistics.connections_refused, "connections refused by the target"),
-        (statistics.connections_cut, "connections cut"),
+        (held, N_("{} still on the way")),
+        (sum(traffic.not_sent for traffic in statistics.traffic.values()), N_("{} not sent by this system")),
+        (statistics.refused_icmp, N_("{} refused by the target (ICMP)")),
+        (statistics.kernel_drops, N_("{} discarded by the kernel before the relay saw them")),
+        (statistics.over_limit, N_("{} beyond the relay's limits")),
+        (statistics.connections_refused, N_("{} connections refused by the target")),
+        (statistics.connections_cut, N_("{} connections cut")),
     ):
         if count:
-            parts.append(f"{count:,} {words}")
-    return f"{'; '.join(parts)}; seed {seed}"
+            parts.append(_(words).format(number(count)))
+    return _("{}; seed {}").format("; ".join(parts), seed)
+
+
+def both_ways(statistics: RelayStatistics) -> list[str]:
+    """Each way with what went it."""
+    return [f"{_(name)} {traffic_words(statistics, way)}" for way, name in NAMES.items()]
 
 
 def traffic_words(statistics: RelayStatistics, way: Direction) -> str:
@@ -218,15 +226,15 @@ def traffic_words(statistics: RelayStatistics, way: Direction) -> str:
     if statistics.transport != "tcp":
         parts.append(counted(traffic.frames, "frame"))
         for count, words in (
-            (traffic.dropped.total(), "dropped"),
-            (traffic.duplicated, "duplicated"),
-            (traffic.reordered, "held back"),
-            (traffic.corrupted, "corrupted"),
+            (traffic.dropped.total(), N_("frames|{} dropped")),
+            (traffic.duplicated, N_("frames|{} duplicated")),
+            (traffic.reordered, N_("frames|{} held back")),
+            (traffic.corrupted, N_("frames|{} corrupted")),
         ):
             if count:
-                parts.append(f"{count:,} {words}")
+                parts.append(said(words).format(number(count)))
     if statistics.transport != "udp":
-        parts.append(f"{byte_count(traffic.stream_bytes)} over TCP")
+        parts.append(_("{} over TCP").format(byte_count(traffic.stream_bytes)))
     return ", ".join(parts)
 
 

@@ -11,6 +11,7 @@ from udpmsg.experiment.audit import audit
 from udpmsg.experiment.figures import Figures
 from udpmsg.experiment.ledger import Cause, Outcome, Row
 from udpmsg.experiment.trace import Comparison, Mode, Run, Where
+from udpmsg.language import N_, _, number, plural, said, told
 from udpmsg.link.record import Direction, Drop
 from udpmsg.report.ladder import Arrow, Wait, arrows, waits
 from udpmsg.report.setting import printable
@@ -22,20 +23,30 @@ NOTABLE = 1.5
 SHOWN = 3
 """Disagreements that are written out."""
 
+HELD_BY = {
+    ("lost", "datagram"): N_("lost datagram"),
+    ("corrupted", "datagram"): N_("corrupted datagram"),
+    ("delayed", "datagram"): N_("delayed datagram"),
+    ("lost", "segment"): N_("lost segment"),
+    ("corrupted", "segment"): N_("corrupted segment"),
+    ("delayed", "segment"): N_("delayed segment"),
+}
+"""What others waited for, by what happened to it and what it was."""
+
 
 def sentence(run: Run, rows: list[Row], figures: Figures, comparison: Comparison) -> str:
     """What happened in this run: "No handshake: the first message came after 20 ms; 6 of 100 never came (…) …"."""
     if run.error is not None and not any(row.sent_at is not None for row in rows):
-        return f"Nothing was sent: {printable(run.error)}."
+        return _("Nothing was sent: {}.").format(printable(told(run.error)))
     if not rows:
-        return f"There was no message to send; {_start(run, figures)}."
+        return _("There was no message to send; {}.").format(_start(run, figures))
     clauses = [
-        f"the run ended early: {printable(run.error)}" if run.error is not None else "",
+        _("the run ended early: {}").format(printable(told(run.error))) if run.error is not None else "",
         _start(run, figures),
         _blocked(run) or _again(run, rows, figures),
         _outcomes(run, rows, figures),
         _oddities(run, rows, figures),
-        "TCP was unimpaired here, as a relay cannot drop its segments"
+        _("TCP was unimpaired here, as a relay cannot drop its segments")
         if comparison.where is Where.RELAY and run.mode is Mode.TCP
         else "",
     ]
@@ -45,12 +56,15 @@ def sentence(run: Run, rows: list[Row], figures: Figures, comparison: Comparison
 
 def _start(run: Run, figures: Figures) -> str:
     """The handshake, and the first message."""
-    first = "" if figures.first_delivery_s is None else f"the first message came after {duration(figures.first_delivery_s)}"
+    first = None if figures.first_delivery_s is None else duration(figures.first_delivery_s)
     if run.mode.transport == "udp":
-        return f"no handshake: {first}" if first else "no handshake"
+        return _("no handshake") if first is None else _("no handshake: the first message came after {}").format(first)
     if figures.connect_s is None:
-        return first
-    return f"the handshake took {duration(figures.connect_s)}{f', so {first}' if first else ''}"
+        return "" if first is None else _("the first message came after {}").format(first)
+    connect = duration(figures.connect_s)
+    if first is None:
+        return _("the handshake took {}").format(connect)
+    return _("the handshake took {}, so the first message came after {}").format(connect, first)
 
 
 def _again(run: Run, rows: list[Row], figures: Figures) -> str:
@@ -59,13 +73,18 @@ def _again(run: Run, rows: list[Row], figures: Figures) -> str:
         return ""
     messages = [row for row in rows if (row.transmissions or 0) > 1]
     repeats = sum((row.transmissions or 1) - 1 for row in messages)
-    if run.mode is Mode.TCP or repeats != figures.retransmissions:  # not whole messages, but parts of them
-        return f"{_were(figures.retransmissions, 'segment' if run.mode is Mode.TCP else 'datagram')} sent again"
+    if run.mode is Mode.TCP:  # not whole messages, but parts of them
+        text = plural("{} segment was sent again", "{} segments were sent again", figures.retransmissions)
+        return text.format(number(figures.retransmissions))
+    if repeats != figures.retransmissions:  # parts here too
+        text = plural("{} datagram was sent again", "{} datagrams were sent again", figures.retransmissions)
+        return text.format(number(figures.retransmissions))
     most = max(row.transmissions or 0 for row in messages) - 1
-    often = "" if most == 1 else " twice" if most == 2 else f" {most} times"
     if len(messages) == 1:
-        return f"message {messages[0].sequence} was sent again{often}"
-    return f"{len(messages):,} were sent again{often and f', at most{often}'}"
+        often = [_("message {} was sent again"), _("message {} was sent again twice"), _("message {} was sent again {} times")]
+        return often[min(most, 3) - 1].format(messages[0].sequence, most)
+    often = [_("{} were sent again"), _("{} were sent again, at most twice"), _("{} were sent again, at most {} times")]
+    return often[min(most, 3) - 1].format(number(len(messages)), most)
 
 
 def disagreements(run: Run, rows: list[Row], comparison: Comparison) -> list[str]:
@@ -73,8 +92,10 @@ def disagreements(run: Run, rows: list[Row], comparison: Comparison) -> list[str
     found = audit(run, rows, comparison.choices, comparison.where)
     if not found:
         return []
-    more = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
-    return [f"The logs disagree, so these figures are in doubt: {printable('; '.join(found[:SHOWN]))}{more}."]
+    shown = printable("; ".join(map(told, found[:SHOWN])))
+    if len(found) > SHOWN:
+        shown = _("{}; and {} more").format(shown, number(len(found) - SHOWN))
+    return [_("The logs disagree, so these figures are in doubt: {}.").format(shown)]
 
 
 class Gap(NamedTuple):
@@ -107,11 +128,12 @@ def _blocked(run: Run) -> str:
         return ""
     worst = max(found, key=lambda gap: (gap.longest, len(gap.held)))
     unit = "segment" if run.mode is Mode.TCP else "datagram"
-    return (
-        f"{'one' if len(found) == 1 else 'a'} {_fault(worst.sequence, drawn)} {unit} (message {worst.sequence}) held back "
-        f"{counted(len(worst.held), 'message')} for {duration(worst.longest / 1e9)}"
-        f"{f', the worst of {len(found):,} gaps' if len(found) > 1 else ''}"
-    )
+    cause = _(HELD_BY[_fault(worst.sequence, drawn), unit])
+    held, longest = counted(len(worst.held), "message"), duration(worst.longest / 1e9)
+    if len(found) == 1:
+        return _("one {} (message {}) held back {} for {}").format(cause, worst.sequence, held, longest)
+    text = _("a {} (message {}) held back {} for {}, the worst of {} gaps")
+    return text.format(cause, worst.sequence, held, longest, number(len(found)))
 
 
 def _fault(sequence: int, drawn: list[Arrow]) -> str:
@@ -137,42 +159,47 @@ def _outcomes(run: Run, rows: list[Row], figures: Figures) -> str:
     never_sent = [row for row in rows if row.outcome is Outcome.REFUSED]
     clauses = []
     if never_sent:
-        clauses.append(f"{_those(never_sent, total)} {_was(never_sent)} never sent{_causes(never_sent, bare=True)}")
+        text = plural("{} was never sent", "{} were never sent", len(never_sent)).format(_those(never_sent, total))
+        clauses.append(text + _causes(never_sent, bare=True))
     if lost:
-        told = ""
+        text = plural("{} never came", "{} never came", len(lost)).format(_those(lost, total)) + _causes(lost)
         if run.mode is Mode.UDP:
-            told = ", and nobody told the sender"
+            text += _(", and nobody told the sender")
         elif any(sent.state == "unconfirmed" for sent in run.sent):
-            told = f", and the sender knows {'it' if len(lost) == 1 else 'them'} only as unconfirmed"
-        clauses.append(f"{_those(lost, total)} never came{_causes(lost)}{told}")
+            text += plural(
+                ", and the sender knows it only as unconfirmed", ", and the sender knows them only as unconfirmed", len(lost)
+            )
+        clauses.append(text)
     if unconfirmed:
         clauses.append(_unconfirmed(unconfirmed, total))
+    slowest = _slowest(figures)
     if by_outcome[Outcome.DELIVERED] == total:
-        everything = "it" if total == 1 else "both" if total == 2 else f"all {total:,}"
-        slowest = _slowest(figures)
-        clauses.append(f"{everything} {'was' if total == 1 else 'were'} delivered{slowest and f', {slowest}'}")
+        everything = [_("it was delivered"), _("both were delivered"), _("all {} were delivered")]
+        text = everything[min(total, 3) - 1].format(number(total))
+        clauses.append(f"{text}, {slowest}" if slowest else text)
     elif by_outcome[Outcome.DELIVERED]:
-        slowest = _slowest(figures)
-        clauses.append(f"the rest came, {slowest}" if slowest else "")
+        clauses.append(_("the rest came, {}").format(slowest) if slowest else "")
     return "; ".join(clause for clause in clauses if clause)
 
 
 def _unconfirmed(unconfirmed: list[Row], total: int) -> str:
     came = [row for row in unconfirmed if row.delivered_at is not None]
     if len(came) < len(unconfirmed):
-        return f"whether {_those(unconfirmed, total)} came is not known"
+        text = plural("whether {} came is not known", "whether {} came is not known", len(unconfirmed))
+        return text.format(_those(unconfirmed, total))
     lost = all(row.cause is Cause.ACKNOWLEDGMENT_LOST for row in came)
-    why = "the acknowledgment was lost" if lost else "no acknowledgment came"
-    return f"{_those(came, total)} came, and the sender was not told ({why})"
+    why = _("the acknowledgment was lost") if lost else _("no acknowledgment came")
+    text = plural("{} came, and the sender was not told ({})", "{} came, and the sender was not told ({})", len(came))
+    return text.format(_those(came, total), why)
 
 
 def _slowest(figures: Figures) -> str:
     delays = figures.one_way_delay_s
     if delays is not None and delays["max"] > NOTABLE * delays["min"]:
-        return f"the slowest after {duration(delays['max'])}"
+        return _("the slowest after {}").format(duration(delays["max"]))
     round_trips = figures.rtt_s
     if delays is None and round_trips is not None:
-        return f"acknowledged after {duration(round_trips['p50'])} (median)"
+        return _("acknowledged after {} (median)").format(duration(round_trips["p50"]))
     return ""
 
 
@@ -181,41 +208,36 @@ def _oddities(run: Run, rows: list[Row], figures: Figures) -> str:
     if run.mode is not Mode.UDP:
         return ""
     again = [row.duplicates for row in rows if row.duplicates]
-    said = []
-    if figures.duplicates:
-        said.append(
-            f"{len(again):,} came twice" if again and max(again) == 1 else f"{counted(figures.duplicates, 'duplicate')} came"
-        )
-    said += [f"{figures.reordered:,} came out of order"] if figures.reordered else []
-    return "; ".join(said)
+    clauses = []
+    if figures.duplicates and again and max(again) == 1:
+        clauses.append(plural("{} came twice", "{} came twice", len(again)).format(number(len(again))))
+    elif figures.duplicates:
+        text = plural("{} duplicate came", "{} duplicates came", figures.duplicates)
+        clauses.append(text.format(number(figures.duplicates)))
+    if figures.reordered:
+        text = plural("{} came out of order", "{} came out of order", figures.reordered)
+        clauses.append(text.format(number(figures.reordered)))
+    return "; ".join(clauses)
 
 
 def _causes(rows: list[Row], *, bare: bool = False) -> str:
     """In brackets why: the ledger's causes, with its reason where all have one. `bare`: the reason alone."""
-    counts = Counter(row.cause.value if row.cause is not None else Cause.UNKNOWN.value for row in rows)
+    counts = Counter(row.cause or Cause.UNKNOWN for row in rows)
     reasons = {row.reason for row in rows if row.reason != Drop.LOSS}
-    reason = printable(reasons.pop() or "") if len(reasons) == 1 else ""
+    reason = printable(told(reasons.pop() or "")) if len(reasons) == 1 else ""
     if bare:
         return f" ({reason})" if reason else ""
     if len(counts) == 1:
         cause = next(iter(counts))
-        cause = "cause unknown" if cause == Cause.UNKNOWN.value else cause
-        return f" ({cause}{f': {reason}' if reason else ''})"
-    return f" ({', '.join(f'{number:,} {cause}' for cause, number in counts.most_common())})"
+        text = _("cause unknown") if cause is Cause.UNKNOWN else _(cause.value)
+        return f" ({text}{f': {reason}' if reason else ''})"
+    return f" ({', '.join(f'{number(count)} {_(cause.value)}' for cause, count in counts.most_common())})"
 
 
 def _those(rows: list[Row], total: int) -> str:
     """message 4; 6 of 100; all 100 messages."""
     if len(rows) == 1:
-        return f"message {rows[0].sequence}"
+        return said(N_("subject|message {}")).format(rows[0].sequence)
     if len(rows) == total:
-        return "both messages" if total == 2 else f"all {total:,} messages"
-    return f"{len(rows):,} of {total:,}"
-
-
-def _was(rows: list[Row]) -> str:
-    return "was" if len(rows) == 1 else "were"
-
-
-def _were(number: int, noun: str) -> str:
-    return f"{counted(number, noun)} {'was' if number == 1 else 'were'}"
+        return _("both messages") if total == 2 else _("all {} messages").format(number(total))
+    return _("{} of {}").format(number(len(rows)), number(total))

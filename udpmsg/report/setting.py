@@ -4,32 +4,35 @@ Owns these few lines. Knows no figure.
 """
 
 from udpmsg.experiment.trace import Choices, Comparison, Mode, Where, Workload
-from udpmsg.link.wording import describe, spaced
-from udpmsg.report.terminal import byte_count, counted, escape
+from udpmsg.language import N_, _, number, plural
+from udpmsg.report.telling import link_words, quantity
+from udpmsg.report.terminal import byte_count, escape
 from udpmsg.units import duration_text
 
 USUAL = Choices()
+UNIMPAIRED = N_(
+    "Through a relay on this machine: UDP meets these faults; TCP is unimpaired, as a relay cannot drop its segments."
+)
 
 
 def setting(comparison: Comparison) -> list[str]:
     """A paragraph each: the workload over its link, what carried it, and the choices. Text from outside is escaped."""
-    paragraphs = [f"{workload(comparison.workload)}, over {_link(comparison)}"]
+    paragraphs = [_("{}, over {}").format(workload(comparison.workload), _link(comparison))]
     if comparison.where is Where.RELAY:
-        paragraphs.append(
-            "Through a relay on this machine: UDP meets these faults; TCP is unimpaired, as a relay cannot drop its segments."
-        )
+        paragraphs.append(_(UNIMPAIRED))
     paragraphs.append(" · ".join([*_seed(comparison), *_choices(comparison)]))
     return [paragraph for paragraph in paragraphs if paragraph]
 
 
 def workload(messages: Workload) -> str:
     """100 messages of 100 B, one every 20 ms."""
-    text = f"{counted(messages.count, 'message')} of {messages.size:,} B"
+    text = plural("{} message of {} B", "{} messages of {} B", messages.count)
+    text = text.format(number(messages.count), number(messages.size))
     if messages.count < 2:
         return text
     if not messages.interval_ns:
-        return f"{text}, as fast as possible"
-    return f"{text}, one every {spaced(duration_text(messages.interval_ns))}"
+        return _("{}, as fast as possible").format(text)
+    return _("{}, one every {}").format(text, _time(messages.interval_ns))
 
 
 def printable(text: str) -> str:
@@ -39,16 +42,18 @@ def printable(text: str) -> str:
 
 def _link(comparison: Comparison) -> str:
     if comparison.link is None:
-        return f"a real network to {printable(comparison.target or 'a listener')}"
+        return _("a real network to {}").format(printable(comparison.target or _("a listener")))
     name = f"“{printable(comparison.link.name)}”: " if comparison.link.name else ""
-    return f"{name}{printable(describe(comparison.link))}"
+    return f"{name}{printable(link_words(comparison.link))}"
 
 
 def _seed(comparison: Comparison) -> list[str]:
     if comparison.seed is None:
         return []
     last = comparison.seed + comparison.choices.repeat - 1
-    return [f"seed {comparison.seed}" if last == comparison.seed else f"seeds {comparison.seed} to {last}"]
+    if last == comparison.seed:
+        return [_("seed {}").format(comparison.seed)]
+    return [_("seeds {} to {}").format(comparison.seed, last)]
 
 
 def _choices(comparison: Comparison) -> list[str]:
@@ -57,26 +62,29 @@ def _choices(comparison: Comparison) -> list[str]:
     said = []
     if Mode.TCP in choices.modes:
         control = comparison.tcp_congestion or choices.tcp_congestion
-        said.append(
-            f"TCP: {f'{printable(control)}, ' if control else ''}Nagle {'on' if choices.nagle else 'off'}"
-            f"{', with our acknowledgments' if choices.tcp_ack else ''}"
-        )
-    if Mode.UDP_ACK in choices.modes:
         special = [
-            *(["in order"] if choices.ordered else []),
-            *([f"window {choices.window}"] if choices.window is not None else []),
+            *([printable(control)] if control else []),
+            _("Nagle on") if choices.nagle else _("Nagle off"),
+            *([_("with our acknowledgments")] if choices.tcp_ack else []),
+        ]
+        said.append(f"TCP: {', '.join(special)}")
+    if Mode.UDP_ACK in choices.modes:
+        most = choices.max_transmissions
+        special = [
+            *([_("in order")] if choices.ordered else []),
+            *([_("window {}").format(choices.window)] if choices.window is not None else []),
             *(
-                [f"at most {counted(choices.max_transmissions, 'transmission')}"]
+                [plural("at most {} transmission", "at most {} transmissions", most).format(number(most))]
                 if _changed(choices, "max_transmissions")
                 else []
             ),
-            *([f"deadline {_time(choices.deadline_ns)}"] if _changed(choices, "deadline_ns") else []),
-            *([f"RTO at least {_time(choices.min_rto_ns)}"] if _changed(choices, "min_rto_ns") else []),
+            *([_("deadline {}").format(_time(choices.deadline_ns))] if _changed(choices, "deadline_ns") else []),
+            *([_("RTO at least {}").format(_time(choices.min_rto_ns))] if _changed(choices, "min_rto_ns") else []),
         ]
         if special:
             said.append(f"udp+ack: {', '.join(special)}")
     if _changed(choices, "datagram_size"):
-        said.append(f"datagrams of at most {byte_count(choices.datagram_size)}")
+        said.append(_("datagrams of at most {}").format(byte_count(choices.datagram_size)))
     return said
 
 
@@ -85,4 +93,4 @@ def _changed(choices: Choices, name: str) -> bool:
 
 
 def _time(nanoseconds: int) -> str:
-    return spaced(duration_text(nanoseconds))
+    return quantity(duration_text(nanoseconds))

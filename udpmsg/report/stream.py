@@ -7,6 +7,8 @@ Owns the two writers and the line at the bottom of a terminal. A reader that wen
 import os
 from typing import TextIO
 
+from udpmsg.language import _
+
 
 def colourful(stream: TextIO | None) -> bool:
     """Whether colour is wanted there: a terminal, and neither NO_COLOR nor a terminal without it."""
@@ -101,7 +103,7 @@ class Data:
         self.stream = stream
         self.terminal = is_terminal(stream)
         self.colour = colourful(stream)
-        self.broken: str | None = None if stream is not None else "standard output is closed"
+        self.broken: str | None = None if stream is not None else _("standard output is closed")
         self._words = words
 
     def write(self, line: str) -> None:
@@ -116,9 +118,10 @@ class Data:
             if self.terminal:
                 self._words.restore()
         except BrokenPipeError:
-            self._give_up("the reader of standard output went away")
+            self._give_up(_("the reader of standard output went away"))
         except (OSError, ValueError) as error:
-            self._give_up(f"cannot write to standard output: {getattr(error, 'strerror', None) or error}")
+            reason = getattr(error, "strerror", None) or str(error)
+            self._give_up(_("cannot write to standard output: {}").format(_(reason)))
 
     def _give_up(self, reason: str) -> None:
         self.broken = reason

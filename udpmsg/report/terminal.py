@@ -7,6 +7,8 @@ Owns what makes a peer's bytes safe to print, and the looks of lines, hexadecima
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+from udpmsg.language import N_plural, _, number, plural
+
 HARMLESS = {ord(character): character for character in "\u00a0\u200c\u200d\u3000"}
 """Not printable by Python's rule, but needed by scripts and emoji: spaces that do not break, and (non-)joiners."""
 
@@ -56,7 +58,7 @@ def shortened(text: str, size: int, limit: int | None) -> str:
     """At most `limit` characters of a message of `size` bytes, and a word on what was left out."""
     if limit is None or len(text) <= limit:
         return text
-    return f"{text[:limit]} … ({byte_count(size)} in all; --save keeps them)"
+    return _("{} … ({} in all; --save keeps them)").format(text[:limit], byte_count(size))
 
 
 def hex_dump(payload: bytes) -> str:
@@ -67,7 +69,7 @@ def hex_dump(payload: bytes) -> str:
         digits = f"{row[:8].hex(' ')}  {row[8:].hex(' ')}"
         glyphs = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
         rows.append(f"    {offset:04x}  {digits:<48}  {glyphs}")
-    return "\n".join(rows) or "    (no bytes)"
+    return "\n".join(rows) or f"    {_('(no bytes)')}"
 
 
 def byte_count(size: int) -> str:
@@ -78,8 +80,8 @@ def byte_count(size: int) -> str:
     for unit in ("KiB", "MiB", "GiB"):
         scaled /= 1024
         if scaled < 1024:
-            return f"{scaled:.1f} {unit}"
-    return f"{scaled / 1024:.1f} TiB"
+            return f"{number(scaled, '.1f')} {unit}"
+    return f"{number(scaled / 1024, '.1f')} TiB"
 
 
 def duration(seconds: float) -> str:
@@ -87,55 +89,74 @@ def duration(seconds: float) -> str:
     for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
         scaled = seconds * factor
         if scaled >= 1:
-            return f"{scaled:.3g} {unit}" if scaled < 1000 else f"{scaled:.0f} {unit}"
-    return f"{seconds * 1e6:.2g} µs" if seconds else "0 s"
+            return f"{number(scaled, '.3g' if scaled < 1000 else '.0f')} {unit}"
+    return f"{number(seconds * 1e6, '.2g')} µs" if seconds else "0 s"
 
 
 def bit_rate(rate: float) -> str:
     """3.4 Mbit/s."""
     for unit in ("bit/s", "kbit/s", "Mbit/s"):
         if rate < 1000:
-            return f"{rate:.3g} {unit}"
+            return f"{number(rate, '.3g')} {unit}"
         rate /= 1000
-    return f"{rate:.3g} Gbit/s"
+    return f"{number(rate, '.3g')} Gbit/s"
 
 
-def counted(number: int, noun: str) -> str:
+NOUNS = {
+    "message": N_plural("{} message", "{} messages"),
+    "byte": N_plural("{} byte", "{} bytes"),
+    "sender": N_plural("{} sender", "{} senders"),
+    "transmission": N_plural("{} transmission", "{} transmissions"),
+    "frame": N_plural("{} frame", "{} frames"),
+    "measurement": N_plural("{} measurement", "{} measurements"),
+}
+"""What is counted, and the words for one of it and for several."""
+
+
+def counted(count: int, noun: str) -> str:
     """1 message, 2 messages."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return plural(*NOUNS[noun], count).format(number(count))
 
 
-PARTS_OF_SENDER: tuple[tuple[str, str], ...] = (
-    ("messages_delivered", "{} delivered"),
-    ("messages_unconfirmed", "{} unconfirmed"),
-    ("messages_refused", "{} refused"),
-    ("retransmissions", "{} sent again"),
-    ("malformed", "{} malformed"),
+PARTS_OF_SENDER: tuple[tuple[str, tuple[str, str]], ...] = (
+    ("messages_delivered", N_plural("{} delivered", "{} delivered")),
+    ("messages_unconfirmed", N_plural("{} unconfirmed", "{} unconfirmed")),
+    ("messages_refused", N_plural("{} refused", "{} refused")),
+    ("retransmissions", N_plural("{} sent again", "{} sent again")),
+    ("malformed", N_plural("{} malformed", "{} malformed")),
 )
-PARTS_OF_LISTENER: tuple[tuple[str, str], ...] = (
-    ("messages_lost", "{} lost"),
-    ("duplicates", "{} suppressed as duplicates"),
-    ("reordered", "{} reordered"),
-    ("kernel_drops", "{} kernel drops"),
-    ("over_limit", "{} dropped over a limit"),
-    ("malformed", "{} malformed"),
+PARTS_OF_LISTENER: tuple[tuple[str, tuple[str, str]], ...] = (
+    ("messages_lost", N_plural("{} lost", "{} lost")),
+    ("duplicates", N_plural("{} suppressed as duplicates", "{} suppressed as duplicates")),
+    ("reordered", N_plural("{} reordered", "{} reordered")),
+    ("kernel_drops", N_plural("{} kernel drops", "{} kernel drops")),
+    ("over_limit", N_plural("{} dropped over a limit", "{} dropped over a limit")),
+    ("malformed", N_plural("{} malformed", "{} malformed")),
 )
 """The counts that a summary in words names, each only when it is not 0."""
+
+
+def part(count: int, forms: tuple[str, str]) -> str:
+    """One of them: 3 lost."""
+    return plural(*forms, count).format(number(count))
 
 
 def summary_words(summary: Mapping[str, Any], endpoint: str) -> str:
     """One line that says how a run went; a sender that does not know what was delivered says that."""
     if summary["observer"] == "listener":
-        total, verb, table = summary["messages_delivered"], f"received on {endpoint}", PARTS_OF_LISTENER
+        count, table = summary["messages_delivered"], PARTS_OF_LISTENER
+        words = plural("{} message received on {}", "{} messages received on {}", count)
     else:
-        total, verb, table = summary["messages_sent"], f"to {endpoint}", PARTS_OF_SENDER
-    parts = [f"{counted(total, 'message')} {verb}"]
-    parts += [words.format(f"{summary[key]:,}") for key, words in table if summary[key]]
+        count, table = summary["messages_sent"], PARTS_OF_SENDER
+        words = plural("{} message to {}", "{} messages to {}", count)
+    parts = [words.format(number(count), endpoint)]
+    parts += [part(summary[key], forms) for key, forms in table if summary[key]]
     round_trips = summary["rtt_s"]
     if round_trips:
-        parts.append(f"round trip {duration(round_trips['p50'])}{' (median)' if round_trips['count'] > 1 else ''}")
+        words = _("round trip {} (median)") if round_trips["count"] > 1 else _("round trip {}")
+        parts.append(words.format(duration(round_trips["p50"])))
     size = byte_count(summary["payload_bytes"])
-    parts.append(f"{size} in {duration(summary['duration_s'])}" if summary["duration_s"] else size)
+    parts.append(_("{} in {}").format(size, duration(summary["duration_s"])) if summary["duration_s"] else size)
     if summary["goodput_bps"] and summary["payload_bytes"] >= 10_000:
         parts.append(bit_rate(summary["goodput_bps"]))
     return " · ".join(parts)

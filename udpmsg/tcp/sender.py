@@ -138,7 +138,7 @@ class TcpSender:
             except BlockingIOError:
                 pass
             except OSError as error:
-                self._disconnect(os.strerror(error.errno) if error.errno else str(error))
+                self._disconnect(Phrase(os.strerror(error.errno) if error.errno else str(error)))
         if sent < len(data) and self._connected:
             blocked = bool(self._waiting)
             self._waiting += memoryview(data)[sent:]
@@ -153,7 +153,7 @@ class TcpSender:
         except BlockingIOError:
             self._selector.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self._on_ready)
         except OSError as error:
-            self._disconnect(os.strerror(error.errno) if error.errno else str(error))
+            self._disconnect(Phrase(os.strerror(error.errno) if error.errno else str(error)))
 
     def _disconnect(self, reason: str) -> None:
         if self._connected:

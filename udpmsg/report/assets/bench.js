@@ -1,7 +1,7 @@
 // A benchmark's charts, drawn with drawing.js. Reads the data that report/bench_page.py wrote; rates are messages a second.
 "use strict";
 
-const short = (value) => value >= 1e6 ? `${english(value / 1e6)} M` : value >= 1e4 ? `${english(value / 1e3)} k` : english(value);
+const short = (value) => value >= 1e6 ? `${written(value / 1e6)} M` : value >= 1e4 ? `${written(value / 1e3)} k` : written(value);
 const LOGARITHMIC = { distr: 3 };
 /** The next power of ten below and above, so that few points do not fill the chart from edge to edge. */
 const decades = (u, low, high) => [10 ** Math.floor(Math.log10(low)), 10 ** Math.ceil(Math.log10(high * 1.001))];
@@ -13,11 +13,11 @@ function bySize(id, key, label, write) {
   chart(id, data.sizes.length ? table : [[]], {
     scales: { x: { time: false, ...LOGARITHMIC, range: around }, y: { ...LOGARITHMIC, range: decades } },
     axes: [
-      axis("bytes of a message", english, 34, { splits: () => data.sizes, filter: (u, splits) => splits }),
+      axis(words.bytes_axis, written, 34, { splits: () => data.sizes, filter: (u, splits) => splits }),
       axis(label, short, 80, { splits: (u, i, low, high) => ROUND.filter((v) => v >= low && v <= high), filter: (u, splits) => splits }),
     ],
     series: [
-      { label: "Bytes", value: (u, value) => value ?? "–" },
+      { label: words.bytes_legend, value: (u, value) => value ?? "–" },
       ...data.modes.map((mode) => seriesOf({ mode }, (u, value) => value == null ? "–" : write(value), {
         points: { show: true, paths: pointsOf(mode), fill: colourOf(mode) },
       })),
@@ -38,7 +38,7 @@ const throughputLine = (rate) => (u) => {
   ctx.font = font(13 * r);
   const right = x > bbox.left + bbox.width / 2;
   ctx.textAlign = right ? "right" : "left"; ctx.textBaseline = "top";
-  ctx.fillText("throughput", x + (right ? -5 : 5) * r, bbox.top + 4 * r);
+  ctx.fillText(words.throughput, x + (right ? -5 : 5) * r, bbox.top + 4 * r);
   ctx.restore();
 };
 
@@ -46,10 +46,10 @@ const throughputLine = (rate) => (u) => {
 function lossCurve({ id, rates, loss, throughput }) {
   chart(id, [rates, loss], {
     scales: { x: { time: false, range: (u, low, high) => [0, high * 1.06] }, y: { range: (u, low, high) => [0, Math.max(high, 1) * 1.1] } },
-    axes: [axis("messages offered a second", short), axis("% lost", english, 60)],
+    axes: [axis(words.rate_axis, short), axis(words.loss_axis, written, 60)],
     series: [
-      { label: "Rate", value: (u, value) => value == null ? "–" : english(Math.round(value)) },
-      seriesOf({ mode: "udp" }, (u, value) => value == null ? "–" : `${value.toFixed(value < 1 && value ? 3 : 1)} %`, {
+      { label: words.rate_legend, value: (u, value) => value == null ? "–" : written(Math.round(value)) },
+      seriesOf({ mode: "udp" }, (u, value) => value == null ? "–" : `${fixed(value, value < 1 && value ? 3 : 1)} %`, {
         width: 2.5, points: { show: true, paths: pointsOf("udp"), fill: colourOf("udp") },
       }),
     ],
@@ -57,13 +57,13 @@ function lossCurve({ id, rates, loss, throughput }) {
   });
 }
 
-const bits = (value) => value >= 1e9 ? `${(value / 1e9).toPrecision(3)} Gbit/s` : `${(value / 1e6).toPrecision(3)} Mbit/s`;
+const bits = (value) => value >= 1e9 ? `${precise(value / 1e9, 3)} Gbit/s` : `${precise(value / 1e6, 3)} Mbit/s`;
 
 function drawCharts() {
   while (drawn.length) drawn.pop().destroy();
   for (const place of document.querySelectorAll(".chart")) place.replaceChildren();
-  bySize("throughput", "throughput", "messages a second", (value) => english(Math.round(value)));
-  bySize("goodput", "goodput_mbps", "Mbit a second", (value) => bits(value * 1e6));
+  bySize("throughput", "throughput", words.throughput_axis, (value) => written(Math.round(value)));
+  bySize("goodput", "goodput_mbps", words.goodput_axis, (value) => bits(value * 1e6));
   data.curves.forEach(lossCurve);
   document.documentElement.dataset.drawn = String(Number(document.documentElement.dataset.drawn || 0) + 1);
 }

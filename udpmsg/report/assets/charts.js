@@ -26,9 +26,9 @@ function whole(run) {
   for (const [i, times] of run.transmissions) run.times[i] = times;
   run.notes = [];
   const note = (i, word) => { run.notes[i] = run.notes[i] ? `${run.notes[i]}, ${word}` : word; };
-  for (const [i, times] of run.duplicates) note(i, times === 1 ? "came twice" : `came ${times + 1} times`);
-  for (const [from, to] of run.reordered) for (let i = from; i <= to; i++) note(i, "reordered");
-  for (const [from, to] of run.late) for (let i = from; i <= to; i++) note(i, "late");
+  for (const [i, times] of run.duplicates) note(i, times === 1 ? words.twice : filled(words.times, times + 1));
+  for (const [from, to] of run.reordered) for (let i = from; i <= to; i++) note(i, words.reordered);
+  for (const [from, to] of run.late) for (let i = from; i <= to; i++) note(i, words.late);
   run.missing = run.not_delivered.filter(([, outcome]) => outcome === "lost" || outcome === "refused").map(([i]) => i);
   return run;
 }
@@ -65,11 +65,11 @@ function steps(columns, logarithmic = false) {
 // ---- charts -----------------------------------------------------------------------------------------------------------------
 
 /** An axis' unit and its numbers: seconds where milliseconds would be long. */
-const timeAxis = (longest, before) => longest < 1e7
-  ? [`${before}ms`, (value) => english(value / 1000)]
-  : [`${before}s`, (value) => english(value / 1e6)];
+const timeAxis = (longest, label = "{}") => longest < 1e7
+  ? [filled(label, "ms"), (value) => written(value / 1000)]
+  : [filled(label, "s"), (value) => written(value / 1e6)];
 const largest = (columns) => columns.reduce((most, values) => values.reduce((a, b) => Math.max(a, b), most), 0);
-const milliseconds = (value) => value === null || value === undefined ? "–" : `${(value / 1000).toFixed(value < 1e5 ? 1 : 0)} ms`;
+const milliseconds = (value) => value === null || value === undefined ? "–" : `${fixed(value / 1000, value < 1e5 ? 1 : 0)} ms`;
 
 /** A line through the points while they can be told apart; else every point as a dot, one for each place on the screen. */
 const crowded = (u, from, to, room = 1) => to - from > u.bbox.width / uPlot.pxRatio / room;  // room: CSS pixels that a point needs
@@ -107,7 +107,7 @@ function crosses(u, shown) {
     if (!u.series[shown.indexOf(run) + 1].show) return;
     const y = bbox.top - (missing.length - lane - 0.5) * LANE * r;
     ctx.strokeStyle = ctx.fillStyle = colourOf(run.mode);
-    ctx.fillText(run.outcome[run.missing[0]], bbox.left - 6 * r, y);
+    ctx.fillText(data.outcomes[run.outcome[run.missing[0]]], bbox.left - 6 * r, y);
     ctx.beginPath();
     const crowd = run.missing.length > bbox.width / (12 * r);
     let last = -Infinity;
@@ -136,7 +136,7 @@ function lateLine(u) {
   ctx.beginPath(); ctx.moveTo(bbox.left, y); ctx.lineTo(bbox.left + bbox.width, y); ctx.stroke();
   ctx.font = font(13 * r);
   ctx.textAlign = "right"; ctx.textBaseline = "bottom";
-  ctx.fillText("late", bbox.left + bbox.width - 4 * r, y - 2 * r);
+  ctx.fillText(words.late, bbox.left + bbox.width - 4 * r, y - 2 * r);
   ctx.restore();
 }
 
@@ -152,22 +152,17 @@ function drawCharts() {
   const shown = runs();
   const longest = shown.reduce((a, b) => (b.count > a.count ? b : a), { count: 0, sequence: [], due: [] });
   const roundTrip = shown.some((run) => run.round_trip);
-  at("delay-title").textContent = roundTrip ? "Round trip of each message." : "Delay of each message.";
-  at("delay-words").textContent = roundTrip
-    ? "From sending to the acknowledgment, by the sender's clock."
-    : "From due to delivered. A staircase going down is messages that waited for one before them; "
-      + "a cross is one that never came.";
-  at("share-words").textContent = roundTrip
-    ? "Of all messages sent; one that was sent again has no certain round trip."
-    : "Of all messages sent; what a line lacks to 100 % was not delivered.";
+  at("delay-title").textContent = roundTrip ? words.round_trip_of_each : words.delay_of_each;
+  at("delay-words").textContent = roundTrip ? words.round_trip_words : words.delay_words;
+  at("share-words").textContent = roundTrip ? words.round_trip_share : words.delay_share;
 
   const lanes = shown.filter((run) => run.missing.length).length;
   chart("delay", [longest.sequence, ...shown.map((run) => run.shown)], {
     padding: [lanes * LANE + 8, 24, 0, 0],
     scales: { x: { time: false, range: beside }, y: { range: (u, low, high) => [0, withLate(high || 1) * 1.06] } },
-    axes: [axis("message", english, 34, WHOLE), axis(...timeAxis(largest(shown.map((run) => run.shown)), ""), 66)],
-    series: [{ label: "Message", value: (u, value) => value ?? "–" }, ...shown.map((run) => seriesOf(run,
-      (u, value, series, i) => i === null ? "–" : value === null || value === undefined ? run.outcome[i] || "–" : milliseconds(value),
+    axes: [axis(words.message, written, 34, WHOLE), axis(...timeAxis(largest(shown.map((run) => run.shown))), 66)],
+    series: [{ label: words.message_legend, value: (u, value) => value ?? "–" }, ...shown.map((run) => seriesOf(run,
+      (u, value, series, i) => i === null ? "–" : value === null || value === undefined ? data.outcomes[run.outcome[i]] || "–" : milliseconds(value),
       {
         paths: lineOrDots(run.mode),
         points: { show: (u, series, from, to) => !crowded(u, from, to, 7), paths: pointsOf(run.mode), fill: colourOf(run.mode) },
@@ -181,10 +176,10 @@ function drawCharts() {
   const none = delivered.every((values) => values.length === 0);
   chart("progress", none ? [[]] : [moments, counts(longest.due, moments), ...delivered.map((values) => counts(values, moments))], {
     scales: { x: { time: false }, y: { range: (u, low, high) => [0, (high || 1) * 1.04] } },
-    axes: [axis(...timeAxis(moments[moments.length - 1], "time, ")), axis("messages", english, 80, WHOLE)],
+    axes: [axis(...timeAxis(moments[moments.length - 1], words.time_axis)), axis(words.messages, written, 80, WHOLE)],
     series: [
-      { label: "Time", value: (u, value) => milliseconds(value) },
-      { label: "Due", stroke: colour("--quiet"), alpha: 0.35, width: 8, value: (u, value) => value ?? "–", ...stepped },
+      { label: words.time_legend, value: (u, value) => milliseconds(value) },
+      { label: words.due_legend, stroke: colour("--quiet"), alpha: 0.35, width: 8, value: (u, value) => value ?? "–", ...stepped },
       ...shown.map((run) => seriesOf(run, (u, value) => value ?? "–", stepped)),
     ],
   });
@@ -198,9 +193,9 @@ function drawCharts() {
     : counts(values, limits).map((count) => 100 * count / Math.max(1, run.count));
   chart("share", ends.length === 0 ? [[]] : [limits, ...shown.map((run, i) => share(run, delays[i]))], {
     scales: { x: { time: false, distr: logarithmic ? 3 : 1, range: (u, low, high) => [low, high] }, y: { range: [0, 102] } },
-    axes: [axis(...timeAxis(most, roundTrip ? "round trip, " : "delay, "), 34, logarithmic ? DECADES : {}), axis("%", (value) => value, 60)],
-    series: [{ label: "Within", value: (u, value) => milliseconds(value) }, ...shown.map((run) => seriesOf(run,
-      (u, value) => value === null || value === undefined ? "–" : `${value.toFixed(1)} %`,
+    axes: [axis(...timeAxis(most, roundTrip ? words.round_trip_axis : words.delay_axis), 34, logarithmic ? DECADES : {}), axis("%", written, 60)],
+    series: [{ label: words.within_legend, value: (u, value) => milliseconds(value) }, ...shown.map((run) => seriesOf(run,
+      (u, value) => value === null || value === undefined ? "–" : `${fixed(value, 1)} %`,
       stepped))],
   });
   document.documentElement.dataset.drawn = String(Number(document.documentElement.dataset.drawn || 0) + 1);

@@ -3,7 +3,7 @@
 at("copy")?.addEventListener("click", () => {
   getSelection().selectAllChildren(at("command"));  // whoever may not write to the clipboard has it selected
   const said = navigator.clipboard ? navigator.clipboard.writeText(at("command").textContent) : Promise.reject();
-  said.then(() => { at("copy").textContent = "Copied"; }, () => { at("copy").textContent = "Selected"; });
+  said.then(() => { at("copy").textContent = words.copied; }, () => { at("copy").textContent = words.selected; });
 });
 
 // Canvases know no style sheet: drawn anew whenever colours or widths change, and in light colours for paper.

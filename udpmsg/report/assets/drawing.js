@@ -1,8 +1,10 @@
 // What every page draws with: its data, the modes' looks, axes, and one chart in its place (uPlot draws it). Which charts there are
-// is another script's: charts.js has a comparison's, bench.js a benchmark's. Asks nobody for anything.
+// is another script's: charts.js has a comparison's, bench.js a benchmark's. Asks nobody for anything, and has no words of its own:
+// these are the data's (report/page/texts.py), in the user's language.
 "use strict";
 const at = (id) => document.getElementById(id);
 const data = JSON.parse(at("data").textContent);
+const { words } = data;
 // A mode's stroke and marker, for those who see or print no colour; its colour is in page.css. What is drawn first is wider, so
 // that lines which fall together can all be seen.
 const LOOKS = {
@@ -14,7 +16,15 @@ const look = (mode) => LOOKS[mode] || LOOKS.udp;
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const colourOf = (mode) => colour(`--${mode.replace("+", "-")}`) || colour("--text");
-const english = (value) => value.toLocaleString("en");
+/** A number as the language writes it: 1,234.5. */
+const written = (value) => value.toLocaleString(data.language);
+/** The same with so many digits after the point, or in all. */
+const fixed = (value, digits) =>
+  value.toLocaleString(data.language, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false });
+const precise = (value, digits) =>
+  value.toLocaleString(data.language, { minimumSignificantDigits: digits, maximumSignificantDigits: digits, useGrouping: false });
+/** A text with these values in its places. */
+const filled = (text, ...values) => values.reduce((done, value) => done.replace("{}", () => value), text);
 const font = (size) => `${size}px system-ui, sans-serif`;
 
 const marks = {

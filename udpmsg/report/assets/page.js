@@ -24,7 +24,7 @@ function search() {
 
 function list() {
   const rows = document.createDocumentFragment();
-  const time = (value) => value === null ? "–" : (value / 1000).toFixed(1);
+  const time = (value) => value === null ? "–" : fixed(value / 1000, 1);
   for (const [run, i] of found.slice(listed, listed + ROWS_AT_ONCE)) {
     const [sent, delay] = [run.sent[i], run.delay[i]];
     const row = document.createElement("tr");
@@ -32,7 +32,7 @@ function list() {
     const cells = [
       run.sequence[i], data.names[run.mode], time(run.due[i]), time(sent === null ? null : run.due[i] + sent), run.times[i] ?? "–",
       time(delay === null ? null : run.due[i] + delay), time(delay),
-      [run.outcome[i], run.notes[i]].filter(Boolean).join(", "), run.cause[i] || "",
+      [data.outcomes[run.outcome[i]], run.notes[i]].filter(Boolean).join(", "), run.cause[i] || "",
     ];
     cells.forEach((text, number) => {
       const cell = document.createElement(number ? "td" : "th");
@@ -44,7 +44,7 @@ function list() {
   }
   at("ledger-rows").append(rows);
   listed = Math.min(found.length, listed + ROWS_AT_ONCE);
-  at("ledger-count").textContent = `${english(listed)} of ${english(found.length)} rows`;
+  at("ledger-count").textContent = filled(words.rows, written(listed), written(found.length));
   at("more").hidden = listed >= found.length;
 }
 

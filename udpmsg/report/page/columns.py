@@ -1,8 +1,8 @@
 """The ledger as columns of whole numbers, for the page's script: charts and table come from here.
 
 Owns a compact form: 100,000 messages in three modes must stay a few megabytes. Times are microseconds. What is the rule (sent
-once, delivered, due at its interval) is left out; what is not is a list of exceptions. `assets/charts.js` reads this form,
-nobody else.
+once, delivered, due at its interval) is left out; what is not is a list of exceptions. Causes and reasons are for reading, in the
+user's language. `assets/charts.js` reads this form, nobody else.
 """
 
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ from typing import Any
 
 from udpmsg.experiment.ledger import Outcome, Row
 from udpmsg.experiment.trace import Comparison, Run
+from udpmsg.language import _, told
 from udpmsg.report.page.markup import plain
 
 MICROSECOND = 1_000
@@ -34,7 +35,7 @@ def columns(comparison: Comparison, run: Run, rows: list[Row]) -> dict[str, Any]
         "reordered": ranges(at for at, row in enumerate(rows) if row.reordered),
         "late": ranges(at for at, row in enumerate(rows) if row.late),
         "not_delivered": [
-            [at, row.outcome.value, row.cause and row.cause.value, row.reason and plain(row.reason)]
+            [at, row.outcome.value, row.cause and _(row.cause.value), row.reason and plain(told(row.reason))]
             for at, row in enumerate(rows)
             if row.outcome is not Outcome.DELIVERED
         ],

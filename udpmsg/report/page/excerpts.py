@@ -10,8 +10,10 @@ from itertools import pairwise
 from statistics import median
 
 from udpmsg.experiment.trace import Comparison, Mode, Run
+from udpmsg.language import _
 from udpmsg.link.record import Direction, FrameRecord, Phase
 from udpmsg.report.page.words import SHORT
+from udpmsg.report.telling import label
 
 INTERVALS_SHOWN = 11
 """So many messages start in the shortest excerpt: as many as can be told apart."""
@@ -71,7 +73,7 @@ def beginning(comparison: Comparison, runs: list[Run]) -> Excerpt:
     frames = [frame for run in runs for frame in (run.frames or ())[:1000] if frame.left_at and not frame.reordered]
     one_way = round(median(frame.left_at[0] - frame.arrived_at for frame in frames)) if frames else 0
     length = max(INTERVALS_SHOWN * comparison.workload.interval_ns, DELAYS_SHOWN * one_way, 1_000)
-    return Excerpt("The beginning", start, start + length)
+    return Excerpt(_("The beginning"), start, start + length)
 
 
 def first_fault(runs: list[Run], longest: int) -> Excerpt | None:
@@ -84,8 +86,9 @@ def first_fault(runs: list[Run], longest: int) -> Excerpt | None:
     sequence = frame.first_sequence
     over = [one.at for run in runs for one in run.received if sequence and one.sequence == sequence]
     end = max([frame.arrived_at, *over, *frame.left_at])
-    what = f"{'The first loss' if frame.dropped else 'The first fault'}: {f'message {sequence}' if sequence else frame.label}"
-    return Excerpt(what, frame.arrived_at, min(end, frame.arrived_at + longest))
+    what = _("message {}").format(sequence) if sequence else label(frame.label)
+    title = _("The first loss: {}") if frame.dropped else _("The first fault: {}")
+    return Excerpt(title.format(what), frame.arrived_at, min(end, frame.arrived_at + longest))
 
 
 def is_faulty(frame: FrameRecord) -> bool:
@@ -102,7 +105,7 @@ def longest_wait(comparison: Comparison, runs: list[Run], longest: int) -> Excer
             if after - before > worst[0]:
                 worst = after - before, after, run.mode
     length, after, mode = worst
-    return Excerpt(f"The longest wait: {SHORT[mode]}", after - min(length, longest), after) if after else None
+    return Excerpt(_("The longest wait: {}").format(SHORT[mode]), after - min(length, longest), after) if after else None
 
 
 def ending(runs: list[Run], longest: int) -> Excerpt | None:
@@ -112,7 +115,7 @@ def ending(runs: list[Run], longest: int) -> Excerpt | None:
         return None
     start = min(farewells)
     last = max(time for run in runs for frame in (run.frames or ())[-100:] for time in (frame.arrived_at, *frame.left_at))
-    return Excerpt("The end", start, min(last, start + longest))
+    return Excerpt(_("The end"), start, min(last, start + longest))
 
 
 def shown(excerpt: Excerpt, earlier: list[Excerpt]) -> float:

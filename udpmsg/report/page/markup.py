@@ -11,6 +11,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from udpmsg.language import _
 from udpmsg.report import terminal
 
 PLACE = re.compile(r"\{\{(\w+)\}\}")
@@ -52,8 +53,8 @@ def command(line: str | None) -> str:
     if line is None:
         return ""
     return (
-        '<div class="command"><span>Run it again</span>'
-        f'<pre><code id="command">{safe(line)}</code></pre><button type="button" id="copy">Copy</button></div>'
+        f'<div class="command"><span>{safe(_("Run it again"))}</span>'
+        f'<pre><code id="command">{safe(line)}</code></pre><button type="button" id="copy">{safe(_("Copy"))}</button></div>'
     )
 
 

@@ -6,7 +6,7 @@ no request can leave the file.
 
 from typing import Any
 
-from udpmsg.language import ENGLISH
+from udpmsg.language import _, spoken
 from udpmsg.report.page.markup import asset, embedded, fill, safe, source
 
 
@@ -15,11 +15,12 @@ def shell(body: str, *, title: str, version: str, data: Any, charts: str, script
     chart_library, chart_style = asset("uPlot.iife.min.js").rstrip(), asset("uPlot.min.css").rstrip()
     drawing, after, style = asset("drawing.js") + asset(charts), "".join(map(asset, script)), asset("page.css")
     parts = {
-        "language": ENGLISH,
+        "language": safe(spoken()),
         "policy": policy(f"script-src {source(chart_library, drawing, after)}; style-src {source(chart_style, style)}"),
         "title": safe(title),
         "version": safe(version),
         "body": body,
+        "footer": safe(_("Made by udpmsg {}. Charts: uPlot 1.6.32, MIT licence, in this file's source.").format(version)),
         "data": embedded(data),
         "chart_licence": asset("uPlot.LICENSE").strip(),
         "chart_library": chart_library,

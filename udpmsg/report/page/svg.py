@@ -10,7 +10,9 @@ from math import atan, degrees, hypot
 from statistics import median
 
 from udpmsg.experiment.trace import Mode, Run
+from udpmsg.language import _, number
 from udpmsg.link.record import Direction, Phase
+from udpmsg.report import telling
 from udpmsg.report.ladder import Arrow, Mark, MarkKind, arrows, marks
 from udpmsg.report.page.excerpts import Excerpt, near
 from udpmsg.report.page.markup import safe
@@ -54,7 +56,8 @@ def draw(excerpt: Excerpt, runs: list[Run], names: dict[Mode, str], interval: in
 
     width = AXIS + COLUMN * len(runs)
     whole = HEADING + height + ROOM_BELOW
-    words = f"{excerpt.title}: {' beside '.join(names[run.mode] for run in runs)}, {span(excerpt)}"
+    beside = _(" beside ").join(names[run.mode] for run in runs)
+    words = f"{excerpt.title}: {beside}, {span(excerpt)}"
     parts = [
         f'<svg class="of-{len(runs)}" viewBox="0 0 {width} {whole:.0f}" role="img" aria-labelledby="ladder{number}">',
         f'<title id="ladder{number}">{safe(words)}</title>',
@@ -87,12 +90,12 @@ def draw(excerpt: Excerpt, runs: list[Run], names: dict[Mode, str], interval: in
 
 def span(excerpt: Excerpt) -> str:
     """0 to 220 ms."""
-    return f"{milliseconds(excerpt.start)} to {milliseconds(excerpt.end)} ms"
+    return _("{} to {} ms").format(milliseconds(excerpt.start), milliseconds(excerpt.end))
 
 
 def milliseconds(time: int) -> str:
     """1,234 or 0.25: as exact as a reader wants it."""
-    return f"{time / 1e6:,.0f}" if abs(time) >= 10_000_000 or time % 1_000_000 == 0 else f"{time / 1e6:.3g}"
+    return number(time / 1e6, ",.0f" if abs(time) >= 10_000_000 or time % 1_000_000 == 0 else ".3g")
 
 
 def most_telling(seen: list[Arrow]) -> list[Arrow]:
@@ -118,16 +121,17 @@ def axis(excerpt: Excerpt, place: Place, width: int) -> Iterator[str]:
     yield '<g class="axis">'
     for time in range(-(-excerpt.start // step) * step, excerpt.end + 1, step):
         y = f"{place(time):.1f}"
-        yield f'<path d="M{AXIS} {y}H{width}"/><text x="{AXIS - 8}" y="{y}" dy=".35em">{time / 1e6:,.{places}f}</text>'
-    yield f'<text x="{AXIS - 8}" y="{HEADING - ROOM_ABOVE - 8}">ms</text></g>'
+        at = number(time / 1e6, f",.{places}f")
+        yield f'<path d="M{AXIS} {y}H{width}"/><text x="{AXIS - 8}" y="{y}" dy=".35em">{at}</text>'
+    yield f'<text x="{AXIS - 20}" y="{HEADING - ROOM_ABOVE - 8}">ms</text></g>'
 
 
 def hosts(name: str, place: Place, excerpt: Excerpt) -> Iterator[str]:
     """The mode's name and the two lines."""
     top, bottom = place(excerpt.start) - ROOM_ABOVE, place(excerpt.end) + ROOM_BELOW
     yield f'<text class="mode" x="{(SENDER + RECEIVER) / 2}" y="18">{safe(name)}</text>'
-    for x, host in ((SENDER, "sender"), (RECEIVER, "receiver")):
-        yield f'<text class="host" x="{x}" y="{HEADING - ROOM_ABOVE - 8}">{host}</text>'
+    for x, host in ((SENDER, _("sender")), (RECEIVER, _("receiver"))):
+        yield f'<text class="host" x="{x}" y="{HEADING - ROOM_ABOVE - 8}">{safe(host)}</text>'
         yield f'<path class="host" d="M{x} {top:.1f}V{bottom:.1f}"/>'
 
 
@@ -201,15 +205,16 @@ def label(group: list[Arrow], usual: int, place: Place) -> str:
 def wording(group: list[Arrow]) -> str:
     """What several frames carry: ACK, messages 1–3 – lost."""
     others = Counter(arrow.label.replace("acknowledgment", "ack") for arrow in group if not is_message(arrow))
-    words = [label if times == 1 else f"{times} × {label}" for label, times in others.items()]
+    words = [telling.label(text) if times == 1 else f"{times} × {telling.label(text)}" for text, times in others.items()]
     messages = [arrow for arrow in group if is_message(arrow)]
     if messages:
-        first = numbered([number for arrow in messages if arrow.transmission == 1 for number in carried(arrow)])
-        again = numbered([number for arrow in messages if arrow.transmission > 1 for number in carried(arrow)])
-        numbers = ", ".join(filter(None, [first, again and f"{again} again"]))
-        words.insert(0 if is_message(group[0]) else len(words), f"message{'' if numbers.split()[0].isdigit() else 's'} {numbers}")
+        first = numbered([sequence for arrow in messages if arrow.transmission == 1 for sequence in carried(arrow)])
+        again = numbered([sequence for arrow in messages if arrow.transmission > 1 for sequence in carried(arrow)])
+        numbers = ", ".join(filter(None, [first, again and _("{} again").format(again)]))
+        text = _("message {}") if (first or again).isdigit() else _("messages {}")
+        words.insert(0 if is_message(group[0]) else len(words), text.format(numbers))
     dropped = group[0].dropped
-    return ", ".join(words) + (f" – {dropped}" if dropped else "")
+    return ", ".join(words) + (f" – {_(dropped)}" if dropped else "")
 
 
 def carried(arrow: Arrow) -> range:
@@ -224,16 +229,22 @@ def is_message(arrow: Arrow) -> bool:
 
 def describe(arrow: Arrow) -> str:
     """All that is known of a frame, in a line."""
-    parts = [arrow.label, f"frame {arrow.number}", f"sent at {arrow.sent_at / 1e6:,.3f} ms"]
+    parts = [telling.label(arrow.label), _("frame {}").format(arrow.number), _("sent at {} ms").format(exactly(arrow.sent_at))]
     if arrow.transmission > 1:
-        parts.append(f"transmission {arrow.transmission}")
+        parts.append(_("transmission {}").format(arrow.transmission))
     if arrow.arrives_at is not None:
-        parts.append(f"arrived at {arrow.arrives_at / 1e6:,.3f} ms")
-    parts += [arrow.dropped] if arrow.dropped else []
-    for word, true in (("a copy", arrow.copy), ("corrupted", arrow.corrupted), ("held back on purpose", arrow.held_back)):
-        parts += [word] if true else []
-    parts += [f"fault {arrow.script}"] if arrow.script else []
+        parts.append(_("arrived at {} ms").format(exactly(arrow.arrives_at)))
+    parts += [_(arrow.dropped)] if arrow.dropped else []
+    parts += [_("a copy")] if arrow.copy else []
+    parts += [_("corrupted")] if arrow.corrupted else []
+    parts += [_("held back on purpose")] if arrow.held_back else []
+    parts += [_("fault {}").format(arrow.script)] if arrow.script else []
     return ", ".join(parts)
+
+
+def exactly(time: int) -> str:
+    """Milliseconds with the microseconds: 1,234.567."""
+    return number(time / 1e6, ",.3f")
 
 
 def held(waiting: list[Mark], place: Place) -> Iterator[str]:
@@ -247,10 +258,11 @@ def held(waiting: list[Mark], place: Place) -> Iterator[str]:
         lanes[lane : lane + 1] = [mark.at]
         x = RECEIVER + 9 + lane * LANE
         top, bottom = place(since), place(mark.at)
-        title = f"message {mark.sequence}: arrived at {since / 1e6:,.3f} ms, held back behind message {mark.behind} "
-        title += f"for {(mark.at - since) / 1e6:,.1f} ms"
+        title = _("message {}: arrived at {} ms, held back behind message {} for {} ms").format(
+            mark.sequence, exactly(since), mark.behind, number((mark.at - since) / 1e6, ",.1f")
+        )
         bar = f'<rect class="held" x="{x}" y="{top:.1f}" width="{LANE - 3}" height="{max(bottom - top, 1):.1f}" rx="2"/>'
-        yield f"<g><title>{title}</title>{bar}</g>"
+        yield f"<g><title>{safe(title)}</title>{bar}</g>"
 
 
 def deliveries(given: list[Mark], place: Place) -> Iterator[str]:
@@ -259,8 +271,9 @@ def deliveries(given: list[Mark], place: Place) -> Iterator[str]:
     for several in together(given, place):
         y, kind = place(several[0].at), several[0].kind
         numbers = numbered([mark.sequence for mark in several])
-        word = "delivered to the application" if kind is MarkKind.DELIVERED else "came again, suppressed"
-        title = f"message {numbers} {word} at {several[0].at / 1e6:,.3f} ms"
+        given_at = _("message {} delivered to the application at {} ms")
+        words = given_at if kind is MarkKind.DELIVERED else _("message {} came again, suppressed at {} ms")
+        title = safe(words.format(numbers, exactly(several[0].at)))
         yield f'<g><title>{title}</title><circle class="{kind.value}" cx="{RECEIVER}" cy="{y:.1f}" r="4.5"/></g>'
         if y - last_label >= LABEL - 2:
             last_label = y

@@ -11,19 +11,19 @@ from typing import NamedTuple
 
 from udpmsg.experiment.figures import Figures, spread
 from udpmsg.experiment.trace import Mode
+from udpmsg.language import N_, _, number, said
+from udpmsg.report.comparison import NO_HANDSHAKE
 from udpmsg.report.page.markup import safe
 from udpmsg.report.page.words import css
 from udpmsg.report.terminal import bit_rate, byte_count, duration
 
 KEY = re.compile(r"\{([^}]+)\}")
-UNKNOWN = '<span class="unknown" title="not known">–</span>'
 BAD = {"messages_lost", "messages_late", "messages_unconfirmed", "messages_refused", "kernel_drops", "over_limit", "malformed"}
 """Keys of which any count above 0 stands out."""
-NO_HANDSHAKE = '<span class="none">none</span>'
 
 
 class Line(NamedTuple):
-    """A line of the table: its heading, a word more, and each cell's text with keys of figures in braces."""
+    """A line of the table: its heading, a word more, and each cell's text with keys of figures in braces. Translated in `row`."""
 
     heading: str
     cell: str
@@ -36,48 +36,48 @@ ROUND_TRIP = "{rtt_s.p50}"
 """What stands in for the delay where no one-way delay can be known."""
 GROUPS: tuple[tuple[str, tuple[Line, ...]], ...] = (
     (
-        "Before the first message",
+        N_("Before the first message"),
         (
-            Line("Handshake", "{connect_s}"),
-            Line("First delivery", "{first_delivery_s}", "from the start"),
+            Line(N_("Handshake"), "{connect_s}"),
+            Line(N_("First delivery"), "{first_delivery_s}", N_("from the start")),
         ),
     ),
     (
-        "Messages",
+        N_("Messages"),
         (
-            Line("Delivered", "{messages_delivered} of {messages_sent}"),
-            Line("Lost", "{messages_lost}"),
-            Line("Late", "{messages_late}"),
-            Line("Unconfirmed", "{messages_unconfirmed}", "their sender was never told", only_if_any=True),
-            Line("Refused", "{messages_refused}", "never sent", only_if_any=True),
-            Line("Duplicates", "{duplicates}"),
-            Line("Reordered", "{reordered}"),
-            Line("Retransmissions", "{retransmissions}"),
-            Line("Dropped by the receiver's kernel", "{kernel_drops}", only_if_any=True),
-            Line("Dropped over a limit of the receiver", "{over_limit}", only_if_any=True),
-            Line("Malformed", "{malformed}", only_if_any=True),
+            Line(N_("Delivered"), N_("{messages_delivered} of {messages_sent}")),
+            Line(N_("Lost"), "{messages_lost}"),
+            Line(N_("messages|Late"), "{messages_late}"),
+            Line(N_("Unconfirmed"), "{messages_unconfirmed}", N_("their sender was never told"), only_if_any=True),
+            Line(N_("Refused"), "{messages_refused}", N_("never sent"), only_if_any=True),
+            Line(N_("Duplicates"), "{duplicates}"),
+            Line(N_("Reordered"), "{reordered}"),
+            Line(N_("Retransmissions"), "{retransmissions}"),
+            Line(N_("Dropped by the receiver's kernel"), "{kernel_drops}", only_if_any=True),
+            Line(N_("Dropped over a limit of the receiver"), "{over_limit}", only_if_any=True),
+            Line(N_("Malformed"), "{malformed}", only_if_any=True),
         ),
     ),
     (
-        "One-way delay, from due to delivered",
+        N_("One-way delay, from due to delivered"),
         (
-            Line("Median", "{one_way_delay_s.p50}"),
-            Line("99th percentile", "{one_way_delay_s.p99}"),
-            Line("Longest", "{one_way_delay_s.max}"),
-            Line("Longest stall", "{longest_stall_s}", "nothing delivered, though something was due"),
-            Line("Round trip, median", ROUND_TRIP, "by the sender's clock", only_if_any=True),
+            Line(N_("Median"), "{one_way_delay_s.p50}"),
+            Line(N_("99th percentile"), "{one_way_delay_s.p99}"),
+            Line(N_("Longest"), "{one_way_delay_s.max}"),
+            Line(N_("Longest stall"), "{longest_stall_s}", N_("nothing delivered, though something was due")),
+            Line(N_("Round trip, median"), ROUND_TRIP, N_("by the sender's clock"), only_if_any=True),
         ),
     ),
     (
-        "Frames on the wire, both ways",
+        N_("Frames on the wire, both ways"),
         (
-            Line("Handshake", "{wire.handshake_frames} · {wire.handshake_bytes}"),
-            Line("Data", "{wire.data_frames} · {wire.data_bytes}"),
-            Line("Acknowledgments", "{wire.ack_frames} · {wire.ack_bytes}"),
-            Line("Teardown", "{wire.teardown_frames} · {wire.teardown_bytes}"),
-            Line("Together", "{wire.frames} · {wire.bytes}"),
-            Line("Dropped by the link", "{wire.dropped_frames}"),
-            Line("Goodput", "{goodput_bps}", "unique payload"),
+            Line(N_("Handshake"), "{wire.handshake_frames} · {wire.handshake_bytes}"),
+            Line(N_("Data"), "{wire.data_frames} · {wire.data_bytes}"),
+            Line(N_("Acknowledgments"), "{wire.ack_frames} · {wire.ack_bytes}"),
+            Line(N_("Teardown"), "{wire.teardown_frames} · {wire.teardown_bytes}"),
+            Line(N_("Together"), "{wire.frames} · {wire.bytes}"),
+            Line(N_("Dropped by the link"), "{wire.dropped_frames}"),
+            Line(N_("Goodput"), "{goodput_bps}", N_("unique payload")),
         ),
     ),
 )
@@ -87,14 +87,24 @@ def table(figures: dict[Mode, list[Figures]], names: dict[Mode, str]) -> str:
     """The figures of every mode, one for each repetition."""
     columns = "".join(f'<th scope="col" class="m-{css(mode)}">{mark(mode)}{safe(names[mode])}</th>' for mode in figures)
     parts = [
-        f'<table class="figures"><caption class="hidden">Figures of each mode</caption><thead><tr><td></td>{columns}</tr></thead>'
+        f'<table class="figures"><caption class="hidden">{safe(_("Figures of each mode"))}</caption>'
+        f"<thead><tr><td></td>{columns}</tr></thead>"
     ]
     for title, lines in GROUPS:
         rows = [row(line, figures) for line in lines if is_shown(line, figures)]
-        heading = f'<tr class="group"><th scope="rowgroup" colspan="{len(figures) + 1}">{title}</th></tr>'
-        parts.append(f"<tbody>{heading}{''.join(rows)}</tbody>")
+        parts.append(f"<tbody>{group(title, figures)}{''.join(rows)}</tbody>")
     parts.append(f"<tbody>{causes(figures)}</tbody></table>")
     return "\n".join(parts)
+
+
+def group(title: str, figures: dict[Mode, list[Figures]]) -> str:
+    """The line above the lines of a group."""
+    return f'<tr class="group"><th scope="rowgroup" colspan="{len(figures) + 1}">{safe(_(title))}</th></tr>'
+
+
+def unknown() -> str:
+    """What stands for a figure that nobody knows."""
+    return f'<span class="unknown" title="{safe(_("not known"))}">–</span>'
 
 
 def mark(mode: Mode) -> str:
@@ -109,27 +119,27 @@ def mark(mode: Mode) -> str:
 
 def row(line: Line, figures: dict[Mode, list[Figures]]) -> str:
     """One figure of every mode."""
-    more = f" <small>{safe(line.more)}</small>" if line.more else ""
+    more = f" <small>{safe(_(line.more))}</small>" if line.more else ""
     cells = "".join(f'<td data-mode="{mode.value}">{cell(line, mode, runs)}</td>' for mode, runs in figures.items())
-    return f'<tr><th scope="row">{safe(line.heading)}{more}</th>{cells}</tr>'
+    return f'<tr><th scope="row">{safe(said(line.heading))}{more}</th>{cells}</tr>'
 
 
 def cell(line: Line, mode: Mode, runs: list[Figures]) -> str:
     """One figure of one mode."""
     if line.cell == "{connect_s}" and mode is not Mode.TCP:
-        return NO_HANDSHAKE
+        return f'<span class="none">{safe(said(NO_HANDSHAKE))}</span>'
     if all(spread(runs, key) is None for key in KEY.findall(line.cell)):
-        return UNKNOWN
+        return unknown()
     nothing = not any_of(line, {mode: runs})  # no frames have no bytes: said once
     text = line.cell.partition(" · ")[0] if nothing else line.cell
-    return KEY.sub(lambda place: number(place[1], runs), text)
+    return KEY.sub(lambda place: value(place[1], runs), _(text))
 
 
-def number(key: str, runs: list[Figures]) -> str:
+def value(key: str, runs: list[Figures]) -> str:
     """A value for reading and, beside it, for comparing: the only one, or the median of several and their spread."""
     known = spread(runs, key)
     if known is None:
-        return UNKNOWN
+        return unknown()
     middle, least, most = known
     write = written(key)
     bad = ' class="bad"' if key in BAD and middle else ""
@@ -152,7 +162,7 @@ def written(key: str) -> Callable[[float], str]:
 
 def counted(count: float) -> str:
     """1,234, or 1,234.5 where two repetitions differ."""
-    return f"{count:,.0f}" if count == int(count) else f"{count:,.1f}"
+    return number(count, ",.0f" if count == int(count) else ",.1f")
 
 
 def is_shown(line: Line, figures: dict[Mode, list[Figures]]) -> bool:
@@ -173,7 +183,6 @@ def causes(figures: dict[Mode, list[Figures]]) -> str:
     met = sorted({cause for runs in figures.values() for run in runs for cause in run.causes})
     if not met:
         return ""
-    heading = f'<tr class="group"><th scope="rowgroup" colspan="{len(figures) + 1}">Why, in messages</th></tr>'
     # who never met a cause met it 0 times
     whole = {mode: [replace(run, causes=dict.fromkeys(met, 0) | run.causes) for run in runs] for mode, runs in figures.items()}
-    return heading + "".join(row(Line(cause, f"{{causes.{cause}}}"), whole) for cause in met)
+    return group(N_("Why, in messages"), figures) + "".join(row(Line(cause, f"{{causes.{cause}}}"), whole) for cause in met)

@@ -4,23 +4,24 @@ Owns the names that the page has for these, and for the modes. Escapes nothing: 
 """
 
 from udpmsg.experiment.trace import Comparison, Mode, Where
-from udpmsg.link.wording import describe, spaced
+from udpmsg.language import N_, _, number
 from udpmsg.report.setting import workload
+from udpmsg.report.telling import link_words, quantity
 from udpmsg.units import duration_text
 
-MODES = {Mode.UDP: "UDP", Mode.UDP_ACK: "UDP + acknowledgments", Mode.TCP: "TCP"}
+MODES = {Mode.UDP: "UDP", Mode.UDP_ACK: N_("UDP + acknowledgments"), Mode.TCP: "TCP"}
 SHORT = {Mode.UDP: "UDP", Mode.UDP_ACK: "UDP+ack", Mode.TCP: "TCP"}
 CARRIERS = {
-    Where.LAB: "a link in this machine, of two hosts and a router: the kernel's own UDP and TCP ran over it",
-    Where.RELAY: "a relay on this machine: UDP met these faults; TCP is unimpaired, as a relay cannot drop its segments",
-    Where.NETWORK: "a real network, whose faults nobody knows",
+    Where.LAB: N_("a link in this machine, of two hosts and a router: the kernel's own UDP and TCP ran over it"),
+    Where.RELAY: N_("a relay on this machine: UDP met these faults; TCP is unimpaired, as a relay cannot drop its segments"),
+    Where.NETWORK: N_("a real network, whose faults nobody knows"),
 }
 
 
 def mode_names(comparison: Comparison, names: dict[Mode, str] = MODES) -> dict[Mode, str]:
     """What each mode is called on the page of this comparison, whole or, with SHORT, in short."""
-    unimpaired = {Mode.TCP: ", unimpaired"} if comparison.where is Where.RELAY else {}
-    return {mode: name + unimpaired.get(mode, "") for mode, name in names.items()}
+    unimpaired = {Mode.TCP: _("{}, unimpaired")} if comparison.where is Where.RELAY else {}
+    return {mode: unimpaired.get(mode, "{}").format(_(name)) for mode, name in names.items()}
 
 
 def css(mode: Mode) -> str:
@@ -30,29 +31,30 @@ def css(mode: Mode) -> str:
 
 def asked(comparison: Comparison) -> list[tuple[str, str]]:
     """The messages and what they met: what a reader wants to know before anything else."""
-    said = [("Messages", f"{workload(comparison.workload)}, in every mode the same")]
+    said = [(_("Messages"), _("{}, in every mode the same").format(workload(comparison.workload)))]
     if comparison.link is not None:
-        said.append(("Link", (f"“{comparison.link.name}”: " if comparison.link.name else "") + describe(comparison.link)))
+        named = f"“{comparison.link.name}”: " if comparison.link.name else ""
+        said.append((_("Link"), named + link_words(comparison.link)))
     if comparison.target is not None:
-        said.append(("To", comparison.target))
+        said.append((_("To"), comparison.target))
     if comparison.seed is not None:
         last = comparison.seed + comparison.choices.repeat - 1
-        said.append(
-            ("Seed", f"{comparison.seed}" if last == comparison.seed else f"{comparison.seed} to {last}, one a repetition")
-        )
+        seeds = str(last) if last == comparison.seed else _("{} to {}, one a repetition").format(comparison.seed, last)
+        said.append((_("Seed"), seeds))
     return said
 
 
 def details(comparison: Comparison) -> list[tuple[str, str]]:
     """All else that changes a comparison, and where and when it was run."""
+    choices = comparison.choices
     said = [
-        ("Carried by", CARRIERS[comparison.where]),
-        ("UDP + acknowledgments", acknowledged(comparison) if Mode.UDP_ACK in comparison.choices.modes else ""),
-        ("TCP", tcp(comparison) if Mode.TCP in comparison.choices.modes else ""),
-        ("Datagrams", f"of at most {comparison.choices.datagram_size:,} bytes"),
-        ("Late", f"is later than {time(comparison.choices.late_ns)} after it was due"),
-        ("When", comparison.started),
-        ("System", comparison.system),
+        (_("Carried by"), _(CARRIERS[comparison.where])),
+        (_(MODES[Mode.UDP_ACK]), acknowledged(comparison) if Mode.UDP_ACK in choices.modes else ""),
+        (MODES[Mode.TCP], tcp(comparison) if Mode.TCP in choices.modes else ""),
+        (_("Datagrams"), _("of at most {} bytes").format(number(choices.datagram_size))),
+        (_("Late"), _("is later than {} after it was due").format(time(choices.late_ns))),
+        (_("When"), comparison.started),
+        (_("System"), comparison.system),
     ]
     return [(name, text) for name, text in said if text]
 
@@ -60,20 +62,23 @@ def details(comparison: Comparison) -> list[tuple[str, str]]:
 def acknowledged(comparison: Comparison) -> str:
     """What udp+ack was told."""
     choices = comparison.choices
-    order = "delivered in order" if choices.ordered else "delivered as they come"
-    window = "the window that congestion allows" if choices.window is None else f"a window of {choices.window}"
-    times = f"at most {choices.max_transmissions} transmissions in {time(choices.deadline_ns)}"
-    return f"{order}, {window}, {times}, an RTO of at least {time(choices.min_rto_ns)}"
+    order = _("delivered in order") if choices.ordered else _("delivered as they come")
+    window = (
+        _("the window that congestion allows") if choices.window is None else _("a window of {}").format(number(choices.window))
+    )
+    times = _("at most {} transmissions in {}").format(number(choices.max_transmissions), time(choices.deadline_ns))
+    return ", ".join((order, window, times, _("an RTO of at least {}").format(time(choices.min_rto_ns))))
 
 
 def tcp(comparison: Comparison) -> str:
     """What TCP was told."""
     choices = comparison.choices
-    control = comparison.tcp_congestion or choices.tcp_congestion or "the system's"
-    acknowledgments = "the kernel's and ours" if choices.tcp_ack else "the kernel's alone"
-    return f"congestion control {control}, Nagle {'on' if choices.nagle else 'off'}, acknowledgments {acknowledgments}"
+    control = comparison.tcp_congestion or choices.tcp_congestion or _("the system's")
+    nagle = _("Nagle on") if choices.nagle else _("Nagle off")
+    acknowledgments = _("acknowledgments the kernel's and ours") if choices.tcp_ack else _("acknowledgments the kernel's alone")
+    return ", ".join((_("congestion control {}").format(control), nagle, acknowledgments))
 
 
 def time(nanoseconds: int) -> str:
     """20 ms, 1.5 s."""
-    return spaced(duration_text(nanoseconds))
+    return quantity(duration_text(nanoseconds))

@@ -1,0 +1,63 @@
+"""Commands in a pseudo-terminal: typed at and read as a person would."""
+
+import errno
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+
+from tests.cli.conftest import COMMAND, PATIENCE
+
+
+class Terminal:
+    """A command in a pseudo-terminal, typed at and read like a person would."""
+
+    def __init__(self, *arguments: str, program: list[str] = COMMAND) -> None:
+        self._main, side = pty.openpty()
+        self.process = subprocess.Popen(
+            [*program, *arguments],
+            stdin=side,
+            stdout=side,
+            stderr=side,
+            env=os.environ | {"TERM": "xterm", "LANG": "C.UTF-8"},
+            start_new_session=True,
+        )
+        os.close(side)
+        self.screen = ""
+        self._seen = 0
+
+    def expect(self, text: str) -> None:
+        """Wait until this comes, after what was expected before."""
+        until = time.monotonic() + PATIENCE
+        while text not in self.screen[self._seen :]:
+            ready, _, _ = select.select([self._main], [], [], max(0, until - time.monotonic()))
+            assert ready, f"{text!r} did not come: {self.screen!r}"
+            assert self._read(), f"the command ended without {text!r}: {self.screen!r}"
+        self._seen = self.screen.index(text, self._seen) + len(text)
+
+    def type(self, line: str) -> None:
+        os.write(self._main, line.encode() + b"\r")
+
+    def wait(self) -> int:
+        """The exit code, once everything on the screen was read."""
+        while self._read():
+            pass
+        return self.process.wait(PATIENCE)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._main)
+
+    def _read(self) -> bool:
+        try:
+            data = os.read(self._main, 65536)
+        except OSError as error:  # Linux's way of telling the end
+            if error.errno != errno.EIO:
+                raise
+            data = b""
+        self.screen += re.sub(r"\x1b\[[0-9;]*[mK]", "", data.decode("utf-8", "replace"))
+        return bool(data)
