@@ -136,9 +136,9 @@ def test_an_error_is_english_and_is_told_in_the_user_s_language() -> None:
     )
     language.choose("pt-BR")
     assert str(error).startswith("cannot connect over TCP (127.0.0.1:5000 did not answer within 1.5 s): start a listener")
-    assert error.told(_).startswith("não é possível conectar por TCP (127.0.0.1:5000 não respondeu em 1.5 s): inicie")
+    assert told(error).startswith("não é possível conectar por TCP (127.0.0.1:5000 não respondeu em 1,5 s): inicie")
     again = pickle.loads(pickle.dumps(error))
-    assert (str(again), again.told(_)) == (str(error), error.told(_))
+    assert (str(again), told(again)) == (str(error), told(error))
 
 
 def test_the_advice_of_a_message_too_large_is_told_too() -> None:
@@ -149,8 +149,8 @@ def test_the_advice_of_a_message_too_large_is_told_too() -> None:
     ):
         error = MessageTooLarge(9, 5, advice)
         assert str(error) == f"the message has 9 bytes and the limit is 5; nothing was sent: {advice}"
-        assert error.told(_) == f"a mensagem tem 9 bytes e o limite é 5; nada foi enviado: {said_here}"
-        assert pickle.loads(pickle.dumps(error)).told(_) == error.told(_)
+        assert told(error) == f"a mensagem tem 9 bytes e o limite é 5; nada foi enviado: {said_here}"
+        assert told(pickle.loads(pickle.dumps(error))) == told(error)
 
 
 def test_a_phrase_is_a_text_that_can_be_told() -> None:
@@ -228,3 +228,14 @@ def test_english_loads_no_catalogue_and_nothing_that_reads_one(spoken: str, load
     environment = os.environ | {"UDPMSG_LANG": spoken}
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
     assert output.stdout.strip() == str(loaded)
+
+
+def test_numbers_in_what_the_library_says_are_written_as_in_the_language() -> None:
+    """Also in the phrases and errors within; what is no number, and a number as a program writes it, stay as they are."""
+    inner = Phrase("{:.1f} s", 2.5)
+    phrase = Phrase("{:,} of {!r}: {} {}", 12_345, 1.5, inner, "1.5s")
+    assert str(phrase) == "12,345 of 1.5: 2.5 s 1.5s"
+    assert told(phrase) == "12,345 of 1.5: 2.5 s 1.5s"
+    language.choose("pt-BR")
+    assert told(phrase) == "12.345 of 1.5: 2,5 s 1.5s"
+    assert told(UsageError("{:g} s", 0.5)) == "0,5 s"

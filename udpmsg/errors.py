@@ -26,11 +26,14 @@ class Phrase(str):
         phrase.sentence, phrase.values = sentence, values
         return phrase
 
-    def told(self, translated: "Callable[[str], str]") -> str:
-        """In the language of this look-up, as `udpmsg.language._` is one."""
+    def told(self, translated: "Callable[[str], str]", shown: "Callable[[object], object] | None" = None) -> str:
+        """In the language of this look-up, as `udpmsg.language._` is one; `shown` makes of a value what stands in its place."""
         if not self.values:
             return translated(self.sentence)
-        inner = (value.told(translated) if isinstance(value, Phrase | UdpmsgError) else value for value in self.values)
+        inner = (
+            value.told(translated, shown) if isinstance(value, Phrase | UdpmsgError) else value if shown is None else shown(value)
+            for value in self.values
+        )
         return translated(self.sentence).format(*inner)
 
 
@@ -48,9 +51,9 @@ class UdpmsgError(Exception):
         """In English."""
         return Phrase(*self.args)
 
-    def told(self, translated: "Callable[[str], str]") -> str:
-        """In the language of this look-up."""
-        return Phrase(*self.args).told(translated)
+    def told(self, translated: "Callable[[str], str]", shown: "Callable[[object], object] | None" = None) -> str:
+        """In the language of this look-up, as a Phrase is."""
+        return Phrase(*self.args).told(translated, shown)
 
 
 class UsageError(UdpmsgError):

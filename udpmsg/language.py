@@ -15,7 +15,7 @@ names and exit codes never change. A catalogue is read when the first sentence i
 import os
 import sys
 
-from udpmsg.errors import N_, Phrase, UsageError
+from udpmsg.errors import N_, Phrase, UdpmsgError, UsageError
 
 TYPE_CHECKING = False  # typing's own constant costs its import
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def said(word: str) -> str:
     return _(word).rpartition("|")[2]
 
 
-def told(text: str) -> str:
-    """What the library said in English, such as the reason in an event, in the language that is spoken."""
-    return text.told(_) if isinstance(text, Phrase) else _(text)
+def told(words: "str | UdpmsgError") -> str:
+    """What the library said in English, an error or the reason in an event, in the language that is spoken."""
+    return _(words) if isinstance(words, str) and not isinstance(words, Phrase) else words.told(_, Shown)
 
 
 def plural(one: str, many: str, number: int) -> str:
@@ -83,6 +83,22 @@ def number(value: float, form: str = ",") -> str:
         _load()
     text = format(value, form)
     return text.translate(SWAPPED) if _speaker.comma else text
+
+
+class Shown:
+    """A value of a sentence as `format` finds it: a number has the separators of the language."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __format__(self, form: str) -> str:
+        return number(self._value, form) if isinstance(self._value, int | float) else format(self._value, form)
+
+    def __repr__(self) -> str:
+        return repr(self._value)
+
+    def __str__(self) -> str:
+        return str(self._value)
 
 
 def spoken() -> str:

@@ -73,7 +73,7 @@ def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
     import typer
 
     from udpmsg.errors import UdpmsgError
-    from udpmsg.language import _, choose_from
+    from udpmsg.language import choose_from, told
 
     choose_from(arguments)
     named = arguments[0] if arguments and arguments[0] in COMMANDS else None
@@ -86,7 +86,7 @@ def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
     except UdpmsgError as error:
         from udpmsg.cli.exits import exit_for
 
-        return _refuse(name, error.told(_), exit_for(error))
+        return _refuse(name, told(error), exit_for(error))
     except typer.TyperException as error:
         return _refuse(name, _words_of(error), error.exit_code)
     except typer.Abort:

@@ -172,7 +172,7 @@ def bench(
     try:
         benchmark = run(request, interrupts, data, words, json=json, quiet=quiet)
     except NobodyThere as error:
-        words.say(f"{paint('udpmsg:', 'error', words.colour)} {error.told(_)}")
+        words.say(f"{paint('udpmsg:', 'error', words.colour)} {told(error)}")
         return Exit.NOBODY
     if interrupts.number is not None:
         words.say(interrupts.words)

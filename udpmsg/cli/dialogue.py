@@ -10,7 +10,7 @@ from udpmsg.cli.lines import Line, Lines, LineTooLong
 from udpmsg.core.events import Message
 from udpmsg.errors import MessageTooLarge
 from udpmsg.experiment.workload import Schedule
-from udpmsg.language import N_, _
+from udpmsg.language import N_, _, told
 from udpmsg.report.terminal import duration, paint
 
 PROMPT = "> "
@@ -92,7 +92,7 @@ class Dialogue:
                 raise MessageTooLarge(line.size, self.limit, N_("shorten the line, or raise --max-message on both sides"))
             self._current = exchange.sender.send(line)
         except MessageTooLarge as error:
-            exchange.words.say(f"udpmsg: {error.told(_)}")
+            exchange.words.say(f"udpmsg: {told(error)}")
             exchange.not_sent += 1
             return False
         self._sent += 1

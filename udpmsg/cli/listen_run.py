@@ -109,7 +109,7 @@ class ListenRun:
             if self._answers_awaited:
                 self._await_answers()
         except UdpmsgError as error:
-            self._failure = error.told(_)
+            self._failure = told(error)
         finally:
             self.answerer.close()
         return self._finish()
@@ -146,7 +146,7 @@ class ListenRun:
             try:
                 self.receiver.reply(message, payload)
             except UdpmsgError as error:
-                text = _("no reply to {}: {}").format(peer_name(message.peer), error.told(_))
+                text = _("no reply to {}: {}").format(peer_name(message.peer), told(error))
                 self.words.say(f"udpmsg: {text}")
         self._prompt()
         troubles = getattr(self.answerer, "troubles", None)

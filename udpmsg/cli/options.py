@@ -11,7 +11,7 @@ import typer
 
 from udpmsg import language, units
 from udpmsg.errors import UsageError
-from udpmsg.language import _
+from udpmsg.language import _, told
 
 DEFAULT_PORT = 5000
 FAREWELL = "bye"
@@ -28,7 +28,7 @@ def refusing(parse: Callable[Given, Value]) -> Callable[Given, Value]:
         try:
             return parse(*given, **named)
         except UsageError as error:
-            raise typer.BadParameter(error.told(_)) from None
+            raise typer.BadParameter(told(error)) from None
 
     return parser
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from udpmsg.cli.exits import exit_for
 from udpmsg.cli.signals import Interrupted, Interrupts
 from udpmsg.errors import UdpmsgError, UsageError
-from udpmsg.language import _
+from udpmsg.language import _, told
 from udpmsg.report.human import HumanLines
 from udpmsg.report.schema import Summary
 from udpmsg.report.stream import Data, Words, forgiving
@@ -69,5 +69,5 @@ def complain(words: Words, error: UdpmsgError | OSError) -> None:
 def sentence(error: UdpmsgError | OSError) -> str:
     """What an error says, in the user's language. The system's errors are told by number, with what it says in words."""
     if isinstance(error, UdpmsgError):
-        return error.told(_)
+        return told(error)
     return str(error).replace(error.strerror, _(error.strerror)) if error.strerror else str(error)

@@ -79,9 +79,9 @@ class CannotRelay(CannotListen):
         """In English."""
         return self.told(str)
 
-    def told(self, translated: Callable[[str], str]) -> str:
+    def told(self, translated: Callable[[str], str], shown: Callable[[object], object] | None = None) -> str:
         """In the language of this look-up."""
-        return super().told(translated).replace("--port", "LISTEN")
+        return super().told(translated, shown).replace("--port", "LISTEN")
 
 
 def parse_listen(text: str) -> tuple[str, int]:

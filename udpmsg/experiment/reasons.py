@@ -74,7 +74,7 @@ class Written(Phrase):
         """As it is."""
         return str(self)
 
-    def told(self, translated: Callable[[str], str]) -> str:
+    def told(self, translated: Callable[[str], str], shown: Callable[[object], object] | None = None) -> str:
         """In the language of this look-up, if it is a text of ours."""
         return Written(translated(str(self)))
 
