@@ -1,11 +1,14 @@
 """Exit codes: DESIGN §7, the same with and without --json, over UDP and over TCP; and what is said with them."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import termios
+import time
 
 import pytest
 
@@ -154,6 +157,21 @@ def test_a_signal_ends_a_sender_in_order(commands: Commands, look: list[str], nu
         assert sender.summary()["messages_unconfirmed"] == 1
     else:
         assert "1 unconfirmed" in sender.err.finish()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what is left in a pipe")
+def test_a_signal_ends_a_sender_that_reads_its_message(commands: Commands) -> None:
+    """`--file -`: one message, which ends where standard input does."""
+    sender = commands.start("send", "127.0.0.1:9", "--file", "-", "--json", stdin=subprocess.PIPE)
+    sender.type("its beginning")
+    assert sender.process.stdin is not None
+    until = time.monotonic() + 20
+    while any(fcntl.ioctl(sender.process.stdin, termios.FIONREAD, bytes(4))):
+        assert time.monotonic() < until
+    sender.signal(signal.SIGINT)
+    assert sender.wait() == 130
+    assert sender.summary()["messages_sent"] == 0
+    assert "Interrupted: nothing was begun" in sender.err.finish()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the connection in /proc")

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -192,16 +194,19 @@ def send(
     given = {name.replace("_", "-"): value for name, value in context.params.items()} | {"multicast": many or None}
     given["no-offload"] = options.offload_refused(context)
     rules.check(given, rules.SEND_CONFLICTS, rules.SEND_NEEDS)
-    payload = _payload(text, file, size, max_message or MAX_MESSAGE)
+    limit = max_message or MAX_MESSAGE
+    from_input = str(file) == "-"  # read when Ctrl-C can end it
+    payload = None if from_input else _payload(text, file, size, limit)
     if rate is not None:
         interval = 1 / rate
     terminal = is_terminal(sys.stdin)
-    if payload is None and interval is not None and terminal:
+    if payload is None and not from_input and interval is not None and terminal:
         raise UsageError("--interval and --rate mean nothing in a dialogue on a terminal: each line waits for its reply")
     interrupts: Interrupts = context.obj
     output, words = open_output(json=json)
 
     def run() -> int:
+        content = interrupts.opening(_standard_input(limit)) if from_input else payload
         sender = interrupts.opening(
             lambda: Sender(
                 host,
@@ -218,21 +223,20 @@ def send(
                 deadline=deadline or 60.0,
                 min_rto=min_rto or 0.2,
                 datagram_size=datagram_size or 1200,
-                max_message=max_message or MAX_MESSAGE,
+                max_message=limit,
                 offload=offload,
             )
         )
         interrupts.defer_to(sender)
         exchange = Exchange(sender, output, words, interrupts, deadline=deadline or 60.0)
         try:
-            if payload is None:
+            if content is None:
                 from udpmsg.cli.dialogue import Dialogue
 
                 farewell = os.fsencode(options.FAREWELL if bye is None else bye).strip()
-                limit = max_message or MAX_MESSAGE
                 Dialogue(farewell=farewell, wait=wait, terminal=terminal, interval=interval, limit=limit).run(exchange)
             else:
-                Repeated(payload, count or 1, interval, wait).run(exchange)
+                Repeated(content, count or 1, interval, wait).run(exchange)
         except (UdpmsgError, OSError) as error:
             complain(words, error)
             exchange.failed = exit_for(error)
@@ -254,12 +258,8 @@ def _payload(text: list[str] | None, file: Path | None, size: int | None, limit:
 
 
 def _content(file: Path, limit: int) -> bytes:
-    """A file's bytes; `-` is standard input as one message."""
+    """A file's bytes."""
     try:
-        if str(file) == "-":
-            if sys.stdin is None:
-                raise UsageError("--file -: standard input is closed; name a file, or give the text")
-            return sys.stdin.buffer.read(limit + 1)
         size = file.stat().st_size
         if size > limit:
             raise MessageTooLarge(size, limit, Phrase("raise --max-message on both sides, or send {} in parts", file))
@@ -267,3 +267,10 @@ def _content(file: Path, limit: int) -> bytes:
             return opened.read(limit + 1)  # a device has no size, and may have no end
     except OSError as error:
         raise UsageError("--file {}: cannot read it: {}", file, Phrase(error.strerror or str(error))) from None
+
+
+def _standard_input(limit: int) -> Callable[[], bytes]:
+    """Reads standard input as one message."""
+    if sys.stdin is None:
+        raise UsageError("--file -: standard input is closed; name a file, or give the text")
+    return partial(sys.stdin.buffer.read, limit + 1)
