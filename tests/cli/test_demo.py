@@ -81,12 +81,19 @@ def test_nobody_votes_where_the_input_is_empty(commands: Commands) -> None:
     assert "Nobody voted." in demo(commands, QUICK, "--ask").out.lines
 
 
-def test_a_key_for_each_step_on_a_terminal() -> None:
-    """On a terminal of 100×30: keys need no Enter, and nothing is wider than it."""
+@pytest.mark.parametrize(
+    ("options", "keys"),
+    [
+        (["--ask"], 4),  # before each part but the question and the run
+        (["--ask", "--step"], 2 + 4),  # and before each of the two steps
+    ],
+)
+def test_a_class_on_a_terminal_is_waited_for(options: list[str], keys: int) -> None:
+    """On a terminal of 100×30: keys need no Enter, nothing scrolls away unread, and nothing is wider than it."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.environ.update({"TERM": "xterm", "NO_COLOR": "1"})
-        os.execvp(COMMAND[0], [*COMMAND, "demo", QUICK, "--step", "--ask"])
+        os.execvp(COMMAND[0], [*COMMAND, "demo", QUICK, *options])
     import fcntl
     import struct
     import termios
@@ -114,20 +121,20 @@ def test_a_key_for_each_step_on_a_terminal() -> None:
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     text = shown.decode()
-    assert pressed == 2 + 4  # two steps, and before each part but the first two and after the answer
+    assert pressed == keys
     assert "1 vote" in text
     lines = [line.split("\x1b[K")[-1] for line in text.replace("\r\n", "\n").split("\n")]
     assert max(map(len, lines)) <= 100
 
 
-def test_slow_takes_its_time_between_steps(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_takes_its_time_between_steps_and_parts(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from udpmsg.cli import demo as command
 
     pauses: list[float] = []
     monkeypatch.setattr(command.Show, "pause", lambda self, seconds: pauses.append(seconds))
     code, _output, _words = run("demo", QUICK, "--slow", "10")
     assert code == 0
-    assert pauses == [1.0, 1.0]
+    assert pauses == [1.0] * (2 + 4)
 
 
 def test_what_was_not_seen_is_named_with_what_it_may_mean(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from tests.conftest import needed
@@ -38,6 +39,13 @@ def result_of(name: str, *, system: str = sys.platform, said: list[str] | None =
     result = run(name, load(entry(name)), stage, **parameters)
     assert result.error is None, result.error
     return result
+
+
+@cache
+def usual(name: str) -> tuple[Result, tuple[str, ...]]:
+    """The lesson as it is, run once for all tests; and what it said."""
+    said: list[str] = []
+    return result_of(name, said=said), tuple(said)
 
 
 def assert_breaks(name: str, breaks: list[Broken]) -> None:

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from gettext import GNUTranslations
 from pathlib import Path
@@ -12,12 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.lessons.support import lab_or_skip, result_of
+from tests.lessons.support import lab_or_skip, result_of, usual
 from udpmsg import language
 from udpmsg.cli import app
 from udpmsg.language import LANGUAGES
 from udpmsg.lessons.lesson import LINUX, MACOS, WINDOWS, Bars, Ladder, Ledger, Lesson, Table
-from udpmsg.lessons.running import Result
 from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.lessons.table import LESSONS, NAMES, entry, load
 from udpmsg.report import lesson_lines
@@ -29,13 +29,6 @@ PATIENCE = 20.0
 """Seconds that a program may take."""
 
 each = pytest.mark.parametrize("name", NAMES)
-
-
-@cache
-def usual(name: str) -> tuple[Result, tuple[str, ...]]:
-    """The lesson as it is, run once for all tests; and what it said."""
-    said: list[str] = []
-    return result_of(name, said=said), tuple(said)
 
 
 def lesson_of(name: str) -> Lesson[Any]:
@@ -185,6 +178,22 @@ def test_the_commands_exist_with_their_options(name: str) -> None:
                 known = {option for parameter in program.params for option in (*parameter.opts, *parameter.secondary_opts)}
                 unknown = [word for word in words[2:] if word.startswith("--") and word.partition("=")[0] not in known]
                 assert not unknown, (command, unknown)
+
+
+@each
+@pytest.mark.parametrize("width", [80, WIDTH])
+def test_what_is_shown_can_be_typed_as_it_stands(name: str, width: int) -> None:
+    """A command that takes several lines is joined again by the shell that they are pasted into."""
+    for number, terminal in enumerate(lesson_of(name).by_hand, 1):
+        heading, *lines = lesson_lines.commands(number, replace(terminal, note=""), width=width, colour=False)
+        assert str(number) in heading
+        joined = "\n".join(lines).replace("\\\n", "").split("\n")  # as a shell does before it looks for words
+        assert [words_of(line) for line in joined] == [words_of(command) for command in terminal.commands]
+
+
+def words_of(command: str) -> list[str]:
+    """As the shell takes them; how many blanks there are within one does not matter here."""
+    return [" ".join(word.split()) for word in shlex.split(command)]
 
 
 @each

@@ -70,13 +70,15 @@ def demo(
         str | None,
         typer.Argument(metavar="[NAME]", help=_("A lesson, or all; without it, a list of them."), show_default=False),
     ] = None,
-    ask: Annotated[bool, option("--ask", _("Wait for the class's vote, by the keys a to d."), panel=CLASS)] = False,
-    step: Annotated[bool, option("--step", _("Wait for a key before each step."), panel=CLASS)] = False,
+    ask: Annotated[
+        bool, option("--ask", _("Wait for the class's vote, by the keys a to d; then for a key before each part."), panel=CLASS)
+    ] = False,
+    step: Annotated[bool, option("--step", _("Wait for a key before each step and part."), panel=CLASS)] = False,
     slow: Annotated[
         int | None,
         option(
             "--slow",
-            _("Pause before each step, N tenths of a second. The network is as fast as ever."),
+            _("Pause before each step and part, N tenths of a second. The network is as fast as ever."),
             panel=CLASS,
             metavar="N",
             parser=units.parse_count,
@@ -147,9 +149,10 @@ class Show:
         """Run them, one after the other; what ran until somebody stopped it."""
         results: list[Result] = []
         for row in entries:
-            if results and self._json is None:
-                self.write("")
             try:
+                if results and self._json is None:
+                    self.pace_part()
+                    self.write("")
                 results.append(self.one(row))
             except Stopped:
                 break
@@ -214,9 +217,11 @@ class Show:
             self.pause(PACE * self._slow)
 
     def pace_part(self) -> None:
-        """Before a part: a key, where there is one for each step. Raises Stopped."""
-        if self._step:
+        """Before a part: a key, where a class looks on, a pause, or nothing. Raises Stopped."""
+        if self._step or self._ask:
             self.wait_for_key(_("any key: go on"))
+        elif self._slow:
+            self.pause(PACE * self._slow)
         if self.stopped():
             raise Stopped
 

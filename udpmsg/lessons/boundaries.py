@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from udpmsg import clock
 from udpmsg.language import N_, _
-from udpmsg.lessons.lesson import FIRST, SECOND, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import PATIENCE, Stage
 
 SENDS = (b"aaa", b"bbb", b"cccc")
@@ -43,9 +43,7 @@ def over_udp(stage: Stage, sends: tuple[bytes, ...]) -> tuple[bytes, ...]:
 def over_tcp(stage: Stage, sends: tuple[bytes, ...], read_at_once: bool) -> tuple[bytes, ...]:
     """The same over a connection."""
     stage.step(_("TCP: the same {} sends").format(len(sends)))
-    listener, sender = stage.tcp_listener(), stage.tcp()
-    sender.connect(listener.getsockname())
-    receiver = stage.accepted(listener)
+    sender, receiver = stage.tcp_pair()
     reads: list[bytes] = []
     for payload in sends:
         sender.sendall(payload)
@@ -120,9 +118,8 @@ LESSON = Lesson(
         ),
     ),
     by_hand=(
-        Terminal(FIRST, ("udpmsg listen --both",)),
+        Terminal(("udpmsg listen --both",)),
         Terminal(
-            SECOND,
             (
                 r"printf 'aaa\nbbb\ncccc\n' | udpmsg send 127.0.0.1 --wait 0s",
                 r"printf 'aaa\nbbb\ncccc\n' | udpmsg send --tcp 127.0.0.1 --wait 0s",

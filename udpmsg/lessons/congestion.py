@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from udpmsg.experiment.trace import Choices, Mode, Run, Workload
 from udpmsg.language import N_, _, number
 from udpmsg.lessons.lab import MILLISECOND, in_lab, link
-from udpmsg.lessons.lesson import FIRST, Bars, Expectation, Lesson, Observations, Picture, Program, Question, Terminal
+from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Question, Terminal
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameKind, FrameRecord
 
@@ -191,7 +191,6 @@ LESSON = Lesson(
     ),
     by_hand=(
         Terminal(
-            FIRST,
             (
                 "udpmsg compare --count 400 --size 1000 --interval 2ms --delay 10ms --loss 0% --rate 2mbit --queue 20 "
                 "--tcp-congestion reno",

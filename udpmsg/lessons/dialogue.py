@@ -5,18 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from udpmsg.language import N_, _
-from udpmsg.lessons.lesson import (
-    FIRST,
-    SECOND,
-    Expectation,
-    Lesson,
-    Observations,
-    Picture,
-    Program,
-    Question,
-    Table,
-    Terminal,
-)
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import SILENCE, Stage
 
 FAREWELL, STOP = "bye", "stop"
@@ -317,9 +306,8 @@ LESSON = Lesson(
         N_("A stop word is for a classroom: on a network where anybody can send, anybody could end the server."),
     ),
     by_hand=(
-        Terminal(FIRST, ("udpmsg listen --both --port 5000 --exec 'tr a-z A-Z' --stop-word stop",)),
+        Terminal(("udpmsg listen --both --port 5000 --exec 'tr a-z A-Z' --stop-word stop",)),
         Terminal(
-            SECOND,
             ("udpmsg send 127.0.0.1:5000", "udpmsg send --tcp 127.0.0.1:5000"),
             N_("Type some lines; “bye” ends the client, “stop” the server."),
         ),

@@ -6,7 +6,6 @@ from udpmsg.experiment.trace import Mode, Run, Workload
 from udpmsg.language import N_, _, number
 from udpmsg.lessons.lab import MILLISECOND, in_lab, link
 from udpmsg.lessons.lesson import (
-    FIRST,
     Bars,
     Expectation,
     Ladder,
@@ -64,7 +63,7 @@ def about(taken: float | None, expected: float) -> bool:
 def shows(seen: Seen) -> tuple[Picture, ...]:
     """The two times as bars, and the frames behind them."""
     rows = tuple(
-        (name, taken, _("{} ms: {} round trips").format(number(taken, ",.1f"), number(taken / (2 * seen.one_way_ms), ",.1f")))
+        (name, taken, _("{} ms: {} round trips").format(number(taken, ",.1f"), number(taken / (2 * seen.one_way_ms), ",.2f")))
         for name, taken in (("UDP", seen.udp_first_byte_ms), ("TCP", seen.tcp_first_byte_ms))
         if taken is not None
     )
@@ -116,13 +115,13 @@ LESSON = Lesson(
         N_(
             "TCP's SYN needs one way, the SYN-ACK the way back; only then connect() returns, and the message follows (RFC 9293, 3.5)."
         ),
-        N_("Over a satellite 250 ms away that is 750 ms instead of 250; and TLS adds a round trip of its own."),
+        N_("Over a satellite 280 ms away that is 840 ms instead of 280; and TLS adds a round trip of its own."),
         N_("It counts for short conversations alone: a connection that is kept pays once, which is why browsers keep theirs."),
         N_(
             "TCP Fast Open (RFC 7413) and QUIC (RFC 9000) put data into the first flight, but only to a server that they have met before."
         ),
     ),
-    by_hand=(Terminal(FIRST, ("udpmsg compare --count 1 --delay 20ms --loss 0% --modes udp,tcp --ladder",)),),
+    by_hand=(Terminal(("udpmsg compare --count 1 --delay 20ms --loss 0% --modes udp,tcp --ladder",)),),
     program=Program(
         """
 import socket

@@ -7,7 +7,6 @@ from udpmsg.experiment.trace import Choices, Mode, Run, Workload
 from udpmsg.language import N_, _, number
 from udpmsg.lessons.lab import MILLISECOND, in_lab, link
 from udpmsg.lessons.lesson import (
-    FIRST,
     Expectation,
     Ladder,
     Lesson,
@@ -95,24 +94,21 @@ def segments(made: Run) -> tuple[int, int]:
 
 def shows(seen: Seen) -> tuple[Picture, ...]:
     """The frames of the message that was hit, and what came of each message."""
-    rows = tuple(
-        (str(sequence), str(cut), str(arrived), _("yes") if sequence in seen.udp_delivered else _("never"))
+
+    def came(sequence: int, delivered: tuple[int, ...]) -> str:
+        return _("yes") if sequence in delivered else _("never")
+
+    udp = tuple(
+        (f"UDP {sequence}", str(cut), "–", str(arrived), came(sequence, seen.udp_delivered))
         for sequence, (cut, arrived) in enumerate(zip(seen.udp_fragments, seen.udp_arrived, strict=True), 1)
     )
+    tcp = (f"TCP {HIT}", str(seen.tcp_segments), str(seen.tcp_segments_again), "–", came(HIT, seen.tcp_delivered))
     return (
         Ladder(seen.runs, SHOWN, _("UDP, the frames of message {}:").format(HIT)),
-        Table((_("message"), _("sent in frames"), _("frames that arrived"), _("delivered")), rows, _("UDP, every message:")),
         Table(
-            ("TCP", _("frames"), _("sent again"), _("delivered")),
-            (
-                (
-                    _("message {}").format(HIT),
-                    str(seen.tcp_segments),
-                    str(seen.tcp_segments_again),
-                    _("yes") if HIT in seen.tcp_delivered else _("never"),
-                ),
-            ),
-            _("TCP, the message that was hit:"),
+            (_("message"), _("sent in frames"), _("sent again"), _("frames that arrived"), _("delivered")),
+            (*udp, tcp),
+            _("UDP, every message; TCP, the one that was hit:"),
         ),
     )
 
@@ -162,20 +158,19 @@ LESSON = Lesson(
     why=(
         N_("A packet that is larger than a link's MTU is cut up by IP, and the receiving host puts it together (RFC 791, 3.2)."),
         N_(
-            "It needs every fragment; if one is missing, it throws the others away after a minute or so (RFC 1122, 3.3.2). "
-            "Nobody sends a fragment again, because IP knows no acknowledgments."
+            "It needs every fragment; if one is missing, it throws the others away after a minute or so (RFC 1122, 3.3.2), and nobody "
+            "sends that one again, because IP knows no acknowledgments."
         ),
         N_("So a message in three frames is lost about three times as often as a frame is, and one in 45 frames 45 times."),
         N_("Only the first fragment has the UDP header, and firewalls that want to see ports often drop the rest (RFC 8900)."),
         N_(
-            "RFC 8085 (3.2) therefore tells applications to stay below the path's MTU: 1,472 bytes on Ethernet, 1,200 to be safe. "
-            "TCP does so by itself."
+            "RFC 8085 (3.2) therefore tells applications to stay below the path's MTU, 1,472 bytes on Ethernet, 1,200 to be safe; TCP "
+            "does so by itself."
         ),
         N_("On loopback none of this can be seen: its MTU is 65,536, so every datagram fits."),
     ),
     by_hand=(
         Terminal(
-            FIRST,
             (
                 "udpmsg compare --count 4 --size 4000 --interval 60ms --delay 20ms --loss 0% --mtu 1500 --datagram-size 9000 "
                 "--fault drop:data:3 --modes udp,tcp --ladder",

@@ -6,19 +6,8 @@ from dataclasses import dataclass
 
 from udpmsg.core.events import Goodbye, Message
 from udpmsg.language import N_, _
-from udpmsg.lessons.lesson import (
-    FIRST,
-    SECOND,
-    Expectation,
-    Lesson,
-    Observations,
-    Picture,
-    Program,
-    Question,
-    Table,
-    Terminal,
-)
-from udpmsg.lessons.stage import LOOPBACK, PATIENCE, SILENCE, Stage
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.stage import END, LARGEST, LOOPBACK, PATIENCE, SILENCE, SILENT, Stage, reading, word_for
 from udpmsg.receiver import Receiver
 from udpmsg.sender import Sender
 
@@ -27,8 +16,6 @@ WORD = b"bye"
 ANSWER = b"answer"
 LOST = 3
 """The message that is lost before the counted goodbye: the last one, whose loss leaves no gap."""
-LARGEST = 2048
-END, SILENT = "end", "silence"
 
 
 @dataclass(frozen=True)
@@ -97,11 +84,7 @@ def read_after_all(stage: Stage, receiver: socket.socket) -> str:
     size = sum(map(len, MESSAGES))
     while size > 0:
         size -= len(receiver.recv(size))
-    receiver.settimeout(SILENCE)
-    try:
-        told = receiver.recv(LARGEST).decode() or END
-    except TimeoutError:
-        told = SILENT
+    told = reading(receiver)
     stage.say(_("after the third message the receiver reads: {}").format(word_for(told)))
     return told
 
@@ -140,10 +123,10 @@ def counted(stage: Stage, lost: int) -> tuple[int, int | None, int | None]:
 def over_tcp(stage: Stage, closes: bool) -> tuple[str, str, str | None]:
     """A sender that pauses, and one that ends its side and still listens."""
     stage.step(_("TCP: three messages, and then the sender thinks"))
-    sender, receiver = connection(stage)
+    sender, receiver = stage.tcp_pair()
     paused = after_all(stage, sender, receiver)
     stage.step(_("TCP: three messages, and then the sender ends its side, and still reads"))
-    sender, receiver = connection(stage)
+    sender, receiver = stage.tcp_pair()
     for message in MESSAGES:
         sender.sendall(message)
     if not closes:
@@ -154,18 +137,6 @@ def over_tcp(stage: Stage, closes: bool) -> tuple[str, str, str | None]:
     answer = sender.recv(LARGEST).decode()
     stage.say(_("the sender, which has ended, reads: {}").format(answer))
     return paused, closed, answer
-
-
-def connection(stage: Stage) -> tuple[socket.socket, socket.socket]:
-    """Both ends of one."""
-    listener, sender = stage.tcp_listener(), stage.tcp()
-    sender.connect(listener.getsockname())
-    return sender, stage.accepted(listener)
-
-
-def word_for(told: str) -> str:
-    """What a read gave, in the language that is spoken."""
-    return {END: _("the end of the stream"), SILENT: _("silence")}.get(told, f"“{told}”")
 
 
 def shows(seen: Seen) -> tuple[Picture, ...]:
@@ -240,9 +211,8 @@ LESSON = Lesson(
         ),
     ),
     by_hand=(
-        Terminal(FIRST, ("udpmsg listen --both",)),
+        Terminal(("udpmsg listen --both",)),
         Terminal(
-            SECOND,
             ("udpmsg send 127.0.0.1 hello", "udpmsg send --raw 127.0.0.1 hello", "udpmsg send --tcp 127.0.0.1 hello"),
             N_("The listener tells of goodbyes; raw datagrams have none."),
         ),

@@ -6,7 +6,6 @@ from udpmsg.experiment.trace import Mode, Run, Workload
 from udpmsg.language import N_, _
 from udpmsg.lessons.lab import in_lab, link
 from udpmsg.lessons.lesson import (
-    FIRST,
     Expectation,
     Ladder,
     Lesson,
@@ -120,7 +119,6 @@ LESSON = Lesson(
     ),
     by_hand=(
         Terminal(
-            FIRST,
             (
                 "udpmsg compare --count 1 --loss 0% --modes udp,tcp --ladder",
                 "udpmsg compare --count 1 --loss 0% --modes udp,tcp --pcap frames.pcapng",

@@ -6,18 +6,7 @@ from itertools import pairwise
 from udpmsg.experiment.trace import Mode, Run, Workload
 from udpmsg.language import N_, _, number
 from udpmsg.lessons.lab import MILLISECOND, in_lab, link
-from udpmsg.lessons.lesson import (
-    FIRST,
-    Bars,
-    Expectation,
-    Lesson,
-    Observations,
-    Picture,
-    Program,
-    Question,
-    Terminal,
-    for_pictures,
-)
+from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, for_pictures
 from udpmsg.lessons.stage import Stage
 
 COUNT, LOST = 8, 4
@@ -45,7 +34,11 @@ def run(
     """`faults`: the link's script; `ordered` keeps order, `free` does not."""
     over, eight = link("20ms", *faults), Workload(count=COUNT, interval_ns=round(INTERVAL_MS * MILLISECOND), size=100)
     stage.step(_("{} messages, one every {} ms; the link drops the first transmission of message {}").format(COUNT, 20, LOST))
-    udp, tcp = (in_lab(stage, over, modes=(mode,), workload=eight).runs[0] for mode in (free, ordered))
+    runs = []
+    for mode in (free, ordered):
+        runs.append(in_lab(stage, over, modes=(mode,), workload=eight).runs[0])
+        stage.say(_("the delays: {}").format("  ".join(map(told, delays(runs[-1])))))
+    udp, tcp = runs
     delivered = {row.sequence: row.at / MILLISECOND for row in tcp.received if not row.duplicate}
     moment = delivered.get(LOST)
     with_it = [sequence for sequence, at in delivered.items() if moment is not None and abs(at - moment) < TOGETHER_MS]
@@ -62,6 +55,11 @@ def delays(run: Run) -> tuple[float | None, ...]:
     )
 
 
+def told(delay: float | None) -> str:
+    """A delay in words."""
+    return _("never") if delay is None else f"{number(delay, ',.0f')} ms"
+
+
 def lost(seen: Seen) -> tuple[int, ...]:
     """Which of UDP's messages never came."""
     return tuple(place for place, delay in enumerate(seen.udp_delays_ms, 1) if delay is None)
@@ -71,10 +69,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
     """The delays of both as bars."""
 
     def rows(delays: tuple[float | None, ...]) -> tuple[tuple[str, float, str], ...]:
-        return tuple(
-            (str(place), delay or 0.0, _("never") if delay is None else f"{number(delay, ',.0f')} ms")
-            for place, delay in enumerate(delays, 1)
-        )
+        return tuple((str(place), delay or 0.0, told(delay)) for place, delay in enumerate(delays, 1))
 
     longest = max(delay or 0.0 for delay in seen.udp_delays_ms + seen.tcp_delays_ms)
     return (
@@ -137,7 +132,6 @@ LESSON = Lesson(
     ),
     by_hand=(
         Terminal(
-            FIRST,
             (
                 "udpmsg compare --count 8 --interval 20ms --delay 20ms --loss 0% --fault drop:data:4 --modes udp,tcp --ladder",
                 "udpmsg compare --count 8 --interval 20ms --delay 20ms --loss 0% --fault drop:data:4 --modes udp,tcp --ledger",

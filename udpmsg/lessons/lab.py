@@ -12,7 +12,7 @@ from udpmsg import units
 from udpmsg.errors import UdpmsgError
 from udpmsg.experiment.compare import Request, compare
 from udpmsg.experiment.trace import Choices, Comparison, Mode, Run, Where, Workload
-from udpmsg.language import _
+from udpmsg.language import N_, _
 from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.script import parse_fault
@@ -24,6 +24,13 @@ DISTURBED = 8 * MILLISECOND
 """A message that is sent so long after it was due, or handed over so long after it arrived, had a busy machine at its ends."""
 
 WORKLOAD, CHOICES = Workload(count=10), Choices()
+
+STEPS = {
+    Mode.UDP: N_("UDP: the kernel's own, between two hosts on this machine"),
+    Mode.UDP_ACK: N_("UDP with udpmsg's acknowledgments, between two hosts on this machine"),
+    Mode.TCP: N_("TCP: the kernel's own, between two hosts on this machine"),
+}
+"""What is announced before each mode's run."""
 
 
 class RunFailed(UdpmsgError):
@@ -55,7 +62,7 @@ def in_lab(
     runs: list[Run] = []
     whole = None
     for mode in modes:
-        stage.step(_("{}: the kernel's own, between two hosts on this machine").format(mode.value.upper()))
+        stage.step(_(STEPS[mode]))
         request = Request(over, seed, workload, replace(choices, modes=(mode,)), Where.LAB)
         for _attempt in range(attempts):
             whole = compare(request, progress=lambda _state: None, stopped=stage.stopped)
@@ -65,7 +72,7 @@ def in_lab(
                 break
         assert whole is not None
         if whole.runs[0].error is not None:
-            raise RunFailed(f"{mode.value}: {whole.runs[0].error}")
+            raise RunFailed("{}: {}", mode.value, whole.runs[0].error)
         runs += whole.runs
     assert whole is not None
     return replace(whole, runs=runs, choices=replace(choices, modes=modes))

@@ -113,14 +113,9 @@ Picture = Table | Bars | Ladder | Ledger
 class Terminal:
     """What is typed into one terminal, by hand."""
 
-    name: str
     commands: tuple[str, ...]
     note: str = ""
     """What to look at, as a whole sentence."""
-
-
-FIRST, SECOND, THIRD = "1", "2", "3"
-"""The names of the terminals of `by_hand`."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +141,7 @@ class Lesson(Generic[Seen]):
     why: tuple[str, ...]
     """Three to six sentences, one of them with the RFC."""
     by_hand: tuple[Terminal, ...]
+    """In the order in which they are opened, numbered from 1."""
     program: Program
 
 

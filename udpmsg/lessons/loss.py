@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from udpmsg.experiment.trace import Mode, Run, Workload
 from udpmsg.language import N_, _, number
 from udpmsg.lessons.lab import MILLISECOND, in_lab, link
-from udpmsg.lessons.lesson import FIRST, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameKind
 
@@ -155,7 +155,6 @@ LESSON = Lesson(
     ),
     by_hand=(
         Terminal(
-            FIRST,
             (
                 "udpmsg compare --count 8 --interval 30ms --delay 20ms --loss 0% --fault drop:data:3 "
                 "--fault duplicate:data:5 --fault delay:data:7:60ms --modes udp,tcp --ledger",

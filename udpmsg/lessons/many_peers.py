@@ -5,19 +5,7 @@ import socket
 from dataclasses import dataclass
 
 from udpmsg.language import N_, _, plural
-from udpmsg.lessons.lesson import (
-    FIRST,
-    SECOND,
-    THIRD,
-    Expectation,
-    Lesson,
-    Observations,
-    Picture,
-    Program,
-    Question,
-    Table,
-    Terminal,
-)
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import SILENCE, Stage
 
 PEERS = 20
@@ -174,12 +162,11 @@ LESSON = Lesson(
         ),
     ),
     by_hand=(
-        Terminal(FIRST, ("udpmsg listen --both --echo",)),
-        Terminal(SECOND, ("udpmsg send 127.0.0.1",)),
-        Terminal(THIRD, ("udpmsg send --tcp 127.0.0.1",)),
+        Terminal(("udpmsg listen --both --echo",)),
+        Terminal(("udpmsg send 127.0.0.1",)),
+        Terminal(("udpmsg send --tcp 127.0.0.1",)),
         Terminal(
-            "4",
-            ("ss -an 'sport = :5000'",),
+            ("ss -atun 'sport = :5000'",),
             N_("On Linux: one row for UDP, however many send; over TCP one that listens, and one for each connection."),
         ),
     ),

@@ -1,38 +1,23 @@
 """The lesson `new-address`: a sender whose address changes while it sends, as a phone's does that leaves its Wi-Fi."""
 
 import select
-import socket
 from dataclasses import dataclass
 
 from udpmsg import clock
 from udpmsg.core.events import Duplicate, Event, Message, Outcome, State
 from udpmsg.endpoint import Endpoint
 from udpmsg.language import N_, _
-from udpmsg.lessons.lesson import (
-    FIRST,
-    SECOND,
-    THIRD,
-    Expectation,
-    Lesson,
-    Observations,
-    Picture,
-    Program,
-    Question,
-    Table,
-    Terminal,
-)
-from udpmsg.lessons.stage import LOOPBACK, PATIENCE, SILENCE, Stage
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.stage import LARGEST, LOOPBACK, PATIENCE, SILENT, Stage, reading, word_for
 from udpmsg.receiver import Receiver
 from udpmsg.sender import Sender
 
 COUNT = 6
 MOVES_AFTER = 3
-LARGEST = 2048
 MIN_RTO = 0.05
 """Seconds, so that the class need not wait long for the retransmission."""
 TICK = 0.005
 """Seconds that the sender listens for an answer at a time."""
-SILENT = "silence"
 
 
 @dataclass(frozen=True)
@@ -74,6 +59,8 @@ class Router:
         self.inside, self.outside = stage.udp_listener(), stage.udp()
         self.answers = True
         """Whether what comes back is passed on."""
+        self.loses = False
+        """Whether the next datagram from inside is lost."""
         self._target = target
         self._sender: tuple[str, int] | None = None
 
@@ -82,7 +69,9 @@ class Router:
         while ready := select.select([self.inside, self.outside], [], [], 0)[0]:
             if self.inside in ready:
                 datagram, self._sender = self.inside.recvfrom(LARGEST)
-                self.outside.sendto(datagram, self._target)
+                if not self.loses:
+                    self.outside.sendto(datagram, self._target)
+                self.loses = False
             if self.outside in ready:
                 datagram = self.outside.recv(LARGEST)
                 if self.answers and self._sender:
@@ -146,7 +135,8 @@ def run(stage: Stage, *, moves: bool = True) -> Seen:
 
 
 def over_udp(stage: Stage, moves: bool) -> tuple[int, tuple[tuple[int, int, bool], ...], int]:
-    """Messages before and after the move; the acknowledgment of the last one before it is lost with the old address."""
+    """Messages before and after the move; the acknowledgment of the last one before it is lost with the old address, and so is
+    the first datagram after it: udpmsg's question what has come, whose answer would save the repetition."""
     talk = Conversation(stage)
     try:
         stage.step(_("udpmsg over UDP: messages 1 to {}, acknowledged, through a router").format(MOVES_AFTER))
@@ -156,9 +146,13 @@ def over_udp(stage: Stage, moves: bool) -> tuple[int, tuple[tuple[int, int, bool
         talk.router.answers = not moves
         talk.sender.send(f"message {MOVES_AFTER}")
         talk.go_on(delivered=MOVES_AFTER)
-        stage.step(_("the router gets a new port; the acknowledgment of message {} goes to the old one").format(MOVES_AFTER))
+        stage.step(
+            _(
+                "the router gets a new port; the acknowledgment of message {} goes to the old one, and the next datagram is lost"
+            ).format(MOVES_AFTER)
+        )
         if moves:
-            talk.router.answers, talk.router.outside = True, stage.udp()
+            talk.router.answers, talk.router.loses, talk.router.outside = True, True, stage.udp()
         talk.go_on(confirmed=MOVES_AFTER)
         for number in range(MOVES_AFTER + 1, COUNT + 1):
             talk.sender.send(f"message {number}")
@@ -183,19 +177,10 @@ def over_tcp(stage: Stage, moves: bool) -> tuple[int, str]:
         stage.accepted(listener)
         connections += 1
     sender.sendall(b"second")
-    old = waited(connection)
+    old = reading(connection)
     stage.say(_("connections that the listener accepted: {}").format(connections))
-    stage.say(_("the first connection reads: {}").format(_("silence") if old == SILENT else old))
+    stage.say(_("the first connection reads: {}").format(word_for(old)))
     return connections, old
-
-
-def waited(connection: socket.socket) -> str:
-    """What comes within the time that is called silence."""
-    connection.settimeout(SILENCE)
-    try:
-        return connection.recv(LARGEST).decode()
-    except TimeoutError:
-        return SILENT
 
 
 def shows(seen: Seen) -> tuple[Picture, ...]:
@@ -262,13 +247,12 @@ LESSON = Lesson(
         N_("It need not be a phone: a router that translates addresses forgets a silent UDP port after minutes (RFC 4787, 4.3)."),
     ),
     by_hand=(
-        Terminal(FIRST, ("udpmsg listen",)),
+        Terminal(("udpmsg listen --echo",)),
         Terminal(
-            SECOND,
             ("udpmsg relay 5001 127.0.0.1:5000 --link none",),
             N_("The router: end it by Ctrl-C after some messages, and start it again. It then has a new port."),
         ),
-        Terminal(THIRD, ("udpmsg send --ack 127.0.0.1:5001",), N_("Type a line from time to time; the numbers go on.")),
+        Terminal(("udpmsg send --ack 127.0.0.1:5001",), N_("Type a line from time to time; the numbers go on.")),
     ),
     program=Program(
         """

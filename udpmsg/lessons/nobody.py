@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from udpmsg.language import N_, _
 from udpmsg.lessons.lesson import (
-    FIRST,
     LINUX,
     UNIX,
     WINDOWS,
@@ -19,11 +18,11 @@ from udpmsg.lessons.lesson import (
     Table,
     Terminal,
 )
-from udpmsg.lessons.stage import SILENCE, Stage
+from udpmsg.lessons.stage import SILENCE, SILENT, Stage
 
 IP_RECVERR = 11
 """Linux, in.h; Python 3.11 has no name for it."""
-OK, REFUSED, SILENT, ANSWERED = "sent", "refused", "silence", "answered"
+OK, REFUSED, ANSWERED = "sent", "refused", "answered"
 SENDS = 4
 PATTERN = (OK, REFUSED, OK, REFUSED)
 
@@ -48,15 +47,13 @@ class Seen(Observations):
 
 def run(stage: Stage, *, listening: bool = False) -> Seen:
     """`listening`: somebody is there after all, and answers."""
-    address = stage.address_of_nobody()
     listener = None
-    while listening and listener is None:
-        tcp_listener, listener = stage.tcp_listener(), stage.udp()
-        address = tcp_listener.getsockname()
-        try:
-            listener.bind(address)
-        except OSError:
-            listener = None  # somebody's UDP socket has this port
+    if listening:
+        listener, tcp_listener = stage.on_one_port()
+        tcp_listener.listen()
+        address = listener.getsockname()
+    else:
+        address = stage.address_of_nobody()
     return Seen(
         connecting(stage, address),
         *unconnected(stage, address, listener),
@@ -223,7 +220,7 @@ LESSON = Lesson(
         ),
         N_("An ICMP message may be lost or filtered, so its absence says nothing: silence is not success."),
     ),
-    by_hand=(Terminal(FIRST, ("udpmsg send 127.0.0.1:5999 hello", "udpmsg send --tcp 127.0.0.1:5999 hello")),),
+    by_hand=(Terminal(("udpmsg send 127.0.0.1:5999 hello", "udpmsg send --tcp 127.0.0.1:5999 hello")),),
     program=Program(
         """
 import socket

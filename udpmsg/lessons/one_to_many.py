@@ -1,26 +1,12 @@
 """The lesson `one-to-many`: one send that several receivers get, and what TCP says to it."""
 
-import errno
 import socket
 import sys
 from dataclasses import dataclass
 
 from udpmsg.language import N_, _, plural
-from udpmsg.lessons.lesson import (
-    FIRST,
-    LINUX,
-    SECOND,
-    THIRD,
-    Expectation,
-    Lesson,
-    Observations,
-    Picture,
-    Program,
-    Question,
-    Table,
-    Terminal,
-)
-from udpmsg.lessons.stage import LOOPBACK, SILENCE, Stage
+from udpmsg.lessons.lesson import LINUX, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.stage import LOOPBACK, SILENCE, Stage, error_name
 
 GROUP = "239.1.2.3"
 """Of the block for private use (RFC 2365, 6.2)."""
@@ -80,7 +66,7 @@ def broadcast(stage: Stage, count: int, allowed: bool) -> tuple[str, tuple[int, 
     try:
         sender.sendto(MESSAGE, address)
     except OSError as error:
-        at_first = name_of(error)
+        at_first = error_name(error)
         stage.say(_("sendto() -> {}; so set SO_BROADCAST, and send again").format(at_first))
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         sender.sendto(MESSAGE, address)
@@ -129,16 +115,9 @@ def connecting(stage: Stage, listens: bool) -> str:
     try:
         stage.tcp().connect(address)
     except OSError as error:
-        outcome = name_of(error)
+        outcome = error_name(error)
     stage.say(f"connect() -> {outcome}")
     return outcome
-
-
-def name_of(error: OSError) -> str:
-    """An error's name, such as ENETUNREACH."""
-    if isinstance(error, TimeoutError):
-        return "ETIMEDOUT"
-    return errno.errorcode.get(error.errno or 0, str(error.errno)).removeprefix("WSA")
 
 
 def shows(seen: Seen) -> tuple[Picture, ...]:
@@ -211,10 +190,9 @@ LESSON = Lesson(
         ),
     ),
     by_hand=(
-        Terminal(FIRST, ("udpmsg listen --multicast 239.1.2.3 --interface 127.0.0.1",)),
-        Terminal(SECOND, ("udpmsg listen --multicast 239.1.2.3 --interface 127.0.0.1",)),
+        Terminal(("udpmsg listen --multicast 239.1.2.3 --interface 127.0.0.1",)),
+        Terminal(("udpmsg listen --multicast 239.1.2.3 --interface 127.0.0.1",)),
         Terminal(
-            THIRD,
             ('udpmsg send --interface 127.0.0.1 239.1.2.3 "to all"', 'udpmsg send --tcp 239.1.2.3 "to all"'),
         ),
     ),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from udpmsg.experiment.trace import Mode, Run, Workload
 from udpmsg.language import N_, _, number
 from udpmsg.lessons.lab import MILLISECOND, in_lab, link
-from udpmsg.lessons.lesson import FIRST, Bars, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import Phase
 
@@ -168,7 +168,6 @@ LESSON = Lesson(
     ),
     by_hand=(
         Terminal(
-            FIRST,
             (
                 "udpmsg compare --count 20 --interval 30ms --delay 5ms --loss 0%",
                 "udpmsg compare --count 200 --interval 1ms --delay 5ms --loss 0%",

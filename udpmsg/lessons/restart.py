@@ -1,31 +1,17 @@
 """The lesson `restart`: the server ends and begins again on its port; what its clients notice, and whether it gets the port."""
 
-import errno
 import select
 import socket
 from dataclasses import dataclass
 
 from udpmsg import clock
 from udpmsg.language import N_, _
-from udpmsg.lessons.lesson import (
-    FIRST,
-    SECOND,
-    UNIX,
-    WINDOWS,
-    Expectation,
-    Lesson,
-    Observations,
-    Picture,
-    Program,
-    Question,
-    Table,
-    Terminal,
-)
-from udpmsg.lessons.stage import LOOPBACK, PATIENCE, SILENCE, Stage
+from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.stage import END, LOOPBACK, PATIENCE, SILENCE, Stage, error_name, reading, word_for
 
 BEFORE, MEANWHILE, AFTER = b"before", b"meanwhile", b"after"
 LARGEST = 100
-BOUND, END, SILENT = "bound", "end", "silence"
+BOUND = "bound"
 Address = tuple[str, int]
 
 
@@ -66,12 +52,13 @@ def over_udp(stage: Stage, restarted: bool) -> tuple[str | None, tuple[str, ...]
     if restarted:
         server.close()
     client.sendto(MEANWHILE, address)
+    stage.say(_("the client sends “{}”, which succeeds").format(MEANWHILE.decode()))
     stage.step(_("UDP: it begins again on the same port, and the client goes on by the same socket"))
     bound = None
     if restarted:
         server = stage.udp()
         bound = binding(server, address)
-        stage.say(f"bind() -> {bound}")
+        stage.say(f"bind() -> {told(bound)}")
     client.sendto(AFTER, address)
     reads: list[str] = []
     while select.select([server], [], [], SILENCE / 3)[0]:
@@ -94,7 +81,7 @@ def over_tcp(stage: Stage, restarted: bool) -> tuple[str, str | None, str | None
         listener.close()
         listener = listening(stage, address)
     reads = reading(client)
-    stage.say(_("the client reads: {}").format(word(reads)))
+    stage.say(_("the client reads: {}").format(word_for(reads)))
     if not restarted:
         return reads, None, None
     stage.step(_("TCP: the server is there again, and the client goes on by the same socket"))
@@ -129,8 +116,8 @@ def port(stage: Stage, restarted: bool, client_ends_first: bool) -> tuple[str | 
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
         outcomes.append(binding(server, address))
         server.close()
-    stage.say(f"bind() -> {outcomes[0]}")
-    stage.say(_("with SO_REUSEADDR: bind() -> {}").format(outcomes[1]))
+    stage.say(f"bind() -> {told(outcomes[0])}")
+    stage.say(_("with SO_REUSEADDR: bind() -> {}").format(told(outcomes[1])))
     return outcomes[0], outcomes[1]
 
 
@@ -148,19 +135,8 @@ def binding(server: socket.socket, address: Address) -> str:
     try:
         server.bind(address)
     except OSError as error:
-        return name_of(error)
+        return error_name(error)
     return BOUND
-
-
-def reading(client: socket.socket) -> str:
-    """What the client's read says."""
-    client.settimeout(SILENCE)
-    try:
-        return client.recv(LARGEST).decode() or END
-    except TimeoutError:
-        return SILENT
-    except OSError as error:
-        return name_of(error)
 
 
 def refused(client: socket.socket) -> str | None:
@@ -170,29 +146,23 @@ def refused(client: socket.socket) -> str | None:
         try:
             client.send(AFTER)
         except OSError as error:
-            return name_of(error)
+            return error_name(error)
     return None
 
 
-def name_of(error: OSError) -> str:
-    """An error's name, such as EADDRINUSE."""
-    return errno.errorcode.get(error.errno or 0, str(error.errno)).removeprefix("WSA")
-
-
-def word(outcome: str) -> str:
-    """What a read gave, in the language that is spoken."""
-    return {END: _("the end of the stream"), SILENT: _("silence")}.get(outcome, outcome)
+def told(outcome: str | None) -> str:
+    """What became of a bind, in the language that is spoken."""
+    return _("bound") if outcome == BOUND else outcome or "–"
 
 
 def shows(seen: Seen) -> tuple[Picture, ...]:
     """The two clients, and the port."""
     rows = (
-        (_("the server's port, at once"), seen.udp_bind_again or "–", seen.tcp_bind_again or "–"),
-        (_("with SO_REUSEADDR"), "", seen.tcp_bind_reusing or "–"),
-        (_("the client reads"), "–", word(seen.tcp_client_reads)),
+        (_("the server's port, at once"), told(seen.udp_bind_again), told(seen.tcp_bind_again)),
+        (_("with SO_REUSEADDR"), "", told(seen.tcp_bind_reusing)),
+        (_("the client reads"), "–", word_for(seen.tcp_client_reads)),
         (_("the client sends by its old socket"), _("taken"), seen.tcp_send_error or _("taken")),
         (_("the server's second life reads"), ", ".join(seen.udp_read_after), seen.tcp_new_connection or "–"),
-        (_("what it takes"), _("nothing"), _("a new connection")),
     )
     return (Table(("", "UDP", "TCP"), rows),)
 
@@ -274,11 +244,13 @@ LESSON = Lesson(
         N_("SO_REUSEADDR says that one is ready to share the port with such remains, which is why servers set it."),
     ),
     by_hand=(
-        Terminal(FIRST, ("udpmsg listen --both --echo",), N_("End it by Ctrl-C after the first answers, and start it again.")),
+        Terminal(("udpmsg listen --both --echo",), N_("End it by Ctrl-C after the first answers, and start it again.")),
         Terminal(
-            SECOND,
             ("udpmsg send 127.0.0.1", "udpmsg send --tcp 127.0.0.1"),
-            N_("One after the other; type a line before the server ends, and one after it is back."),
+            N_(
+                "One after the other; type a line before the server ends, and one after it is back. Over TCP the client ends with the "
+                "server."
+            ),
         ),
     ),
     program=Program(

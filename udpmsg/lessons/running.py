@@ -33,7 +33,8 @@ class Result:
     """None: it could not be run here."""
     verdicts: tuple[Verdict, ...]
     error: str | None
-    """Why it could not be run, and what helps."""
+    """Why it could not be run, and what helps, in English; where udpmsg says it, a Phrase, which can be told in the user's
+    language."""
     duration_s: float
 
     @property

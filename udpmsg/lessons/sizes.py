@@ -1,15 +1,12 @@
 """The lesson `sizes`: the smallest datagram, the largest, and one byte more."""
 
-import errno
 import socket
 from dataclasses import dataclass
 
 from udpmsg.language import N_, _, number
 from udpmsg.lessons.lesson import (
-    FIRST,
     LINUX,
     MACOS,
-    SECOND,
     WINDOWS,
     Expectation,
     Lesson,
@@ -20,7 +17,7 @@ from udpmsg.lessons.lesson import (
     Table,
     Terminal,
 )
-from udpmsg.lessons.stage import SILENCE, Stage
+from udpmsg.lessons.stage import SILENCE, Stage, error_name
 
 LARGEST = 65_507
 """Bytes: 65,535 of an IPv4 packet, without its header (20) and UDP's (8)."""
@@ -71,7 +68,7 @@ def attempt(sender: socket.socket, size: int, address: tuple[str, int]) -> str |
     try:
         sender.sendto(bytes(size), address)
     except OSError as error:
-        return errno.errorcode.get(error.errno or 0, str(error.errno)).removeprefix("WSA")
+        return error_name(error)
     return None
 
 
@@ -86,9 +83,7 @@ def arrived(receiver: socket.socket) -> int | None:
 def over_tcp(stage: Stage, nothing: bytes) -> int:
     """Zero bytes over TCP: how many reads gave anything."""
     stage.step(_("TCP: a send of {} bytes").format(len(nothing)))
-    listener, sender = stage.tcp_listener(), stage.tcp()
-    sender.connect(listener.getsockname())
-    receiver = stage.accepted(listener)
+    sender, receiver = stage.tcp_pair()
     sender.send(nothing)
     receiver.settimeout(SILENCE)
     try:
@@ -173,8 +168,11 @@ LESSON = Lesson(
         ),
     ),
     by_hand=(
-        Terminal(FIRST, ("udpmsg listen --quiet",)),
-        Terminal(SECOND, ("udpmsg send 127.0.0.1 --raw --size 65507", "udpmsg send 127.0.0.1 --raw --size 65508")),
+        Terminal(("udpmsg listen --quiet --count 1",)),
+        Terminal(
+            ("udpmsg send 127.0.0.1 --raw --size 65507", "udpmsg send 127.0.0.1 --raw --size 65508"),
+            N_("The listener ends with the first one, and tells how much came; the second one never leaves."),
+        ),
     ),
     program=Program(
         """

@@ -7,19 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from udpmsg.language import N_, _, number
-from udpmsg.lessons.lesson import (
-    FIRST,
-    LINUX,
-    SECOND,
-    Expectation,
-    Lesson,
-    Observations,
-    Picture,
-    Program,
-    Question,
-    Table,
-    Terminal,
-)
+from udpmsg.lessons.lesson import LINUX, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import SILENCE, Stage
 
 SO_RXQ_OVFL = 40
@@ -104,9 +92,7 @@ def drops(receiver: socket.socket) -> int | None:
 def over_tcp(stage: Stage, keeps_up: bool) -> tuple[int, bool, int, bool]:
     """Send until the sender is held up, then read all of it."""
     stage.step(_("TCP: send and send; nobody reads"))
-    listener, sender = stage.tcp_listener(), stage.tcp()
-    sender.connect(listener.getsockname())
-    receiver = stage.accepted(listener)
+    sender, receiver = stage.tcp_pair()
     sender.setblocking(False)
     sent = read = 0
     blocked = False
@@ -218,7 +204,7 @@ LESSON = Lesson(
     ),
     shows=shows,
     why=(
-        N_("UDP has no flow control (RFC 8085, 3.1): no word comes back that says how much room the receiver has."),
+        N_("UDP has no flow control: its header (RFC 768) has no field that says how much room the receiver has."),
         N_(
             "A datagram that finds the socket's buffer full is discarded by the kernel of the receiving host; the network did its part, "
             "and the sender is told nothing."
@@ -234,11 +220,16 @@ LESSON = Lesson(
         ),
     ),
     by_hand=(
-        Terminal(FIRST, ("udpmsg listen --both --quiet --slow 5ms --receive-buffer 4KiB",)),
         Terminal(
-            SECOND,
+            (
+                "udpmsg listen --quiet --slow 5ms --receive-buffer 4KiB --idle 2s",
+                "udpmsg listen --tcp --quiet --slow 5ms --receive-buffer 4KiB --idle 2s",
+            ),
+            N_("The first one with the first send, then the second one with the second. Each ends by itself, and counts."),
+        ),
+        Terminal(
             ("udpmsg send 127.0.0.1 --count 200 --size 1000", "udpmsg send --tcp 127.0.0.1 --count 200 --size 1000"),
-            N_("End the listener by Ctrl-C: its summary has the kernel's drops."),
+            N_("Over UDP it ends at once; over TCP it takes a second, because it has to wait."),
         ),
     ),
     program=Program(

@@ -1,20 +1,27 @@
-"""Where a lesson runs: what it says while it runs, at whose pace, and the sockets that it leaves behind.
+"""Where a lesson runs: what it says while it runs, at whose pace, the sockets that it leaves behind, and words for what they give.
 
 Owns the order "wait for the class, say, do", and the closing of every socket. Knows no lesson, and neither terminal nor keys: it
 is given what says and what waits. Every wait of a lesson is bounded by these sockets' timeouts.
 """
 
+import errno
 import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 
+from udpmsg.language import _
+
 LOOPBACK = "127.0.0.1"
 PATIENCE = 2.0
 """Seconds after which a wait on a socket of the stage ends with TimeoutError: for what comes at once on one machine."""
 SILENCE = 0.3
 """Seconds without an answer that a lesson calls silence: on loopback an answer takes less than a millisecond."""
+LARGEST = 2048
+"""Bytes of a read that is larger than everything that lessons send as text."""
+END, SILENT = "end", "silence"
+"""What a read gave where no bytes came: the end of a stream, and nothing for so long that it is called silence."""
 
 
 class Stopped(Exception):
@@ -73,10 +80,28 @@ class Stage:
         listener.listen()
         return listener
 
+    def tcp_pair(self) -> tuple[socket.socket, socket.socket]:
+        """Both ends of a new connection: the sender, which connected, and the receiver, which accepted it."""
+        listener, sender = self.tcp_listener(), self.tcp()
+        sender.connect(listener.getsockname())
+        return sender, self.accepted(listener)
+
     def accepted(self, listener: socket.socket) -> socket.socket:
         """The next connection of a listener, with a timeout, closed when the stage is left."""
         connection, _peer = listener.accept()
         return self._prepared(connection)
+
+    def on_one_port(self) -> tuple[socket.socket, socket.socket]:
+        """A UDP and a TCP socket that are bound to one port, which was free for both; neither listens yet."""
+        for _attempt in range(100):
+            udp, tcp = self.udp(), self.tcp()
+            tcp.bind((LOOPBACK, 0))
+            try:
+                udp.bind(tcp.getsockname())
+            except OSError:
+                continue  # somebody's UDP socket has this port
+            return udp, tcp
+        raise OSError("no port is free over both UDP and TCP")
 
     def address_of_nobody(self) -> tuple[str, int]:
         """An address where nobody listens, over UDP and over TCP, and nobody can begin to while the stage lasts.
@@ -84,17 +109,10 @@ class Stage:
         A bound TCP socket that does not listen refuses connections; a UDP socket that is connected to itself refuses
         what everybody else sends.
         """
-        for _attempt in range(100):
-            tcp, udp = self.tcp(), self.udp()
-            tcp.bind((LOOPBACK, 0))
-            address: tuple[str, int] = tcp.getsockname()
-            try:
-                udp.bind(address)
-                udp.connect(address)
-            except OSError:
-                continue  # somebody's UDP socket has this port
-            return address
-        raise OSError("no port is free over both UDP and TCP")
+        udp, tcp = self.on_one_port()
+        address: tuple[str, int] = tcp.getsockname()
+        udp.connect(address)
+        return address
 
     def _prepared(self, opened: socket.socket) -> socket.socket:
         self._kept.callback(opened.close)
@@ -108,3 +126,26 @@ class Stage:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Close what is open."""
         self._kept.close()
+
+
+def reading(receiver: socket.socket) -> str:
+    """What a read gives within the time that is called silence: the text, END, SILENT, or the error's name."""
+    receiver.settimeout(SILENCE)
+    try:
+        return receiver.recv(LARGEST).decode() or END
+    except TimeoutError:
+        return SILENT
+    except OSError as error:
+        return error_name(error)
+
+
+def word_for(read: str) -> str:
+    """What a read gave, in the language that is spoken; a text is quoted."""
+    if read in errno.errorcode.values():
+        return read
+    return {END: _("the end of the stream"), SILENT: _("silence")}.get(read, f"“{read}”")
+
+
+def error_name(error: OSError) -> str:
+    """An error's name, the same on every system, such as EADDRINUSE."""
+    return errno.errorcode.get(error.errno or 0, str(error.errno)).removeprefix("WSA")

@@ -8,7 +8,6 @@ from udpmsg.experiment.trace import Choices, Mode, Run, Workload
 from udpmsg.language import N_, _, number
 from udpmsg.lessons.lab import MILLISECOND, in_lab, link
 from udpmsg.lessons.lesson import (
-    FIRST,
     Bars,
     Expectation,
     Ladder,
@@ -56,23 +55,30 @@ def run(
     stage: Stage,
     *,
     losses: int = LOSSES,
-    acknowledgment_faults: tuple[str, ...] = (f"drop:ack:{HIT}",),
+    acknowledgment_faults: tuple[str, ...] = (f"drop:ack:{HIT}", "drop:control:1"),
     timeout_ms: int = TIMEOUT_MS,
 ) -> Seen:
     """`losses`: how many transmissions of the message the link drops; `timeout_ms`: the least timeout."""
     two = Workload(count=2, interval_ns=INTERVAL_MS * MILLISECOND, size=100)
     choices = Choices(min_rto_ns=timeout_ms * MILLISECOND)
     runs = []
-    stage.step(_("First the message is lost: the link drops it {} times").format(losses))
-    drops = tuple(f"drop:data:{HIT}:{transmission}" for transmission in range(1, losses + 1))
+    stage.step(
+        _("First the message is lost: the link drops it {} times, and each probe that asks whether it came").format(losses)
+    )
+    messages = tuple(f"drop:data:{HIT}:{transmission}" for transmission in range(1, losses + 1))
+    questions = tuple(f"drop:control:{place}" for place in range(1, losses + 1))
     longest = tuple(timeout_ms * 2**place * STRETCH + SLACK_MS for place in range(losses))
 
     def punctual(made: Run) -> bool:
         return all(wait < most for wait, most in zip(waits(made), longest, strict=False))
 
-    runs.append(in_lab(stage, link("20ms", *drops), modes=(Mode.UDP_ACK,), workload=two, choices=choices, good=punctual).runs[0])
+    runs.append(
+        in_lab(
+            stage, link("20ms", *messages, *questions), modes=(Mode.UDP_ACK,), workload=two, choices=choices, good=punctual
+        ).runs[0]
+    )
     stage.say(_("it waited {}").format(", ".join(f"{number(wait, ',.0f')} ms" for wait in waits(runs[0])) or _("for nothing")))
-    stage.step(_("Then its acknowledgment is lost"))
+    stage.step(_("Then its acknowledgment is lost, and the probe that asks whether it came"))
     over = link("20ms", *acknowledgment_faults)
     runs.append(in_lab(stage, over, modes=(Mode.UDP_ACK,), workload=two, choices=choices).runs[0])
     receptions = [row for row in runs[1].received if row.sequence == HIT]
@@ -174,12 +180,13 @@ LESSON = Lesson(
     ),
     by_hand=(
         Terminal(
-            FIRST,
             (
                 "udpmsg compare --count 2 --interval 100ms --delay 20ms --loss 0% --modes udp+ack --ladder "
-                "--fault drop:data:2:1 --fault drop:data:2:2 --fault drop:data:2:3",
-                "udpmsg compare --count 2 --interval 100ms --delay 20ms --loss 0% --modes udp+ack --ladder --fault drop:ack:2",
+                "--fault drop:data:2:1 --fault drop:data:2:2 --fault drop:control:1 --fault drop:control:2",
+                "udpmsg compare --count 2 --interval 100ms --delay 20ms --loss 0% --modes udp+ack --ladder "
+                "--fault drop:ack:2 --fault drop:control:1",
             ),
+            N_("“control” is the probe, which asks what has come; where it is not lost, its answer saves time."),
         ),
     ),
     program=Program(

@@ -4,20 +4,7 @@ import socket
 from dataclasses import dataclass
 
 from udpmsg.language import N_, _
-from udpmsg.lessons.lesson import (
-    FIRST,
-    SECOND,
-    UNIX,
-    WINDOWS,
-    Expectation,
-    Lesson,
-    Observations,
-    Picture,
-    Program,
-    Question,
-    Table,
-    Terminal,
-)
+from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import Stage
 
 MESSAGE, NEXT = b"0123456789", b"next"
@@ -65,9 +52,7 @@ def cut(receiver: socket.socket, buffer: int) -> tuple[bytes | None, bool | None
 def stream(stage: Stage, buffer: int) -> tuple[bytes, ...]:
     """The same over TCP, until all of the first message was read."""
     stage.step(_("TCP: send “{}”, and read {} bytes at a time").format(MESSAGE.decode(), buffer))
-    listener, sender = stage.tcp_listener(), stage.tcp()
-    sender.connect(listener.getsockname())
-    receiver = stage.accepted(listener)
+    sender, receiver = stage.tcp_pair()
     sender.sendall(MESSAGE)
     reads: list[bytes] = []
     while sum(map(len, reads)) < len(MESSAGE):
@@ -139,12 +124,11 @@ LESSON = Lesson(
     ),
     by_hand=(
         Terminal(
-            FIRST,
             (
                 """python3 -c "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('', 5000)); print(s.recv(4), s.recv(4))\"""",
             ),
         ),
-        Terminal(SECOND, ("udpmsg send --raw 127.0.0.1 0123456789", "udpmsg send --raw 127.0.0.1 next")),
+        Terminal(("udpmsg send --raw 127.0.0.1 0123456789", "udpmsg send --raw 127.0.0.1 next")),
     ),
     program=Program(
         """

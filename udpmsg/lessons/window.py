@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from udpmsg.experiment.trace import Choices, Mode, Run, Workload
 from udpmsg.language import N_, _, number
 from udpmsg.lessons.lab import MILLISECOND, in_lab, link
-from udpmsg.lessons.lesson import FIRST, Bars, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameKind, FrameRecord
 
@@ -202,7 +202,6 @@ LESSON = Lesson(
     ),
     by_hand=(
         Terminal(
-            FIRST,
             tuple(
                 f"udpmsg compare --count 12 --interval 100us --delay 20ms --loss 0% --modes udp+ack --ladder --window {window} "
                 "--fault drop:data:3 --fault drop:data:8"

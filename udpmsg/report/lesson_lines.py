@@ -3,11 +3,13 @@
 Owns the looks; every line fits the width that it is given. Judges nothing (see `lessons.running`) and waits for nobody.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from textwrap import wrap
 from typing import Any
 
+from udpmsg import language
 from udpmsg.experiment.trace import Run
 from udpmsg.language import _, plural
 from udpmsg.lessons.lesson import Bars, Ladder, Ledger, Lesson, Picture, Table, Terminal
@@ -25,6 +27,7 @@ BAR = 36
 """Columns of the longest bar."""
 KEYS = "abcd"
 """What is pressed for each answer."""
+NO_BREAK = "\N{NO-BREAK SPACE}"
 MILLISECOND = 1_000_000
 
 
@@ -64,7 +67,7 @@ def told(text: str, *, width: int) -> Iterator[str]:
 def seen(result: Result, *, width: int, colour: bool) -> Iterator[str]:
     """The run's pictures, and each expectation with its mark."""
     if result.error is not None or result.observations is None:
-        yield from _hanging(f"{paint('✗', 'error', colour)} ", escaped(result.error or ""), width)
+        yield from _hanging(f"{paint('✗', 'error', colour)} ", escaped(language.told(result.error or "")), width)
         return
     for picture in result.lesson.shows(result.observations):
         yield from drawn(picture, width=width, colour=colour)
@@ -108,19 +111,30 @@ def why(lesson: Lesson[Any], *, width: int) -> Iterator[str]:
 
 def try_it(lesson: Lesson[Any], *, width: int, colour: bool) -> Iterator[str]:
     """The commands for two terminals, and the program."""
-    for terminal in lesson.by_hand:
-        yield from commands(terminal, width=width, colour=colour)
+    for number, terminal in enumerate(lesson.by_hand, 1):
+        yield from commands(number, terminal, width=width, colour=colour)
     yield paint(_("Without udpmsg, in Python (it prints what stands below it):"), "note", colour)
     yield from (f"  {line}".rstrip() for line in lesson.program.source.strip("\n").split("\n"))
     yield from (paint(f"  -> {line}", "good", colour) for line in lesson.program.prints)
 
 
-def commands(terminal: Terminal, *, width: int, colour: bool) -> Iterator[str]:
+def commands(number: int, terminal: Terminal, *, width: int, colour: bool) -> Iterator[str]:
     """What is typed into one terminal."""
-    yield paint(_("Terminal {}:").format(terminal.name), "note", colour)
+    yield paint(_("Terminal {}:").format(number), "note", colour)
     for command in terminal.commands:
-        yield from wrap(command, width, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False)
+        yield from (f"  {line}" for line in typed(command, width - 2))
     yield from wrap(_(terminal.note), width, initial_indent="  ", subsequent_indent="  ")
+
+
+def typed(command: str, width: int) -> Iterator[str]:
+    """A command in lines that can be copied, or typed from paper, as they stand: a shell joins them. Where it goes, an option and
+    its value share a line."""
+    together = re.sub(" (?!--)", NO_BREAK, command)
+    if max(map(len, together.split(" "))) > width - 6:
+        together = command
+    *lines, last = wrap(together, width - 2, subsequent_indent="    ", break_on_hyphens=False)
+    yield from (f"{line} \\".replace(NO_BREAK, " ") for line in lines)
+    yield last.replace(NO_BREAK, " ")
 
 
 def drawn(picture: Picture, *, width: int, colour: bool) -> Iterator[str]:

@@ -7,28 +7,34 @@ Owns which parts there are, and the pictures as HTML. Escapes everything (`page.
 from typing import Any
 
 from udpmsg import __version__
-from udpmsg.language import _, spoken
+from udpmsg.language import _, spoken, told
 from udpmsg.lessons.lesson import Bars, Ladder, Ledger, Lesson, Picture, Table, Terminal
 from udpmsg.lessons.running import Result, Verdict
 from udpmsg.report import ledger
-from udpmsg.report.lesson_lines import KEYS
+from udpmsg.report.lesson_lines import KEYS, typed
 from udpmsg.report.page.excerpts import Excerpt
 from udpmsg.report.page.markup import safe
 from udpmsg.report.page.shell import quiet_shell
 from udpmsg.report.page.svg import draw
 from udpmsg.report.page.words import SHORT, css
 
-BAR_WIDTH, BAR_HEIGHT, NAME_WIDTH, VALUE_WIDTH = 360, 26, 150, 110
-"""Of a picture with bars, in the SVG's own units."""
+BAR_WIDTH, BAR_HEIGHT, LETTER, GAP = 360, 22, 8.5, 10
+"""Of a picture with bars, in the SVG's own units; a letter is seldom as wide as that."""
+COMMAND = 90
+"""Columns of a command: as many as a sheet of paper has."""
 MILLISECOND = 1_000_000
 INTERVAL = 10 * MILLISECOND
-"""Nanoseconds that get as much height in a ladder as an arrow's label needs."""
+"""Nanoseconds to which a ladder's ends are rounded, and that get, at the most, as much height as an arrow's label needs."""
+LABELS = 12
+"""So many labels have room in a ladder, from top to bottom; with more it would not leave room for anything else on its sheet."""
 
 
 def page(results: list[Result]) -> str:
     """The whole page, in the language that is spoken. The same results give the same text."""
     title = _(results[0].lesson.title) if len(results) == 1 else _("UDP and TCP: lessons that check themselves")
-    lead = _("Each was run on this machine, with real sockets and the kernel's own UDP and TCP; every number is from that run.")
+    lead = _(
+        "With real sockets and the kernel's own UDP and TCP. Everything under “What was seen” is from one run on this machine."
+    )
     body = [f"<header><h1>{safe(title)}</h1><p class='lead'>{safe(lead)}</p></header><main>"]
     body += [lesson(result, number, alone=len(results) == 1) for number, result in enumerate(results, 1)]
     body.append("</main>")
@@ -42,7 +48,7 @@ def command(results: list[Result]) -> str:
 
 
 def lesson(result: Result, number: int, *, alone: bool) -> str:
-    """One lesson, whole: a question first and its answer last, so that the sheet can be folded."""
+    """One lesson, whole: question, run and reasons on a sheet's front; what to try on its back, and the answer at the end."""
     taught = result.lesson
     parts = [f'<section class="lesson" id="{safe(result.name)}">']
     if not alone:
@@ -54,12 +60,12 @@ def lesson(result: Result, number: int, *, alone: bool) -> str:
         seen(result, number),
         f"<h3>{safe(_('Why'))}</h3>",
         f"<p>{safe(' '.join(_(sentence) for sentence in taught.why))}</p>",
-        f"<h3>{safe(_('Try it yourself'))}</h3>",
-        *(terminal(one) for one in taught.by_hand),
+        f"<div class='try'><h3>{safe(_('Try it yourself'))}</h3>",
+        *(terminal(place, one) for place, one in enumerate(taught.by_hand, 1)),
         f"<p>{safe(_('Without udpmsg, in Python (it prints what stands below it):'))}</p>",
         program(taught),
         f"<p class='note'>{safe(answer(taught))}</p>",
-        "</section>",
+        "</div></section>",
     ]
     return "\n".join(parts)
 
@@ -78,7 +84,7 @@ def answer(taught: Lesson[Any]) -> str:
 def seen(result: Result, number: int) -> str:
     """Pictures, and what was expected."""
     if result.observations is None:
-        return f"<p class='bad'>{safe(result.error or '')}</p>"
+        return f"<p class='bad'>{safe(told(result.error or ''))}</p>"
     pictures = result.lesson.shows(result.observations)
     drawn = "\n".join(picture(one, f"{number}-{place}") for place, one in enumerate(pictures))
     checks = "".join(map(check, result.verdicts))
@@ -96,11 +102,11 @@ def check(verdict: Verdict) -> str:
     return f"<li class='unseen'><b>✗</b>{sentence}<small>{meaning}</small></li>"
 
 
-def terminal(one: Terminal) -> str:
+def terminal(number: int, one: Terminal) -> str:
     """What is typed into one."""
-    lines = "\n".join(map(safe, one.commands))
+    lines = "\n".join(safe(line) for command in one.commands for line in typed(command, COMMAND))
     note = f"<p class='note'>{safe(_(one.note))}</p>" if one.note else ""
-    return f"<p>{safe(_('Terminal {}:').format(one.name))}</p><pre class='program'><code>{lines}</code></pre>{note}"
+    return f"<p>{safe(_('Terminal {}:').format(number))}</p><pre class='program'><code>{lines}</code></pre>{note}"
 
 
 def program(taught: Lesson[Any]) -> str:
@@ -137,22 +143,28 @@ def table(one: Table) -> str:
 def bars(one: Bars) -> str:
     """A bar a row, as SVG."""
     longest = one.whole or max((length for _name, length, _value in one.rows), default=0.0) or 1.0
-    width, height = NAME_WIDTH + BAR_WIDTH + VALUE_WIDTH, BAR_HEIGHT * len(one.rows)
+    names = 2 * GAP + LETTER * max((len(name) for name, _length, _value in one.rows), default=0)
+    values = GAP + LETTER * max((len(value) for _name, _length, value in one.rows), default=0)
+    width, height = names + BAR_WIDTH + values, BAR_HEIGHT * len(one.rows)
     colour = f"m-{css(one.mode)}" if one.mode is not None else ""
-    parts = [f'<svg class="bars {colour}" viewBox="0 0 {width} {height}" role="img" aria-label="{safe(one.caption)}">']
+    size = f'width="{width:.0f}" viewBox="0 0 {width:.0f} {height}"'
+    parts = [f'<svg class="bars {colour}" {size} role="img" aria-label="{safe(one.caption)}">']
     for place, (name, length, value) in enumerate(one.rows):
         top, long = place * BAR_HEIGHT, length / longest * BAR_WIDTH
         base = top + BAR_HEIGHT * 0.7
         parts.append(
-            f'<text class="name" x="{NAME_WIDTH - 10}" y="{base:.1f}">{safe(name)}</text>'
-            f'<rect x="{NAME_WIDTH}" y="{top + 4}" width="{max(1.0, long):.1f}" height="{BAR_HEIGHT - 8}"/>'
-            f'<text x="{NAME_WIDTH + max(1.0, long) + 8:.1f}" y="{base:.1f}">{safe(value)}</text>'
+            f'<text class="name" x="{names - GAP:.1f}" y="{base:.1f}">{safe(name)}</text>'
+            f'<rect x="{names:.1f}" y="{top + 4}" width="{max(1.0, long):.1f}" height="{BAR_HEIGHT - 8}"/>'
+            f'<text x="{names + max(1.0, long) + GAP:.1f}" y="{base:.1f}">{safe(value)}</text>'
         )
     return "".join([*parts, "</svg>"])
 
 
 def ladder(one: Ladder, identity: str) -> str:
-    """The frames, the modes side by side."""
-    excerpt = Excerpt(one.caption, 0, round(one.milliseconds * MILLISECOND))
-    svg, _shown, _left_out = draw(excerpt, list(one.runs), SHORT, INTERVAL, identity)
+    """The frames, the modes side by side, from the first one to the last."""
+    frames = [frame for run in one.runs for frame in run.frames or () if frame.arrived_at <= one.milliseconds * MILLISECOND]
+    times = [time for frame in frames for time in (frame.arrived_at, *frame.left_at)] or [0]
+    start, end = min(times) // INTERVAL * INTERVAL, (max(times) // INTERVAL + 1) * INTERVAL
+    interval = max(INTERVAL, (end - start) // LABELS)
+    svg, _shown, _left_out = draw(Excerpt(one.caption, start, end), list(one.runs), SHORT, interval, identity)
     return f'<div class="ladder">{svg}</div>'
