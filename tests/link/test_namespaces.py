@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from udpmsg.errors import Phrase
-from udpmsg.link.namespaces import explained
+from udpmsg.link.namespaces import NETWORK_NAMESPACE, explained
 
 OPEN = {"user/max_user_namespaces": "96364", "user/max_net_namespaces": "96364"}
 
@@ -42,5 +42,11 @@ def test_the_reason_and_the_way_out_are_one_sentence(platform: str, number: int,
     sentence = str(explained(Phrase("make a user namespace"), number, settings.get, platform))
     assert sentence.startswith("cannot make a user namespace: ")
     assert words in sentence
-    assert "udpmsg compare --via relay" in sentence
     assert "\n" not in sentence
+
+
+def test_where_a_network_namespace_failed_its_own_limit_is_named() -> None:
+    """The settings are read in a user namespace of ours, where they say nothing of the limit outside."""
+    sentence = str(explained(NETWORK_NAMESPACE, errno.ENOSPC, OPEN.get, "linux"))
+    assert sentence.startswith("cannot make a network namespace: ")
+    assert sentence.endswith("sudo sysctl user.max_net_namespaces=100000")

@@ -329,6 +329,7 @@ def command_of(request: "Request", destination: str | None) -> str:
 def run(request: "Request", interrupts: Interrupts, words: "Words") -> Comparison:
     """Run it, with a line at the bottom of a terminal that says how far it is."""
     from udpmsg.experiment.compare import compare as run_comparison
+    from udpmsg.link.namespaces import LabUnavailable
 
     messages = request.workload.count
 
@@ -338,6 +339,8 @@ def run(request: "Request", interrupts: Interrupts, words: "Words") -> Compariso
 
     try:
         return run_comparison(request, progress=progress, stopped=lambda: interrupts.number is not None)
+    except LabUnavailable as error:
+        raise LabUnavailable("{}. Without it: udpmsg compare --via relay, which drops no TCP segments", error) from None
     finally:
         words.clear()
 

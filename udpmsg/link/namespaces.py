@@ -166,7 +166,7 @@ def await_carrier(names: list[str]) -> None:
                     break
                 sleep(LOOK_AGAIN)
             else:
-                raise LabUnavailable("the virtual cable {} carries nothing: try again, or udpmsg compare --via relay", name)
+                raise LabUnavailable("the virtual cable {} carries nothing: try again", name)
 
 
 def switch_off_offloads(interface: str) -> None:
@@ -198,15 +198,11 @@ def setting(name: str) -> str | None:
 
 
 def explained(step: Phrase, number: int, read: Callable[[str], str | None], platform: str) -> LabUnavailable:
-    """Why a step failed, how to allow it, and what can be done without. `read` tells settings by their names below /proc/sys."""
-    return LabUnavailable(
-        "cannot {}: {}. Without it: udpmsg compare --via relay, which drops no TCP segments",
-        step,
-        reason(number, read, platform),
-    )
+    """Why a step failed, and how to allow it. `read` tells settings by their names below /proc/sys."""
+    return LabUnavailable("cannot {}: {}", step, reason(step, number, read, platform))
 
 
-def reason(number: int, read: Callable[[str], str | None], platform: str) -> Phrase:
+def reason(step: Phrase, number: int, read: Callable[[str], str | None], platform: str) -> Phrase:
     """The most likely cause of an error number on this system, with the way out."""
     if platform != "linux":
         return Phrase("network namespaces are Linux' own, and this system has none")
@@ -217,7 +213,10 @@ def reason(number: int, read: Callable[[str], str | None], platform: str) -> Phr
         which = "user" if most == "0" else "net"
         return Phrase("user.max_{}_namespaces is 0 here; allow some: sudo sysctl user.max_{}_namespaces=10000", which, which)
     if number == errno.ENOSPC:
-        return Phrase("as many namespaces exist as this system allows; more: sudo sysctl user.max_user_namespaces=100000")
+        which = "net" if step == NETWORK_NAMESPACE else "user"
+        return Phrase(
+            "this system allows no more namespaces of this kind; more: sudo sysctl user.max_{}_namespaces=100000", which
+        )
     if number in (errno.EPERM, errno.EACCES):
         if read("kernel/unprivileged_userns_clone") == "0":
             return Phrase("only root may here; allow it: sudo sysctl kernel.unprivileged_userns_clone=1")
