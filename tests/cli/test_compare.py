@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Commands, Running
+from tests.cli.conftest import COMMAND, Commands, Running
 from tests.conftest import needed
 from tests.link.test_lab import users_of
 from udpmsg.link.faults import Link
@@ -211,6 +211,18 @@ def test_a_host_that_is_killed_ends_the_comparison_with_a_sentence(commands: Com
     assert running.wait() == 1
     assert "ended unexpectedly" in running.err.finish()
     assert users_of(inside) == []
+
+
+@pytest.mark.usefixtures("lab")
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [(">/dev/full", "cannot write to standard output"), (">&-", "standard output is closed"), ("2>&-", "")],
+)
+def test_what_cannot_be_written_is_an_error_and_what_nobody_reads_is_none(commands: Commands, output: str, said: str) -> None:
+    shell = ["sh", "-c", f'exec "$@" {output}', "sh", *COMMAND]
+    running = commands.start("compare", *QUICK, "--modes", "udp", "--json", program=shell)
+    assert running.wait() == (1 if said else 0)
+    assert said in running.err.finish()
 
 
 @pytest.mark.usefixtures("lab")

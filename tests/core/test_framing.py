@@ -3,7 +3,7 @@
 import pytest
 
 from tests.core.support import messages
-from udpmsg.core.framing import FrameReader, FrameTooLarge, frame
+from udpmsg.core.framing import MOST_TOGETHER, FrameReader, FrameTooLarge, frame
 
 
 def test_a_frame_is_a_length_and_the_bytes() -> None:
@@ -63,3 +63,11 @@ def test_what_is_left_when_the_stream_ends_is_no_message() -> None:
     assert reader.pending == 6
     assert reader.rest() == []
     assert reader.pending == 0
+
+
+def test_a_run_is_never_longer_than_what_decoding_remembers_layouts_for() -> None:
+    """A peer chooses how many frames stand together: for each count one layout is remembered, as large as the run is long."""
+    stream = frame(b"x" * 40) * (2 * MOST_TOGETHER + 1)
+    runs = FrameReader(50).feed(stream)
+    assert [len(run.datagrams()) for run in runs] == [MOST_TOGETHER, MOST_TOGETHER, 1]
+    assert b"".join(bytes(run.data) for run in runs) == stream

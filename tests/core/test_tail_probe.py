@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.core.support import MILLISECOND, RemoteReceiver, acknowledged_sender, at, numbers, read
+from tests.core.support import MILLISECOND, RemoteReceiver, acknowledged_sender, at, numbers, read, sequences
 from udpmsg.core.rtt import MAX_ACK_DELAY
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import Kind
@@ -90,3 +90,47 @@ def test_no_probe_when_nothing_is_unresolved() -> None:
     sender.data_to_send(now=at(50))
     sender.receive([receiver.ack((1, 2), below=3)], now=at(90))
     assert sender.next_timeout() is None
+
+
+def test_an_answer_without_an_arrival_earns_no_second_probe() -> None:
+    """A receiver that has no room for a message answers each PROBE and takes nothing. That may cost one transmission more: the
+    others come at the timeouts, which double, so that it has most of a minute to make room."""
+    sender, receiver = with_a_sample()
+    sender.send([b"a", b"b"], now=at(50))
+    sender.data_to_send(now=at(50))
+    sender.handle_timeout(now=at(170))
+    sender.data_to_send(now=at(170))
+    sender.receive([receiver.ack((1, 1), (4, 4), below=2)], now=at(210))
+    assert numbers(sender.data_to_send(now=at(210))) == [(5, 2, 2), (6, 3, 2)]
+    assert sender.next_timeout() == at(410)  # the RTO
+    sender.handle_timeout(now=at(410))
+    assert sequences(sender.data_to_send(now=at(410)))[:1] == [2]
+    assert sender.rtt.timeouts == 1
+    timeout = sender.next_timeout()
+    assert timeout == at(810)
+    sender.receive([receiver.ack((1, 1), (4, 4), (7, 7), below=2)], now=at(500))  # now it has room
+    sender.data_to_send(now=at(500))
+    asked_again = sender.next_timeout()
+    assert asked_again is not None
+    assert asked_again < timeout
+
+
+def test_no_probe_to_a_receiver_that_has_no_room_for_what_is_in_flight() -> None:
+    sender, receiver = with_a_sample()
+    sender.send([b"a", b"b"], now=at(50))
+    sender.data_to_send(now=at(50))
+    sender.receive([receiver.ack((1, 1), below=2, credit=1)], now=at(60))
+    sender.handle_timeout(now=at(170))
+    assert sender.data_to_send(now=at(170)) == []
+    assert sender.next_timeout() == at(250)  # the RTO
+
+
+def test_no_probe_when_all_that_was_in_flight_is_deemed_lost() -> None:
+    sender, receiver = with_a_sample(max_transmissions=1)
+    sender.send([b"a", b"b"], now=at(50))
+    sender.data_to_send(now=at(50))
+    sender.send([b"c"], now=at(60))
+    sender.data_to_send(now=at(60))
+    sender.receive([receiver.ack((1, 1), (4, 4), below=2)], now=at(100))
+    assert sender.data_to_send(now=at(100)) == []
+    assert sender.next_timeout() == at(100) + sender.rtt.rto  # the last chance of both

@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -103,6 +104,14 @@ def test_a_receiver_that_is_killed_is_said(receiver: OwnReceiver) -> None:
     os.kill(receiver._child.pid, 9)
     with pytest.raises(ChildFailed, match="the receiver ended unexpectedly"):
         receiver.look()
+
+
+def test_a_connection_that_ends_during_the_round_trips_is_nobody_and_no_lost_round_trip(receiver: OwnReceiver) -> None:
+    child = receiver._child.pid
+    assert child is not None
+    ended = replace(way(receiver, Mode.TCP), tick=lambda: os.kill(child, 9))
+    with pytest.raises(NobodyThere):
+        round_trips(ended, 0.3)
 
 
 def test_once_it_shall_stop_it_ends_with_what_there_is() -> None:

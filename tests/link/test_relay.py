@@ -361,6 +361,12 @@ def test_a_relay_to_itself_is_refused(listen: str, transport: str) -> None:
         (("::", 7), ("127.0.0.1", 7), True),
         (("::", 7), ("::1", 7), True),
         (("0.0.0.0", 7), ("::1", 7), False),
+        (("127.0.0.1", 7), ("0.0.0.0", 7), True),  # to no address: it comes out on loopback
+        (("127.0.0.2", 7), ("0.0.0.0", 7), False),
+        (("::1", 7), ("::", 7), True),
+        (("127.0.0.1", 7), ("::ffff:127.0.0.1", 7), True),  # IPv4 by an IPv6 socket
+        (("0.0.0.0", 7), ("::ffff:127.0.0.1", 7), True),
+        (("::", 7), ("::ffff:127.0.0.1", 7), True),
     ],
 )
 def test_where_a_target_leads(listening: tuple[str, int], target: tuple[str, int], leads: bool) -> None:

@@ -254,7 +254,8 @@ def compare(
     comparison = run(request, interrupts, words)
     showing.show(comparison, ledger=ledger, ladder=ladder, json=json, data=data, words=words)
     showing.write(comparison, outputs, words)
-    return exit_code(comparison, interrupts)
+    code = exit_code(comparison, interrupts)
+    return Exit.ERROR if code == Exit.WELL and data.broken else code
 
 
 def request_of(given: Mapping[str, Any], *, capture: bool) -> "Request":

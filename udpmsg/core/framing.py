@@ -23,6 +23,9 @@ MOST_MESSAGES = 64
 MOST_BYTES = 65_507
 """Of a run that is sent: what one datagram carries over IPv4, and so all segments together."""
 
+MOST_TOGETHER = 256
+"""Frames in a run that was received. Decoding remembers a layout for each count: with 6,000 in a run that came to 400 MiB."""
+
 
 class Run(NamedTuple):
     """Neighbours of one length, back to back in one buffer: `size` bytes each, and before each `lead` bytes of framing.
@@ -148,9 +151,9 @@ class FrameReader:
 
 def alike(stream: memoryview, begin: int, stride: int) -> int:
     """Bytes of the whole frames from `begin` on that have the length of the frame before it, and begin as it does: one kind of
-    message, of one session. `stride` is the bytes of that frame, with its length."""
+    message, of one session, and no more than a run has. `stride` is the bytes of that frame, with its length."""
     head = bytes(stream[begin - stride : begin][:HEAD])
-    whole = (len(stream) - begin) // stride * stride
+    whole = min((len(stream) - begin) // stride, MOST_TOGETHER - 1) * stride
     heads = head_layout(len(head), stride - len(head)).iter_unpack(stream[begin : begin + whole])
     return stride * sum(map(len, takewhile((head,).__eq__, heads)))  # each is a tuple of one, and so counts one
 

@@ -69,6 +69,7 @@ class InFlight:
         "_jitter",
         "_late",
         "_lossless",
+        "_probed",
         "_rtt",
         "_seed",
         "_stretch",
@@ -99,6 +100,9 @@ class InFlight:
         """When the oldest transmission that a later one has overtaken is deemed lost."""
         self.probe_at = NEVER
         """When the receiver is asked what it has, since nothing came back for so long: before the timeout has to guess."""
+        self._probed = False
+        """It was asked, and nothing has arrived since. Who answers and takes nothing has no room: each answer would cost a
+        transmission, so that is left to the timeout, which doubles."""
 
     def __bool__(self) -> bool:
         return bool(self._flights)
@@ -126,11 +130,17 @@ class InFlight:
 
     def restart(self, now: int) -> None:
         """Something was acknowledged. RFC 6298 (5.2), (5.3): stop the timer when nothing is left, else begin anew."""
+        self._probed = False
         if self._flights:
             self._arm(now)
             self._await_tail(now)
         else:
             self.rto_at = self.probe_at = NEVER
+
+    def probed(self) -> None:
+        """The receiver is asked now."""
+        self._probed = True
+        self.probe_at = NEVER
 
     def detect_lost(self, now: int) -> list[Flight]:
         """RFC 9002 section 6.1: what is lost by now, taken out; sets `loss_at` for what may be lost later."""
@@ -159,6 +169,7 @@ class InFlight:
         """No message is unresolved: nothing is waited for any more."""
         self._flights.clear()
         self._late.clear()
+        self._probed = False
         self.rto_at = self.loss_at = self.probe_at = NEVER
 
     def spread(self, timeout: int) -> int:
@@ -173,7 +184,7 @@ class InFlight:
     def _await_tail(self, now: int) -> None:
         """Have the receiver asked after a probe timeout (RFC 9002 section 6.2.1) without a word from it. It may hold back the
         acknowledgment of one datagram, not of two (RFC 8985 section 7.2 makes the same difference)."""
-        if self._lossless or self._rtt.srtt is None:
+        if self._lossless or self._probed or self._rtt.srtt is None:
             return
         alone = self._flights[0].first == self._flights[-1].last
         self.probe_at = now + self._rtt.srtt + max(4 * self._rtt.rttvar, GRANULARITY) + MAX_ACK_DELAY * alone
@@ -189,7 +200,7 @@ class InFlight:
         self._late += singles
         del self._late[:-LATE_LIMIT]
         if not self._flights:
-            self.rto_at = NEVER
+            self.rto_at = self.probe_at = NEVER
         return singles
 
 

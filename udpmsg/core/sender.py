@@ -251,8 +251,9 @@ class Sender:
         if self._in_flight.loss_at <= now:
             self._detect_lost(now)
         if self._in_flight.probe_at <= now:
-            self._in_flight.probe_at = NEVER
-            self._control(Kind.PROBE, now)
+            self._in_flight.probed()
+            if self._outbox.in_flight <= self.credit:  # else it drops what it has no room for, and no way lost that
+                self._control(Kind.PROBE, now)
         if self._in_flight.rto_at <= now:
             if self.rtt.timeouts:  # the second expiry in a row comes three timeouts after the loss began (RFC 9002, 7.6.1)
                 self.congestion.on_persistent_congestion(now)

@@ -83,11 +83,12 @@ class Way:
     def nobody(self) -> NobodyThere:
         """What to do where none answers."""
         return NobodyThere(
-            "no listener answers at {} over {} port {}: start `udpmsg listen --both --quiet --host 0.0.0.0 --port {}` there, "
+            "no listener answers at {} over {} port {}: start `udpmsg listen --both --quiet --host {} --port {}` there, "
             "in this version or a newer one, and let firewalls pass that port",
             self.host,
             self.mode.transport.upper(),
             self.port,
+            "::" if ":" in self.host else "0.0.0.0",  # everywhere there, not here
             self.port,
         )
 
@@ -254,10 +255,10 @@ def settled(way: Way, sender: Sender, watch: Watch) -> Outcome | None:
     """How the one message that is under way ended; None: the trial is over before it did."""
     while not watch.over:
         events = sender.poll(None)
+        check(events, way)  # first: the end of the connection is the outcome of what was under way
         for event in events:
             if isinstance(event, Outcome):
                 return event
-        check(events, way)
     return None
 
 

@@ -151,8 +151,9 @@ def start(name: str, *, prepare: Callable[[], None] | None = None, keep: Iterabl
     """
     ours, theirs = Pipe()
     parent = os.getpid()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # None: closed by who started us
+            stream.flush()
     pid = os.fork()
     if pid == 0:
         live(theirs, parent, prepare, keep)

@@ -24,6 +24,8 @@ from udpmsg.waiting import Waiter, earliest, passed
 TRANSPORTS = {"udp": ("udp",), "tcp": ("tcp",), "both": ("udp", "tcp")}
 SAME_PORT_ATTEMPTS = 16
 """How often the system is asked for a port that is free over UDP and over TCP."""
+OF_NO_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where what is sent to no address comes out."""
 
 
 class Relay:
@@ -197,12 +199,13 @@ class Relay:
 
 def leads_to(listening: Endpoint, target: Address) -> bool:
     """Whether what is sent to the target comes to a socket that listens there."""
-    host, port = target.sockaddr[:2]
+    _, host, port = endpoint_of(listening.transport, target.sockaddr)
     if port != listening.port:
         return False
+    host = host.removeprefix("::ffff:") if "." in host else host  # IPv4 by an IPv6 socket
     if listening.host not in ("0.0.0.0", "::"):
-        return bool(host == listening.host)
-    if listening.host == "0.0.0.0" and target.family != socket.AF_INET:
+        return OF_NO_ADDRESS.get(host, host) == listening.host
+    if listening.host == "0.0.0.0" and ":" in host:
         return False
     return is_of_this_machine(target)
 
