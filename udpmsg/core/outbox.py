@@ -25,8 +25,8 @@ from udpmsg.core.fragments import REASSEMBLIES
 from udpmsg.core.ranges import RangeSet
 from udpmsg.core.rtt import NEVER
 
-RUN = 64
-"""Ordinary messages that leave at one time at most: as many as Linux takes in one call (UDP_MAX_SEGMENTS)."""
+RUN = 256
+"""Ordinary messages that leave at one time at most: some system calls' worth."""
 
 make_outcome = partial(tuple.__new__, Outcome)
 """An Outcome of its five fields, without a call of Python's."""
