@@ -51,6 +51,8 @@ def listens(port: int, transport: str) -> bool:
         probe.settimeout(0.1)
         try:
             probe.connect(("127.0.0.1", port))
+            if probe.getsockname()[1] == port:
+                return False  # of all ports the system gave it this one, and it has reached itself
             if transport == "udp":
                 probe.send(b"UM")  # malformed, so it is counted and not answered; where nobody listens it is refused
                 probe.recv(1)
