@@ -19,9 +19,9 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from udpmsg import Goodbye, Limits, Message, Outcome, Receiver, Sender, State
-from udpmsg.core import runs, wire
+from udpmsg.core import wire
 from udpmsg.core.config import SenderConfig
-from udpmsg.core.framing import Run, each, frame, together
+from udpmsg.core.framing import each, frame, together
 from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.endpoint import Endpoint
@@ -152,7 +152,7 @@ class Pair:
             before, self._datagrams = self._datagrams, self._datagrams + len(datagrams)
             batch = list(together([data for number, data in enumerate(datagrams, before) if number % LOST_EACH]))
         self.now += TRAVEL
-        self._arrive(batch)
+        self.receiver.receive(batch, now=self.now, peer=PEER)
         self.delivered += sum(isinstance(event, Message) for event in self.receiver.events())
         if self._acknowledged:
             self.receiver.flush(now=self.now)
@@ -160,15 +160,6 @@ class Pair:
             self.now += TRAVEL
             self.sender.receive(back, now=self.now)
             self.sender.events()
-
-    def _arrive(self, batch: list[bytes | Run]) -> None:
-        """As a socket hands them on: neighbours of one length together."""
-        for item in batch:
-            run = runs.decode(item) if isinstance(item, Run) else None
-            if run is None:
-                self.receiver.receive(each([item]), now=self.now, peer=PEER)
-            else:
-                self.receiver.receive_run(run, now=self.now, peer=PEER)
 
 
 class Growth(NamedTuple):
@@ -270,7 +261,7 @@ def core_sessions(sessions: int, messages: int, active: int) -> float:
         nonlocal now
         now += TRAVEL
         sender.send([PAYLOAD], now=now)
-        receiver.receive(each(sender.data_to_send(now=now)), now=now, peer=PEER)
+        receiver.receive(sender.data_to_send(now=now), now=now, peer=PEER)
         receiver.events()
         receiver.flush(now=now)
         sender.receive([data for data, _ in receiver.data_to_send(now=now)], now=now + TRAVEL)
@@ -299,7 +290,7 @@ def passing_sessions(sessions: int) -> tuple[float, int]:
         sender = CoreSender(SenderConfig(), session=number << 32, now=now)
         sender.send([PAYLOAD], now=now)
         sender.goodbye(now=now)
-        receiver.receive(each(sender.data_to_send(now=now)), now=now, peer=PEER)
+        receiver.receive(sender.data_to_send(now=now), now=now, peer=PEER)
         receiver.events()
     return watch.read() / sessions, sessions - receiver.totals().sessions
 

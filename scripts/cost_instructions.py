@@ -68,8 +68,6 @@ def starts(runs: int) -> dict[str, Cost]:
 
 WAY = """\
 import gc, sys
-from udpmsg.core import runs
-from udpmsg.core.framing import Run, each
 from udpmsg.core.config import SenderConfig
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.sender import Sender
@@ -84,18 +82,13 @@ while left or sender.unresolved:
     if left and not sender.unresolved:
         sender.send([payload] * min(batch, left), now=now)
         left -= min(batch, left)
-    items = sender.data_to_send(now=now)
-    if not items:
+    left_now = sender.data_to_send(now=now)
+    if not left_now:
         now = max(now, sender.next_timeout())
         sender.handle_timeout(now=now)
         continue
     now += 50_000
-    for item in items:
-        run = runs.decode(item) if isinstance(item, Run) else None
-        if run is None:
-            receiver.receive(each([item]), now=now, peer="peer")
-        else:
-            receiver.receive_run(run, now=now, peer="peer")
+    receiver.receive(left_now, now=now, peer="peer")
     receiver.events()
     if acknowledged:
         receiver.flush(now=now)

@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+def as_it_is(value: object) -> object:
+    """A value of a sentence, unchanged."""
+    return value
+
+
 class Phrase(str):
     """Something that the library says to people, in English, such as the reason in an event.
 
@@ -26,15 +31,14 @@ class Phrase(str):
         phrase.sentence, phrase.values = sentence, values
         return phrase
 
-    def told(self, translated: "Callable[[str], str]", shown: "Callable[[object], object] | None" = None) -> str:
+    def told(self, translated: "Callable[[str], str]", shown: "Callable[[object], object]" = as_it_is) -> str:
         """In the language of this look-up, as `udpmsg.language._` is one; `shown` makes of a value what stands in its place."""
-        if not self.values:
-            return translated(self.sentence)
-        inner = (
-            value.told(translated, shown) if isinstance(value, Phrase | UdpmsgError) else value if shown is None else shown(value)
-            for value in self.values
-        )
-        return translated(self.sentence).format(*inner)
+
+        def told(value: object) -> object:
+            return value.told(translated, shown) if isinstance(value, Phrase | UdpmsgError) else shown(value)
+
+        sentence = translated(self.sentence)
+        return sentence.format(*map(told, self.values)) if self.values else sentence
 
 
 class UdpmsgError(Exception):
@@ -51,7 +55,7 @@ class UdpmsgError(Exception):
         """In English."""
         return Phrase(*self.args)
 
-    def told(self, translated: "Callable[[str], str]", shown: "Callable[[object], object] | None" = None) -> str:
+    def told(self, translated: "Callable[[str], str]", shown: "Callable[[object], object]" = as_it_is) -> str:
         """In the language of this look-up, as a Phrase is."""
         return Phrase(*self.args).told(translated, shown)
 

@@ -79,9 +79,13 @@ def N_plural(one: str, many: str) -> tuple[str, str]:  # noqa: N802 - after N_
 
 def number(value: float, form: str = ",") -> str:
     """A number with the separators of the language; `form` is Python's, as in ",.1f"."""
+    return separated(format(value, form))
+
+
+def separated(text: str) -> str:
+    """A number that is written in English, perhaps with its unit, with the separators of the language."""
     if not _speaker.read:
         _load()
-    text = format(value, form)
     return text.translate(SWAPPED) if _speaker.comma else text
 
 
@@ -189,7 +193,6 @@ def _load() -> "GNUTranslations | None":
 
 __all__ = [
     "CATALOGUES",
-    "DECIMAL_COMMA",
     "ENGLISH",
     "LANGUAGES",
     "N_",
@@ -204,6 +207,7 @@ __all__ = [
     "parse",
     "plural",
     "said",
+    "separated",
     "spoken",
     "told",
 ]

@@ -14,7 +14,7 @@ from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint
 
 Arrivals = Iterable[tuple[Endpoint, Sequence[bytes | Run]]]
-"""What came, one by one or in runs, and from whom."""
+"""What came, one by one or in runs, and from whom. It is where it was read: look at one before the next is asked for."""
 LONGEST_WAIT = 200 * MILLISECOND if sys.platform == "win32" else None
 """On Windows a wait can't be broken by Ctrl-C, so it is cut into slices."""
 

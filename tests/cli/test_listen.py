@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import signal
 import socket
 import struct
 import time
@@ -320,7 +321,10 @@ def test_without_once_it_runs_on(commands: Commands, over: list[str]) -> None:
 
 def test_a_slow_listener_shows_what_the_kernel_drops(commands: Commands) -> None:
     listener = commands.listen("--count", "3", "--slow", "50ms", "--receive-buffer", "4KiB")
+    listener.signal(signal.SIGSTOP)  # it could read as fast as they come, until it has what it is slow with
+    os.waitpid(listener.process.pid, os.WUNTRACED)
     raw(listener, *[b"x" * 1000] * 100)
+    listener.signal(signal.SIGCONT)
     listener.wait()
     assert listener.events("listening")[0]["receive_buffer_bytes"] < 100_000
     assert listener.summary()["kernel_drops"] > 50

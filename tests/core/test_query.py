@@ -502,7 +502,7 @@ def test_what_was_dropped_is_what_is_missing(lost: set[int]) -> None:
             receiver.events()
     question, now = sender.ask(now=at(50)), 50
     for _ in range(20):
-        receiver.receive(each(sender.data_to_send(now=at(now))), now=at(now + 20), peer="p")
+        receiver.receive(sender.data_to_send(now=at(now)), now=at(now + 20), peer="p")
         sender.receive([data for data, _ in receiver.data_to_send(now=at(now + 20))], now=at(now + 40))
         now += 40
     assert question.answered

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.core.support import RECEIVER, SENDER, acknowledgments, at
+from tests.core.support import RECEIVER, SENDER, RemoteSender, acknowledgments, at
 from udpmsg.core import runs
 from udpmsg.core.events import Malformed, Message
 from udpmsg.core.framing import Run, each
@@ -55,3 +55,28 @@ def test_counting_alone_delivers_at_once_and_hands_nothing_over(lowest: int) -> 
     assert receiver.held_bytes == 0
     told = acknowledgments(receiver.data_to_send(now=at(0)))
     assert [(ack.all_below, ack.delivered) for ack in told] == [(5, [])] * lowest
+
+
+def test_a_run_is_taken_as_a_whole_or_if_it_is_no_ordinary_one_as_its_datagrams() -> None:
+    """Of two senders whose datagrams the kernel put together, each has its session."""
+    receiver = Receiver(session=RECEIVER, now=at(0))
+    receiver.receive([a_run(b"a", b"b")], now=at(0), peer="p")
+    others = [runs.encode([b"x"], session=session, number=3, sequence=3, sent_at=0)[0] for session in (SENDER, RECEIVER)]
+    receiver.receive([Run(b"".join(each(others)), len(each(others)[0]))], now=at(0), peer="p")
+    given = [(event.session, event.sequence) for event in receiver.events() if isinstance(event, Message)]
+    assert given == [(SENDER, 1), (SENDER, 2), (SENDER, 3), (RECEIVER, 3)]
+
+
+@pytest.mark.parametrize("counting_only", [False, True])
+def test_what_waited_for_a_message_that_was_given_up_has_no_acknowledgment_of_its_own(counting_only: bool) -> None:
+    """Message 1 is lost, 2 waits for it, and 3 says that nobody waits for 1 any more: who only counts answers like anybody."""
+    receiver, sender = Receiver(session=RECEIVER, now=at(0), counting_only=counting_only), RemoteSender(ordered=True)
+    sender.skip()
+    receiver.receive([sender.message(2)], now=at(0), peer="p")
+    assert len(receiver.data_to_send(now=at(0))) == 1  # a gap
+    sender.lowest = 2
+    receiver.receive([sender.message(3)], now=at(1), peer="p")
+    assert len(receiver.events()) == (0 if counting_only else 2)
+    assert receiver.totals().messages_delivered == 2
+    assert receiver.data_to_send(now=at(1)) == []  # one in order may wait
+    assert len(receiver.data_to_send(now=at(26))) == 1

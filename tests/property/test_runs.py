@@ -70,23 +70,13 @@ def coalesced(datagrams: list[bytes], cuts: set[int]) -> list[bytes | Run]:
     return groups
 
 
-def receive(receiver: Receiver, items: list[bytes | Run], now: int) -> None:
-    """As `udpmsg.receiver` does it."""
-    for item in items:
-        messages = runs.decode(item) if isinstance(item, Run) else None
-        if messages is not None:
-            receiver.receive_run(messages, now=now, peer=PEER)
-        else:
-            receiver.receive(each([item]), now=now, peer=PEER)
-
-
 @given(traffic(), st.sets(st.integers(0, 60), max_size=6), st.lists(st.integers(1, 9), min_size=1, max_size=5))
 def test_runs_are_received_as_their_datagrams_would_be(datagrams: list[bytes], cuts: set[int], takes: list[int]) -> None:
     """Events, counts, what stays missing, and every acknowledgment."""
     together, single = (Receiver(session=9, now=0, limits=LIMITS) for _ in range(2))
     half = len(datagrams) // 2
     for now, part in ((10_000_000, datagrams[:half]), (11_000_000, datagrams[half:])):
-        receive(together, coalesced(part, cuts), now)
+        together.receive(coalesced(part, cuts), now=now, peer=PEER)
         single.receive(part, now=now, peer=PEER)
         for take in takes:
             assert together.events(take) == single.events(take)

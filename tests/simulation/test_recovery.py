@@ -10,7 +10,6 @@ import pytest
 from tests.simulation.hostile import ACK_REQUESTED, CHECKSUM, FRAGMENT, GOODBYE, MESSAGE, ORDERED, forge
 from tests.simulation.link import MILLISECOND, SECOND
 from udpmsg.core.events import Duplicate, LimitReached, Message, Outcome, State
-from udpmsg.core.framing import each
 from udpmsg.core.receiver import Limits, Receiver
 from udpmsg.core.sender import Sender, SenderConfig
 
@@ -51,7 +50,7 @@ def honest_exchange(receiver: Receiver, session: int, now: int) -> tuple[list[St
     outcomes: list[State] = []
     delivered: list[bytes] = []
     for _ in range(1000):
-        receiver.receive(each(sender.data_to_send(now=now)), now=now, peer=PEER)
+        receiver.receive(sender.data_to_send(now=now), now=now, peer=PEER)
         delivered += [event.payload for event in receiver.events() if isinstance(event, Message) and event.session == session]
         answers = [data for data, peer in receiver.data_to_send(now=now) if peer == PEER]
         sender.receive(answers, now=now, peer=None)
@@ -132,7 +131,7 @@ def test_many_short_sessions_one_after_the_other_never_fill_the_table() -> None:
         sender = Sender(SenderConfig(), session=10_000 + run, now=now)
         sender.send([b"hello"], now=now)
         sender.goodbye(now=now)
-        receiver.receive(each(sender.data_to_send(now=now)), now=now, peer=("runs", run))
+        receiver.receive(sender.data_to_send(now=now), now=now, peer=("runs", run))
         assert any(isinstance(event, Message) for event in receiver.events())
     totals = receiver.totals()
     assert (totals.sessions, totals.messages_sent, totals.messages_delivered, totals.messages_lost) == (3000,) * 3 + (0,)

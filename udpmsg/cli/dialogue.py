@@ -46,8 +46,8 @@ class Dialogue:
 
     def _on_terminal(self, exchange: Exchange, lines: Lines) -> bool:
         farewell = self.farewell.decode("utf-8", "replace")
-        told = _("Each line is a message to {}; {} ends").format(exchange.sender.endpoint, farewell)
-        exchange.words.say(self._note(exchange, told))
+        text = _("Each line is a message to {}; {} ends").format(exchange.sender.endpoint, farewell)
+        exchange.words.say(self._note(exchange, text))
         while True:
             exchange.words.prompt(PROMPT)
             line = self._next(exchange, lines)

@@ -15,7 +15,7 @@ from udpmsg.cli.options import NETWORK, OUTPUT, option
 from udpmsg.cli.output import conduct
 from udpmsg.cli.rules import Conflict, Need
 from udpmsg.cli.signals import Interrupts
-from udpmsg.errors import N_, CannotListen, UsageError
+from udpmsg.errors import N_, CannotListen, UsageError, as_it_is
 from udpmsg.language import _
 from udpmsg.link.pipe import streaming
 from udpmsg.link.relay import Relay
@@ -79,7 +79,7 @@ class CannotRelay(CannotListen):
         """In English."""
         return self.told(str)
 
-    def told(self, translated: Callable[[str], str], shown: Callable[[object], object] | None = None) -> str:
+    def told(self, translated: Callable[[str], str], shown: Callable[[object], object] = as_it_is) -> str:
         """In the language of this look-up."""
         return super().told(translated, shown).replace("--port", "LISTEN")
 

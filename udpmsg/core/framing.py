@@ -47,7 +47,7 @@ def each(messages: Sequence[bytes | Run]) -> list[bytes]:
     return [single for message in messages for single in (message.datagrams() if isinstance(message, Run) else (message,))]
 
 
-def stretches(messages: Sequence[bytes], overhead: int = 0) -> Iterator[Sequence[bytes]]:
+def of_one_length(messages: Sequence[bytes], overhead: int = 0) -> Iterator[Sequence[bytes]]:
     """The messages in order, cut where the length changes and where a run would be too long; `overhead`: bytes more of each."""
     sizes = list(map(len, messages))
     begin = 0
@@ -71,7 +71,7 @@ def together(batch: Sequence[bytes | Run]) -> Iterator[bytes | Run]:
         if are_runs:
             yield from neighbours
             continue
-        for stretch in stretches(each(list(neighbours))):
+        for stretch in of_one_length(each(list(neighbours))):
             yield from [Run(b"".join(stretch), len(stretch[0]))] if len(stretch) > 1 and stretch[0] else stretch
 
 

@@ -12,12 +12,13 @@ from functools import partial
 from itertools import repeat
 from operator import itemgetter
 
-from udpmsg.core import wire
+from udpmsg.core import runs, wire
 from udpmsg.core.arrivals import Arrival
 from udpmsg.core.config import Limits
 from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import Duplicate, Event, Goodbye, LimitReached, Malformed, Message, Peer
 from udpmsg.core.fragments import Reassembly
+from udpmsg.core.framing import Run
 from udpmsg.core.rtt import MAX_ACK_DELAY, SECOND
 from udpmsg.core.runs import Messages
 from udpmsg.core.session import Session
@@ -41,7 +42,7 @@ class Receiver:
     def __init__(
         self, *, session: int, now: int, framed: bool = False, limits: Limits | None = None, counting_only: bool = False
     ) -> None:
-        """`counting_only`: messages are counted, and acknowledged as delivered, when they come; `events` has none of them."""
+        """`counting_only`: messages are counted, and acknowledged as delivered, by the next `events`, which has none."""
         self.session = session
         self._counting_only = counting_only
         self.limits = limits or Limits()
@@ -87,9 +88,16 @@ class Receiver:
 
     # What the network tells ----------------------------------------------------------------------------------------------
 
-    def receive(self, datagrams: Sequence[bytes], *, now: int, peer: Peer) -> None:
-        """Take datagrams (or the messages of frames) that came from one peer."""
-        for data in datagrams:
+    def receive(self, batch: Sequence[bytes | Run], *, now: int, peer: Peer) -> None:
+        """Take datagrams (or the messages of frames) and runs of them that came from one peer."""
+        for data in batch:
+            if isinstance(data, Run):
+                messages = runs.decode(data, payloads=not self._counting_only)
+                if messages is None:
+                    self.receive(data.datagrams(), now=now, peer=peer)
+                else:
+                    self.receive_run(messages, now=now, peer=peer)
+                continue
             if not self._framed and not wire.is_ours(data):
                 self._receive_raw(data, peer, now)
                 continue
@@ -135,13 +143,14 @@ class Receiver:
         while self._queue and (limit is None or len(events) < limit):
             entry, session, size = self._queue.popleft()
             if isinstance(entry, list):
-                room = len(entry) if limit is None else limit - len(events)
+                room = len(entry) if limit is None or self._counting_only else limit - len(events)
                 if len(entry) > room:
                     rest, entry = entry[room:], entry[:room]
                     rest_size = sum(map(len, map(PAYLOAD, rest)))
                     self._queue.appendleft((rest, session, rest_size))
                     size -= rest_size
-                events += entry
+                if not self._counting_only:
+                    events += entry
                 assert session is not None
                 self._hand_over(session, entry, size)
                 continue
@@ -448,10 +457,7 @@ class Receiver:
         if size is None:
             size = sum(map(len, map(PAYLOAD, messages)))
         session.queued_messages += len(messages)
-        if self._counting_only:
-            self._hand_over(session, messages, size)
-        else:
-            self._queue.append((messages, session, size))
+        self._queue.append((messages, session, size))
 
     def _hand_over(self, session: Session, messages: list[Message], size: int) -> None:
         """The application has these now: their places are free, and whoever asked to be told is told."""
@@ -472,7 +478,10 @@ class Receiver:
 
 def stretches(messages: list[Message]) -> list[tuple[int, int]]:
     """Which sequence numbers these have, as (first, last); they stand in ascending order, and mostly are one stretch."""
-    first, last = messages[0].sequence or 0, messages[-1].sequence or 0
+    first, last = messages[0].sequence, messages[-1].sequence
+    assert first is not None
+    assert last is not None
     if last - first == len(messages) - 1:
         return [(first, last)]
-    return [(message.sequence or 0, message.sequence or 0) for message in messages]
+    numbers = [message.sequence for message in messages if message.sequence is not None]
+    return list(zip(numbers, numbers, strict=True))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from udpmsg.core import wire
-from udpmsg.core.framing import LENGTH, Run, stretches
+from udpmsg.core.framing import LENGTH, Run, of_one_length
 from udpmsg.core.wire import ACK_REQUESTED, CHECKSUM, HEADER, MAGIC, MAX_NUMBER, MESSAGE, ORDERED, VERSION, Datagram, Kind
 
 PREFIX = Struct(">HBBHHQ")
@@ -80,7 +80,7 @@ def encode(
     flags = (ACK_REQUESTED | CHECKSUM if lowest else 0) | (ORDERED if ordered else 0)
     write = write_checked if lowest else write_plain
     encoded: list[bytes | Run] = []
-    for stretch in stretches(payloads, CHECKED_OVERHEAD):
+    for stretch in of_one_length(payloads, CHECKED_OVERHEAD):
         room, count = len(stretch[0]), len(stretch)
         size = room + (CHECKED_OVERHEAD if lowest else HEADER.size)
         prefix = PREFIX.pack(MAGIC, VERSION, MESSAGE, flags, 0 if framed else room, session)

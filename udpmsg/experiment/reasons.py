@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cache
 
-from udpmsg.errors import N_, Phrase
+from udpmsg.errors import N_, Phrase, as_it_is
 
 INTERRUPTED = N_("interrupted")
 ROUTER_TOO_SLOW = N_("the router was too slow for {} frames, which are in no record: send slower")
@@ -74,7 +74,7 @@ class Written(Phrase):
         """As it is."""
         return str(self)
 
-    def told(self, translated: Callable[[str], str], shown: Callable[[object], object] | None = None) -> str:
+    def told(self, translated: Callable[[str], str], shown: Callable[[object], object] = as_it_is) -> str:
         """In the language of this look-up, if it is a text of ours."""
         return Written(translated(str(self)))
 

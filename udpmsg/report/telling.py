@@ -4,7 +4,7 @@ Data speaks English in every language; JSON and saved files never change. Owns h
 """
 
 from udpmsg.experiment.reasons import phrased
-from udpmsg.language import DECIMAL_COMMA, SWAPPED, _, spoken, told
+from udpmsg.language import _, separated, told
 from udpmsg.link.faults import Link
 from udpmsg.link.frames import LABELS
 from udpmsg.link.wording import Telling, describe, spaced
@@ -17,14 +17,9 @@ def label(text: str) -> str:
 
 def quantity(text: str) -> str:
     """A quantity as it is printed: 1.5ms becomes 1.5 ms, or 1,5 ms."""
-    return pointed(spaced(text))
-
-
-def pointed(text: str) -> str:
-    """A number, perhaps with its unit, with the language's separators."""
-    return text.translate(SWAPPED) if spoken() in DECIMAL_COMMA else text
+    return separated(spaced(text))
 
 
 def link_words(link: Link) -> str:
     """The link in one line: "20 ms each way, 5 % loss"."""
-    return describe(link, Telling(_, pointed))
+    return describe(link, Telling(_, separated))

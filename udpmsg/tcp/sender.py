@@ -131,29 +131,28 @@ class TcpSender:
 
     def _put(self, data: bytes | bytearray | memoryview) -> None:
         """Give this to the kernel, behind what waits; what it does not take now waits too."""
-        sent = 0
-        if not self._waiting:
-            try:
-                sent = self._socket.send(data)  # as it is, without a copy
-            except BlockingIOError:
-                pass
-            except OSError as error:
-                self._disconnect(Phrase(os.strerror(error.errno) if error.errno else str(error)))
-        if sent < len(data) and self._connected:
-            blocked = bool(self._waiting)
+        if self._waiting:
+            self._waiting += data
+        elif (sent := self._send(data)) < len(data) and self._connected:  # most often all of it goes, as it is, without a copy
             self._waiting += memoryview(data)[sent:]
-            if not blocked:
-                self._push()
 
     def _push(self) -> None:
         """Give the kernel what waits, as far as it takes it."""
+        sent = self._send(self._waiting)
+        del self._waiting[:sent]
+
+    def _send(self, data: bytes | bytearray | memoryview) -> int:
+        """How many bytes of this the kernel took; when it takes more, the selector tells."""
+        sent = 0
         try:
-            while self._waiting:
-                del self._waiting[: self._socket.send(self._waiting)]
+            sent = self._socket.send(data)
         except BlockingIOError:
-            self._selector.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self._on_ready)
+            pass
         except OSError as error:
             self._disconnect(Phrase(os.strerror(error.errno) if error.errno else str(error)))
+        if sent < len(data) and self._connected:
+            self._selector.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self._on_ready)
+        return sent
 
     def _disconnect(self, reason: str) -> None:
         if self._connected:
