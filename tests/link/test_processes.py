@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any, NoReturn
 
 import pytest
 
 from udpmsg.errors import UsageError
-from udpmsg.link.processes import Child, ChildFailed, Told, start
+from udpmsg.link.processes import Child, ChildFailed, Told, live, start
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="children are forked, and only POSIX systems fork")
 
@@ -128,6 +129,21 @@ def test_ctrl_c_is_left_to_the_parent(child: Child) -> None:
     os.kill(child.pid, signal.SIGINT)
     child.call(double, 4)
     assert child.result(PATIENCE) == 8
+
+
+def test_ctrl_c_at_the_fork_is_left_to_the_parent_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: Any) -> NoReturn:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            live(*arguments)
+        except KeyboardInterrupt:
+            os._exit(1)
+
+    monkeypatch.setattr("udpmsg.link.processes.live", interrupted)
+    child = start("helper")
+    child.call(double, 4)
+    assert child.result(PATIENCE) == 8
+    child.end()
 
 
 def test_a_preparation_that_fails_is_the_first_result() -> None:

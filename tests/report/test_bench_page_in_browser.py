@@ -8,40 +8,14 @@ from typing import Any
 import pytest
 
 from tests.report.bench_samples import sample
-from tests.report.test_page_in_browser import COLOURED, browser, numbers
+from tests.report.browsing import Opened, browser
+from tests.report.test_page_in_browser import COLOURED, numbers
 from udpmsg.experiment.bench_values import Request
 from udpmsg.experiment.trace import Mode
 from udpmsg.report.bench_lines import fields
 from udpmsg.report.bench_page import page
 
 __all__ = ["browser"]  # the fixture
-
-
-class Opened:
-    """A benchmark's page, open; what it said and what it asked for."""
-
-    def __init__(self, browser: Any, folder: Path, text: str, **settings: Any) -> None:
-        file = folder / "page.html"
-        file.write_text(text, encoding="utf-8")
-        self.address = file.as_uri()
-        self.said: list[str] = []
-        self.requested: list[str] = []
-        self.tab = browser.new_page(**settings)
-        self.tab.on("console", lambda message: self.said.append(message.text))
-        self.tab.on("pageerror", lambda error: self.said.append(str(error)))
-        self.tab.on("request", lambda request: self.requested.append(request.url))
-        self.tab.goto(self.address)
-        self.wait_for_drawing(1)
-
-    def wait_for_drawing(self, times: int) -> None:
-        """Until the charts have been drawn so often."""
-        self.tab.wait_for_function("(times) => Number(document.documentElement.dataset.drawn) >= times", arg=times)
-
-    def close(self) -> None:
-        """Nothing was said, nobody was asked."""
-        self.tab.close()
-        assert self.said == []
-        assert self.requested == [self.address]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from tests.experiment.samples import sample
 from tests.lessons.support import usual
-from tests.report.test_page_in_browser import browser
+from tests.report.browsing import browser
 from udpmsg import language
 from udpmsg.experiment.trace import Mode
 from udpmsg.lessons.lesson import Bars, Expectation, Ladder, Ledger, Lesson, Observations, Program, Question, Table, Terminal

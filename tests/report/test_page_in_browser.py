@@ -1,31 +1,23 @@
-"""The page in a browser: quiet, alone, right, in both themes, and on paper. Chromium is Debian's, driven by playwright."""
+"""The page in a browser: quiet, alone, right, in both themes, and on paper."""
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import needed
 from tests.experiment.samples import sample
+from tests.report.browsing import Opened, browser
 from tests.report.test_html import HOSTILE, hostile
 from udpmsg.experiment.figures import figures, spread
 from udpmsg.experiment.ledger import Outcome, rows
-from udpmsg.experiment.trace import Comparison, Mode
+from udpmsg.experiment.trace import Mode
 from udpmsg.report.html import page
 
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-"""A browser that calls nobody, in a container too."""
+__all__ = ["browser"]  # the fixture
+
 UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "B": 1, "KiB": 2**10, "MiB": 2**20, "bit/s": 1, "kbit/s": 1e3, "Mbit/s": 1e6}
 COLOURED = """(selector) => {
     const canvas = document.querySelector(selector);
@@ -38,53 +30,10 @@ COLOURED = """(selector) => {
 """The colours in a canvas that are not see-through."""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """One browser for this module, ended with it."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        needed("chromium", "no browser to open the page in; on Debian: apt install chromium")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        needed("playwright", "nothing to drive the browser with; pip install -e '.[dev]'")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
-        yield running
-        running.close()
-
-
-class Opened:
-    """A comparison's page, open; what it said and what it asked for."""
-
-    def __init__(self, browser: Any, folder: Path, comparison: Comparison, **settings: Any) -> None:
-        file = folder / "page.html"
-        file.write_text(page(comparison), encoding="utf-8")
-        self.address = file.as_uri()
-        self.said: list[str] = []
-        self.requested: list[str] = []
-        self.tab = browser.new_page(**settings)
-        self.tab.on("console", lambda message: self.said.append(message.text))
-        self.tab.on("pageerror", lambda error: self.said.append(str(error)))
-        self.tab.on("request", lambda request: self.requested.append(request.url))
-        self.tab.goto(self.address)
-        self.wait_for_drawing(1)
-
-    def wait_for_drawing(self, times: int) -> None:
-        """Until the charts have been drawn so often."""
-        self.tab.wait_for_function("(times) => Number(document.documentElement.dataset.drawn) >= times", arg=times)
-
-    def close(self) -> None:
-        """Nothing was said, nobody was asked."""
-        self.tab.close()
-        assert self.said == []
-        assert self.requested == [self.address]
-
-
 @pytest.fixture
 def opened(browser: Any, tmp_path: Path) -> Iterator[Opened]:
     """The usual page."""
-    it = Opened(browser, tmp_path, sample(), color_scheme="light")
+    it = Opened(browser, tmp_path, page(sample()), color_scheme="light")
     yield it
     it.close()
 
@@ -129,7 +78,7 @@ def test_the_cursor_says_what_became_of_a_message(opened: Opened) -> None:
     box = over.bounding_box()
     left = opened.tab.evaluate("(sequence) => drawn[0].valToPos(sequence, 'x')", lost)
     opened.tab.mouse.move(box["x"] + left, box["y"] + box["height"] / 2)
-    opened.tab.wait_for_function("document.querySelectorAll('#delay .u-value')[1].textContent === 'lost'")
+    opened.wait_until("document.querySelectorAll('#delay .u-value')[1].textContent === 'lost'")
     assert opened.tab.locator("#delay .u-value").first.inner_text() == str(lost)
 
 
@@ -145,7 +94,7 @@ def test_dark_is_dark_in_the_charts_too_and_changes_at_once(opened: Opened) -> N
 
 
 def test_paper_is_light_has_every_ladder_and_no_controls(browser: Any, tmp_path: Path) -> None:
-    it = Opened(browser, tmp_path, sample(), color_scheme="dark")
+    it = Opened(browser, tmp_path, page(sample()), color_scheme="dark")
     ladders = it.tab.locator("figure.ladder")
     assert ladders.count() > 1
     assert [ladders.nth(at).is_visible() for at in range(ladders.count())].count(True) == 1
@@ -172,7 +121,7 @@ def test_the_ledger_opens_in_parts_and_finds_what_went_wrong(opened: Opened) -> 
     ledgers = {run.mode: rows(run, comparison.choices) for run in comparison.runs}
     opened.tab.locator("#ledger summary").click()
     listed = opened.tab.locator("#ledger-rows tr")
-    opened.tab.wait_for_function("document.querySelectorAll('#ledger-rows tr').length === 200")
+    opened.wait_until("document.querySelectorAll('#ledger-rows tr').length === 200")
     opened.tab.locator("#more").click()
     assert listed.count() == 300
     assert not opened.tab.locator("#more").is_visible()
@@ -187,7 +136,7 @@ def test_the_ledger_opens_in_parts_and_finds_what_went_wrong(opened: Opened) -> 
 
 def test_another_repetition_is_chosen_for_charts_and_ledger(browser: Any, tmp_path: Path) -> None:
     comparison = sample(repeat=2)
-    it = Opened(browser, tmp_path, comparison)
+    it = Opened(browser, tmp_path, page(comparison))
     it.tab.locator("#repetition").select_option("2")
     it.wait_for_drawing(2)
     second = next(run for run in comparison.runs if run.repetition == 2 and run.mode is Mode.UDP)
@@ -200,7 +149,7 @@ def test_another_repetition_is_chosen_for_charts_and_ledger(browser: Any, tmp_pa
 
 
 def test_foreign_text_does_nothing(browser: Any, tmp_path: Path) -> None:
-    it = Opened(browser, tmp_path, hostile(sample()))
+    it = Opened(browser, tmp_path, page(hostile(sample())))
     it.tab.on("dialog", lambda dialog: it.said.append(dialog.message))
     it.tab.locator("#ledger summary").click()
     it.tab.locator("#wrong").check()
@@ -210,7 +159,7 @@ def test_foreign_text_does_nothing(browser: Any, tmp_path: Path) -> None:
 
 
 def test_ten_thousand_messages_are_drawn_as_dots(browser: Any, tmp_path: Path) -> None:
-    it = Opened(browser, tmp_path, sample(count=10_000, modes=(Mode.UDP, Mode.UDP_ACK)))
+    it = Opened(browser, tmp_path, page(sample(count=10_000, modes=(Mode.UDP, Mode.UDP_ACK))))
     assert {"194 74 0", "0 103 166"} <= set(it.tab.evaluate(COLOURED, "#delay canvas"))
     assert (tmp_path / "page.html").stat().st_size < 1_000_000
     it.close()
@@ -218,6 +167,6 @@ def test_ten_thousand_messages_are_drawn_as_dots(browser: Any, tmp_path: Path) -
 
 @pytest.mark.parametrize("width", [800, 1280, 1920])
 def test_nothing_but_what_scrolls_by_itself_is_wider_than_the_window(browser: Any, tmp_path: Path, width: int) -> None:
-    it = Opened(browser, tmp_path, sample(), viewport={"width": width, "height": 900})
+    it = Opened(browser, tmp_path, page(sample()), viewport={"width": width, "height": 900})
     assert it.tab.evaluate("document.documentElement.scrollWidth") <= width
     it.close()

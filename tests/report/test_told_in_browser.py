@@ -8,8 +8,7 @@ import pytest
 
 from tests import marked
 from tests.report import bench_samples
-from tests.report.test_bench_page_in_browser import Opened
-from tests.report.test_page_in_browser import browser
+from tests.report.browsing import Opened, browser
 from tests.report.test_told import COMPARISONS, assert_told
 from udpmsg import language
 from udpmsg.report import bench_page, html
@@ -43,7 +42,7 @@ class Told(Opened):
         super().__init__(context, folder, text)
         if self.tab.locator("#ledger").count():
             self.tab.evaluate("document.getElementById('ledger').open = true")
-            self.tab.wait_for_function("document.getElementById('ledger-rows').children.length > 0")
+            self.wait_until("document.getElementById('ledger-rows').children.length > 0")
 
     def texts(self) -> str:
         """All that a reader sees, and what a mouse would show."""
@@ -77,7 +76,7 @@ def test_what_is_copied_is_said_to_be(browser: Any, tmp_path: Path) -> None:
     it = Told(browser, tmp_path, html.page(whole))
     it.tab.click("#copy")
     copied, selected = (marked.marked(text) for text in ("Copied", "Selected"))
-    it.tab.wait_for_function("(words) => words.includes(document.getElementById('copy').innerText)", arg=[copied, selected])
+    it.wait_until("(words) => words.includes(document.getElementById('copy').innerText)", [copied, selected])
     it.close()
 
 

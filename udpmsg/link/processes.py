@@ -154,9 +154,14 @@ def start(name: str, *, prepare: Callable[[], None] | None = None, keep: Iterabl
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # None: closed by who started us
             stream.flush()
-    pid = os.fork()
-    if pid == 0:
-        live(theirs, parent, prepare, keep)
+    # A signal on the way would find the parent's handlers in the child, and its stack: it waits until the child has its own.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    try:
+        pid = os.fork()
+        if pid == 0:
+            live(theirs, parent, prepare, keep)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     theirs.close()
     return Child(name, pid, ours)
 
@@ -169,6 +174,7 @@ def live(connection: Connection, parent: int, prepare: Callable[[], None] | None
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what ends
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         close_others({connection.fileno(), *keep})
         gc.freeze()  # what is inherited stays: no collection need walk, and by that copy, the parent's memory
         die_with(parent)
