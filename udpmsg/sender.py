@@ -13,8 +13,9 @@ from udpmsg import clock
 from udpmsg.core import wire
 from udpmsg.core.config import MAX_DATAGRAM_SIZE, SenderConfig
 from udpmsg.core.events import Disconnected, Event, Message, Outcome, State, Unreachable
-from udpmsg.core.framing import FRAME_OVERHEAD, Run, each
+from udpmsg.core.framing import FRAME_OVERHEAD, Run, each, most_in_run
 from udpmsg.core.rtt import MILLISECOND, SECOND
+from udpmsg.core.runs import CHECKED_OVERHEAD
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
@@ -180,7 +181,7 @@ class Sender:
         iterator = iter(payloads)
         while batch := list(islice(iterator, self._batch)):
             numbers = self._accept(batch)
-            self._batch = min(BATCH, max(BATCH_BYTES // (max(map(len, batch)) or 1), 1))
+            self._batch = batch_of(max(map(len, batch)))
             first, last = first or numbers[0], numbers[-1]
             if self._waiter.take_woken():
                 break
@@ -456,3 +457,9 @@ class Sender:
                 self._events.append(notice)
         self._socket.notices.clear()
         return self._core.unresolved < unresolved
+
+
+def batch_of(largest: int) -> int:
+    """How many messages, of `largest` bytes at most, `send_many` gives the core at one go: whole runs, if one has room there."""
+    most = min(BATCH, max(BATCH_BYTES // max(largest, 1), 1))
+    return most - most % most_in_run(largest + CHECKED_OVERHEAD) or most

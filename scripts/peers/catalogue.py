@@ -29,7 +29,7 @@ BENCH_SECONDS = 8.0
 """What `udpmsg bench` gets for a measurement, which is a search, where `--seconds` asks for less."""
 LAB_BOUND = 120.0
 """Seconds for one run over the lossy link."""
-LIBRARIES = ("uvloop", "pyzmq", "aiocoap", "aioquic")
+LIBRARIES = ("isal", "uvloop", "pyzmq", "aiocoap", "aioquic")
 """The extra `bench` of pyproject.toml."""
 INSTALL = ".venv/bin/python -m pip install --constraint constraints.txt --editable '.[bench]'"
 
@@ -117,7 +117,19 @@ def catalogue(choices: Choices) -> list[Peer]:
         one_way("uvloop", "uvloop's datagram endpoint", python("datagrams", "uvloop"), module("uvloop")),
         one_way("udpmsg-bench", "`udpmsg bench`, zero loss, every sequence number checked", partial(bench, seconds)),
         one_way("limit-64", "the C limit, 64 B instead of 1200 B", limit(64), cc),
-        other("udpmsg-acknowledged", "confirmed", "udpmsg, acknowledged, all DELIVERED", python("ours", "acknowledged")),
+        other(
+            "udpmsg-acknowledged",
+            "confirmed",
+            "udpmsg, acknowledged, all DELIVERED",
+            python("ours", "acknowledged"),
+            module("isal"),
+        ),
+        other(
+            "udpmsg-acknowledged-zlib",
+            "confirmed",
+            "udpmsg without its extra `fast`: zlib's CRC-32 instead of ISA-L's",
+            python("ours", "acknowledged-zlib"),
+        ),
         other(
             "coap",
             "confirmed",

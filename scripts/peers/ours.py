@@ -6,6 +6,7 @@ receiver here is an application that is given every payload, one by one.
 
 import sys
 import time
+from collections.abc import Callable
 from itertools import repeat
 from typing import NamedTuple
 
@@ -150,6 +151,16 @@ def acknowledged(port: int, seconds: float) -> None:
     say(sent=count, rate=count / passed)
 
 
+def without_isal(side: Callable[..., None]) -> Callable[..., None]:
+    """This side as it is where the extra "fast" is not installed."""
+
+    def run_so(*arguments: object) -> None:
+        sys.modules["isal.isal_zlib"] = None  # type: ignore[assignment]  # an import of it fails, and the core has not tried yet
+        side(*arguments)
+
+    return run_so
+
+
 def confirmed(sender: Sender, timeout: float | None) -> int:
     """How many messages the sender has learnt to be delivered."""
     delivered = 0
@@ -214,6 +225,7 @@ if __name__ == "__main__":
                 "flood": (lambda: receive("udp"), flood),
                 "search": (lambda: receive("udp"), search),
                 "acknowledged": (lambda: receive("udp"), acknowledged),
+                "acknowledged-zlib": (without_isal(lambda: receive("udp")), without_isal(acknowledged)),
                 "tcp": (lambda: receive("tcp"), stream),
                 "round-trip": (lambda: receive("udp"), ask),
             }

@@ -47,14 +47,18 @@ def each(messages: Sequence[bytes | Run]) -> list[bytes]:
     return [single for message in messages for single in (message.datagrams() if isinstance(message, Run) else (message,))]
 
 
+def most_in_run(size: int) -> int:
+    """How many messages of `size` bytes, header included, a run has at most."""
+    return max(min(MOST_MESSAGES, MOST_BYTES // max(size, 1)), 1)
+
+
 def of_one_length(messages: Sequence[bytes], overhead: int = 0) -> Iterator[Sequence[bytes]]:
     """The messages in order, cut where the length changes and where a run would be too long; `overhead`: bytes more of each."""
     sizes = list(map(len, messages))
     begin = 0
     while begin < len(sizes):
         size = sizes[begin]
-        most = max(min(MOST_MESSAGES, MOST_BYTES // max(size + overhead, 1)), 1)
-        following = sizes[begin : begin + most]
+        following = sizes[begin : begin + most_in_run(size + overhead)]
         count = len(following)
         if following.count(size) < count:
             count = next(place for place, other in enumerate(following) if other != size)

@@ -11,7 +11,6 @@ from functools import lru_cache
 from operator import itemgetter, le
 from struct import Struct
 from typing import NamedTuple
-from zlib import crc32
 
 from udpmsg.core import wire
 from udpmsg.core.framing import LENGTH, Run, of_one_length
@@ -21,6 +20,8 @@ PREFIX = Struct(">HBBHHQ")
 """What the headers of a run have in common: magic, version, kind, flags, payload length, session."""
 CHECKED_OVERHEAD = HEADER.size + wire.ACK_REQUESTED_BLOCK.size + wire.CHECKSUM_BLOCK.size
 """Bytes that a message has besides its payload when it asks for acknowledgments."""
+REST = Struct(">QQHH")
+"""What follows the two numbers in a header that asks for acknowledgments: of messages that leave together it is the same."""
 PLAIN_FLAGS = (0,)
 CHECKED_FLAGS = (ACK_REQUESTED | CHECKSUM, ACK_REQUESTED | CHECKSUM | ORDERED)
 
@@ -104,11 +105,13 @@ def write_plain(prefix: bytes, payloads: Sequence[bytes], number: int, sequence:
 
 def write_checked(prefix: bytes, payloads: Sequence[bytes], number: int, sequence: int, sent_at: int, lowest: int) -> bytearray:
     """Messages that ask for acknowledgments, back to back, each with its checksum; `prefix` is before each of them."""
+    from udpmsg.core.checksum import crc32  # not before it is needed: ISA-L's would make a start longer
+
     count = len(payloads)
-    fields: list[bytes | int] = [prefix, 0, 0, sent_at, lowest, 1, 0, b"", 0] * count
-    fields[1::9] = range(number, number + count)
-    fields[2::9] = range(sequence, sequence + count)
-    fields[7::9] = payloads
+    fields: list[bytes | int] = [prefix, 0, 0, REST.pack(sent_at, lowest, 1, 0), b"", 0] * count
+    fields[1::6] = range(number, number + count)
+    fields[2::6] = range(sequence, sequence + count)
+    fields[4::6] = payloads
     layout = checked_layout(len(prefix), len(payloads[0]), count, True)
     data = bytearray(layout.size)
     layout.pack_into(data, 0, *fields)
@@ -142,11 +145,14 @@ def decode(run: Run, *, payloads: bool = True) -> Messages | None:
     count = len(data) // (size + lead)
     fields = layout(lead + PREFIX.size, room, count, payloads).unpack(data)  # of all messages, one after the other
     width = len(fields) // count
-    prefixes, numbers, sequences, sent_at, *others = (fields[column::width] for column in range(width))
+    prefixes, numbers, sequences, rests, *others = (fields[column::width] for column in range(width))
     if flags in PLAIN_FLAGS:
-        lowest = transmissions = (0,) * count
+        sent_at, lowest, transmissions = rests, (0,) * count, (0,) * count
     else:
-        lowest, transmissions, zeros, *others, checksums = others
+        from udpmsg.core.checksum import crc32
+
+        *others, checksums = others
+        sent_at, lowest, transmissions, zeros = columns_of(rests)
         if any(zeros) or not (all(lowest) and all(transmissions) and all(map(le, lowest, sequences))):
             return None
         view = memoryview(data)
@@ -167,6 +173,13 @@ def decode(run: Run, *, payloads: bool = True) -> Messages | None:
     )
 
 
+def columns_of(rests: tuple[bytes, ...]) -> Iterator[tuple[int, ...]]:
+    """The fields of each REST, column by column."""
+    if rests.count(rests[0]) == len(rests):
+        return ((field,) * len(rests) for field in REST.unpack(rests[0]))
+    return zip(*map(REST.unpack, rests), strict=True)
+
+
 def is_row(numbers: tuple[int, ...]) -> bool:
     """Whether each number is the one before and one more."""
     return numbers == tuple(range(numbers[0], numbers[0] + len(numbers)))
@@ -180,5 +193,5 @@ def plain_layout(prefix: int, room: int, count: int, payloads: bool) -> Struct:
 
 @lru_cache(maxsize=256)
 def checked_layout(prefix: int, room: int, count: int, payloads: bool) -> Struct:
-    """Messages that ask for acknowledgments: 6 fields after what they have in common, the payload, and the checksum."""
-    return Struct(">" + f"{prefix}sQQQQHH{room}{'s' if payloads else 'x'}I" * count)
+    """Messages that ask for acknowledgments: the two numbers after what all have, the REST, the payload, and the checksum."""
+    return Struct(">" + f"{prefix}sQQ{REST.size}s{room}{'s' if payloads else 'x'}I" * count)
