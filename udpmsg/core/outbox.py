@@ -17,7 +17,6 @@ What holds at all times:
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from itertools import repeat
 
 from udpmsg.core.events import Outcome, State
@@ -27,9 +26,6 @@ from udpmsg.core.rtt import NEVER
 
 RUN = 256
 """Ordinary messages that leave at one time at most: some system calls' worth."""
-
-make_outcome = partial(tuple.__new__, Outcome)
-"""An Outcome of its five fields, without a call of Python's."""
 
 
 class Outgoing:
@@ -279,7 +275,8 @@ class Outbox:
         transmissions: Iterable[int] = repeat(1)
         if self._apart:
             transmissions = [self._forget(self._apart.pop(sequence)) if sequence in self._apart else 1 for sequence in run]
-        outcomes = list(map(make_outcome, zip(run, repeat(state), repeat(reason), transmissions, repeat(None), strict=False)))
+        fields = zip(run, repeat(state), repeat(reason), transmissions, repeat(None), strict=False)
+        outcomes = list(map(tuple.__new__, repeat(Outcome), fields))  # Outcome's own constructor is a function of Python's
         for sequence in [sequence for sequence in self._round_trips if sequence in run]:  # few were measured
             place = sequence - run.start
             outcomes[place] = outcomes[place]._replace(rtt_ns=self._round_trips.pop(sequence))

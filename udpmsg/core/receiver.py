@@ -8,7 +8,6 @@ What a peer does wrong is counted, told as an event and never answered. What doe
 
 from collections import deque
 from collections.abc import Sequence
-from functools import partial
 from itertools import repeat
 from operator import itemgetter
 
@@ -29,8 +28,6 @@ from udpmsg.errors import MalformedDatagram
 
 UNFINISHED_KEPT = 10 * SECOND
 """A fire-and-forget message whose fragments have not all come by then has lost one."""
-MAKE_MESSAGE: "partial[Message]" = partial(tuple.__new__, Message)
-"""A Message of its fields in one tuple; its own constructor is a Python function, and costs three times as much."""
 PAYLOAD = itemgetter(Message._fields.index("payload"))
 NOTICES_KEPT = 1024
 """Malformed, Duplicate and LimitReached that wait for the application; more are counted, not told."""
@@ -302,7 +299,10 @@ class Receiver:
             repeat(False),
             transmissions if acknowledged else repeat(1),
         )
-        self._queue_up(session, list(map(MAKE_MESSAGE, fields)), size * count)
+        together = list(
+            map(tuple.__new__, repeat(Message), fields)
+        )  # its own constructor is a function of Python's, at three times the cost
+        self._queue_up(session, together, size * count)
 
     def _has_room(self, session: Session, messages: Messages, size: int, count: int, now: int) -> bool:
         """Whether no limit stands in the way of taking all of them."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from operator import itemgetter, le
 from struct import Struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from udpmsg.core import wire
 from udpmsg.core.framing import LENGTH, Run, of_one_length
@@ -22,6 +22,8 @@ CHECKED_OVERHEAD = HEADER.size + wire.ACK_REQUESTED_BLOCK.size + wire.CHECKSUM_B
 """Bytes that a message has besides its payload when it asks for acknowledgments."""
 REST = Struct(">QQHH")
 """What follows the two numbers in a header that asks for acknowledgments: of messages that leave together it is the same."""
+HEAD_SIZE = PREFIX.size + 2 * wire.NUMBER.size + REST.size
+"""Bytes of that header."""
 PLAIN_FLAGS = (0,)
 CHECKED_FLAGS = (ACK_REQUESTED | CHECKSUM, ACK_REQUESTED | CHECKSUM | ORDERED)
 
@@ -79,21 +81,23 @@ def encode(
     acknowledgments. `sent_at` in microseconds.
     """
     flags = (ACK_REQUESTED | CHECKSUM if lowest else 0) | (ORDERED if ordered else 0)
-    write = write_checked if lowest else write_plain
     encoded: list[bytes | Run] = []
     for stretch in of_one_length(payloads, CHECKED_OVERHEAD):
         room, count = len(stretch[0]), len(stretch)
         size = room + (CHECKED_OVERHEAD if lowest else HEADER.size)
         prefix = PREFIX.pack(MAGIC, VERSION, MESSAGE, flags, 0 if framed else room, session)
-        lead = LENGTH.size if framed and count > 1 else 0
-        data = write(LENGTH.pack(size)[:lead] + prefix, stretch, number, sequence, sent_at, lowest)
-        encoded.append(Run(data, size, lead) if count > 1 else bytes(data))
+        lead = LENGTH.pack(size) if framed and count > 1 else b""
+        if lowest:
+            data = write_checked(lead, prefix, stretch, number, sequence, REST.pack(sent_at, lowest, 1, 0))
+        else:
+            data = write_plain(lead + prefix, stretch, number, sequence, sent_at)
+        encoded.append(Run(data, size, len(lead)) if count > 1 else data)
         number += count
         sequence += count
     return encoded
 
 
-def write_plain(prefix: bytes, payloads: Sequence[bytes], number: int, sequence: int, sent_at: int, _: int) -> bytes:
+def write_plain(prefix: bytes, payloads: Sequence[bytes], number: int, sequence: int, sent_at: int) -> bytes:
     """Messages that ask for nothing, back to back; `prefix` is before each of them."""
     count = len(payloads)
     fields: list[bytes | int] = [prefix, 0, 0, sent_at, b""] * count
@@ -103,24 +107,20 @@ def write_plain(prefix: bytes, payloads: Sequence[bytes], number: int, sequence:
     return plain_layout(len(prefix), len(payloads[0]), count, True).pack(*fields)
 
 
-def write_checked(prefix: bytes, payloads: Sequence[bytes], number: int, sequence: int, sent_at: int, lowest: int) -> bytearray:
-    """Messages that ask for acknowledgments, back to back, each with its checksum; `prefix` is before each of them."""
+def write_checked(lead: bytes, prefix: bytes, payloads: Sequence[bytes], number: int, sequence: int, rest: bytes) -> bytes:
+    """Messages that ask for acknowledgments, back to back, each with its checksum; `lead` is before each of them."""
     from udpmsg.core.checksum import crc32  # not before it is needed: ISA-L's would make a start longer
 
     count = len(payloads)
-    fields: list[bytes | int] = [prefix, 0, 0, REST.pack(sent_at, lowest, 1, 0), b"", 0] * count
-    fields[1::6] = range(number, number + count)
-    fields[2::6] = range(sequence, sequence + count)
-    fields[4::6] = payloads
-    layout = checked_layout(len(prefix), len(payloads[0]), count, True)
-    data = bytearray(layout.size)
-    layout.pack_into(data, 0, *fields)
-    view, seal = memoryview(data), wire.CHECKSUM_BLOCK.pack_into
-    begin, stride = len(prefix) - PREFIX.size, layout.size // count  # of the message, not of its frame
-    for end in range(stride - wire.CHECKSUM_BLOCK.size, len(data), stride):
-        seal(data, end, crc32(view[begin:end]))
-        begin += stride
-    return data
+    fields: list[bytes | int] = [prefix, 0, 0, rest] * count
+    fields[1::4] = range(number, number + count)
+    fields[2::4] = range(sequence, sequence + count)
+    heads = pieces_layout(HEAD_SIZE, count).unpack(heads_layout(count).pack(*fields))
+    pieces = [lead, b"", b"", b""] * count
+    pieces[1::4] = heads
+    pieces[2::4] = payloads
+    pieces[3::4] = map(wire.CHECKSUM_BLOCK.pack, map(crc32, payloads, map(crc32, heads)))
+    return b"".join(pieces)
 
 
 def decode(run: Run, *, payloads: bool = True) -> Messages | None:
@@ -133,34 +133,30 @@ def decode(run: Run, *, payloads: bool = True) -> Messages | None:
     magic, version, kind, flags, length, session = PREFIX.unpack_from(data, lead)
     if magic != MAGIC or version != VERSION or kind != MESSAGE or not session:
         return None
-    if flags in PLAIN_FLAGS:
-        overhead, layout = HEADER.size, plain_layout
-    elif flags in CHECKED_FLAGS:
-        overhead, layout = CHECKED_OVERHEAD, checked_layout
-    else:
+    if flags not in PLAIN_FLAGS and flags not in CHECKED_FLAGS:
         return None
-    room = size - overhead
+    room = size - (HEADER.size if flags in PLAIN_FLAGS else CHECKED_OVERHEAD)
     if room < 0 or length != (0 if lead else room):
         return None
     count = len(data) // (size + lead)
-    fields = layout(lead + PREFIX.size, room, count, payloads).unpack(data)  # of all messages, one after the other
-    width = len(fields) // count
-    prefixes, numbers, sequences, rests, *others = (fields[column::width] for column in range(width))
+    carried: tuple[bytes, ...]
     if flags in PLAIN_FLAGS:
-        sent_at, lowest, transmissions = rests, (0,) * count, (0,) * count
+        layout = plain_layout(lead + PREFIX.size, room, count, payloads)
+        prefixes, numbers, sequences, sent_at, *others = columns(layout.unpack(data), count)
+        lowest = transmissions = (0,) * count
+        carried = others[0] if others else ()
     else:
         from udpmsg.core.checksum import crc32
 
-        *others, checksums = others
+        heads, carried, checksums = columns(checked_layout(lead, room, count).unpack(data), count)
+        if tuple(map(crc32, carried, map(crc32, heads))) != checksums:
+            return None
+        prefixes, numbers, sequences, rests = columns(heads_layout(count).unpack(b"".join(heads)), count)
         sent_at, lowest, transmissions, zeros = columns_of(rests)
         if any(zeros) or not (all(lowest) and all(transmissions) and all(map(le, lowest, sequences))):
             return None
-        view = memoryview(data)
-        begins = range(lead, len(data), size + lead)
-        checked = size - wire.CHECKSUM_BLOCK.size
-        if [crc32(view[begin : begin + checked]) for begin in begins] != list(checksums):
-            return None
-    carried = others[0] if others else ()
+        if not payloads:
+            carried = ()
     in_a_row = is_row(sequences) and (numbers == sequences or is_row(numbers))
     smallest, largest = (min, max) if not in_a_row else (itemgetter(0), itemgetter(-1))
     if prefixes.count(prefixes[0]) != count or not (smallest(numbers) and smallest(sequences)):
@@ -171,6 +167,12 @@ def decode(run: Run, *, payloads: bool = True) -> Messages | None:
     return Messages(
         session, bool(lowest[0]), ordered, room, numbers, sequences, sent_at, lowest, transmissions, carried, in_a_row
     )
+
+
+def columns(fields: tuple[Any, ...], count: int) -> Iterator[tuple[Any, ...]]:
+    """The fields of so many messages, which stand one message after the other, column by column."""
+    width = len(fields) // count
+    return (fields[column::width] for column in range(width))
 
 
 def columns_of(rests: tuple[bytes, ...]) -> Iterator[tuple[int, ...]]:
@@ -192,6 +194,18 @@ def plain_layout(prefix: int, room: int, count: int, payloads: bool) -> Struct:
 
 
 @lru_cache(maxsize=256)
-def checked_layout(prefix: int, room: int, count: int, payloads: bool) -> Struct:
-    """Messages that ask for acknowledgments: the two numbers after what all have, the REST, the payload, and the checksum."""
-    return Struct(">" + f"{prefix}sQQ{REST.size}s{room}{'s' if payloads else 'x'}I" * count)
+def checked_layout(lead: int, room: int, count: int) -> Struct:
+    """So many messages with acknowledgments, `lead` bytes before each: its header, a payload of `room` bytes, the checksum."""
+    return Struct(">" + f"{lead}x{HEAD_SIZE}s{room}sI" * count)
+
+
+@lru_cache(maxsize=256)
+def heads_layout(count: int) -> Struct:
+    """The headers of so many messages with acknowledgments: what all have, the two numbers, and the REST."""
+    return Struct(">" + f"{PREFIX.size}sQQ{REST.size}s" * count)
+
+
+@lru_cache(maxsize=256)
+def pieces_layout(size: int, count: int) -> Struct:
+    """So many pieces of `size` bytes."""
+    return Struct(f"{size}s" * count)
