@@ -119,14 +119,13 @@ def search(port: int, seconds: float) -> None:
     """The highest rate at which nothing is lost (RFC 2544, 26.1)."""
     first = trial(port, seconds * SHORT, None)
     searching = Search(sent=first.rate, received=first.received_rate, lost=first.lost > 0)
-    highest: float | None = None
+    passed = []
     while (step := searching.next()) is not None:
         made = trial(port, seconds if step.confirms else seconds * SHORT, step.rate)
-        searching.note(step, sent=made.rate, lost=made.lost > 0)
-        if made.lost and highest is not None and made.rate <= highest:
-            highest = None  # chance let it pass
-        elif step.confirms and not made.lost:
-            highest = max(made.rate, highest or 0.0)
+        searching.note(step, sent=made.rate, lost=made.lost > 0, share=made.lost / made.sent)
+        if step.confirms and not made.lost:
+            passed.append(made.rate)
+    highest = max((rate for rate in passed if rate < searching.failed_at), default=None)
     if highest is None:
         raise SystemExit("no rate was found at which nothing is lost")
     say(rate=highest)

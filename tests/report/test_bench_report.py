@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 
-from tests.report.bench_samples import sample, without_throughput
+from tests.report.bench_samples import sample, trial, without_throughput
 from udpmsg.experiment.bench_values import Request, figures
 from udpmsg.experiment.trace import Mode
 from udpmsg.report import bench_table
@@ -50,6 +50,7 @@ TRIAL_KEYS = {
     "receiver_cpu",
     "offload",
     "confirms",
+    "verifies",
     "loss",
 }
 
@@ -117,6 +118,16 @@ def test_the_curve_shows_each_rate_with_its_loss_and_which_one_it_is() -> None:
     assert sum("the throughput" in row for row in rows) == 1
     assert rows[3].endswith("█ 0.15 %")
     assert rows[4].endswith(f"{'█' * 30} 40 %, without a pace")
+
+
+def test_a_trial_that_was_made_once_more_is_told_as_such() -> None:
+    benchmark = sample(Request(modes=(Mode.UDP,), sizes=(1200,)))
+    (found,) = benchmark.measurements
+    *curve, long = found.curve
+    lucky = replace(found, curve=(*curve, trial(800e3, 0.0001, confirms=True), replace(long, verifies=True)))
+    text = bench_table.lines(replace(benchmark, measurements=[lucky]), colour=False, width=100)
+    assert [line for line in text if line.endswith("█ 0.01 %")]
+    assert [line for line in text if line.endswith("none: the throughput, when tried again")]
 
 
 def test_sentences_say_what_it_means_and_what_limits_it_once() -> None:

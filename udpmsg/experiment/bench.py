@@ -8,6 +8,8 @@ import os
 import platform
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
+from typing import NamedTuple
 
 from udpmsg import __version__, clock
 from udpmsg.errors import N_, Phrase, UsageError
@@ -110,13 +112,21 @@ def measure_all(
         if stopped():
             raise Stopped
         clockwork.begin(way)
-        trials, trips = MEASURED[way.mode](way, request.seconds, clockwork)
-        measurement = concluded(benchmark, way, trials, trips)
+        measurement = concluded(benchmark, way, MEASURED[way.mode](way, request.seconds, clockwork))
         benchmark.measurements.append(measurement)
         found(benchmark, measurement)
 
 
-def searched(way: Way, seconds: float, clockwork: "Clockwork") -> tuple[list[Trial], RoundTrips | None]:
+class Made(NamedTuple):
+    """What was made for one measurement."""
+
+    trials: list[Trial]
+    decided: Trial | None
+    """The one that the throughput is of."""
+    trips: RoundTrips | None
+
+
+def searched(way: Way, seconds: float, clockwork: "Clockwork") -> Made:
     """Fire and forget: the flood, then rates until the highest is found at which nothing is lost; that trial is the last."""
     clockwork.doing(Phrase("flood"))
     flood = as_fast_as_possible(way, seconds * FLOOD)
@@ -131,26 +141,26 @@ def searched(way: Way, seconds: float, clockwork: "Clockwork") -> tuple[list[Tri
             words = N_("{:,.0f} msg/s, once more") if step.confirms else N_("{:,.0f} msg/s")
             clockwork.doing(Phrase(words, step.rate))
             trial = at_rate(way, step.rate, duration, confirms=step.confirms)
-        trials.append(trial)
-        search.note(step, sent=trial.sent_msgs_per_s, lost=not trial.kept_up)
-    return trials, None
+        trials.append(replace(trial, verifies=step.verifies))
+        search.note(step, sent=trial.sent_msgs_per_s, lost=not trial.kept_up, share=trial.loss)
+    return Made(trials, decisive(trials, failed_at=search.failed_at), None)
 
 
-def delivered(way: Way, seconds: float, clockwork: "Clockwork") -> tuple[list[Trial], RoundTrips | None]:
+def delivered(way: Way, seconds: float, clockwork: "Clockwork") -> Made:
     """Acknowledged, or over TCP: as fast as the receiver takes it, and then the round trips."""
     clockwork.doing(Phrase("as fast as possible"))
     trial = as_fast_as_possible(way, seconds * DELIVERED, confirms=True)
     clockwork.doing(Phrase("round trips"))
-    return [trial], round_trips(way, seconds * ROUND_TRIPS)
+    return Made([trial], trial if trial.complete else None, round_trips(way, seconds * ROUND_TRIPS))
 
 
 MEASURED = {Mode.UDP: searched, Mode.UDP_ACK: delivered, Mode.TCP: delivered}
 
 
-def concluded(benchmark: Benchmark, way: Way, trials: list[Trial], trips: RoundTrips | None) -> Measurement:
+def concluded(benchmark: Benchmark, way: Way, made: Made) -> Measurement:
     """What the trials of one measurement come to."""
+    trials, decided, trips = made
     acknowledged, framed = way.mode is Mode.UDP_ACK, way.mode is Mode.TCP
-    decided = decisive(trials) if way.mode is Mode.UDP else trials[0] if trials[0].complete else None
     throughput = None if decided is None else decided.carried_msgs_per_s
     flood = trials[0] if way.mode is Mode.UDP else None
     after = None if way.receiver is None else way.receiver.look()

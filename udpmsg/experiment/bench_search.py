@@ -2,6 +2,9 @@
 
 Throughput is the highest rate at which nothing is lost (RFC 1242 section 3.17, RFC 2544 section 26.1). Trials while searching may
 be short and the one that decides is long (RFC 2544 section 24), so a rate is found by short trials and must then pass a long one.
+
+Software stands still now and then, at any rate, and then a little is lost. So a trial that loses little is made once more, and
+only a rate that loses again has failed: binary search with loss verification (ETSI GS NFV-TST 009, clause 12.3.3).
 """
 
 from collections.abc import Iterable
@@ -14,10 +17,12 @@ from udpmsg.experiment.bench_values import Trial
 SECOND = 1_000_000_000
 RESOLUTION = 0.025
 """How far below the lowest rate that lost something the result may lie, as a share of it."""
-MOST_TRIALS = 16
-"""Halving from nothing to 2.5 % takes six; the rest is for rates that pass a short trial and not a long one."""
-MOST_LONG_TRIALS = 5
+MOST_TRIALS = 20
+"""Halving from nothing to 2.5 % takes six; the rest is for rates that pass a short trial and no long one, and second tries."""
+MOST_LONG_TRIALS = 6
 """They take their time, and where several fail, chance decides."""
+LITTLE = 0.01
+"""Of the messages: more than this no pause of a moment loses."""
 STEPS_DOWN = (0.95, 0.8, 0.5, 0.2)
 """Where a long trial fails, the network loses by chance: rates fall faster and faster, for one to pass while there is time."""
 LOWEST = 0.001
@@ -44,6 +49,8 @@ class Step(NamedTuple):
     """Messages a second; None: as fast as they leave."""
     confirms: bool
     """A long one."""
+    verifies: bool = False
+    """The one before lost little: the same once more."""
 
 
 class Search:
@@ -63,11 +70,16 @@ class Search:
         self._guess: float | None = FIRST_GUESS * min(received or sent, sent)
         self._trials = self._long_trials = self._failed_long = self._shortfalls = 0
         self._next_down = 0.0
+        self._again: Step | None = None
+        self.failed_at = sent if lost else inf
+        """The lowest rate that failed: none at or above it is the throughput."""
 
     def next(self) -> Step | None:
         """The trial to make now; None: the search is over."""
         if self._trials >= MOST_TRIALS or self._long_trials >= MOST_LONG_TRIALS:
             return None
+        if self._again is not None:
+            return self._again
         if self._unpaced:
             return None if self._confirmed else Step(None, True)
         if self._failed_long and not self._confirmed:
@@ -81,10 +93,15 @@ class Search:
             return Step(rate, bool(self._failed_long)) if rate > self._lowest else None
         return None if floor in self._confirmed else Step(floor, True)
 
-    def note(self, step: Step, *, sent: float, lost: bool) -> None:
-        """What became of a trial: the rate that the sender reached, and whether anything was lost, or would soon have been."""
+    def note(self, step: Step, *, sent: float, lost: bool, share: float) -> None:
+        """What became of a trial: the rate that the sender reached; whether anything was lost, or would soon have been; how much of
+        the whole."""
         self._trials += 1
         self._long_trials += step.confirms
+        self._again = None
+        if lost and 0 < share <= LITTLE and not step.verifies:
+            self._again = step._replace(verifies=True)
+            return
         offered = sent if step.rate is None else step.rate
         if lost:
             self._lost(min(sent, offered), step.confirms)
@@ -103,6 +120,7 @@ class Search:
     def _lost(self, rate: float, confirms: bool) -> None:
         """Nothing at this rate or above it counts any more."""
         self._unpaced = False
+        self.failed_at = min(self.failed_at, rate)
         self._ceiling = min(self._ceiling, rate)
         self._passed = [passed for passed in self._passed if passed < rate]
         self._confirmed = [passed for passed in self._confirmed if passed < rate]
@@ -112,11 +130,9 @@ class Search:
             self._failed_long += 1
 
 
-def decisive(trials: Iterable[Trial]) -> Trial | None:
-    """The long trial of the highest rate that passed, below every rate that ever failed; None: there is none."""
-    made = list(trials)
-    lowest_failed = min((trial.sent_msgs_per_s for trial in made if not trial.kept_up), default=inf)
-    passed = [trial for trial in made if trial.confirms and trial.sent_msgs_per_s < lowest_failed]
+def decisive(trials: Iterable[Trial], *, failed_at: float = inf) -> Trial | None:
+    """The long trial of the highest rate that passed, below the lowest that failed; None: there is none."""
+    passed = [trial for trial in trials if trial.confirms and trial.kept_up and trial.sent_msgs_per_s < failed_at]
     return max(passed, key=lambda trial: trial.sent_msgs_per_s, default=None)
 
 

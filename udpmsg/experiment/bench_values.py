@@ -67,6 +67,8 @@ class Trial:
     """Whether runs of datagrams went through the sender's kernel in one call; None over TCP."""
     confirms: bool = False
     """It is a long one, which a rate has to pass to be the throughput."""
+    verifies: bool = False
+    """It was made since the one before it lost little: only what loses again has failed."""
 
     @property
     def loss(self) -> float:

@@ -106,4 +106,5 @@ def percent(loss: float) -> str:
 def note(trial: Trial) -> str:
     """What else is to be known of a trial."""
     behind = "" if trial.messages_lost or trial.kept_up else _(" yet, but the receiver fell behind")
-    return behind + (_(", without a pace") if trial.offered_msgs_per_s is None else "")
+    again = _(", when tried again") if trial.verifies else ""
+    return behind + (_(", without a pace") if trial.offered_msgs_per_s is None else "") + again
