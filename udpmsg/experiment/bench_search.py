@@ -94,7 +94,7 @@ class Search:
         return None if floor in self._confirmed else Step(floor, True)
 
     def note(self, step: Step, *, sent: float, lost: bool, share: float) -> None:
-        """What became of a trial: the rate that the sender reached, whether it lost anything or would soon have, and what share."""
+        """What became of a trial: the rate that the sender reached, whether it lost anything or soon would, and how much."""
         self._trials += 1
         self._long_trials += step.confirms
         self._again = None
