@@ -8,6 +8,8 @@ import socket
 import struct
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -192,6 +194,20 @@ def test_messages_beyond_what_waits_stay_unanswered_and_that_is_said(monkeypatch
         runner.take(Message(b"x", "somebody"))
     assert "stays unanswered" in runner.troubles.get(timeout=20)
     runner.close()
+
+
+def test_who_types_has_so_many_messages_waiting_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    from udpmsg.cli.answering import Typed
+    from udpmsg.core.events import Message
+
+    monkeypatch.setattr("udpmsg.cli.answering.WAITING", 2)
+    said: list[str] = []
+    nobody: Any = SimpleNamespace(ended=False)
+    typed = Typed(nobody, said.append)
+    for number in (1, 2, 3):
+        typed.take(Message(b"x", "somebody", sequence=number))
+    assert said == ["#3 from somebody stays unanswered: 2 others wait for a line already"]
+    assert typed.pending == 2
 
 
 def test_messages_are_saved_under_names_of_ours(commands: Commands, over: list[str], tmp_path: Path) -> None:

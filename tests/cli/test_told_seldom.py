@@ -248,6 +248,9 @@ def test_answers_that_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     typed = Typed(lines, said.append)
     typed.take(Message(b"1", HERE, 7, 2))
     assert list(typed.ready()) == []
+    monkeypatch.setattr("udpmsg.cli.answering.WAITING", 1)
+    typed.take(Message(b"2", HERE, 7, 3))
+    assert len(said) == 2
     assert_told(*said)
     monkeypatch.setattr("udpmsg.cli.executor.WORKERS", 0)
     monkeypatch.setattr("udpmsg.cli.executor.WAITING", 1)

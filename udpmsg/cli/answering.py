@@ -12,8 +12,11 @@ from typing import Protocol
 from udpmsg.cli.lines import Lines, LineTooLong
 from udpmsg.core.events import Message
 from udpmsg.language import _
+from udpmsg.report.terminal import peer_name
 
 Reply = tuple[Message, bytes]
+WAITING = 1000
+"""Messages that wait for their reply at most; beyond, they stay unanswered and that is said."""
 
 
 class Answerer(Protocol):
@@ -104,7 +107,11 @@ class Typed:
 
     def take(self, message: Message) -> None:
         """It waits for its line."""
-        self._messages.append(message)
+        if len(self._messages) < WAITING:
+            self._messages.append(message)
+        else:
+            text = _("{} stays unanswered: {} others wait for a line already")
+            self._complain(text.format(name_of(message), WAITING))
 
     def ready(self) -> Iterator[Reply]:
         """Pairs of a message and its line."""
@@ -121,3 +128,11 @@ class Typed:
 
     def close(self) -> None:
         """The thread that reads standard input ends with the process."""
+
+
+def name_of(message: Message) -> str:
+    """A message, as a sentence names it."""
+    peer = peer_name(message.peer)
+    if message.sequence is None:
+        return _("a raw message from {}").format(peer)
+    return _("#{} from {}").format(message.sequence, peer)

@@ -12,7 +12,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 
-from udpmsg.cli.answering import Reply
+from udpmsg.cli.answering import WAITING, Reply, name_of
 from udpmsg.core.events import Message
 from udpmsg.language import _
 from udpmsg.report.terminal import peer_name
@@ -21,8 +21,6 @@ TIME_LIMIT = 10.0
 """Seconds that one command may take."""
 WORKERS = 8
 """Commands that run at once."""
-WAITING = 1000
-"""Messages that wait for a command at most; beyond, they stay unanswered and that is said."""
 
 
 class Executor:
@@ -51,7 +49,7 @@ class Executor:
             self.pending += 1
         except queue.Full:
             text = _("{} stays unanswered: {} others wait for --exec already")
-            self.troubles.put(text.format(_name(message), WAITING))
+            self.troubles.put(text.format(name_of(message), WAITING))
 
     def ready(self) -> Iterator[Reply]:
         """The replies of the commands that have ended; one that failed without output gives none."""
@@ -77,7 +75,9 @@ class Executor:
             try:
                 output = self._run(message)
             except OSError as error:
-                self.troubles.put(_("--exec for {} could not start: {}").format(_name(message), _(error.strerror or str(error))))
+                self.troubles.put(
+                    _("--exec for {} could not start: {}").format(name_of(message), _(error.strerror or str(error)))
+                )
             self._done.put((message, output))
             self._wake()
 
@@ -108,22 +108,15 @@ class Executor:
                         pipe.close()
             process.wait()
             text = _("--exec for {} was ended after {} s; it gets no reply")
-            self.troubles.put(text.format(_name(message), f"{TIME_LIMIT:g}"))
+            self.troubles.put(text.format(name_of(message), f"{TIME_LIMIT:g}"))
             return None
         finally:
             with self._lock:
                 self._running.discard(process)
         if process.returncode and not self._closed:
-            self.troubles.put(_("--exec for {} ended with exit code {}").format(_name(message), process.returncode))
+            self.troubles.put(_("--exec for {} ended with exit code {}").format(name_of(message), process.returncode))
             return output or None
         return output
-
-
-def _name(message: Message) -> str:
-    peer = peer_name(message.peer)
-    if message.sequence is None:
-        return _("a raw message from {}").format(peer)
-    return _("#{} from {}").format(message.sequence, peer)
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
