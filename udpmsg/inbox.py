@@ -18,7 +18,7 @@ class Inbox:
 
     def __init__(self, *, framed: bool, max_message: int) -> None:
         self._framed = framed
-        self._limits = Limits(max_message=max_message, session_bytes=max(max_message, Limits.session_bytes))
+        self._limits = Limits(max_message=max_message, session_bytes=max(max_message, Limits().session_bytes))
         self._receiver: Receiver | None = None
 
     @property

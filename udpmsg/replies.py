@@ -10,7 +10,7 @@ were answered cost the others nothing.
 from heapq import heappop, heappush
 
 from udpmsg.core import wire
-from udpmsg.core.config import MAX_DATAGRAM_SIZE, Limits, SenderConfig
+from udpmsg.core.config import DATAGRAM_SIZE, MAX_DATAGRAM_SIZE, Limits, SenderConfig
 from udpmsg.core.events import Event, LimitReached, Message
 from udpmsg.core.framing import each
 from udpmsg.core.sender import Sender
@@ -155,7 +155,7 @@ class Replies:
             self._forget(next(iter(self._idle.values())))
         config = SenderConfig(
             acknowledged=message.acknowledged,
-            datagram_size=None if framed else SenderConfig.datagram_size,
+            datagram_size=None if framed else DATAGRAM_SIZE,
             max_message=self._limits.max_message,
         )
         answered = Answered(session, Sender(config, session=new_session(), now=now), peer)

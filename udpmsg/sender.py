@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from udpmsg import clock
 from udpmsg.core import wire
-from udpmsg.core.config import MAX_DATAGRAM_SIZE, SenderConfig
+from udpmsg.core.config import DATAGRAM_SIZE, MAX_DATAGRAM_SIZE, SenderConfig
 from udpmsg.core.events import Disconnected, Event, Message, Outcome, State, Unreachable
 from udpmsg.core.framing import FRAME_OVERHEAD, Run, each, most_in_run
 from udpmsg.core.rtt import MILLISECOND, SECOND
@@ -66,7 +66,7 @@ class Sender:
         max_transmissions: int = 8,
         deadline: float = 60.0,
         min_rto: float = 0.2,
-        datagram_size: int = 1200,
+        datagram_size: int = DATAGRAM_SIZE,
         max_message: int = 1 << 20,
         connect_timeout: float = 10.0,
         nagle: bool = False,

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Commands, free_port
 
-HEAVY = {"rich", "asyncio", "numpy", "json", "queue", "decimal", "http", "xml", "pydantic"}
+HEAVY = {"rich", "asyncio", "numpy", "json", "queue", "decimal", "http", "xml", "pydantic", "dataclasses"}
 
 
 def loaded_by(*arguments: str) -> set[str]:
@@ -32,6 +32,7 @@ def test_sending_loads_nothing_heavy(commands: Commands, options: list[str]) -> 
     listener = commands.listen("--both")
     loaded = loaded_by("send", listener.address, "hello", *options)
     assert loaded.isdisjoint(HEAVY)
+    assert "isal" not in loaded or "--ack" in options, "that is for checksums"
     assert "udpmsg.cli.listen" not in loaded
     assert "udpmsg.cli.dialogue" not in loaded
     assert "udpmsg.receiver" not in loaded

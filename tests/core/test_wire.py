@@ -5,6 +5,7 @@ from zlib import crc32
 
 import pytest
 
+from udpmsg.core import wire
 from udpmsg.core.wire import (
     ACK_BODY,
     ACK_REQUESTED_BLOCK,
@@ -17,7 +18,6 @@ from udpmsg.core.wire import (
     REPORT_BODY,
     Acknowledgment,
     Datagram,
-    Flag,
     Kind,
     Report,
     acknowledged_session,
@@ -517,5 +517,5 @@ def test_the_layouts_and_the_names_of_the_numbers() -> None:
     names = "MESSAGE ACK GOODBYE PROBE PROBE_REPLY CHALLENGE COOKIE QUERY REPORT"
     assert [kind.name for kind in Kind] == names.split()
     assert [kind.value for kind in Kind] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
-    assert [flag.name for flag in Flag] == ["ACK_REQUESTED", "FRAGMENT", "REPLY", "ORDERED", "CHECKSUM", "SEALED"]
-    assert [flag.value for flag in Flag] == [1, 2, 4, 8, 16, 32]
+    names = ["ACK_REQUESTED", "FRAGMENT", "REPLY", "ORDERED", "CHECKSUM", "SEALED"]
+    assert [getattr(wire, name) for name in names] == [1, 2, 4, 8, 16, 32]

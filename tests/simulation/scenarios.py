@@ -142,7 +142,7 @@ def _table() -> dict[str, Scenario]:
             limits=SMALL_LIMITS,
             forward=Faults(loss=0.05),
         ),
-        both("few-gaps", "8 gaps may be remembered, and 20 % is lost", Faults(loss=0.2), limits=replace(Limits(), gaps=8)),
+        both("few-gaps", "8 gaps may be remembered, and 20 % is lost", Faults(loss=0.2), limits=Limits(gaps=8)),
         both("ordered", "in order, 10 % lost", Faults(loss=0.1), ordered=True, delivered_at_least=1.0),
         both(
             "ordered-slow",

@@ -136,7 +136,7 @@ def listen(
             panel=LIMITS,
             metavar="N",
             parser=options.parse_sessions,
-            default=number(Limits.sessions),
+            default=number(Limits().sessions),
         ),
     ] = None,
     slow: Annotated[
@@ -164,7 +164,8 @@ def listen(
             from udpmsg.cli.saving import Saver
 
             saver = Saver(save)
-        largest = max_message or Limits.max_message
+        usual = Limits()
+        largest = max_message or usual.max_message
         if max_sessions is not None and transport != "udp":
             allow_descriptors(max_sessions + OTHER_DESCRIPTORS)
         receiver = interrupts.opening(
@@ -176,10 +177,10 @@ def listen(
                 interface=interface,
                 receive_buffer=receive_buffer or 4 << 20,
                 limits=Limits(
-                    sessions=max_sessions or Limits.sessions,
+                    sessions=max_sessions or usual.sessions,
                     max_message=largest,
-                    session_bytes=max(largest, Limits.session_bytes),
-                    total_bytes=max(largest, Limits.total_bytes),
+                    session_bytes=max(largest, usual.session_bytes),
+                    total_bytes=max(largest, usual.total_bytes),
                 ),
                 offload=offload and not slow,  # who is slow on purpose wants to see each drop counted
                 counting_only=quiet and all(given[name] in (None, False) for name in LOOKING),

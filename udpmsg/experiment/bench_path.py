@@ -7,7 +7,7 @@ import socket
 import sys
 
 from udpmsg.core import wire
-from udpmsg.core.config import MAX_DATAGRAM_SIZE, MIN_DATAGRAM_SIZE, SenderConfig
+from udpmsg.core.config import DATAGRAM_SIZE, MAX_DATAGRAM_SIZE, MIN_DATAGRAM_SIZE
 from udpmsg.core.fragments import Cutter
 from udpmsg.endpoint import resolve
 
@@ -34,7 +34,7 @@ def largest_datagram(host: str, port: int) -> int | None:
 
 def datagram_size(size: int, *, acknowledged: bool, largest: int | None) -> int:
     """What a message of `size` bytes needs to travel in one datagram, as far as the path takes that whole."""
-    most = min(SenderConfig.datagram_size or MIN_DATAGRAM_SIZE if largest is None else largest, MAX_DATAGRAM_SIZE)
+    most = min(DATAGRAM_SIZE if largest is None else largest, MAX_DATAGRAM_SIZE)
     return max(MIN_DATAGRAM_SIZE, min(size + wire.overhead(acknowledged=acknowledged, reply=False, fragment=False), most))
 
 
