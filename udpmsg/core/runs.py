@@ -126,7 +126,7 @@ def write_checked(lead: bytes, prefix: bytes, payloads: Sequence[bytes], number:
 def decode(run: Run, *, payloads: bool = True) -> Messages | None:
     """The messages of a run; None when one of them is not an ordinary message: then `wire.decode` is for each.
 
-    `payloads` False leaves those out: they are checked where there is a checksum, and not copied."""
+    `payloads` False leaves those out: they are checked where there is a checksum, and not kept."""
     data, size, lead = run
     if size < HEADER.size:
         return None
@@ -152,7 +152,7 @@ def decode(run: Run, *, payloads: bool = True) -> Messages | None:
         if tuple(map(crc32, carried, map(crc32, heads))) != checksums:
             return None
         prefixes, numbers, sequences, rests = columns(heads_layout(count).unpack(b"".join(heads)), count)
-        sent_at, lowest, transmissions, zeros = columns_of(rests)
+        sent_at, lowest, transmissions, zeros = fields_of(rests)
         if any(zeros) or not (all(lowest) and all(transmissions) and all(map(le, lowest, sequences))):
             return None
         if not payloads:
@@ -175,7 +175,7 @@ def columns(fields: tuple[Any, ...], count: int) -> Iterator[tuple[Any, ...]]:
     return (fields[column::width] for column in range(width))
 
 
-def columns_of(rests: tuple[bytes, ...]) -> Iterator[tuple[int, ...]]:
+def fields_of(rests: tuple[bytes, ...]) -> Iterator[tuple[int, ...]]:
     """The fields of each REST, column by column."""
     if rests.count(rests[0]) == len(rests):
         return ((field,) * len(rests) for field in REST.unpack(rests[0]))

@@ -127,7 +127,7 @@ class Made(NamedTuple):
 
 
 def searched(way: Way, seconds: float, clockwork: "Clockwork") -> Made:
-    """Fire and forget: the flood, then rates until the highest is found at which nothing is lost; that trial is the last."""
+    """Fire and forget: the flood, then rates until the highest is found at which nothing is lost."""
     clockwork.doing(Phrase("flood"))
     flood = as_fast_as_possible(way, seconds * FLOOD)
     search = Search(sent=flood.sent_msgs_per_s, received=flood.received_msgs_per_s, lost=not flood.kept_up)
