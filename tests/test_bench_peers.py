@@ -210,6 +210,7 @@ def test_who_is_missing_is_named_with_what_to_install(monkeypatch: pytest.Monkey
         "iperf3-gsro",
         "sockperf",
         "sockperf-round-trip",
+        "udpmsg-acknowledged",
         "udpmsg-round-trip",
         "plain-round-trip",
         "uvloop",
