@@ -37,7 +37,7 @@ def test_it_is_zlib_s(chosen: ModuleType) -> None:
     assert chosen.crc32(b"123456789") == 0xCBF43926  # the check value of CRC-32/ISO-HDLC
 
 
-def test_a_run_is_sealed_and_checked_with_it(chosen: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_sealed_and_checked_with_it(chosen: ModuleType) -> None:
     (run,) = runs.encode([b"a" * 1200, b"b" * 1200], session=7, number=1, sequence=1, sent_at=0, lowest=1)
     assert isinstance(run, Run)
     assert [int.from_bytes(data[-4:]) for data in run.datagrams()] == [zlib.crc32(data[:-4]) for data in run.datagrams()]

@@ -17,6 +17,7 @@ from udpmsg.experiment.bench_search import (
     Pace,
     RoundTrips,
     Search,
+    Step,
     decisive,
 )
 from udpmsg.experiment.bench_values import Trial
@@ -105,6 +106,14 @@ def test_chance_never_makes_a_rate_the_throughput_at_or_above_one_that_failed(
         assert all(made.sent_msgs_per_s > found.sent_msgs_per_s for made in failed)
 
 
+def begun() -> tuple[Search, Step]:
+    """A search after a flood that lost much, and its first trial."""
+    search = Search(sent=1e6, received=0.5e6, lost=True)
+    first = search.next()
+    assert first is not None
+    return search, first
+
+
 def test_what_loses_little_once_and_nothing_when_tried_again_has_not_failed() -> None:
     unlucky = iter([100, 0, 100])  # 1 % of the first trial at the guess, and of the one after it at a higher rate
 
@@ -130,9 +139,7 @@ def test_what_loses_more_than_little_has_failed_at_once_and_what_loses_little_tw
 
 
 def test_a_receiver_that_fell_behind_has_failed_at_once() -> None:
-    search = Search(sent=1e6, received=0.5e6, lost=True)
-    first = search.next()
-    assert first is not None
+    search, first = begun()
     search.note(first, sent=0.475e6, lost=True, share=0)
     assert search.failed_at == pytest.approx(0.475e6)
     second = search.next()
@@ -163,9 +170,7 @@ def test_a_rate_that_fails_its_long_trial_is_left_for_lower_ones_by_long_trials_
 
 
 def test_a_sender_that_falls_short_once_does_not_end_the_search_and_twice_it_is_the_limit() -> None:
-    search = Search(sent=1e6, received=0.5e6, lost=True)
-    first = search.next()
-    assert first is not None
+    search, first = begun()
     assert first.rate == pytest.approx(0.475e6)
     search.note(first, sent=0.2e6, lost=False, share=0)  # it stood still for a while
     second = search.next()

@@ -75,9 +75,8 @@ class Executor:
             try:
                 output = self._run(message)
             except OSError as error:
-                self.troubles.put(
-                    _("--exec for {} could not start: {}").format(name_of(message), _(error.strerror or str(error)))
-                )
+                text = _("--exec for {} could not start: {}")
+                self.troubles.put(text.format(name_of(message), _(error.strerror or str(error))))
             self._done.put((message, output))
             self._wake()
 

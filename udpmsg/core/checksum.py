@@ -1,6 +1,6 @@
 """The checksum of wire format 1: CRC-32 as zlib, gzip and Ethernet have it.
 
-ISA-L's where its package is installed (the extra "fast"), since it takes a third of zlib's time or less: it multiplies without
+ISA-L's where its package is installed (the extra "fast"), since it takes a third of zlib's time: it multiplies without
 carries, which processors do sixteen bytes at a time. The same numbers either way. docs/decisions/0019-a-faster-checksum.md
 """
 

@@ -18,13 +18,12 @@ from udpmsg.core.wire import ACK_REQUESTED, CHECKSUM, HEADER, MAGIC, MAX_NUMBER,
 
 PREFIX = Struct(">HBBHHQ")
 """What the headers of a run have in common: magic, version, kind, flags, payload length, session."""
-CHECKED_OVERHEAD = HEADER.size + wire.ACK_REQUESTED_BLOCK.size + wire.CHECKSUM_BLOCK.size
-"""Bytes that a message has besides its payload when it asks for acknowledgments."""
+CHECKED_HEAD = HEADER.size + wire.ACK_REQUESTED_BLOCK.size
+"""Bytes before the payload of a message that asks for acknowledgments."""
+CHECKED_OVERHEAD = CHECKED_HEAD + wire.CHECKSUM_BLOCK.size
+"""Bytes that it has besides its payload."""
 REST = Struct(">QQHH")
-"""What follows the two numbers in a header that asks for acknowledgments: of messages that leave together it is the same."""
-HEAD_SIZE = PREFIX.size + 2 * wire.NUMBER.size + REST.size
-"""Bytes of that header."""
-PLAIN_FLAGS = (0,)
+"""What follows the two numbers there: of messages that leave together it is the same."""
 CHECKED_FLAGS = (ACK_REQUESTED | CHECKSUM, ACK_REQUESTED | CHECKSUM | ORDERED)
 
 
@@ -115,7 +114,7 @@ def write_checked(lead: bytes, prefix: bytes, payloads: Sequence[bytes], number:
     fields: list[bytes | int] = [prefix, 0, 0, rest] * count
     fields[1::4] = range(number, number + count)
     fields[2::4] = range(sequence, sequence + count)
-    heads = pieces_layout(HEAD_SIZE, count).unpack(heads_layout(count).pack(*fields))
+    heads = pieces_layout(CHECKED_HEAD, count).unpack(heads_layout(count).pack(*fields))
     pieces = [lead, b"", b"", b""] * count
     pieces[1::4] = heads
     pieces[2::4] = payloads
@@ -133,14 +132,15 @@ def decode(run: Run, *, payloads: bool = True) -> Messages | None:
     magic, version, kind, flags, length, session = PREFIX.unpack_from(data, lead)
     if magic != MAGIC or version != VERSION or kind != MESSAGE or not session:
         return None
-    if flags not in PLAIN_FLAGS and flags not in CHECKED_FLAGS:
+    checked = flags in CHECKED_FLAGS
+    if flags and not checked:
         return None
-    room = size - (HEADER.size if flags in PLAIN_FLAGS else CHECKED_OVERHEAD)
+    room = size - (CHECKED_OVERHEAD if checked else HEADER.size)
     if room < 0 or length != (0 if lead else room):
         return None
     count = len(data) // (size + lead)
     carried: tuple[bytes, ...]
-    if flags in PLAIN_FLAGS:
+    if not checked:
         layout = plain_layout(lead + PREFIX.size, room, count, payloads)
         prefixes, numbers, sequences, sent_at, *others = columns(layout.unpack(data), count)
         lowest = transmissions = (0,) * count
@@ -164,9 +164,7 @@ def decode(run: Run, *, payloads: bool = True) -> Messages | None:
     if largest(numbers) > MAX_NUMBER or largest(sequences) > MAX_NUMBER:
         return None
     ordered = bool(flags & ORDERED)
-    return Messages(
-        session, bool(lowest[0]), ordered, room, numbers, sequences, sent_at, lowest, transmissions, carried, in_a_row
-    )
+    return Messages(session, checked, ordered, room, numbers, sequences, sent_at, lowest, transmissions, carried, in_a_row)
 
 
 def columns(fields: tuple[Any, ...], count: int) -> Iterator[tuple[Any, ...]]:
@@ -196,7 +194,7 @@ def plain_layout(prefix: int, room: int, count: int, payloads: bool) -> Struct:
 @lru_cache(maxsize=256)
 def checked_layout(lead: int, room: int, count: int) -> Struct:
     """So many messages with acknowledgments, `lead` bytes before each: its header, a payload of `room` bytes, the checksum."""
-    return Struct(">" + f"{lead}x{HEAD_SIZE}s{room}sI" * count)
+    return Struct(">" + f"{lead}x{CHECKED_HEAD}s{room}sI" * count)
 
 
 @lru_cache(maxsize=256)

@@ -129,7 +129,7 @@ class Search:
             self._failed_long += 1
 
 
-def decisive(trials: Iterable[Trial], *, failed_at: float = inf) -> Trial | None:
+def decisive(trials: Iterable[Trial], *, failed_at: float) -> Trial | None:
     """The long trial of the highest rate that passed, below the lowest that failed; None: there is none."""
     passed = [trial for trial in trials if trial.confirms and trial.kept_up and trial.sent_msgs_per_s < failed_at]
     return max(passed, key=lambda trial: trial.sent_msgs_per_s, default=None)
