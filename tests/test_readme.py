@@ -54,7 +54,7 @@ def listens(port: int, transport: str) -> bool:
             if probe.getsockname()[1] == port:
                 return False  # of all ports the system gave it this one, and it has reached itself
             if transport == "udp":
-                probe.send(b"UM")  # malformed, so it is counted and not answered; where nobody listens it is refused
+                probe.send(b"UM\x01\x01")  # malformed, so it is counted and not answered; where nobody listens it is refused
                 probe.recv(1)
         except ConnectionRefusedError:
             return False

@@ -237,7 +237,7 @@ def test_ctrl_c(told: Told) -> None:
 
 
 def test_what_strangers_send(told: Told) -> None:
-    malformed = [b"UM\x09" + b"\0" * 37] * 12
+    malformed = [b"UM\x01\x01\x80" + b"\0" * 35] * 12
     listener = told.listen("--hex", "--max-sessions", "1", "--count", "4")
     again = message(2, lowest=1, transmission=2)
     other = wire.encode(wire.Kind.MESSAGE, session=8, number=1, sent_at=0, sequence=1, payload=b"1")

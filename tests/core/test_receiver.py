@@ -150,7 +150,7 @@ def test_frames() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"UM", "2 bytes are less than a header"),
+        (b"UM\x01\x01", "4 bytes are less than a header"),
         (RemoteReceiver().ack(), "ACK means nothing to a receiver"),
         (RemoteReceiver().probe_reply(), "PROBE_REPLY means nothing to a receiver"),
         (fire_and_forget().message(1, b"hello")[:-1], "payload length 5 where 4 bytes follow"),
@@ -194,13 +194,13 @@ def test_a_session_is_acknowledged_always_or_never(acknowledged: bool) -> None:
 
 def test_1024_notices_wait_and_more_are_only_counted() -> None:
     receiver = a_receiver()
-    receiver.receive([b"UM"] * 1025, now=at(0), peer="p")
+    receiver.receive([b"UM\x01\x01"] * 1025, now=at(0), peer="p")
     receiver.receive([fire_and_forget().message(1, b"a"), fire_and_forget().goodbye(1)], now=at(0), peer="p")
     events = receiver.events()
     assert len(events) == 1026
     assert [type(event) for event in events[1022:]] == [Malformed, Malformed, Message, Goodbye]
     assert receiver.totals().malformed == 1025
-    receiver.receive([b"UM"] * 1025, now=at(1), peer="p")
+    receiver.receive([b"UM\x01\x01"] * 1025, now=at(1), peer="p")
     assert len(receiver.events()) == 1024
 
 
@@ -268,7 +268,7 @@ def test_totals_over_several_sessions() -> None:
             now=at(session),
             peer=session,
         )
-    receiver.receive([b"raw", b"UM"], now=at(3), peer="p")
+    receiver.receive([b"raw", b"UM\x01\x01"], now=at(3), peer="p")
     receiver.events()
     assert receiver.totals() == Totals(
         sessions=2,

@@ -24,11 +24,14 @@ from udpmsg.core.wire import (
     check_fragment,
     decode,
     decode_acknowledgment,
+    decode_challenge,
+    decode_cookie,
     decode_number,
     decode_query,
     decode_report,
     encode,
     encode_acknowledgment,
+    encode_cookie,
     encode_query,
     encode_report,
     is_ours,
@@ -203,8 +206,11 @@ MALFORMED = {
     "version 0": (craft(version=0), "unknown version 0"),
     "version 2": (craft(version=2), "unknown version 2"),
     "kind 0": (craft(kind=0, sequence=1), "unknown kind 0"),
-    "kind 6, reserved": (craft(kind=6, flags=CHECKSUM), "unknown kind 6"),
-    "kind 7, reserved": (craft(kind=7, flags=CHECKSUM), "unknown kind 7"),
+    "a CHALLENGE that asks for an acknowledgment": (
+        craft(kind=6, flags=ASK | CHECKSUM, payload=struct.pack(">QHH", 1, 1, 0) + bytes(16), length=16),
+        "a flag in 0x0011 means nothing to CHALLENGE",
+    ),
+    "a COOKIE without a checksum": (craft(kind=7, payload=bytes(64)), "the checksum is missing"),
     "kind 10": (craft(kind=10, flags=CHECKSUM), "unknown kind 10"),
     "SEALED, reserved": (craft(flags=0x20), "unknown flag in 0x0020"),
     "another flag": (craft(flags=0x8000), "unknown flag in 0x8000"),
@@ -479,7 +485,7 @@ def test_a_number_has_eight_bytes(length: int) -> None:
 
 def test_what_can_be_told_of_unchecked_bytes() -> None:
     data = bytes.fromhex(GOLDEN["PROBE_REPLY"][0])
-    assert (is_ours(data), is_ours(b"UM"), is_ours(b"U"), is_ours(b"um, hello")) == (True, True, False, False)
+    assert (is_ours(data), is_ours(b"UM\x01\x01"), is_ours(b"U"), is_ours(b"um, hello")) == (True, True, False, False)
     assert (kind_of(data), kind_of(data[:4]), kind_of(data[:3])) == (5, 5, 0)
     assert (session_of(data), session_of(data[:40]), session_of(data[:39])) == (SESSION, SESSION, 0)
     assert (acknowledged_session(data), acknowledged_session(data[:48]), acknowledged_session(data[:47])) == (OTHER, OTHER, 0)
@@ -519,3 +525,27 @@ def test_the_layouts_and_the_names_of_the_numbers() -> None:
     assert [kind.value for kind in Kind] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     names = ["ACK_REQUESTED", "FRAGMENT", "REPLY", "ORDERED", "CHECKSUM", "SEALED"]
     assert [getattr(wire, name) for name in names] == [1, 2, 4, 8, 16, 32]
+
+
+def test_a_cookie_comes_back_padded_and_as_it_was() -> None:
+    cookie = bytes(range(16))
+    assert decode_challenge(cookie) == cookie
+    assert encode_cookie(cookie) == cookie + bytes(48)
+    assert decode_cookie(encode_cookie(cookie)) == cookie
+
+
+@pytest.mark.parametrize("payload", [b"", bytes(15), bytes(17), bytes(64)])
+def test_a_challenge_of_another_length_is_malformed(payload: bytes) -> None:
+    with pytest.raises(MalformedDatagram, match="where a cookie of 16 must be"):
+        decode_challenge(payload)
+
+
+@pytest.mark.parametrize("payload", [b"", bytes(16), bytes(63), bytes(65), bytes(63) + b"1"])
+def test_a_cookie_that_is_not_padded_with_zeros_is_malformed(payload: bytes) -> None:
+    with pytest.raises(MalformedDatagram, match="a COOKIE has a cookie and zeros, 64 bytes in all"):
+        decode_cookie(payload)
+
+
+@pytest.mark.parametrize("text", [b"", b"U", b"UM", b"UMA MENSAGEM", b"UM\x02\x01", b"UM\x01\x00", b"UM\x01\x0a"])
+def test_a_text_that_begins_with_our_magic_is_still_raw(text: bytes) -> None:
+    assert not is_ours(text)

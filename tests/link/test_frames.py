@@ -150,11 +150,11 @@ def test_the_acknowledgment_of_a_goodbye_is_teardown_and_an_earlier_one_is_not()
         b"UM",
         message(1)[:39],
         message(1).replace(b"UM\x01", b"UM\x02"),
-        control(Kind.CHALLENGE),
+        message(1).replace(b"UM\x01\x01", b"UM\x01\x0a"),
         message(1, b"", fragment=(0, 2, 1, 2))[:45],
         message(1).replace((1).to_bytes(8, "big"), bytes(8)),
     ],
-    ids=["text", "empty", "magic", "cut-off", "version-2", "reserved", "fragment-block-cut-off", "sequence-0"],
+    ids=["text", "empty", "magic", "cut-off", "version-2", "kind-10", "fragment-block-cut-off", "sequence-0"],
 )
 def test_what_is_no_message_of_ours_is_data_and_counted(payload: bytes) -> None:
     tracker = Tracker()

@@ -290,7 +290,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
 
     @rule(data=st.binary(max_size=50))
     def garbage(self, data: bytes) -> None:
-        self.give(b"UM\x02" + data, 1)
+        self.give(b"UM\x01\x01\xff" + data, 1)
         self.malformed += 1
 
     @rule(identity=sessions, index=st.integers(0, 1))

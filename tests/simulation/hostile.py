@@ -86,9 +86,8 @@ class Hostile:
             return forge(MESSAGE, flags=fragment_flags, blocks=blocks, payload=payload, **good)
 
         makers = (
-            lambda: b"UM" + random.randbytes(random.randint(0, 37)),
-            lambda: forge(MESSAGE, flags=0, version=random.choice((0, 2, 255)), payload=b"x", **good),
-            lambda: forge(random.choice((0, 6, 7, 10, 99, 255)), payload=b"", **good),
+            lambda: b"UM\x01\x01" + random.randbytes(random.randint(0, 35)),
+            lambda: forge(random.choice((6, 7)), payload=b"", **good),
             lambda: forge(MESSAGE, flags=1 << random.randint(5, 15), payload=b"x", **good),
             lambda: forge(MESSAGE, flags=0, payload=b"x" * 9, length=random.choice((1, 8, 10, 65535)), **good),
             lambda: forge(MESSAGE, flags=0, payload=b"x", session=0, sequence=1, datagram=1),

@@ -333,7 +333,7 @@ def test_a_flood_does_not_outlast_the_time_limit_of_receive(stack: ExitStack, cl
         polls += 1
         assert polls < 1000, "it never ends"
         clock.advance(0.1)
-        stranger.sendto(b"UM", receiver.endpoints[0][1:])
+        stranger.sendto(b"UM\x01\x01", receiver.endpoints[0][1:])
         return poll(timeout, limit)
 
     receiver.poll = poll_and_flood  # type: ignore[method-assign]

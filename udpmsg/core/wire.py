@@ -30,6 +30,7 @@ to confirm, end or alter a message that somebody counts on (docs/decisions/0003)
 ACK payload: session acknowledged u64 | largest datagram number u64 | delay u32 (µs) | credit u32 | all-below sequence u64 |
 number of datagram ranges u8 | number of sequence ranges u8 | zero u16, then the ranges, each first u64 | last u64, ascending.
 GOODBYE payload: messages sent u64. PROBE: no payload. PROBE_REPLY payload: the session that probed or asked u64.
+CHALLENGE payload: a cookie of 16 bytes, made for one address and one session. COOKIE payload: the same 16 bytes | 48 zero bytes.
 
 QUERY payload: from sequence number u64 (which part of the list of what is missing) | 624 zero bytes: as long as the longest
 REPORT, so that an answer is never longer than its question (docs/decisions/0011).
@@ -67,12 +68,15 @@ a forged source address gains nothing."""
 UNKNOWN_U64, UNKNOWN_U32 = 2**64 - 1, 2**32 - 1
 """What a REPORT says where the receiver does not know."""
 
+COOKIE_SIZE, PADDED_COOKIE_SIZE = 16, 64
+"""Bytes of a cookie, and of the payload that returns it: who returns one has sent more than the CHALLENGE had."""
+
 MAX_NUMBER = 2**63 - 1
 """The largest datagram or sequence number: nobody reaches it, and one more still fits its field."""
 
 
 class Kind(IntEnum):
-    """What a datagram is. CHALLENGE and COOKIE are reserved and dropped by version 1."""
+    """What a datagram is."""
 
     MESSAGE = 1
     ACK = 2
@@ -90,10 +94,11 @@ ACK_REQUESTED, FRAGMENT, REPLY, ORDERED, CHECKSUM, SEALED = (1 << bit for bit in
 times as much in every test, and every datagram comes and goes this way."""
 KNOWN_FLAGS = ACK_REQUESTED | FRAGMENT | REPLY | ORDERED | CHECKSUM
 MESSAGE, PROBE = Kind.MESSAGE.value, Kind.PROBE.value
-ACCEPTED_KINDS = {kind.value: kind for kind in Kind if kind not in (Kind.CHALLENGE, Kind.COOKIE)}
+ACCEPTED_KINDS = {kind.value: kind for kind in Kind}
 QUESTION_FLAGS, CONTROL_FLAGS = CHECKSUM, CHECKSUM | ACK_REQUESTED
-FLAGS_OF = {kind: QUESTION_FLAGS if kind >= Kind.QUERY else CONTROL_FLAGS for kind in ACCEPTED_KINDS if kind != MESSAGE}
-"""Which flags mean something to each kind but MESSAGE. One question has one answer: a QUERY asks for no acknowledgment."""
+FLAGS_OF = {kind: QUESTION_FLAGS if kind >= Kind.CHALLENGE else CONTROL_FLAGS for kind in ACCEPTED_KINDS if kind != MESSAGE}
+"""Which flags mean something to each kind but MESSAGE. One question has one answer: a QUERY asks for no acknowledgment, and
+neither does a CHALLENGE or a COOKIE."""
 
 
 class Datagram(NamedTuple):
@@ -161,9 +166,13 @@ class Report(NamedTuple):
     missing: list[tuple[int, int]]
 
 
+OURS = tuple(MAGIC.to_bytes(2, "big") + bytes((VERSION, kind)) for kind in ACCEPTED_KINDS)
+
+
 def is_ours(data: bytes) -> bool:
-    """Whether bytes start as every datagram of ours does; any other datagram is some other program's (raw)."""
-    return data[:2] == b"UM"
+    """Whether bytes start as every datagram of ours does: magic, version and kind. Any other datagram is some other program's
+    (raw): a text may well begin with "UM"."""
+    return data[:4] in OURS
 
 
 def kind_of(data: bytes) -> int:
@@ -398,6 +407,25 @@ def decode_report(payload: bytes) -> Report:
     if not begins_at or (goes_on_at and not (ranges == MAX_RANGES and floor < goes_on_at < report.highest)):
         raise MalformedDatagram("a REPORT of no part of the list")
     return report
+
+
+def encode_cookie(cookie: bytes) -> bytes:
+    """The payload of a COOKIE."""
+    return cookie.ljust(PADDED_COOKIE_SIZE, b"\0")
+
+
+def decode_challenge(payload: bytes) -> bytes:
+    """The cookie in the payload of a CHALLENGE."""
+    if len(payload) != COOKIE_SIZE:
+        raise MalformedDatagram("{} bytes where a cookie of {} must be", len(payload), COOKIE_SIZE)
+    return payload
+
+
+def decode_cookie(payload: bytes) -> bytes:
+    """The cookie in the payload of a COOKIE; raises MalformedDatagram where it is not padded with zeros to its full length."""
+    if len(payload) != PADDED_COOKIE_SIZE or any(payload[COOKIE_SIZE:]):
+        raise MalformedDatagram("a COOKIE has a cookie and zeros, {} bytes in all", PADDED_COOKIE_SIZE)
+    return payload[:COOKIE_SIZE]
 
 
 def decode_number(payload: bytes) -> int:

@@ -1,0 +1,33 @@
+"""The memory of one listener: everything that a peer can make grow is charged here at what it really costs. Owns one sum.
+
+Knows nobody's reason: whoever keeps something for a peer charges it before, and gives the same back when it is gone. Both
+transports of a listener, its replies and its commands share one budget, so that all of them together stay below its limit.
+"""
+
+
+class Budget:
+    """So many bytes for all; `charge` before something is kept, `give_back` when it is gone."""
+
+    __slots__ = ("limit", "used")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        """Bytes in all."""
+        self.used = 0
+        """Bytes that are charged now."""
+
+    @property
+    def left(self) -> int:
+        """Bytes that may still be charged."""
+        return self.limit - self.used
+
+    def charge(self, size: int) -> bool:
+        """Take so many bytes, if there is room for them; False: nothing was charged, and nothing may be kept."""
+        if self.used + size > self.limit:
+            return False
+        self.used += size
+        return True
+
+    def give_back(self, size: int) -> None:
+        """What was charged is gone."""
+        self.used -= size
