@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -37,6 +38,15 @@ def endpoint_of(transport: str, sockaddr: tuple[Any, ...]) -> Endpoint:
     if len(sockaddr) == 4 and sockaddr[3] and "%" not in host:
         host = f"{host}%{sockaddr[3]}"
     return Endpoint(transport, host, port)
+
+
+def origin_of(peer: Hashable) -> str:
+    """What counts as one address: an IPv4 address, or an IPv6 network of 64 bits, which one host may have whole."""
+    assert isinstance(peer, Endpoint)
+    host = peer.host.removeprefix("::ffff:")
+    if ":" not in host:
+        return host
+    return socket.inet_pton(socket.AF_INET6, host.split("%")[0])[:8].hex()
 
 
 def resolve(host: str, port: int, kind: int) -> list[Address]:

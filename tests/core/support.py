@@ -6,9 +6,9 @@ The peers write their datagrams with the codec, which `test_wire.py` nails down 
 from collections.abc import Iterable, Sequence
 
 from udpmsg.core.config import Limits, SenderConfig
-from udpmsg.core.events import Message, Outcome
+from udpmsg.core.events import Event, Message, Outcome
 from udpmsg.core.framing import Run, each
-from udpmsg.core.receiver import Receiver
+from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import (
     NUMBER,
@@ -170,7 +170,8 @@ class RemoteSender:
         ]
 
     def goodbye(self, messages_sent: int) -> bytes:
-        """The session is over."""
+        """The session is over; each message took a datagram at least."""
+        self.number = max(self.number, messages_sent)
         return self._control(Kind.GOODBYE, NUMBER.pack(messages_sent))
 
     def probe(self) -> bytes:
@@ -195,6 +196,15 @@ class RemoteSender:
             transmission=1,
             framed=self.framed,
         )
+
+
+class Receiver(CoreReceiver):
+    """A receiver whose application is done with every message as soon as it has it: most stories are not about the commit."""
+
+    def events(self, limit: int | None = None) -> list[Event]:
+        events = super().events(limit)
+        self.commit()
+        return events
 
 
 def a_receiver(*, now: int = START, framed: bool = False, **limits: int) -> Receiver:

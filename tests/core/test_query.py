@@ -21,6 +21,7 @@ from udpmsg.core.events import Malformed
 from udpmsg.core.framing import each
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.sender import Sender
+from udpmsg.core.sessions import TOMBSTONES_FOR_EACH_PLACE
 from udpmsg.core.wire import MAX_RANGES, QUERY_SIZE, Kind, Report, decode_query, decode_report
 
 MS = MILLISECOND
@@ -279,7 +280,7 @@ def test_who_asks_is_remembered_for_two_seconds_more(milliseconds: float, gone: 
     receiver.receive([remote.message(1), remote.goodbye(1)], now=at(0), peer="p")
     receiver.events()
     asked(receiver, remote.query(), milliseconds=1500)
-    for session in range(2, 10):  # more than the receiver remembers besides this one
+    for session in range(2, 3 + TOMBSTONES_FOR_EACH_PLACE):  # more than the receiver remembers besides this one
         receiver.receive([fire_and_forget(session).goodbye(0)], now=at(milliseconds), peer="newcomer")
     receiver.receive([remote.query()], now=at(milliseconds), peer="p")
     ((data, _),) = receiver.data_to_send(now=at(milliseconds))

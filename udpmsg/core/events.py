@@ -64,12 +64,13 @@ class Duplicate(NamedTuple):
 
 
 class Goodbye(NamedTuple):
-    """The peer's session ended. `messages_sent` is the peer's word; `messages_lost` those of them that never came."""
+    """The peer's session ended. `messages_sent` is the peer's word, None where that is impossible; `messages_lost` are those that
+    never came."""
 
     peer: Peer
     session: int
-    messages_sent: int
-    messages_lost: int
+    messages_sent: int | None
+    messages_lost: int | None
 
 
 class Malformed(NamedTuple):

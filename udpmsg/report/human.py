@@ -84,6 +84,9 @@ class HumanLines:
     def goodbye(self, event: Goodbye) -> None:
         """Words: who ended, and what never came."""
         if not self.quiet:
+            if event.messages_sent is None:
+                self._note(_("{}  said goodbye, and claimed what is impossible").format(peer_name(event.peer)))
+                return
             text = _("{}  said goodbye after {}").format(peer_name(event.peer), counted(event.messages_sent, "message"))
             lost = event.messages_lost
             if lost:
