@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Duplicate,
         Event,
         Goodbye,
+        Hint,
         LimitReached,
         Malformed,
         Message,
@@ -44,6 +45,7 @@ __all__ = [
     "Endpoint",
     "Event",
     "Goodbye",
+    "Hint",
     "LimitReached",
     "Limits",
     "Malformed",
@@ -65,7 +67,8 @@ __all__ = [
 ]
 
 EVENTS = (
-    "Disconnected Duplicate Event Goodbye LimitReached Malformed Message OffloadRefused Outcome PeerRestarted State Unreachable"
+    "Disconnected Duplicate Event Goodbye Hint LimitReached Malformed Message OffloadRefused Outcome PeerRestarted State "
+    "Unreachable"
 )
 ERRORS = "CannotConnect CannotListen MessageTooLarge NameUnknown UdpmsgError UsageError"
 HOMES = {
