@@ -25,7 +25,7 @@ from udpmsg.endpoint import DEFAULT_PORT, Endpoint
 from udpmsg.language import N_plural, _, number, plural, told
 from udpmsg.report.schema import sender_summary
 from udpmsg.report.stream import Words
-from udpmsg.report.terminal import PARTS_OF_SENDER, byte_count, paint, part
+from udpmsg.report.terminal import PARTS_OF_SENDER, byte_count, hint_words, paint, part
 from udpmsg.sender import Sender
 
 SECOND = 1_000_000_000
@@ -165,10 +165,7 @@ class Exchange:
             self.words.say(self._tally())
         where = self.sender.endpoint
         if self.unreachable is not None and not self._states[State.DELIVERED] and not self.replies:
-            text = _("ICMP came back: nobody listens on {}. Start one: {}").format(where, _listener_for(where))
-            if not self.sender.acknowledged:
-                text += _("; --ack waits for a confirmation of each message")
-            self._hint(text)
+            self._hint(self._said_by_icmp(self.unreachable))
         elif self._states[State.UNCONFIRMED]:
             happened = _("Not all confirmed in time.") if self._states[State.DELIVERED] else _("Nobody confirmed in time.")
             advice = _(
@@ -183,6 +180,16 @@ class Exchange:
                     "--wait 0 asks for no answer"
                 )
             )
+
+    def _said_by_icmp(self, unreachable: Unreachable) -> str:
+        where = self.sender.endpoint
+        if not unreachable.refused:
+            advice = _("Check the address, the route there, and the firewalls on the way")
+            return _("ICMP came back: {}. {}").format(hint_words(unreachable), advice)
+        text = _("ICMP came back: nobody listens on {}. Start one: {}").format(where, _listener_for(where))
+        if not self.sender.acknowledged:
+            text += _("; --ack waits for a confirmation of each message")
+        return text
 
     def _tally(self) -> str:
         statistics = self.sender.statistics()
@@ -210,7 +217,8 @@ class Exchange:
             return
         waiting = part(self.sender.unresolved, ENDED[State.UNCONFIRMED])
         if self.unreachable is not None:
-            waiting = _("{} (ICMP: nobody listens)").format(waiting)
+            said = _("nobody listens") if self.unreachable.refused else hint_words(self.unreachable)
+            waiting = _("{} (ICMP: {})").format(waiting, said)
         text = _("{}, {} s of {} s, Ctrl-C stops · {}")
         self.words.status(text.format(waiting, waited // SECOND, number(self.deadline, "g"), self.sender.endpoint))
 

@@ -142,6 +142,7 @@ class Relay:
             clients=udp.clients if udp else 0,
             over_limit=(udp.over_limit if udp else 0) + (tcp.over_limit if tcp else 0),
             refused_icmp=udp.refused_icmp if udp else 0,
+            unreachable_icmp=udp.unreachable_icmp if udp else 0,
             kernel_drops=udp.kernel_drops() if udp else None,
             connections=tcp.connections if tcp else 0,
             connections_refused=tcp.refused if tcp else 0,

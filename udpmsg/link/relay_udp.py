@@ -93,7 +93,7 @@ class UdpRelay:
         self.traffic = {direction: Traffic() for direction in Direction}
         self.clients = 0
         self.over_limit = 0
-        self.refused_icmp = 0
+        self.refused_icmp = self.unreachable_icmp = 0
         self._target = target
         self._selector = selector
         self._record = record
@@ -294,7 +294,8 @@ class UdpRelay:
     def _take_notices(self, client: Client) -> None:
         for notice in client.upstream.notices:
             if isinstance(notice, Unreachable):
-                self.refused_icmp += 1
+                self.refused_icmp += notice.refused
+                self.unreachable_icmp += not notice.refused
                 self._tell(notice)
         client.upstream.notices.clear()
 

@@ -35,7 +35,7 @@ class NotSent(NamedTuple):
 
 
 RelayEvent = Faulted | NotSent | Unreachable | LimitReached | Disconnected
-"""Unreachable: ICMP, nobody is at the target. LimitReached: a client got no place. Disconnected: a TCP connection ended."""
+"""Unreachable: ICMP, the target was not reached. LimitReached: a client got no place. Disconnected: a TCP connection ended."""
 
 
 class Cut(NamedTuple):
@@ -84,7 +84,9 @@ class RelayStatistics(NamedTuple):
     over_limit: int
     """Datagrams and connections of clients that got no place."""
     refused_icmp: int
-    """How often ICMP said that nobody is at the target."""
+    """How often ICMP said that nobody listens at the target."""
+    unreachable_icmp: int
+    """How often ICMP said anything else of the way to it: a firewall forbids it, or nothing leads there."""
     kernel_drops: int | None
     """Datagrams that this host discarded because a socket of the relay was full: they are in no record."""
     connections: int

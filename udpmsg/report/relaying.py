@@ -21,7 +21,7 @@ from udpmsg.report.jsonlines import VERSION
 from udpmsg.report.schema import Summary, empty_summary
 from udpmsg.report.stream import Data, Words
 from udpmsg.report.telling import label, link_words
-from udpmsg.report.terminal import byte_count, counted, duration, escape, paint, peer_name
+from udpmsg.report.terminal import byte_count, counted, duration, escape, hint_words, paint, peer_name
 
 NAMES = {Direction.FORWARD: N_("forward"), Direction.BACK: N_("back")}
 SHOWN_TROUBLES = 10
@@ -156,6 +156,7 @@ def relay_summary(statistics: RelayStatistics, seed: int | None, held: int) -> S
         "clients": statistics.clients,
         "over_limit": statistics.over_limit,
         "refused_icmp": statistics.refused_icmp,
+        "unreachable_icmp": statistics.unreachable_icmp,
         "connections": statistics.connections,
         "connections_refused": statistics.connections_refused,
         "connections_cut": statistics.connections_cut,
@@ -185,7 +186,7 @@ def fault_words(event: Faulted) -> str:
 def trouble_words(event: RelayEvent) -> str:
     """What is no fault of the link, in a line."""
     if isinstance(event, Unreachable):
-        return _("nobody listens on {} ({})").format(peer_name(event.peer), escape(told(event.reason).encode()))
+        return f"{hint_words(event)} ({escape(told(event.reason).encode())})"
     if isinstance(event, LimitReached):
         words = _("{}: no place left, the limit is {} {}")
         return words.format(peer_name(event.peer), number(event.value), told(event.limit))
@@ -204,6 +205,7 @@ def ended_words(statistics: RelayStatistics, seed: int, held: int) -> str:
         (held, N_("{} still on the way")),
         (sum(traffic.not_sent for traffic in statistics.traffic.values()), N_("{} not sent by this system")),
         (statistics.refused_icmp, N_("{} refused by the target (ICMP)")),
+        (statistics.unreachable_icmp, N_("{} stopped on the way to the target (ICMP)")),
         (statistics.kernel_drops, N_("{} discarded by the kernel before the relay saw them")),
         (statistics.over_limit, N_("{} beyond the relay's limits")),
         (statistics.connections_refused, N_("{} connections refused by the target")),

@@ -11,11 +11,12 @@ import socket
 from collections import deque
 from collections.abc import Sequence
 
-from udpmsg.core.events import Event, OffloadRefused, Unreachable
+from udpmsg.core.events import Event, Hint, OffloadRefused, Unreachable
 from udpmsg.core.framing import Run, each, together
 from udpmsg.endpoint import Address, Endpoint, endpoint_of, is_multicast, resolve
 from udpmsg.errors import UsageError
 from udpmsg.udp import offload as offloading
+from udpmsg.udp.hints import hint_of, may_be_earlier
 from udpmsg.udp.multicast import choose_interface
 
 LARGEST_DATAGRAM = 65_535
@@ -119,8 +120,7 @@ class UdpSender:
             except BlockingIOError:
                 break
             except OSError as error:  # ICMP; on Windows, ConnectionResetError
-                if error.errno != errno.EMSGSIZE:  # a router found one too large: somebody is there all the same
-                    self._note_unreachable(error)
+                self._note_unreachable(error)
                 continue
             peer = endpoint_of("udp", sockaddr)
             if arrivals and arrivals[-1][0] == peer:
@@ -131,25 +131,33 @@ class UdpSender:
 
     def _send(self, datagrams: bytes | Run) -> None:
         """Hand a datagram or a run of them to the kernel. Raises BlockingIOError and RunRefused: nothing of it was sent then."""
-        for _ in (1, 2):
+        try:
+            self._call(datagrams)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            self._send_again(datagrams, error)
+
+    def _send_again(self, datagrams: bytes | Run, earlier: OSError) -> None:
+        """A send failed. ICMP that came for an earlier datagram is told by failing the next call, once: then this one leaves now.
+        Raises as `_send` does."""
+        error: OSError | None = earlier
+        if isinstance(datagrams, Run) and earlier.errno in offloading.REFUSALS:
+            raise offloading.RunRefused(os.strerror(earlier.errno or 0))
+        if may_be_earlier(earlier):
             try:
                 self._call(datagrams)
-                return
+                error = None
             except BlockingIOError:
+                self._note_unreachable(earlier)
                 raise
-            except (ConnectionRefusedError, ConnectionResetError) as error:
-                # An earlier datagram was refused, and the kernel tells it by failing this call: so send this again.
-                self._note_unreachable(error)
-                reason, permanent = "ECONNREFUSED", False
-            except OSError as error:
-                if isinstance(datagrams, Run) and error.errno in offloading.REFUSALS:
-                    raise offloading.RunRefused(os.strerror(error.errno or 0)) from None
-                reason = errno.errorcode.get(error.errno or 0, "error")
-                permanent = error.errno == errno.EMSGSIZE
-                if not permanent:
-                    break
-                # it may have been an earlier one that a router found too large (ICMP), and now the kernel knows: try again
-        self.failures += [(datagram, reason, permanent) for datagram in each([datagrams])]
+            except OSError as second:
+                error = second
+            if error is None or error.errno != earlier.errno or hint_of(earlier) is Hint.NOBODY:
+                self._note_unreachable(earlier)  # the same twice is what this system says, which has no way there
+        if error is not None:
+            reason, permanent = errno.errorcode.get(error.errno or 0, "error"), error.errno == errno.EMSGSIZE
+            self.failures += [(datagram, reason, permanent) for datagram in each([datagrams])]
 
     def _call(self, datagrams: bytes | Run) -> None:
         if isinstance(datagrams, Run):
@@ -161,7 +169,9 @@ class UdpSender:
             self._socket.sendto(datagrams, self._address.sockaddr)
 
     def _note_unreachable(self, error: OSError) -> None:
-        self.notices.append(Unreachable(self.endpoint, os.strerror(error.errno) if error.errno else str(error)))
+        if error.errno != errno.EMSGSIZE:  # a router found one too large: somebody is there all the same
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            self.notices.append(Unreachable(self.endpoint, reason, hint_of(error)))
 
     def _connect(self) -> None:
         """No packet leaves: it only fixes the peer, so that ICMP errors are told and strangers' datagrams are not."""
