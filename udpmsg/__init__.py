@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         LimitReached,
         Malformed,
         Message,
+        NextAddress,
         OffloadRefused,
         Outcome,
         PeerRestarted,
@@ -52,6 +53,7 @@ __all__ = [
     "Message",
     "MessageTooLarge",
     "NameUnknown",
+    "NextAddress",
     "OffloadRefused",
     "Outcome",
     "PeerRestarted",
@@ -67,8 +69,8 @@ __all__ = [
 ]
 
 EVENTS = (
-    "Disconnected Duplicate Event Goodbye Hint LimitReached Malformed Message OffloadRefused Outcome PeerRestarted State "
-    "Unreachable"
+    "Disconnected Duplicate Event Goodbye Hint LimitReached Malformed Message NextAddress OffloadRefused Outcome PeerRestarted "
+    "State Unreachable"
 )
 ERRORS = "CannotConnect CannotListen MessageTooLarge NameUnknown UdpmsgError UsageError"
 HOMES = {

@@ -126,6 +126,14 @@ class Unreachable(NamedTuple):
         return self.hint is Hint.NOBODY
 
 
+class NextAddress(NamedTuple):
+    """UDP only: the name has another address, `peer`, and that is tried now: at `former` nobody has answered, for this reason."""
+
+    peer: Peer
+    former: Peer
+    reason: str
+
+
 class OffloadRefused(NamedTuple):
     """UDP only: the kernel took no run of datagrams in one call on this way. From here on each has a call of its own; nothing was
     lost by it."""
@@ -150,6 +158,7 @@ Event = (
     | LimitReached
     | PeerRestarted
     | Unreachable
+    | NextAddress
     | OffloadRefused
     | Disconnected
 )
