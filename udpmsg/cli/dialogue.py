@@ -35,6 +35,7 @@ class Dialogue:
         """Talk until it ends."""
         exchange.show_outcomes = not exchange.output.for_people
         exchange.aside = True
+        exchange.goes_on = self.terminal
         exchange.on_reply = self._on_reply
         lines = Lines(exchange.sender.wake, self.limit)
         ended = self._on_terminal(exchange, lines) if self.terminal else self._piped(exchange, lines)

@@ -1,4 +1,5 @@
 """The sending side of UDP: one socket, and datagrams to one address. No handshake: the first thing that leaves is a message.
+So it can't know which address of a name is the right one: the first, until `go_elsewhere` is called.
 
 Owns the socket and what the kernel has not taken yet. Knows no message: `udpmsg.sender` gives it encoded datagrams.
 Its twin is `udpmsg.tcp.sender`.
@@ -11,7 +12,7 @@ import socket
 from collections import deque
 from collections.abc import Sequence
 
-from udpmsg.core.events import Event, Hint, OffloadRefused, Unreachable
+from udpmsg.core.events import Event, Hint, NextAddress, OffloadRefused, Unreachable
 from udpmsg.core.framing import Run, each, together
 from udpmsg.endpoint import Address, Endpoint, endpoint_of, is_multicast, resolve
 from udpmsg.errors import UsageError
@@ -48,30 +49,20 @@ class UdpSender:
 
         `offload`: hand the kernel runs of datagrams in one call, where it can take them.
         """
-        address = resolve(host, port, socket.SOCK_DGRAM)[0]
-        self.endpoint: Endpoint = endpoint_of("udp", address.sockaddr)
+        self._addresses = resolve(host, port, socket.SOCK_DGRAM)
+        address = self._addresses[0]
+        self.endpoint: Endpoint
         self.one_to_many = broadcast or is_multicast(address)
         """Several receivers may answer, each from its own address."""
         self.notices: list[Event] = []
         self.failures: list[tuple[bytes, str, bool]] = []
         """Datagrams that the system refused: (datagram, reason, whether trying again is in vain)."""
-        self._address = address
         self._selector = selector
         self._waiting: deque[bytes | Run] = deque()
-        self._connected = False
-        self._socket = socket.socket(address.family, socket.SOCK_DGRAM)
-        try:
-            self._socket.setblocking(False)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-            self._set_options(address, broadcast, ttl, interface)
-            if not self.one_to_many:
-                self._connect()
-        except BaseException:
-            self._socket.close()
-            raise
-        self.offload = offload and offloading.can_segment(self._socket)
-        """Whether runs of datagrams leave in one call; False once the kernel has refused one."""
-        selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
+        self._settings = broadcast, ttl, interface
+        self.offload = offload
+        """Whether runs of datagrams leave in one call; False where the kernel can't, and once it has refused one."""
+        self._open(address)
 
     @property
     def waiting(self) -> bool:
@@ -102,6 +93,25 @@ class UdpSender:
     def finish(self) -> bool:
         """Nothing more will be written. True: there is nothing to wait for."""
         return True
+
+    def go_elsewhere(self, reason: str, *, again: bool = False) -> bool:
+        """Go on at the name's next address, and tell that; after the last one at the first, if `again`. False: there is none.
+
+        What the kernel has not taken is dropped, and what comes from the former address is heard no more.
+        """
+        here = self._addresses.index(self._address)
+        for address in self._addresses[here + 1 :] + (self._addresses[:here] if again else []):
+            former, former_socket = self.endpoint, self._socket
+            try:
+                self._open(address)
+            except (OSError, UsageError):
+                continue  # this system has no such family, or no descriptor left
+            self._selector.unregister(former_socket)
+            former_socket.close()
+            self._waiting.clear()
+            self.notices.append(NextAddress(self.endpoint, former, reason))
+            return True
+        return False
 
     def close(self) -> None:
         """Give the socket back."""
@@ -173,31 +183,51 @@ class UdpSender:
             reason = os.strerror(error.errno) if error.errno else str(error)
             self.notices.append(Unreachable(self.endpoint, reason, hint_of(error)))
 
-    def _connect(self) -> None:
-        """No packet leaves: it only fixes the peer, so that ICMP errors are told and strangers' datagrams are not."""
+    def _open(self, address: Address) -> None:
+        """A socket to this address. Where it can't be opened the former one stays."""
+        opened = socket.socket(address.family, socket.SOCK_DGRAM)
         try:
-            self._socket.connect(self._address.sockaddr)
-        except PermissionError:
-            raise UsageError(
-                "{} is a broadcast address: add --broadcast (broadcast=True) to send to everybody there", self.endpoint.host
-            ) from None
-        except OSError as error:
-            if error.errno not in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
-                raise
-            return  # no route now; there may be one later, and each send will say so until then
-        self._connected = True
+            opened.setblocking(False)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            self._set_options(opened, address, *self._settings)
+            connected = not self.one_to_many and connect(opened, address)
+        except BaseException:
+            opened.close()
+            raise
+        self._socket, self._address, self._connected = opened, address, connected
+        self.endpoint = endpoint_of("udp", address.sockaddr)
+        self.offload = self.offload and offloading.can_segment(opened)
+        self._selector.register(opened, selectors.EVENT_READ, self._on_ready)
 
-    def _set_options(self, address: Address, broadcast: bool, ttl: int | None, interface: str | None) -> None:
+    def _set_options(
+        self, opened: socket.socket, address: Address, broadcast: bool, ttl: int | None, interface: str | None
+    ) -> None:
         ipv6 = address.family == socket.AF_INET6
         if broadcast:
             if ipv6:
-                raise UsageError("{}: IPv6 has no broadcast; send to the group ff02::1 instead", self.endpoint.host)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+                raise UsageError("{}: IPv6 has no broadcast; send to the group ff02::1 instead", address.sockaddr[0])
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         if ttl is not None:
             if ipv6:
                 unicast, multicast, level = socket.IPV6_UNICAST_HOPS, socket.IPV6_MULTICAST_HOPS, socket.IPPROTO_IPV6
             else:
                 unicast, multicast, level = socket.IP_TTL, socket.IP_MULTICAST_TTL, socket.IPPROTO_IP
-            self._socket.setsockopt(level, multicast if is_multicast(address) else unicast, ttl)
+            opened.setsockopt(level, multicast if is_multicast(address) else unicast, ttl)
         if interface is not None:
-            choose_interface(self._socket, address.family, interface)
+            choose_interface(opened, address.family, interface)
+
+
+def connect(opened: socket.socket, address: Address) -> bool:
+    """No packet leaves: it only fixes the peer, so that ICMP errors are told and strangers' datagrams are not. False where there
+    is no route now: there may be one later, and each send will say so until then."""
+    try:
+        opened.connect(address.sockaddr)
+    except PermissionError:
+        raise UsageError(
+            "{} is a broadcast address: add --broadcast (broadcast=True) to send to everybody there", address.sockaddr[0]
+        ) from None
+    except OSError as error:
+        if error.errno not in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
+            raise
+        return False
+    return True
