@@ -166,6 +166,11 @@ class Sender:
         return self._socket.offload
 
     @property
+    def blocked(self) -> bool:
+        """Whether the kernel has not taken everything yet: over TCP, because the peer reads nothing."""
+        return self._socket.waiting
+
+    @property
     def refused(self) -> bool:
         """Whether messages were ended by nothing but refusals, for `refused_for` seconds."""
         return self._core.refused_for_long

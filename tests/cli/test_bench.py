@@ -148,3 +148,16 @@ def test_quiet_says_nothing(commands: Commands) -> None:
     running = bench(commands, "--for", "300ms", "--size", "64", "--quiet")
     assert running.err.finish() == ""
     assert running.out.lines
+
+
+@pytest.mark.parametrize(("mode", "end"), [("udp+ack", signal.SIGKILL), ("tcp", signal.SIGSTOP)])
+def test_a_listener_that_is_gone_ends_it_soon(commands: Commands, mode: str, end: signal.Signals) -> None:
+    """Killed, or silent with its socket open: either way nothing is confirmed or taken any more."""
+    listener = commands.listen("--both")
+    running = commands.start("bench", listener.address, "--mode", mode, "--size", "100", "--for", "20s")
+    listener.out.wait_for('"message"')
+    listener.signal(end)
+    began = time.monotonic()
+    assert running.wait() == 4
+    assert time.monotonic() - began < 15
+    assert f"no listener answers at 127.0.0.1 over {mode[:3].upper()} port {listener.port}" in running.err.finish()
