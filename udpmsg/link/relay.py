@@ -141,6 +141,7 @@ class Relay:
             traffic=traffic,
             clients=udp.clients if udp else 0,
             over_limit=(udp.over_limit if udp else 0) + (tcp.over_limit if tcp else 0),
+            hops_used_up=(udp.hops_used_up if udp else 0) + (tcp.hops_used_up if tcp else 0),
             refused_icmp=udp.refused_icmp if udp else 0,
             unreachable_icmp=udp.unreachable_icmp if udp else 0,
             kernel_drops=udp.kernel_drops() if udp else None,

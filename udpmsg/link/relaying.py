@@ -34,7 +34,14 @@ class NotSent(NamedTuple):
     """The system's name for it, such as EMSGSIZE."""
 
 
-RelayEvent = Faulted | NotSent | Unreachable | LimitReached | Disconnected
+class HopsUsedUp(NamedTuple):
+    """What came had no hop left, as behind a long row of relays, or in a ring of them: it goes no further."""
+
+    peer: Endpoint
+    """Who sent it, or connected: perhaps the next relay of a ring."""
+
+
+RelayEvent = Faulted | NotSent | Unreachable | LimitReached | HopsUsedUp | Disconnected
 """Unreachable: ICMP, the target was not reached. LimitReached: a client got no place. Disconnected: a TCP connection ended."""
 
 
@@ -83,6 +90,8 @@ class RelayStatistics(NamedTuple):
     """UDP clients that got a socket of their own; one that was idle and comes back counts again."""
     over_limit: int
     """Datagrams and connections of clients that got no place."""
+    hops_used_up: int
+    """Datagrams and connections that had no hop left: two relays may point at each other."""
     refused_icmp: int
     """How often ICMP said that nobody listens at the target."""
     unreachable_icmp: int
