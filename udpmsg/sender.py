@@ -147,7 +147,8 @@ class Sender:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where messages go."""
+        """Where messages go. Of a name with several addresses it is the first; with acknowledgments another one, once NextAddress
+        has told so."""
         return self._socket.endpoint
 
     @property
@@ -462,6 +463,8 @@ class Sender:
 
     def _note_trouble(self, now: int) -> bool:
         """What the system refused to send, and what the socket noticed; True when something can be sent because of that."""
+        if not self._socket.failures and not self._socket.notices:
+            return False
         unresolved = self._core.unresolved
         in_vain: str | None = None
         refused = False

@@ -106,6 +106,14 @@ def test_however_it_ends_its_receiver_ends_with_it(commands: Commands, number: s
         assert json.loads(running.out.lines[-1])["interrupted"] is True
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="who is whose child is told by /proc")
+def test_when_its_receiver_is_killed_nobody_is_asked_to_start_one(commands: Commands) -> None:
+    running = commands.start("bench", "--for", "60s", "--mode", "udp+ack", "--size", "100", "--json")
+    os.kill(child_of(running), signal.SIGKILL)
+    assert running.wait() == 1
+    assert "the receiver ended unexpectedly" in running.err.finish()
+
+
 def test_a_reader_that_went_away_ends_it(commands: Commands) -> None:
     read, write = os.pipe()
     running = commands.start("bench", "--for", "100ms", "--size", "64", "--json", stdout=write)

@@ -84,7 +84,9 @@ class Way:
         return [filled(b"", self.size)] * max(1, min(most, BATCH_BYTES // self.size))
 
     def nobody(self) -> NobodyThere:
-        """What to do where none answers."""
+        """What to do where none answers. Raises ChildFailed where it was our own receiver, which is gone."""
+        if self.receiver is not None:
+            self.receiver.look()
         return NobodyThere(
             "no listener answers at {} over {} port {}: start `udpmsg listen --both --quiet --host {} --port {}` there, "
             "in this version or a newer one, and let firewalls pass that port",
