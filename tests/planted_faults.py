@@ -329,6 +329,12 @@ FAULTS = (
         suite=("tests/link/test_way.py",),
     ),
     Fault(
+        "nothing but refusals end messages though the receiver has answered",
+        "core/sender.py",
+        "if self._outbox and not self.heard and self._refusals",
+        "if self._outbox and self._refusals",
+    ),
+    Fault(
         "link: both directions draw the same lots",
         "link/faults.py",
         "seed, identity.direction, KIND_NUMBERS",

@@ -9,8 +9,6 @@
 outcome of every message. A name is imported when it is first used, so a program pays for what it needs alone.
 """
 
-from importlib import import_module
-
 TYPE_CHECKING = False  # typing's own constant costs its import, which is as much as all of the interpreter's start
 if TYPE_CHECKING:
     from udpmsg.core.config import Limits
@@ -19,9 +17,11 @@ if TYPE_CHECKING:
         Duplicate,
         Event,
         Goodbye,
+        Hint,
         LimitReached,
         Malformed,
         Message,
+        NextAddress,
         OffloadRefused,
         Outcome,
         PeerRestarted,
@@ -44,12 +44,14 @@ __all__ = [
     "Endpoint",
     "Event",
     "Goodbye",
+    "Hint",
     "LimitReached",
     "Limits",
     "Malformed",
     "Message",
     "MessageTooLarge",
     "NameUnknown",
+    "NextAddress",
     "OffloadRefused",
     "Outcome",
     "PeerRestarted",
@@ -65,7 +67,8 @@ __all__ = [
 ]
 
 EVENTS = (
-    "Disconnected Duplicate Event Goodbye LimitReached Malformed Message OffloadRefused Outcome PeerRestarted State Unreachable"
+    "Disconnected Duplicate Event Goodbye Hint LimitReached Malformed Message NextAddress OffloadRefused Outcome PeerRestarted "
+    "State Unreachable"
 )
 ERRORS = "CannotConnect CannotListen MessageTooLarge NameUnknown UdpmsgError UsageError"
 HOMES = {
@@ -86,6 +89,8 @@ def __getattr__(name: str) -> object:
     """Import a public name from where it lives (PEP 562)."""
     if name not in HOMES:
         raise AttributeError(f"module 'udpmsg' has no attribute {name!r}")
+    from importlib import import_module  # here: its import takes longer than all of the rest
+
     value: object = getattr(import_module(HOMES[name]), name)
     globals()[name] = value
     return value

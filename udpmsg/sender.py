@@ -66,6 +66,7 @@ class Sender:
         max_transmissions: int = 8,
         deadline: float = 60.0,
         min_rto: float = 0.2,
+        refused_for: float | None = None,
         datagram_size: int = DATAGRAM_SIZE,
         max_message: int = 1 << 20,
         connect_timeout: float = 10.0,
@@ -89,6 +90,8 @@ class Sender:
             max_transmissions: how often a datagram is sent at most, 1 to 255.
             deadline: seconds after which a message is UNCONFIRMED at the latest.
             min_rto: seconds, the smallest retransmission timeout.
+            refused_for: over UDP, seconds of nothing but ICMP refusals that end every message, unless the receiver has ever
+                answered; None: a refusal ends nothing.
             datagram_size: bytes of the largest datagram, 128 to 65507; a larger message is cut up.
             max_message: bytes of the largest message.
             connect_timeout: seconds for each address of `host`, over TCP.
@@ -104,6 +107,8 @@ class Sender:
             raise UsageError("the transport is {!r}: choose 'udp' or 'tcp'", transport)
         if raw and acknowledged:
             raise UsageError("raw bytes carry no header, so nobody can acknowledge them: leave one of raw and acknowledged out")
+        if refused_for is not None and (transport == "tcp" or not acknowledged):
+            raise UsageError("refused_for bounds how long acknowledgments are waited for over UDP: leave it out")
         if ttl is not None and not 0 <= ttl <= 255:
             raise UsageError("a time to live of {} hops does not fit a packet: choose 0 to 255", ttl)
         self.raw = raw
@@ -118,6 +123,7 @@ class Sender:
             max_transmissions=max_transmissions,
             deadline=int(deadline * SECOND),
             min_rto=int(min_rto * SECOND),
+            refused_for=None if refused_for is None else int(refused_for * SECOND),
         )
         self._waiter = Waiter()
         try:
@@ -141,7 +147,8 @@ class Sender:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where messages go."""
+        """Where messages go. Of a name with several addresses it is the first; with acknowledgments another one, once NextAddress
+        has told so."""
         return self._socket.endpoint
 
     @property
@@ -158,6 +165,16 @@ class Sender:
     def offload(self) -> bool | None:
         """Whether runs of datagrams leave in one call; False where the kernel can't, or has refused one. None over TCP."""
         return self._socket.offload
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the kernel has not taken everything yet: over TCP, because the peer reads nothing."""
+        return self._socket.waiting
+
+    @property
+    def refused(self) -> bool:
+        """Whether messages were ended by nothing but refusals, for `refused_for` seconds."""
+        return self._core.refused_for_long
 
     @property
     def unresolved(self) -> int:
@@ -190,8 +207,8 @@ class Sender:
     def poll(self, timeout: float | None = 0) -> list[Event]:
         """Everything that has happened; waits for something up to `timeout` seconds (None: for ever) or until `wake`.
 
-        Outcome, Message (a reply), Duplicate (of a reply), Unreachable, Disconnected, PeerRestarted, LimitReached, Malformed,
-        OffloadRefused.
+        Outcome, Message (a reply), Duplicate (of a reply), Unreachable, NextAddress, Disconnected, PeerRestarted, LimitReached,
+        Malformed, OffloadRefused.
         """
         until = None if timeout is None else clock.now() + int(timeout * SECOND)
         if not self.closed:
@@ -423,8 +440,10 @@ class Sender:
 
     def _settle(self) -> None:
         """Timeouts, events, data to send: in this order, after every change."""
-        now = clock.now()
+        now, timeouts = clock.now(), self._core.rtt.timeouts
         self._core.handle_timeout(now=now)
+        if self._core.rtt.timeouts > timeouts:
+            self._go_elsewhere(Phrase("no answer from {}", self.endpoint), again=True)
         batch: list[bytes | Run] = [*self._inbox.data_to_send(now=now)]
         if not self._socket.waiting:  # what the kernel has not taken holds back what follows
             batch += self._core.data_to_send(now=now)
@@ -437,9 +456,18 @@ class Sender:
             if any(isinstance(event, Outcome) for event in events):
                 self._last_at = now
 
+    def _go_elsewhere(self, reason: str, *, again: bool = False) -> bool:
+        """With acknowledgments, as long as nobody has answered: try the name's next address, `again` the first after the last."""
+        waiting = self.acknowledged and self._core.unresolved and not self._core.heard
+        return bool(waiting) and self._socket.go_elsewhere(reason, again=again)
+
     def _note_trouble(self, now: int) -> bool:
-        """What the system refused to send, and what the socket noticed; True when a message ended by that."""
+        """What the system refused to send, and what the socket noticed; True when something can be sent because of that."""
+        if not self._socket.failures and not self._socket.notices:
+            return False
         unresolved = self._core.unresolved
+        in_vain: str | None = None
+        refused = False
         failures, self._socket.failures = self._socket.failures, []
         for datagram, reason, permanent in failures:
             if self.raw:
@@ -450,13 +478,23 @@ class Sender:
                 self._events.append(Outcome(0, State.REFUSED, Phrase("not sent ({})", reason)))
             else:
                 self._core.not_sent([datagram], reason, now=now, permanent=permanent)
-        for notice in self._socket.notices:
+                in_vain = in_vain if permanent else Phrase("not sent ({})", reason)
+        notices, self._socket.notices = self._socket.notices, []
+        for notice in notices:
             if isinstance(notice, Disconnected):
                 self._core.abandon(Phrase("the connection ended: {}", notice.reason), now=now)
+            elif isinstance(notice, Unreachable):
+                in_vain, refused = Phrase(notice.hint.value, notice.peer), notice.refused
+        elsewhere = in_vain is not None and self._go_elsewhere(in_vain)
+        if elsewhere:  # the socket's next notice tells why
+            self._core.try_again(now=now)
+            notices = [notice for notice in notices if not isinstance(notice, Unreachable)]
+        elif refused:
+            self._core.refused(now=now)
+        for notice in notices:
             if not self._events or self._events[-1] != notice:  # a thousand refusals in a row say no more than one
                 self._events.append(notice)
-        self._socket.notices.clear()
-        return self._core.unresolved < unresolved
+        return elsewhere or self._core.unresolved < unresolved
 
 
 def batch_of(largest: int) -> int:

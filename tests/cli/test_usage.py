@@ -9,7 +9,8 @@ from udpmsg.cli import rules
 SEND = {"text": ["hello"], "file": ["--file", "README.md"], "ack": ["--ack"], "raw": ["--raw"], "tcp": ["--tcp"],
         "no-offload": ["--no-offload"],
         "broadcast": ["--broadcast"], "multicast": [], "datagram-size": ["--datagram-size", "1000"],
-        "max-transmissions": ["--max-transmissions", "3"], "min-rto": ["--min-rto", "1s"], "interval": ["--interval", "1s"],
+        "max-transmissions": ["--max-transmissions", "3"], "min-rto": ["--min-rto", "1s"], "refused-for": ["--refused-for", "1s"],
+        "interval": ["--interval", "1s"],
         "rate": ["--rate", "1/s"], "bye": ["--bye", "ciao"], "size": ["--size", "10"], "ordered": ["--ordered"],
         "window": ["--window", "1"], "deadline": ["--deadline", "1s"], "count": ["--count", "2"],
         "interface": ["--interface", "127.0.0.1"]}  # fmt: skip
@@ -152,7 +153,7 @@ OPTIONS = {
     "listen": "host port tcp both echo reply exec interactive count for idle once stop-word json hex quiet save multicast "
     "interface receive-buffer slow max-message max-sessions",
     "send": "port ack tcp file count interval rate size wait ordered raw broadcast ttl bye window max-transmissions deadline "
-    "min-rto json interface datagram-size max-message",
+    "refused-for min-rto json interface datagram-size max-message",
 }
 
 

@@ -11,7 +11,7 @@ from udpmsg.core.events import Message
 from udpmsg.errors import MessageTooLarge
 from udpmsg.experiment.workload import Schedule
 from udpmsg.language import N_, _, told
-from udpmsg.report.terminal import duration, paint
+from udpmsg.report.terminal import duration, hint_words, paint
 
 PROMPT = "> "
 
@@ -35,6 +35,7 @@ class Dialogue:
         """Talk until it ends."""
         exchange.show_outcomes = not exchange.output.for_people
         exchange.aside = True
+        exchange.goes_on = self.terminal
         exchange.on_reply = self._on_reply
         lines = Lines(exchange.sender.wake, self.limit)
         ended = self._on_terminal(exchange, lines) if self.terminal else self._piped(exchange, lines)
@@ -110,8 +111,8 @@ class Dialogue:
             exchange.pump(missing / SECOND)
         if not self._answered and exchange.replies == before and self.wait > 0 and not silently and not exchange.stopped:
             text = _("no reply within {}").format(duration(self.wait))
-            if exchange.unreachable is not seen:
-                text = _("{}: ICMP says nobody listens on {}").format(text, exchange.sender.endpoint)
+            if exchange.unreachable is not None and exchange.unreachable is not seen:
+                text = _("{}: ICMP says {}").format(text, hint_words(exchange.unreachable))
             exchange.words.say(self._note(exchange, text))
 
     def _on_reply(self, message: Message) -> str:

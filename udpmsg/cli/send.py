@@ -24,6 +24,8 @@ from udpmsg.report.stream import is_terminal
 from udpmsg.sender import Sender
 
 MAX_MESSAGE = 1 << 20
+REFUSED_FOR = 5.0
+"""Seconds in which a listener that was forgotten can be started."""
 
 HELP = _("""\
 Send messages over UDP, with nothing before the first one; with --tcp over a connection.
@@ -138,6 +140,17 @@ def send(
             default="60s",
         ),
     ] = None,
+    refused_for: Annotated[
+        float | None,
+        option(
+            "--refused-for",
+            _("End after so long of nothing but refusals (ICMP), if nobody ever answered."),
+            panel=DELIVERY,
+            metavar="TIME",
+            parser=options.parse_positive_duration,
+            default="5s",
+        ),
+    ] = None,
     min_rto: Annotated[
         float | None,
         option(
@@ -202,6 +215,7 @@ def send(
     terminal = is_terminal(sys.stdin)
     if payload is None and not from_input and interval is not None and terminal:
         raise UsageError("--interval and --rate mean nothing in a dialogue on a terminal: each line waits for its reply")
+    patience = refused_for or REFUSED_FOR if ack and not tcp else None
     interrupts: Interrupts = context.obj
     output, words = open_output(json=json)
 
@@ -222,13 +236,14 @@ def send(
                 max_transmissions=max_transmissions or 8,
                 deadline=deadline or 60.0,
                 min_rto=min_rto or 0.2,
+                refused_for=patience,
                 datagram_size=datagram_size or 1200,
                 max_message=limit,
                 offload=offload,
             )
         )
         interrupts.defer_to(sender)
-        exchange = Exchange(sender, output, words, interrupts, deadline=deadline or 60.0)
+        exchange = Exchange(sender, output, words, interrupts, deadline=deadline or 60.0, refused_for=patience)
         try:
             if content is None:
                 from udpmsg.cli.dialogue import Dialogue

@@ -8,6 +8,8 @@ from collections.abc import Hashable
 from enum import Enum
 from typing import NamedTuple
 
+from udpmsg.errors import N_
+
 Peer = Hashable
 
 
@@ -98,10 +100,38 @@ class PeerRestarted(NamedTuple):
     session: int
 
 
+class Hint(Enum):
+    """What ICMP says of the way to an endpoint, as a sentence that takes the endpoint."""
+
+    NOBODY = N_("nobody listens on {}")
+    NO_HOST = N_("no way leads to the host of {}, or a firewall forbids it")
+    NO_NETWORK = N_("no way leads to the network of {}, or a firewall forbids it")
+    FORBIDDEN = N_("a firewall forbids the way to {}")
+    DOWN = N_("the host of {} is unknown or down")
+    CUT_OFF = N_("the host of {} is cut off from its network")
+    NO_UDP = N_("the host of {} takes no UDP")
+    OTHER = N_("the way to {} fails")
+
+
 class Unreachable(NamedTuple):
-    """The network's hint that nobody is there (ICMP). It belongs to an earlier datagram and proves nothing for later ones."""
+    """The network's hint that a datagram did not get there (ICMP). It belongs to an earlier datagram and proves nothing for later
+    ones. `reason` is the system's word for it."""
 
     peer: Peer
+    reason: str
+    hint: Hint = Hint.NOBODY
+
+    @property
+    def refused(self) -> bool:
+        """Whether the host itself says that nobody listens on that port; else it is something on the way."""
+        return self.hint is Hint.NOBODY
+
+
+class NextAddress(NamedTuple):
+    """UDP only: the name has another address, `peer`, and that is tried now: at `former` nobody has answered, for this reason."""
+
+    peer: Peer
+    former: Peer
     reason: str
 
 
@@ -129,6 +159,7 @@ Event = (
     | LimitReached
     | PeerRestarted
     | Unreachable
+    | NextAddress
     | OffloadRefused
     | Disconnected
 )

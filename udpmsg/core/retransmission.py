@@ -161,6 +161,10 @@ class InFlight:
         """The retransmission timer expired: everything in flight is deemed lost, and the timeout doubles (RFC 6298 (5.5))."""
         self._rtt.back_off()
         self._stretch = self._draw()
+        return self.sent_in_vain()
+
+    def sent_in_vain(self) -> list[Flight]:
+        """All in flight is deemed lost, though no time has passed: it is known to have gone where nobody is."""
         self.loss_at = self.probe_at = NEVER
         lost, self._flights = self._flights, []
         return self._deem_lost(lost)

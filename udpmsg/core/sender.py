@@ -22,6 +22,7 @@ from udpmsg.core.events import Event, Malformed, Outcome, Peer, PeerRestarted, S
 from udpmsg.core.fragments import Cutter
 from udpmsg.core.framing import Run
 from udpmsg.core.outbox import Outbox, Outgoing
+from udpmsg.core.refusals import Refusals
 from udpmsg.core.retransmission import Flight, InFlight
 from udpmsg.core.rtt import MAX_RTO, NEVER, SECOND, RttEstimator
 from udpmsg.core.wire import Acknowledgment, Datagram, Kind, Report
@@ -57,6 +58,9 @@ class Sender:
         self._newest_acknowledgment = 0
         self.credit = INITIAL_CREDIT
         """How many messages in flight the receiver takes."""
+        self._refusals = Refusals(config.refused_for)
+        self.refused_for_long = False
+        """Whether messages were ended by nothing but refusals."""
         # the path
         self.rtt = RttEstimator(config.min_rto)
         self.congestion = Congestion(config.datagram_size or 1200)
@@ -106,6 +110,11 @@ class Sender:
     def messages_in_flight(self) -> int:
         """Messages that were sent and of which the receiver's host has not everything yet."""
         return self._outbox.in_flight
+
+    @property
+    def heard(self) -> bool:
+        """Whether the receiver has ever answered."""
+        return self._receiver is not None
 
     @property
     def last_sequence(self) -> int:
@@ -204,6 +213,18 @@ class Sender:
                 self.malformed += 1
                 self._events.append(Malformed(peer, str(error), len(data)))
 
+    def refused(self, *, now: int) -> None:
+        """ICMP says that nobody listens there. That proves nothing; `refused_for` of nothing else ends every message."""
+        if self._outbox and not self.heard and self._refusals.note(now):
+            self.refused_for_long = True
+            self.abandon(
+                Phrase("refused (ICMP) for {} s: nobody listens there", f"{(self.config.refused_for or 0) / SECOND:g}"), now=now
+            )
+
+    def try_again(self, *, now: int) -> None:
+        """What is in flight went where nobody is: send it again now, each as often as it may be sent."""
+        self._lose(self._in_flight.sent_in_vain(), give_up_at=now + self.rtt.rto)
+
     def events(self) -> list[Event]:
         """What happened since the last call: Outcome, PeerRestarted, Malformed."""
         events, self._events = self._events, []
@@ -239,6 +260,7 @@ class Sender:
             self._paced_until,
             self._probe_at,
             self._goodbye_at,
+            self._refusals.knock_at,
             self._last_chances[0][0] if self._last_chances else NEVER,
             question_at,
         )
@@ -265,6 +287,9 @@ class Sender:
             message = self._outbox.find(sequence)
             if message is not None and not self._outbox.has_arrived(message, fragment):
                 self._give_up(message, self._sent_in_vain)
+        if self._refusals.knock_at <= now:
+            self._refusals.knocked()
+            self.try_again(now=now)
         if self._probe_at <= now:
             self._probes += 1
             self._probe_at = NEVER
@@ -441,6 +466,7 @@ class Sender:
             return False
         self._probes = 0
         self._probe_at = NEVER
+        self._refusals.clear()
         if self._receiver is not None and session != self._receiver:
             self._former_receivers.append(self._receiver)
             self._newest_acknowledgment = 0
@@ -505,6 +531,7 @@ class Sender:
         self._events += outcomes
         if not self._outbox:
             self._in_flight.clear()
+            self._refusals.clear()
             self.congestion.bytes_in_flight = 0
             self._last_chances.clear()
             self._probe_at = self._paced_until = NEVER

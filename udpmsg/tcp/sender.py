@@ -97,6 +97,10 @@ class TcpSender:
                 self._disconnect(Phrase("end of stream"))
         return not self._connected
 
+    def go_elsewhere(self, reason: str, *, again: bool = False) -> bool:
+        """There is nowhere to go: the handshake has tried each address of the name."""
+        return False
+
     def close(self) -> None:
         """Give the socket back."""
         if self._connected:
