@@ -19,12 +19,13 @@ from udpmsg.core.runs import Messages
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
 from udpmsg.errors import CannotListen, UsageError
+from udpmsg.payload import Payload, encoded
 from udpmsg.replies import Replies
 from udpmsg.statistics import ReceiverStatistics
 from udpmsg.tcp.receiver import TcpReceiver
 from udpmsg.udp.multicast import check_group
 from udpmsg.udp.receiver import UdpReceiver
-from udpmsg.waiting import Waiter, earliest, passed
+from udpmsg.waiting import Waiter, after, earliest, nanoseconds, passed
 
 TRANSPORTS = {"udp": ("udp",), "tcp": ("tcp",), "both": ("udp", "tcp")}
 TURN = 256
@@ -69,7 +70,7 @@ class Receiver:
                 the figures alone. `poll` tells everything else.
 
         Raises:
-            NameUnknown, CannotListen, UsageError.
+            CannotListen, UsageError.
         """
         check_port(port, lowest=0)
         if transport not in TRANSPORTS:
@@ -139,7 +140,7 @@ class Receiver:
         A message that is returned is delivered, and acknowledged if its sender asked for it.
         """
         now = clock.now()
-        until = None if timeout is None else now + int(timeout * SECOND)
+        until = None if timeout is None else now + nanoseconds(timeout)
         for socket in self._sockets.values():
             socket.excuse(now - self._left_at)
         most = TURN if limit is None else limit
@@ -154,7 +155,7 @@ class Receiver:
 
     def receive(self, timeout: float | None = None) -> Message | None:
         """The next message; None after `timeout` seconds without one, or after `wake`. Other events are passed over."""
-        until = None if timeout is None else clock.now() + int(timeout * SECOND)
+        until = None if timeout is None else after(timeout)
         while True:
             left = None if until is None else max(0, until - clock.now()) / SECOND
             events = self.poll(left, limit=1)
@@ -168,17 +169,17 @@ class Receiver:
         while (message := self.receive()) is not None:
             yield message
 
-    def reply(self, message: Message, payload: bytes | str) -> None:
+    def reply(self, message: Message, payload: Payload) -> None:
         """Answer a message, over the transport that it came by; acknowledged if it was, raw if it was.
 
-        Raises UsageError for a reply to a reply (two programs would talk for ever), and MessageTooLarge.
+        Raises UsageError for a reply to a reply (two programs would talk for ever) and for what is neither bytes nor text, and
+        MessageTooLarge.
         """
         if self.closed:
             raise UsageError("this receiver is closed: nobody can be answered any more")
         if message.reply_to is not None:
             raise UsageError("this message is itself a reply, and a reply is never answered: two programs would talk for ever")
-        data = payload.encode() if isinstance(payload, str) else payload
-        self._replies.add(message, data, framed=self._socket_of(message.peer).framed, now=clock.now())
+        self._replies.add(message, encoded(payload), framed=self._socket_of(message.peer).framed, now=clock.now())
         self._settle()
 
     def wake(self) -> None:
@@ -219,7 +220,7 @@ class Receiver:
         """Stop listening. Waits up to `linger` seconds for replies to be confirmed and for what was written to be taken."""
         if self.closed:
             return
-        until = clock.now() + int(linger * SECOND)
+        until = after(linger)
         self._settle()
         self.closed = True  # from here on nothing is received but acknowledgments
         while (self._replies.unresolved or any(s.waiting for s in self._sockets.values())) and not passed(until):

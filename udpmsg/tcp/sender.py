@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 from udpmsg.core.events import Disconnected, Event
 from udpmsg.core.framing import FrameReader, FrameTooLarge, Run, each, frames
+from udpmsg.core.rtt import SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
 from udpmsg.errors import N_, CannotConnect, Phrase, UsageError
 from udpmsg.tcp.lines import LineReader
-from udpmsg.waiting import Arrivals
+from udpmsg.waiting import LONGEST_WAIT, Arrivals, nanoseconds
 
 CHUNK = 64 << 10
 """Bytes read at one go."""
@@ -176,7 +177,7 @@ def connect(
                 connection.setsockopt(level, option, ttl)
             if tcp_congestion is not None:
                 choose_congestion(connection, tcp_congestion)
-            connection.settimeout(timeout)
+            connection.settimeout(min(nanoseconds(timeout), LONGEST_WAIT) / SECOND)
             connection.connect(address.sockaddr)
             connection.setblocking(False)
             # Nagle's algorithm would hold a small message back until the one before is acknowledged.
