@@ -67,11 +67,13 @@ def resolve(host: str, port: int, kind: int) -> list[Address]:
 
 
 def lacks_zone(address: Address) -> bool:
-    """Whether this is a link-local address (fe80::/10, RFC 4291) without the number of an interface of this machine."""
+    """Whether this is a link-local address (fe80::/10, RFC 4291) without a zone, or any one whose zone is no interface here."""
     if address.family != socket.AF_INET6:
         return False
+    if zone := address.sockaddr[3]:
+        return zone not in dict(socket.if_nameindex())
     first, second = socket.inet_pton(socket.AF_INET6, address.sockaddr[0].split("%")[0])[:2]
-    return first == 0xFE and second & 0xC0 == 0x80 and address.sockaddr[3] not in dict(socket.if_nameindex())
+    return first == 0xFE and second & 0xC0 == 0x80
 
 
 def interfaces() -> list[str]:
@@ -80,7 +82,7 @@ def interfaces() -> list[str]:
 
 
 def zone_unknown(host: str) -> UsageError:
-    """What to say of a link-local address whose zone (RFC 4007), the interface to its link, is missing or is not here."""
+    """What to say of an address whose zone (RFC 4007), the interface to its link, is missing or is not here."""
     address, _, zone = host.partition("%")
     names = interfaces()
     listed, example = ", ".join(map(repr, names)), f"{address}%{names[-1]}"

@@ -170,16 +170,16 @@ def test_a_group_is_joined_and_no_address_to_listen_on(transport: str, group: st
 
 
 @needs_ipv6
-@pytest.mark.parametrize("zone", ["", "%nosuch", "%4000000000"])
-def test_an_address_of_one_link_says_which(transport: str, zone: str) -> None:
-    host = f"fe80::1{zone}"
-    said = f"names the interface '{zone[1:]}', which is not here" if zone else "zone, the interface to that link, is missing"
+@pytest.mark.parametrize("host", ["fe80::1", "FE80::1", "febf::7", "fe80::1%nosuch", "fe80::1%4000000000", "fd00::1%4000000000"])
+def test_an_address_of_one_link_says_which(transport: str, host: str) -> None:
+    address, _, zone = host.lower().partition("%")
+    said = f"names the interface '{zone}', which is not here" if zone else "zone, the interface to that link, is missing"
     names = [name for _, name in socket.if_nameindex()]
     for act in (lambda: Receiver(host, 0, transport=transport), lambda: Sender(host, 5000, transport=transport)):
         with pytest.raises(UsageError) as caught:
             act()
         assert said in str(caught.value)
-        assert f"choose from {str(names)[1:-1]}, as in 'fe80::1%" in str(caught.value)
+        assert f"choose from {str(names)[1:-1]}, as in '{address}%" in str(caught.value)
 
 
 @needs_ipv6
