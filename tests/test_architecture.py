@@ -22,6 +22,7 @@ FLOORS = {
     "language": 0,
     "core": 1,
     "endpoint": 1,
+    "payload": 1,
     "statistics": 1,
     "units": 1,
     "distribution": 1,

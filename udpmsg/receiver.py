@@ -26,12 +26,13 @@ from udpmsg.core.runs import Messages
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session, origin_of
 from udpmsg.errors import CannotListen, UsageError
+from udpmsg.payload import Payload, encoded
 from udpmsg.replies import Replies
 from udpmsg.statistics import ReceiverStatistics
 from udpmsg.tcp.receiver import TcpReceiver
 from udpmsg.udp.multicast import check_group
 from udpmsg.udp.receiver import UdpReceiver
-from udpmsg.waiting import Waiter, earliest, passed
+from udpmsg.waiting import Waiter, after, earliest, nanoseconds, passed
 
 TRANSPORTS = {"udp": ("udp",), "tcp": ("tcp",), "both": ("udp", "tcp")}
 SECRET_SIZE = 32
@@ -78,7 +79,7 @@ class Receiver:
                 the figures alone. `poll` tells everything else.
 
         Raises:
-            NameUnknown, CannotListen, UsageError.
+            CannotListen, UsageError.
         """
         check_port(port, lowest=0)
         if transport not in TRANSPORTS:
@@ -160,7 +161,7 @@ class Receiver:
         for it: whoever asks for more is done with what came before.
         """
         now = clock.now()
-        until = None if timeout is None else now + int(timeout * SECOND)
+        until = None if timeout is None else now + nanoseconds(timeout)
         self._slow = now - self._left_at > MAX_ACK_DELAY
         committed = self._commit(now)
         for socket in self._sockets.values():
@@ -193,7 +194,7 @@ class Receiver:
         """The next message; None after `timeout` seconds without one, or after `wake`. Other events are passed over.
 
         As with `poll`, the next call delivers it."""
-        until = None if timeout is None else clock.now() + int(timeout * SECOND)
+        until = None if timeout is None else after(timeout)
         while True:
             left = None if until is None else max(0, until - clock.now()) / SECOND
             events = self.poll(left, limit=1)
@@ -207,17 +208,17 @@ class Receiver:
         while (message := self.receive()) is not None:
             yield message
 
-    def reply(self, message: Message, payload: bytes | str) -> None:
+    def reply(self, message: Message, payload: Payload) -> None:
         """Answer a message, over the transport that it came by; acknowledged if it was, raw if it was.
 
-        Raises UsageError for a reply to a reply (two programs would talk for ever), and MessageTooLarge.
+        Raises UsageError for a reply to a reply (two programs would talk for ever) and for what is neither bytes nor text, and
+        MessageTooLarge.
         """
         if self.closed:
             raise UsageError("this receiver is closed: nobody can be answered any more")
         if message.reply_to is not None:
             raise UsageError("this message is itself a reply, and a reply is never answered: two programs would talk for ever")
-        data = payload.encode() if isinstance(payload, str) else payload
-        self._replies.add(message, data, framed=self._socket_of(message.peer).framed, now=clock.now())
+        self._replies.add(message, encoded(payload), framed=self._socket_of(message.peer).framed, now=clock.now())
         self._settle()
 
     def wake(self) -> None:
@@ -261,7 +262,7 @@ class Receiver:
         if self.closed:
             return
         now = clock.now()
-        until = now + int(linger * SECOND)
+        until = now + nanoseconds(linger)
         if commit:
             self._commit(now)
         self._settle()

@@ -18,11 +18,12 @@ from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.core.runs import CHECKED_OVERHEAD
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind
-from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
+from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_hops, check_port, new_session
 from udpmsg.errors import N_, MessageTooLarge, Phrase, UsageError
 from udpmsg.inbox import Inbox
+from udpmsg.payload import Payload, each_encoded, encoded
 from udpmsg.statistics import SenderStatistics, SessionReport, session_report
-from udpmsg.waiting import Waiter, earliest, passed
+from udpmsg.waiting import Waiter, after, earliest, nanoseconds, passed
 
 if TYPE_CHECKING:
     from udpmsg.tcp.sender import TcpSender
@@ -84,7 +85,7 @@ class Sender:
             ordered: have the receiver deliver in order (with `acknowledged`; TCP always does).
             raw: send payloads as they are, without our header, to any program.
             broadcast: allow sending to a broadcast address.
-            ttl: hops that a packet lives, 0 to 255; for a multicast group the system's default is 1.
+            ttl: hops that a packet lives, 1 to 255; for a multicast group the system's default is 1.
             interface: multicast leaves by the interface that has this address (IPv6: this name).
             window: at most so many messages unacknowledged at once.
             max_transmissions: how often a datagram is sent at most, 1 to 255.
@@ -109,8 +110,8 @@ class Sender:
             raise UsageError("raw bytes carry no header, so nobody can acknowledge them: leave one of raw and acknowledged out")
         if refused_for is not None and (transport == "tcp" or not acknowledged):
             raise UsageError("refused_for bounds how long acknowledgments are waited for over UDP: leave it out")
-        if ttl is not None and not 0 <= ttl <= 255:
-            raise UsageError("a time to live of {} hops does not fit a packet: choose 0 to 255", ttl)
+        if ttl is not None:
+            check_hops(ttl)
         self.raw = raw
         self.acknowledged = acknowledged
         self.closed = False
@@ -121,9 +122,9 @@ class Sender:
             max_message=max_message,
             window=window,
             max_transmissions=max_transmissions,
-            deadline=int(deadline * SECOND),
-            min_rto=int(min_rto * SECOND),
-            refused_for=None if refused_for is None else int(refused_for * SECOND),
+            deadline=nanoseconds(deadline),
+            min_rto=nanoseconds(min_rto),
+            refused_for=None if refused_for is None else nanoseconds(refused_for),
         )
         self._waiter = Waiter()
         try:
@@ -181,22 +182,25 @@ class Sender:
         """Acknowledged messages that have not ended."""
         return self._core.unresolved
 
-    def send(self, payload: bytes | str) -> int:
-        """Send one message (text as UTF-8); return its sequence number, from 1.
+    def send(self, payload: Payload) -> int:
+        """Send one message (bytes in any form, or text, as UTF-8); return its sequence number, from 1.
 
         Without acknowledgments the kernel has it when this returns. With them it is accepted, and sent as the network and the
-        receiver allow; this waits while too much is waiting already. Raises MessageTooLarge: then nothing was sent.
+        receiver allow; this waits while too much is waiting already. Raises MessageTooLarge, and UsageError for what is neither
+        bytes nor text: then nothing was sent.
         """
-        return self._accept([payload.encode() if isinstance(payload, str) else payload])[0]
+        return self._accept([encoded(payload)])[0]
 
-    def send_many(self, payloads: Iterable[bytes]) -> range:
+    def send_many(self, payloads: Iterable[Payload]) -> range:
         """Send messages as they come from the iterable, in batches; return their sequence numbers.
 
-        `wake` makes it stop early. Raises MessageTooLarge as `send` does, when it comes to such a message.
+        `wake` makes it stop early. Raises what `send` does, when it comes to such a message.
         """
+        if isinstance(payloads, Payload):
+            raise UsageError("send_many takes several messages, and this is a single one: give it to send, or put it into a list")
         first = last = 0
         iterator = iter(payloads)
-        while batch := list(islice(iterator, self._batch)):
+        while batch := each_encoded(islice(iterator, self._batch)):
             numbers = self._accept(batch)
             self._batch = batch_of(max(map(len, batch)))
             first, last = first or numbers[0], numbers[-1]
@@ -210,7 +214,7 @@ class Sender:
         Outcome, Message (a reply), Duplicate (of a reply), Unreachable, NextAddress, Disconnected, PeerRestarted, LimitReached,
         Malformed, OffloadRefused.
         """
-        until = None if timeout is None else clock.now() + int(timeout * SECOND)
+        until = None if timeout is None else after(timeout)
         if not self.closed:
             looked = False
             while not self._events and not self._waiter.take_woken() and not (looked and passed(until)):
@@ -232,13 +236,13 @@ class Sender:
 
     def replies(self, timeout: float) -> Iterator[Message]:
         """Replies as they come, until none has come for `timeout` seconds, or `wake`. Other events are for a later `poll`."""
-        until = clock.now() + int(timeout * SECOND)
+        until = after(timeout)
         looked = False
         while True:
             for event in [event for event in self._events if isinstance(event, Message)]:
                 self._events.remove(event)
                 yield event
-                until = clock.now() + int(timeout * SECOND)
+                until = after(timeout)
             if self.closed or self._waiter.take_woken() or (looked and passed(until)):
                 return
             self._turn(until)
@@ -259,11 +263,11 @@ class Sender:
             raise UsageError("{} is many receivers: nobody can say what became of these messages", self.endpoint.host)
         question = self._core.ask(now=clock.now())
         self._settle()
-        part, until = question.begins_at, clock.now() + int(timeout * SECOND)
+        part, until = question.begins_at, after(timeout)
         while not (question.answered or self._socket.ended or passed(until) or self._waiter.take_woken()):
             self._turn(until)
             if question.begins_at > part:  # the list only grows, so this ends
-                part, until = question.begins_at, clock.now() + int(timeout * SECOND)
+                part, until = question.begins_at, after(timeout)
         self._core.ask_no_more()
         return session_report(question.report, sent=self._core.last_sequence) if question.answered else None
 

@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
-from udpmsg import Disconnected, Goodbye, Message, Outcome, Receiver, Sender
+from udpmsg import Disconnected, Goodbye, Message, Outcome, Receiver, Sender, waiting
 from udpmsg.core.events import Event
 from udpmsg.endpoint import Endpoint
 
 PATIENCE = 30.0
 SPIN_LIMIT = 200
 LOOPBACK = "127.0.0.1"
+FOR_EVER = waiting.LONGEST_WAIT / 10**9
+"""What a wait without an end asks of the selector, again and again."""
 
 Answer = Callable[[Message], bytes | None]
 
@@ -122,7 +124,7 @@ def impatient_selector(clock: VirtualClock) -> type[selectors.DefaultSelector]:
             if ready:
                 self.idle_turns = 0
                 return ready
-            if timeout is None:
+            if timeout is None or timeout == FOR_EVER:
                 ready = super().select(PATIENCE)
                 assert ready, "it would wait for ever"
                 return ready

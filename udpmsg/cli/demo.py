@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from udpmsg import clock, units
+from udpmsg import clock
 from udpmsg.cli import options, rules, showing
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.keys import ENTER, ERASE, keys
@@ -24,6 +24,7 @@ from udpmsg.lessons.table import LESSONS, Entry, entry, load
 from udpmsg.report import lesson_lines
 from udpmsg.report.stream import Data, columns
 from udpmsg.report.terminal import byte_count, paint
+from udpmsg.waiting import after
 
 if TYPE_CHECKING:
     from udpmsg.lessons.lesson import Lesson
@@ -37,7 +38,7 @@ Lessons for a class, each in one command: what do you think will happen, what di
   udpmsg demo nobody                   run one
   udpmsg demo handshake --ask          the class votes before the run
   udpmsg demo head-of-line --step      a key for each step
-  udpmsg demo boundaries --slow 10     a second for each step
+  udpmsg demo boundaries --slow 1s     a second for each step
   udpmsg demo all                      all of them, one after the other
   udpmsg demo all --html handout.html  a page to hand out
   udpmsg demo sizes --lang pt-BR       in Portuguese
@@ -53,8 +54,6 @@ Exit codes: 0 everything expected was seen, 3 something was not, 1 a lesson coul
 
 CLASS = _("In class")
 ALL = "all"
-PACE = 0.1
-"""Seconds between two steps of a lesson that --slow multiplies."""
 LOOK = 0.05
 """Seconds after which a pause looks whether it shall stop."""
 
@@ -75,13 +74,13 @@ def demo(
     ] = False,
     step: Annotated[bool, option("--step", _("Wait for a key before each step and part."), panel=CLASS)] = False,
     slow: Annotated[
-        int | None,
+        float | None,
         option(
             "--slow",
-            _("Pause before each step and part, N tenths of a second. The network is as fast as ever."),
+            _("Pause so long before each step and part. The network is as fast as ever."),
             panel=CLASS,
-            metavar="N",
-            parser=units.parse_count,
+            metavar="TIME",
+            parser=options.parse_positive_duration,
         ),
     ] = None,
     html: Annotated[
@@ -99,7 +98,7 @@ def demo(
         return listing()
     entries = LESSONS if name.strip().lower() == ALL else (entry(name),)
     output = showing.writable(html) if html is not None else None
-    show = Show(context.obj, ask=ask, step=step, slow=slow or 0, json=json)
+    show = Show(context.obj, ask=ask, step=step, slow=slow or 0.0, json=json)
     results = show.all(entries)
     if show.interrupts.number is not None:
         show.words.say(show.interrupts.words)
@@ -134,7 +133,7 @@ def exit_code(results: list[Result], *, broken: bool) -> int:
 class Show:
     """Lessons on this terminal, or as JSON lines."""
 
-    def __init__(self, interrupts: Interrupts, *, ask: bool, step: bool, slow: int, json: bool) -> None:
+    def __init__(self, interrupts: Interrupts, *, ask: bool, step: bool, slow: float, json: bool) -> None:
         self.interrupts = interrupts
         self.data, self.words = showing.open_streams()
         self.width = width_of(self.data)
@@ -214,14 +213,14 @@ class Show:
         if self._step:
             self.wait_for_key(_("any key: the next step"))
         elif self._slow:
-            self.pause(PACE * self._slow)
+            self.pause(self._slow)
 
     def pace_part(self) -> None:
         """Before a part: a key, where a class looks on, a pause, or nothing. Raises Stopped."""
         if self._step or self._ask:
             self.wait_for_key(_("any key: go on"))
         elif self._slow:
-            self.pause(PACE * self._slow)
+            self.pause(self._slow)
         if self.stopped():
             raise Stopped
 
@@ -234,7 +233,7 @@ class Show:
 
     def pause(self, seconds: float) -> None:
         """A while, which a signal ends."""
-        until = clock.now() + round(seconds * 1e9)
+        until = after(seconds)
         while not self.stopped() and (left := (until - clock.now()) / 1e9) > 0:
             sleep(min(LOOK, left))
 

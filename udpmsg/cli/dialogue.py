@@ -12,6 +12,7 @@ from udpmsg.errors import MessageTooLarge
 from udpmsg.experiment.workload import Schedule
 from udpmsg.language import N_, _, told
 from udpmsg.report.terminal import duration, hint_words, paint
+from udpmsg.waiting import after, nanoseconds
 
 PROMPT = "> "
 
@@ -62,7 +63,7 @@ class Dialogue:
                 return True
 
     def _piped(self, exchange: Exchange, lines: Lines) -> bool:
-        schedule = None if self.interval is None else Schedule(max(int(self.interval * SECOND), 1), now=clock.now())
+        schedule = None if self.interval is None else Schedule(max(nanoseconds(self.interval), 1), now=clock.now())
         while (line := self._next(exchange, lines)) is not None:
             while schedule and (missing := schedule.next_due() - clock.now()) > 0 and not exchange.stopped:
                 exchange.pump(missing / SECOND)
@@ -103,7 +104,7 @@ class Dialogue:
         """Up to --wait for the reply to the line just sent; a farewell may remain without one, and nothing is said then."""
         before, seen = exchange.replies, exchange.unreachable
         self._answered = False
-        until = clock.now() + int(self.wait * SECOND)
+        until = after(self.wait)
         while not self._answered and not exchange.stopped:
             missing = until - clock.now()
             if missing <= 0:

@@ -28,6 +28,7 @@ from udpmsg.report.schema import sender_summary
 from udpmsg.report.stream import Words
 from udpmsg.report.terminal import PARTS_OF_SENDER, byte_count, hint_words, paint, part
 from udpmsg.sender import Sender
+from udpmsg.waiting import nanoseconds
 
 SECOND = 1_000_000_000
 PATIENCE = 2 * SECOND
@@ -116,7 +117,7 @@ class Exchange:
         `wait` None: for none; `replies` None: there may be any number.
         """
         begun = clock.now()
-        until = begun + int((wait or 0) * SECOND)
+        until = begun + nanoseconds(wait or 0)
         while not self.stopped:
             now = clock.now()
             listening = wait is not None and now < until and (replies is None or self.replies < replies)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 import typer
 
 from udpmsg import language, units
+from udpmsg.endpoint import check_hops
 from udpmsg.errors import UsageError
 from udpmsg.language import _, told
 
@@ -61,10 +62,10 @@ def parse_port(text: str) -> int:
 
 @refusing
 def parse_ttl(text: str) -> int:
-    """Hops, from 0 to 255: the IP header has one byte for them."""
-    if not text.isascii() or not text.isdigit() or len(text) > 3 or int(text) > 255:
-        raise UsageError("{!r} is not a number of hops; choose from 0 to 255", text)
-    return int(text)
+    """Hops, from 1 to 255."""
+    hops = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+    check_hops(hops)
+    return int(hops)
 
 
 @refusing

@@ -16,7 +16,7 @@ from heapq import heappop, heappush
 
 from udpmsg.core.events import Disconnected, LimitReached
 from udpmsg.core.rtt import SECOND
-from udpmsg.endpoint import Address, Endpoint, endpoint_of, resolve
+from udpmsg.endpoint import Address, Endpoint, endpoint_of
 from udpmsg.errors import N_, Phrase
 from udpmsg.link import hops
 from udpmsg.link.faults import Link
@@ -24,7 +24,7 @@ from udpmsg.link.pairs import Connection, Half, Side, close, prepared
 from udpmsg.link.pipe import Bottleneck, Pipe
 from udpmsg.link.record import Direction
 from udpmsg.link.relaying import Cut, HopsUsedUp, RelayEvent, Traffic
-from udpmsg.listening import bind
+from udpmsg.listening import bind, own_address
 from udpmsg.tcp.receiver import ACCEPT_PAUSE, BACKLOG, OUT_OF_RESOURCES
 from udpmsg.tcp.sender import CHUNK
 from udpmsg.waiting import earliest
@@ -54,7 +54,7 @@ class TcpRelay:
         cut: Cut,
         tell: Callable[[RelayEvent], None],
     ) -> None:
-        """Bind and listen. `target` has every address of it, in the order of trying. Raises NameUnknown and CannotListen."""
+        """Bind and listen. `target` has every address of it, in the order of trying. Raises CannotListen and UsageError."""
         self.traffic = {direction: Traffic() for direction in Direction}
         self.connections = 0
         self.over_limit = self.hops_used_up = 0
@@ -76,7 +76,7 @@ class TcpRelay:
         self._scheduled = 0
         self._accept_again_at: int | None = None
         """While the system has no descriptor left: when to try again."""
-        address = resolve(host, port, socket.SOCK_STREAM)[0]
+        address = own_address(host, port, socket.SOCK_STREAM)
         self._socket = socket.socket(address.family, socket.SOCK_STREAM)
         try:
             if os.name == "posix":

@@ -118,7 +118,7 @@ class UdpRelay:
         record: bool,
         tell: Callable[[RelayEvent], None],
     ) -> None:
-        """Bind. With `record` every frame's record is kept. Raises NameUnknown, CannotListen, UsageError."""
+        """Bind. With `record` every frame's record is kept. Raises CannotListen and UsageError."""
         self.records: list[FrameRecord] = []
         self.traffic = {direction: Traffic() for direction in Direction}
         self.clients = 0
