@@ -15,7 +15,7 @@ from udpmsg.core import runs, wire
 from udpmsg.core.arrivals import Arrival
 from udpmsg.core.config import Limits
 from udpmsg.core.encoder import Encoder
-from udpmsg.core.events import Duplicate, Event, Goodbye, LimitReached, Malformed, Message, Peer
+from udpmsg.core.events import NOTICES_KEPT, Duplicate, Event, Goodbye, LimitReached, Malformed, Message, Peer
 from udpmsg.core.fragments import Reassembly
 from udpmsg.core.framing import Run
 from udpmsg.core.rtt import MAX_ACK_DELAY, SECOND
@@ -29,8 +29,6 @@ from udpmsg.errors import MalformedDatagram
 UNFINISHED_KEPT = 10 * SECOND
 """A fire-and-forget message whose fragments have not all come by then has lost one."""
 PAYLOAD = itemgetter(Message._fields.index("payload"))
-NOTICES_KEPT = 1024
-"""Malformed, Duplicate and LimitReached that wait for the application; more are counted, not told."""
 
 
 class Receiver:
