@@ -39,7 +39,7 @@ class Inbox:
         self._sent_before = 0
         """The last number that had been sent when the last reply came."""
         self._restarts = 0
-        """How many restarts of the receiver were known then."""
+        """How many restarts of the receiver were known when it began to."""
         self._strays = 0
         self.dropped = 0
         """Datagrams of replies that were dropped because too many replies wait."""
@@ -90,6 +90,6 @@ class Inbox:
                 wire.decode(message, framed=self._framed)
             except MalformedDatagram:
                 return True  # the receiver will say what is wrong with it
-            self._bound = session
-        self._sent_before, self._restarts = last, self._sender.restarts
+            self._bound, self._restarts = session, self._sender.restarts
+        self._sent_before = last
         return True

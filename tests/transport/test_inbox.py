@@ -81,6 +81,7 @@ def test_once_the_receiver_was_found_restarted_any_session_may_be_the_next() -> 
     assert given(inbox, data) == stray(data)
     sender.receive([RemoteReceiver(8).ack((2, 2))], now=at(2))
     assert PeerRestarted(8) in sender.events()
+    assert payloads(given(inbox, answerer(1).message(2, b"late", reply_to=3))) == [b"late"]
     assert payloads(given(inbox, answerer(2).message(2, b"new", reply_to=2))) == [b"new"]
     data = answerer(3).message(1, reply_to=2)
     assert given(inbox, data) == stray(data)  # one restart, one change
@@ -134,6 +135,17 @@ def test_a_stray_is_not_acknowledged_and_a_reply_is() -> None:
     given(inbox, RemoteSender(2).message(1, reply_to=1))
     given(inbox, RemoteSender(3).message(1))
     assert inbox.data_to_send(now=at(1)) == []
+
+
+def test_of_raw_bytes_everything_is_a_reply_as_long_as_there_is_room() -> None:
+    sender = plain_sender()
+    inbox = Inbox(sender, raw=True, framed=False, max_message=1 << 20, one_to_many=False)
+    for data in (b"", b"text", answerer(1).message(1)):
+        assert given(inbox, data) == [Message(data, LISTENER)]
+        assert inbox.receive(data, now=at(1), peer=LISTENER, full=True) == [
+            LimitReached(LISTENER, 0, "replies", queues_module.REPLY_BYTES)
+        ]
+    assert (inbox.malformed, inbox.dropped) == (0, 3)
 
 
 @pytest.mark.parametrize("say", [RemoteSender.probe, lambda remote: remote.goodbye(1), RemoteSender.query])
