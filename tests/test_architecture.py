@@ -28,6 +28,7 @@ FLOORS = {
     "distribution": 1,
     "listening": 2,
     "waiting": 2,
+    "queues": 2,
     "inbox": 2,
     "udp": 3,
     "tcp": 3,

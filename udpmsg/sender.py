@@ -3,7 +3,6 @@
 Owns the order in which things happen: input, events, data to send, wait. Knows neither header fields nor socket options.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
@@ -22,6 +21,7 @@ from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_hops, check_port, new_
 from udpmsg.errors import N_, MessageTooLarge, Phrase, UsageError
 from udpmsg.inbox import Inbox
 from udpmsg.payload import Payload, each_encoded, encoded
+from udpmsg.queues import EventQueues
 from udpmsg.statistics import SenderStatistics, SessionReport, session_report
 from udpmsg.waiting import Waiter, after, earliest, nanoseconds, passed
 
@@ -34,6 +34,8 @@ FIRST_BATCH, BATCH = 16, 256
 BATCH_BYTES = 128 << 10
 """What a batch has at most if its messages are as long as the longest of the batch before. Freed memory above so much goes back
 to the system, at glibc's standard, and comes again page by page: at 256 KiB and more that took longer than sending."""
+FOR_THE_CORE = (Kind.ACK, Kind.PROBE_REPLY, Kind.CHALLENGE, Kind.REPORT)
+"""What only a receiver says. Everything else that comes may be a reply."""
 BACKLOG = 256
 """Acknowledged messages that may wait to be sent for the first time; `send` waits while there are more."""
 CLOSE_WAIT = 1 * SECOND
@@ -136,8 +138,18 @@ class Sender:
             raise
         now = clock.now()
         self._core = CoreSender(config, session=new_session(), now=now)
-        self._inbox = Inbox(framed=self._socket.framed, max_message=max_message)
-        self._events: deque[Event] = deque()
+        self._inbox = Inbox(
+            self._core,
+            raw=raw,
+            framed=self._socket.framed,
+            max_message=max_message,
+            one_to_many=self._socket.one_to_many,
+        )
+        self._events = EventQueues()
+        self._in_hand: list[Message] = []
+        """Replies that the program was given, and is not done with until it asks for more."""
+        self._refusals = 0
+        """How often the network said that nobody is there."""
         self._batch = FIRST_BATCH
         self._reply_count = 0
         self._raw_sent = self._raw_bytes = self._raw_refused = 0
@@ -211,37 +223,41 @@ class Sender:
     def poll(self, timeout: float | None = 0) -> list[Event]:
         """Everything that has happened; waits for something up to `timeout` seconds (None: for ever) or until `wake`.
 
-        Outcome, Message (a reply), Duplicate (of a reply), Unreachable, NextAddress, Disconnected, PeerRestarted, LimitReached,
-        Malformed, OffloadRefused.
+        First each Outcome, then each Message (a reply), then what else there is to notice: Duplicate (of a reply), Unreachable,
+        NextAddress, Disconnected, PeerRestarted, LimitReached, Malformed (the first few; all are counted), OffloadRefused.
         """
         until = None if timeout is None else after(timeout)
         if not self.closed:
+            self._commit()
             looked = False
             while not self._events and not self._waiter.take_woken() and not (looked and passed(until)):
                 self._turn(until)
                 looked = True
-        events = list(self._events)
-        self._events.clear()
+        events = self._events.take()
+        self._in_hand = [event for event in events if isinstance(event, Message)]
         return events
 
     def outcomes(self) -> Iterator[Outcome]:
         """How each acknowledged message ended, until all have, or until `wake`. Other events are for a later `poll`."""
         while True:
-            for event in [event for event in self._events if isinstance(event, Outcome)]:
-                self._events.remove(event)
-                yield event
+            while self._events.outcomes:
+                yield self._events.outcomes.popleft()
             if not self._core.unresolved or self._waiter.take_woken():
                 return
             self._turn(None)
 
     def replies(self, timeout: float) -> Iterator[Message]:
-        """Replies as they come, until none has come for `timeout` seconds, or `wake`. Other events are for a later `poll`."""
+        """Replies as they come, until none has come for `timeout` seconds, or `wake`. Other events are for a later `poll`.
+
+        A reply is delivered, and acknowledged, when the next one is asked for."""
         until = after(timeout)
         looked = False
         while True:
-            for event in [event for event in self._events if isinstance(event, Message)]:
-                self._events.remove(event)
-                yield event
+            self._commit()
+            while (reply := self._events.take_reply()) is not None:
+                self._in_hand.append(reply)
+                yield reply
+                self._commit()
                 until = after(timeout)
             if self.closed or self._waiter.take_woken() or (looked and passed(until)):
                 return
@@ -296,6 +312,7 @@ class Sender:
             delivered_bytes=self._core.delivered_bytes if known else None,
             duration_s=(self._last_at - self._first_sent_at) / SECOND if self._first_sent_at is not None else 0.0,
             replies=self._reply_count,
+            replies_dropped=self._inbox.dropped,
         )
 
     def close(self, *, wait: bool = True) -> None:
@@ -309,13 +326,15 @@ class Sender:
             while self._core.unresolved and not self._waiter.take_woken():
                 self._turn(None)
         now = clock.now()
+        if wait:
+            self._inbox.commit()
         self._core.abandon(N_("closed before it was acknowledged"), now=now)
         if not self.raw and self._core.messages_sent:
             self._core.goodbye(now=now, confirm=wait)
-        told = len(self._events)
+        refusals = self._refusals
         until = now + (STREAM_WAIT if wait and self._socket.framed and not self.raw else CLOSE_WAIT)
         self._settle()
-        while self._unfinished(told) and clock.now() < until and not self._waiter.woken:
+        while self._unfinished(refusals) and clock.now() < until and not self._waiter.woken:
             self._turn(until)
         self._settle()
         self.closed = True
@@ -381,12 +400,18 @@ class Sender:
             tcp_congestion=tcp_congestion,
         )
 
-    def _unfinished(self, told: int) -> bool:
+    def _commit(self) -> None:
+        """The program asks for more, so it is done with the replies that it has."""
+        if self._in_hand:
+            self._inbox.done(self._in_hand)
+            self._in_hand.clear()
+            self._settle()
+
+    def _unfinished(self, refusals: int) -> bool:
         """Whether something still has to leave, or to be heard, before the socket can be closed.
 
-        Nobody confirms a goodbye who is not there any more, as one of the events since the first `told` may say."""
-        gone = any(isinstance(event, Unreachable) for event in islice(self._events, told, None))
-        if self._core.goodbye_unconfirmed and not gone:
+        Nobody confirms a goodbye who is not there any more, as one refusal more than there were then may say."""
+        if self._core.goodbye_unconfirmed and self._refusals == refusals:
             return True
         return self._socket.waiting or not self._socket.finish()
 
@@ -428,18 +453,13 @@ class Sender:
         self._settle()
 
     def _take(self, peer: Endpoint, messages: Sequence[bytes | Run], now: int) -> None:
-        """Input: acknowledgments and reports are for the sender's core, everything else is received as by any receiver."""
-        if self.raw:
-            replies = [Message(message, peer) for message in each(messages)]
-            self._events += replies
-            self._reply_count += len(replies)
-            return
+        """Input: what only a receiver says is for the sender's core; everything else is a reply, or a stray."""
         for message in each(messages):
-            if wire.is_ours(message) and wire.kind_of(message) in (Kind.ACK, Kind.PROBE_REPLY, Kind.REPORT):
+            if not self.raw and wire.is_ours(message) and wire.kind_of(message) in FOR_THE_CORE:
                 self._core.receive([message], now=now, peer=peer)
             else:
-                events = self._inbox.receive(message, now=now, peer=peer)
-                self._events += events
+                events = self._inbox.receive(message, now=now, peer=peer, full=self._events.full)
+                self._events.add(events)
                 self._reply_count += sum(isinstance(event, Message) for event in events)
 
     def _settle(self) -> None:
@@ -456,8 +476,9 @@ class Sender:
         while self._note_trouble(now) and (batch := self._core.data_to_send(now=now)):  # each refusal makes room
             self._socket.write(batch)
         if events := self._core.events():
-            self._events += events
-            if any(isinstance(event, Outcome) for event in events):
+            ended = len(self._events.outcomes)
+            self._events.add(events)
+            if len(self._events.outcomes) > ended:
                 self._last_at = now
 
     def _go_elsewhere(self, reason: str, *, again: bool = False) -> bool:
@@ -479,7 +500,7 @@ class Sender:
                 self._raw_bytes -= len(datagram)
                 self._raw_refused += 1
                 self._last_at = now
-                self._events.append(Outcome(0, State.REFUSED, Phrase("not sent ({})", reason)))
+                self._events.add([Outcome(0, State.REFUSED, Phrase("not sent ({})", reason))])
             else:
                 self._core.not_sent([datagram], reason, now=now, permanent=permanent)
                 in_vain = in_vain if permanent else Phrase("not sent ({})", reason)
@@ -489,15 +510,14 @@ class Sender:
                 self._core.abandon(Phrase("the connection ended: {}", notice.reason), now=now)
             elif isinstance(notice, Unreachable):
                 in_vain, refused = Phrase(notice.hint.value, notice.peer), notice.refused
+                self._refusals += 1
         elsewhere = in_vain is not None and self._go_elsewhere(in_vain)
         if elsewhere:  # the socket's next notice tells why
             self._core.try_again(now=now)
             notices = [notice for notice in notices if not isinstance(notice, Unreachable)]
         elif refused:
             self._core.refused(now=now)
-        for notice in notices:
-            if not self._events or self._events[-1] != notice:  # a thousand refusals in a row say no more than one
-                self._events.append(notice)
+        self._events.add(notices)
         return elsewhere or self._core.unresolved < unresolved
 
 

@@ -82,6 +82,10 @@ class RemoteReceiver:
         """It knows nothing of that session."""
         return self._encode(Kind.PROBE_REPLY, NUMBER.pack(of), None)
 
+    def challenge(self, cookie: bytes = b"0123456789abcdef") -> bytes:
+        """Return this, so that I know that you are where you say."""
+        return self._encode(Kind.CHALLENGE, cookie, None)
+
     def report(
         self,
         question: int,
@@ -91,6 +95,7 @@ class RemoteReceiver:
         goes_on_at: int = 0,
         arrived: int = 1,
         of: int = SENDER,
+        **claims: int,
     ) -> bytes:
         """A REPORT: the answer to the QUERY with that datagram number; these ranges never came."""
         counts = {"delivered": arrived, "arrived": arrived, "duplicates": 0, "reordered": 0, "over_limit": 0, "payload_bytes": 0}
@@ -103,8 +108,7 @@ class RemoteReceiver:
             begins_at=begins_at,
             goes_on_at=goes_on_at,
             missing=list(missing),
-            **counts,
-            **times,
+            **{**counts, **times, **claims},
         )
         return self._encode(Kind.REPORT, encode_report(body), None)
 

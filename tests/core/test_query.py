@@ -462,6 +462,29 @@ def test_a_bad_answer_is_counted_and_answers_nothing(data: bytes, reason: str) -
     assert (sender.malformed, question.answered) == (1, False)
 
 
+@pytest.mark.parametrize(
+    ("claim", "most"),
+    [
+        ("payload_bytes", 10),  # ten messages of one byte
+        ("reordered", 7),  # not more than came
+        ("duration_us", 1_001_000),  # a second since the session began, by a clock that is a thousandth too fast
+        ("jitter_us", 1_001_000),
+        ("duplicates", 1_000_000_000),  # one a nanosecond
+        ("over_limit", 1_000_000_000),
+        ("kernel_drops", 1_000_000_000),
+    ],
+)
+def test_an_impossible_claim_is_unknown(claim: str, most: int) -> None:
+    for value, taken in ((most, most), (most + 1, None)):
+        sender, receiver = sent(), RemoteReceiver()
+        question = sender.ask(now=at(900))
+        sender.data_to_send(now=at(900))
+        sender.receive([receiver.report(11, highest=9, arrived=7, **{claim: value})], now=at(1000))
+        assert question.report is not None
+        assert getattr(question.report, claim) == taken
+        assert (question.report.arrived, question.report.highest) == (7, 9)
+
+
 def test_an_acknowledged_sender_asks_about_what_has_left() -> None:
     sender, receiver = acknowledged_sender(window=2), RemoteReceiver()
     assert sender.last_sequence == 0

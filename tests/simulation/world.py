@@ -24,7 +24,7 @@ ACK_BLOCK = Struct(">QHH")
 FRAGMENT_INDEX = Struct(">H")
 ACK_BODY = Struct(">QQIIQBBH")
 RANGE = Struct(">QQ")
-MESSAGE, ACK, GOODBYE, PROBE = 1, 2, 3, 4
+MESSAGE, ACK, GOODBYE, PROBE, COOKIE = 1, 2, 3, 4, 7
 ACK_REQUESTED, FRAGMENT = 1, 2
 NEVER = 1 << 62
 SENDER_PEER = ("sender", 40_000)
@@ -99,6 +99,7 @@ class Ledger:
         self.lowest_unresolved = 1
         self.outcomes = dict.fromkeys(State, 0)
         self.last_datagram_number = 0
+        self.last_cookie_at = 0
         self.sent_at = [0]
         self.first_flight = 0
         self.sent_all = False
@@ -459,6 +460,10 @@ class World:
             ledger.sent_at.append(now)
             if not framed and len(datagram) > 1200:
                 raise Broken(f"a datagram of {len(datagram)} bytes")
+            if kind == COOKIE:
+                if now < ledger.last_cookie_at + MILLISECOND:
+                    raise Broken(f"two COOKIEs within {now - ledger.last_cookie_at} ns: whoever forges CHALLENGEs makes us talk")
+                ledger.last_cookie_at = now
             if kind == MESSAGE:
                 messages += 1
                 if not 0 < sequence <= len(ledger.payloads):
@@ -778,8 +783,9 @@ class World:
             self._drain_receiver()
         else:
             peer = RECEIVER_PEER if random.random() < 0.5 else HOSTILE_PEER
-            self.sender.receive([hostile.to_sender()], now=now, peer=peer)
-            self._drain_sender()
+            for datagram in [hostile.to_sender()] * random.choice((1, 1, 3)):
+                self.sender.receive([datagram], now=now, peer=peer)
+                self._drain_sender()
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ SHOWN_FAILURES = 20
 FORMS = dict(PARTS_OF_SENDER)
 ENDED = {state: FORMS[f"messages_{state.value}"] for state in State}
 """So many messages ended so."""
-SENT_AGAIN = FORMS["retransmissions"]
+SENT_AGAIN, MALFORMED = FORMS["retransmissions"], FORMS["malformed"]
 ANSWERED = N_plural("{} answered", "{} answered")
 NOT_SENT = N_plural("{} not sent", "{} not sent")
 HINT_WAIT = 0.02
@@ -228,6 +228,8 @@ class Exchange:
             if self._states[State.REFUSED]:
                 parts.append(part(self._states[State.REFUSED], ENDED[State.REFUSED]))
             parts.append(_("{} to {}").format(byte_count(statistics.payload_bytes), where))
+        if statistics.malformed:  # only the first few had a line each
+            parts.append(part(statistics.malformed, MALFORMED))
         if self.not_sent:
             parts.append(part(self.not_sent, NOT_SENT))
         return " · ".join(parts)

@@ -8,13 +8,11 @@ from collections import deque
 from operator import itemgetter
 from typing import NamedTuple
 
-from udpmsg.core.events import Event, Goodbye, Message
+from udpmsg.core.events import NOTICES_KEPT, Event, Goodbye, Message
 from udpmsg.core.session import Session
 from udpmsg.core.sessions import Sessions
 
 PAYLOAD = itemgetter(Message._fields.index("payload"))
-NOTICES_KEPT = 1024
-"""Malformed, Duplicate and LimitReached that wait for the application; more are counted, not told."""
 
 
 class Batch(NamedTuple):

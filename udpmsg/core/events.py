@@ -11,6 +11,8 @@ from typing import NamedTuple
 from udpmsg.errors import N_
 
 Peer = Hashable
+NOTICES_KEPT = 1024
+"""What a peer can cause without end (Malformed, say) is told while fewer events than these wait; more is counted, not told."""
 
 
 class State(Enum):
@@ -76,7 +78,7 @@ class Goodbye(NamedTuple):
 
 
 class Malformed(NamedTuple):
-    """Bytes that no rule of wire format 1 allows: counted, dropped, never answered."""
+    """Bytes that no rule of wire format 1 allows, or that answer nothing of this side: counted, dropped, never answered."""
 
     peer: Peer
     reason: str

@@ -169,6 +169,13 @@ class InFlight:
         lost, self._flights = self._flights, []
         return self._deem_lost(lost)
 
+    def recall(self) -> list[Flight]:
+        """The receiver kept nothing of what is in flight: take out what was sent for the first time, as what is lost is. No timer
+        has expired, so the timeout stays."""
+        gone = [flight for flight in self._flights if flight.ordinal == 1]
+        self._flights = [flight for flight in self._flights if flight.ordinal > 1]
+        return self._deem_lost(gone)
+
     def clear(self) -> None:
         """No message is unresolved: nothing is waited for any more."""
         self._flights.clear()
