@@ -7,6 +7,7 @@ signed and ours are not: they are converted here, and nowhere else.
 import json
 import os
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -101,6 +102,12 @@ class StoredMessage(NamedTuple):
     """What its sender calls itself."""
     title: str | None
     """What the message is called, such as a file's name."""
+
+    @property
+    def received_at(self) -> str:
+        """The same as people read it, UTC, as in 2026-11-29T12:00:00.000001500Z."""
+        seconds, rest = divmod(self.received_at_ns, 1_000_000_000)
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
 
 
 class StoredSession(NamedTuple):
