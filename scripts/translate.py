@@ -32,6 +32,7 @@ ERRORS = [
     "RunFailed",
     "NobodyThere",
     "CannotSave",
+    "CannotStore",
     "CannotWrite",
     "MalformedDatagram",
     "FrameTooLarge",
@@ -88,6 +89,17 @@ SYSTEM = (
     "nodename nor servname provided, or not known",
 )
 """What Linux and macOS say of failures, which errors pass on. Windows speaks its user's language by itself."""
+SQLITE = (
+    "attempt to write a readonly database",
+    "database disk image is malformed",
+    "database is locked",
+    "database or disk is full",
+    "disk I/O error",
+    "file is not a database",
+    "locking protocol",
+    "unable to open database file",
+)
+"""What SQLite says of failures; they too are passed on."""
 PLACE = re.compile(r"\{[^{}]*\}")
 HEADER = "# {} of what udpmsg tells people. Kept by scripts/translate."
 Key = Any  # a text, or the one and the many; Babel's own types differ from place to place
@@ -120,12 +132,12 @@ def main() -> int:
 
 
 def extracted() -> Iterator[tuple[Key, str]]:
-    """Every text of the sources, and the system's: itself (or its one and its many), and the file that has it."""
+    """Every text of the sources, the system's and SQLite's: itself (or its one and its many), and the file that has it."""
     for call, places, name in calls():
         texts = [literal(call.args[place]) if place < len(call.args) else None for place in places]
         if texts and all(texts):
             yield texts[0] if len(texts) == 1 else tuple(texts), name
-    for text in SYSTEM:
+    for text in SYSTEM + SQLITE:
         yield text, "scripts/translate.py"
 
 

@@ -28,17 +28,21 @@ if TYPE_CHECKING:
         State,
         Unreachable,
     )
+    from udpmsg.database import StoredMessage, StoredSession
     from udpmsg.endpoint import Endpoint
-    from udpmsg.errors import CannotConnect, CannotListen, MessageTooLarge, NameUnknown, UdpmsgError, UsageError
+    from udpmsg.errors import CannotConnect, CannotListen, CannotStore, MessageTooLarge, NameUnknown, UdpmsgError, UsageError
     from udpmsg.receiver import Receiver
     from udpmsg.sender import Sender
     from udpmsg.statistics import ReceiverStatistics, SenderStatistics, SessionReport
+    from udpmsg.store import Store
+    from udpmsg.stored import StoreReader
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CannotConnect",
     "CannotListen",
+    "CannotStore",
     "Disconnected",
     "Duplicate",
     "Endpoint",
@@ -61,6 +65,10 @@ __all__ = [
     "SenderStatistics",
     "SessionReport",
     "State",
+    "Store",
+    "StoreReader",
+    "StoredMessage",
+    "StoredSession",
     "UdpmsgError",
     "Unreachable",
     "UsageError",
@@ -70,7 +78,7 @@ EVENTS = (
     "Disconnected Duplicate Event Goodbye Hint LimitReached Malformed Message NextAddress OffloadRefused Outcome PeerRestarted "
     "State Unreachable"
 )
-ERRORS = "CannotConnect CannotListen MessageTooLarge NameUnknown UdpmsgError UsageError"
+ERRORS = "CannotConnect CannotListen CannotStore MessageTooLarge NameUnknown UdpmsgError UsageError"
 HOMES = {
     **dict.fromkeys(EVENTS.split(), "udpmsg.core.events"),
     **dict.fromkeys(ERRORS.split(), "udpmsg.errors"),
@@ -81,6 +89,10 @@ HOMES = {
     "Sender": "udpmsg.sender",
     "SenderStatistics": "udpmsg.statistics",
     "SessionReport": "udpmsg.statistics",
+    "Store": "udpmsg.store",
+    "StoreReader": "udpmsg.stored",
+    "StoredMessage": "udpmsg.database",
+    "StoredSession": "udpmsg.database",
 }
 """Where each public name lives."""
 

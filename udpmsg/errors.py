@@ -98,5 +98,9 @@ class CannotConnect(UdpmsgError):
     """TCP only: nobody accepts there, or nothing answered in time. UDP cannot know, and does not raise this."""
 
 
+class CannotStore(UdpmsgError):
+    """Messages that cannot be kept, or not read again: the disk is full or fails, or another listener has the database."""
+
+
 class MalformedDatagram(UdpmsgError):
     """Bytes that are not a message of wire format 1. Raised by the codec alone; the state machines turn it into an event."""

@@ -56,7 +56,7 @@ def test_a_listener_and_a_sender_in_portuguese(commands: Commands, options: list
 
 # Help, and command lines that mean nothing --------------------------------------------------------------------------------
 
-HELPS = ["--help", "listen --help", "send --help", ""]
+HELPS = ["--help", "listen --help", "send --help", "inbox --help", ""]
 REFUSED = [
     "1",
     "sent",
@@ -114,6 +114,14 @@ REFUSED = [
     "send 127.0.0.1 --file /",
     "send 127.0.0.1:9 --tcp 1",
     "send 127.0.0.1:9 --raw --size 70000",
+    "inbox",
+    "inbox -",
+    "inbox /nonexistent",
+    "inbox /dev/null",
+    "inbox /etc/passwd",
+    "inbox /nonexistent --json --csv",
+    "inbox /nonexistent --rate 5/s",
+    "inbox /nonexistent --session 5f0c2b7a91d3e8460",
 ]
 
 

@@ -166,11 +166,12 @@ def test_an_option_from_the_environment_that_means_nothing_names_its_variable(ru
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-@pytest.mark.parametrize("command", ["listen", "send"])
+@pytest.mark.parametrize("command", ["listen", "send", "inbox"])
 def test_help_shows_examples_first(run, command: str, flag: str) -> None:
     code, output, words = run(command, flag)
     assert (code, words) == (0, "")
-    assert output.index("Examples") < output.index("--port")
+    assert output.index("Examples") < output.index("Exit codes")
+    assert output.index("Examples") < output.index("--json  ")
     assert f"udpmsg {command} " in output
 
 
@@ -189,6 +190,7 @@ OPTIONS = {
     "interface receive-buffer slow max-message max-sessions",
     "send": "port ack tcp file count interval rate size wait ordered raw broadcast ttl bye window max-transmissions deadline "
     "refused-for min-rto json interface datagram-size max-message",
+    "inbox": "json csv follow replay rate interval ack tcp save session after max-message",
 }
 
 

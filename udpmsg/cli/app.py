@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "listen": N_("Receive messages, from any number of senders at once."),
     "send": N_("Send messages: fire and forget, acknowledged, or a dialogue."),
+    "inbox": N_("Show, save or send again what listen --store has kept."),
     "compare": N_("The same messages over UDP, UDP with acknowledgments and TCP, over one link with faults."),
     "demo": N_("Lessons for a class: what do you think will happen, what did happen, and why."),
     "bench": N_("How fast messages go: throughput without loss, flood, goodput, round-trip times."),

@@ -21,9 +21,10 @@ from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import Duplicate, Event, Goodbye, LimitReached, Malformed, Message, Peer
 from udpmsg.core.fragments import Reassembly
 from udpmsg.core.framing import Run
+from udpmsg.core.remembered import Remembered
 from udpmsg.core.rtt import MAX_ACK_DELAY, MILLISECOND, SECOND
 from udpmsg.core.runs import Messages
-from udpmsg.core.session import Remembered, Session
+from udpmsg.core.session import Session
 from udpmsg.core.sessions import Restore, Sessions
 from udpmsg.core.totals import Totals
 from udpmsg.core.wire import Datagram, Kind

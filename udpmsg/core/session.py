@@ -5,12 +5,12 @@ Knows neither the other sessions nor the queue to the application; `udpmsg.core.
 
 from collections.abc import Hashable, Sequence
 from itertools import groupby
-from typing import NamedTuple
 
 from udpmsg.core.arrivals import Arrivals
 from udpmsg.core.events import Message, Peer
 from udpmsg.core.fragments import Reassembly
 from udpmsg.core.ranges import RangeSet
+from udpmsg.core.remembered import Remembered
 from udpmsg.core.runs import Messages
 from udpmsg.core.wire import MAX_RANGES, Acknowledgment, Report
 
@@ -20,18 +20,6 @@ MAX_CREDIT = 2**32 - 1
 LONGEST_FLIGHT = 120_000_000
 """Microseconds: no datagram lives longer (RFC 9293, section 3.4.1: the maximum segment lifetime). A `sent at` that would make one
 so old, or that much younger than the one before, is no time."""
-
-
-class Remembered(NamedTuple):
-    """What suppresses the duplicates of an acknowledged session, as far as the application is done: it outlives the receiver."""
-
-    all_below: int
-    """Every message below was delivered, or given up by its sender."""
-    delivered: list[tuple[int, int]]
-    """What was delivered above: ranges (first, last), ascending."""
-    messages: int
-    """How many were delivered in all."""
-    acknowledged: bool
 
 
 class Session:
@@ -270,7 +258,7 @@ class Session:
         self._delivered = RangeSet()
         for first, last in known.delivered:
             self._delivered.append(first, last)
-        self.arrivals = Arrivals.of(known.all_below, known.delivered, known.messages, self.arrivals.gap_limit)
+        self.arrivals = Arrivals.of(known.all_below, known.delivered, known.count, self.arrivals.gap_limit)
 
     @property
     def messages_lost(self) -> int | None:

@@ -16,8 +16,9 @@ from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, Budget
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Peer
 from udpmsg.core.fragments import Reassembly
+from udpmsg.core.remembered import Remembered
 from udpmsg.core.rtt import SECOND
-from udpmsg.core.session import Remembered, Session
+from udpmsg.core.session import Session
 from udpmsg.core.tombstones import ENDED_KEPT, GAPS_KEPT, SILENT_KEPT, Tombstones
 from udpmsg.core.totals import Totals
 

@@ -4,6 +4,8 @@ Messages, replies and outcomes are data (standard output); everything around the
 know where messages come from.
 """
 
+from typing import TYPE_CHECKING
+
 from udpmsg.core.events import Duplicate, Goodbye, Message, Outcome, State
 from udpmsg.language import N_, _, number, plural, said, told
 from udpmsg.report.schema import Summary
@@ -20,6 +22,9 @@ from udpmsg.report.terminal import (
     shortened,
     summary_words,
 )
+
+if TYPE_CHECKING:
+    from udpmsg.database import StoredMessage
 
 STATES = {
     State.DELIVERED: N_("message|delivered"),
@@ -75,6 +80,10 @@ class HumanLines:
         self.data.write(f"{self._from(message, label)}  {body}{note}")
         if self.hexadecimal and saved is None:
             self.data.write(hex_dump(message.payload))
+
+    def stored(self, stored: "StoredMessage", saved: str | None = None) -> None:
+        """One from a store, as it was shown when it came."""
+        self.message(stored.message, saved)
 
     def duplicate(self, event: Duplicate) -> None:
         """Words: the message itself is data only once."""
