@@ -154,12 +154,16 @@ def drain(receiver: Receiver) -> list[Event]:
 
 
 def collect(receiver: Receiver, kind: type, number: int = 1) -> list[Any]:
-    """Poll until so many events of a kind have come; every event that came until then of that kind."""
+    """Poll until so many events of a kind have come; every event that came until then of that kind. With messages the story is
+    done at once, so that their senders learn of it while it goes on in this very thread."""
     events: list[Event] = []
     while sum(isinstance(event, kind) for event in events) < number:
         came = receiver.poll(PATIENCE)
         assert came, f"{number} {kind.__name__} expected, came: {events}"
         events += came
+        for event in came:
+            if isinstance(event, Message):
+                receiver.done(event)
     return [event for event in events if isinstance(event, kind)]
 
 

@@ -74,7 +74,7 @@ def test_the_addresses_to_answer_from_are_remembered_for_so_many_peers(stack: Ex
     port = receiver.endpoints[0].port
     senders = [stack.enter_context(Sender("127.0.0.2", port)) for _ in range(5)]
     for sender in senders:
-        sender.send("question")
+        sender.send("a question that is longer than its answer")
     messages = collect(receiver, Message, 5)
     inner = receiver._sockets["udp"]._answering  # type: ignore[union-attr]
     assert inner is not None
@@ -319,9 +319,9 @@ def test_multicast_reaches_every_listener(stack: ExitStack) -> None:
     second = stack.enter_context(Receiver(port=port, multicast=GROUP, interface=LOOPBACK))
     sender = stack.enter_context(Sender(GROUP, port, interface=LOOPBACK, ttl=1))
     assert sender.one_to_many
-    sender.send("to all")
+    sender.send("to all of you who listen")
     messages = [collect(receiver, Message)[0] for receiver in (first, second)]
-    assert [message.payload for message in messages] == [b"to all"] * 2
+    assert [message.payload for message in messages] == [b"to all of you who listen"] * 2
     first.reply(messages[0], "one")
     second.reply(messages[1], "two")
     replies = sender.replies(PATIENCE)
@@ -335,7 +335,7 @@ def test_multicast_over_ipv6(stack: ExitStack, interface: str) -> None:
     receiver = stack.enter_context(Receiver(port=0, multicast=GROUP_IPV6, interface=interface))
     sender = stack.enter_context(Sender(GROUP_IPV6, receiver.endpoints[0].port, interface=interface, ttl=1))
     assert sender.one_to_many
-    sender.send("to all")
+    sender.send("to all of you who listen")
     refused = [event.reason for event in sender.poll(0) if isinstance(event, Outcome)]
     if refused:
         assert refused == ["not sent (ENETUNREACH)"]
