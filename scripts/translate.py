@@ -33,6 +33,7 @@ ERRORS = [
     "NobodyThere",
     "CannotSave",
     "CannotWrite",
+    "StorageFailed",
     "MalformedDatagram",
     "FrameTooLarge",
     "Phrase",
@@ -85,9 +86,15 @@ SYSTEM = (
     "Too many levels of symbolic links",
     "Too many open files",
     "Too many open files in system",
+    "attempt to write a readonly database",
+    "database disk image is malformed",
+    "database is locked",
+    "database or disk is full",
+    "disk I/O error",
     "nodename nor servname provided, or not known",
+    "unable to open database file",
 )
-"""What Linux and macOS say of failures, which errors pass on. Windows speaks its user's language by itself."""
+"""What Linux, macOS and SQLite say of failures, which errors pass on. Windows speaks its user's language by itself."""
 PLACE = re.compile(r"\{[^{}]*\}")
 HEADER = "# {} of what udpmsg tells people. Kept by scripts/translate."
 Key = Any  # a text, or the one and the many; Babel's own types differ from place to place

@@ -25,6 +25,7 @@ FLOORS = {
     "statistics": 1,
     "units": 1,
     "distribution": 1,
+    "database": 1,
     "listening": 2,
     "waiting": 2,
     "inbox": 2,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         Unreachable,
     )
     from udpmsg.endpoint import Endpoint
-    from udpmsg.errors import CannotConnect, CannotListen, MessageTooLarge, NameUnknown, UdpmsgError, UsageError
+    from udpmsg.errors import CannotConnect, CannotListen, MessageTooLarge, NameUnknown, StorageFailed, UdpmsgError, UsageError
     from udpmsg.receiver import Receiver
     from udpmsg.sender import Sender
     from udpmsg.statistics import ReceiverStatistics, SenderStatistics, SessionReport
@@ -59,6 +59,7 @@ __all__ = [
     "SenderStatistics",
     "SessionReport",
     "State",
+    "StorageFailed",
     "UdpmsgError",
     "Unreachable",
     "UsageError",
@@ -67,7 +68,7 @@ __all__ = [
 EVENTS = (
     "Disconnected Duplicate Event Goodbye LimitReached Malformed Message OffloadRefused Outcome PeerRestarted State Unreachable"
 )
-ERRORS = "CannotConnect CannotListen MessageTooLarge NameUnknown UdpmsgError UsageError"
+ERRORS = "CannotConnect CannotListen MessageTooLarge NameUnknown StorageFailed UdpmsgError UsageError"
 HOMES = {
     **dict.fromkeys(EVENTS.split(), "udpmsg.core.events"),
     **dict.fromkeys(ERRORS.split(), "udpmsg.errors"),

@@ -98,5 +98,9 @@ class CannotConnect(UdpmsgError):
     """TCP only: nobody accepts there, or nothing answered in time. UDP cannot know, and does not raise this."""
 
 
+class StorageFailed(UdpmsgError):
+    """A file that messages are kept in, such as a spool, cannot be read or written: a full disk, mostly."""
+
+
 class MalformedDatagram(UdpmsgError):
     """Bytes that are not a message of wire format 1. Raised by the codec alone; the state machines turn it into an event."""
