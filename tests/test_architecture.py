@@ -29,6 +29,7 @@ FLOORS = {
     "listening": 2,
     "waiting": 2,
     "inbox": 2,
+    "spool": 2,
     "udp": 3,
     "tcp": 3,
     "link": 3,

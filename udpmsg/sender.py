@@ -3,6 +3,7 @@
 Owns the order in which things happen: input, events, data to send, wait. Knows neither header fields nor socket options.
 """
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -25,6 +26,7 @@ from udpmsg.statistics import SenderStatistics, SessionReport, session_report
 from udpmsg.waiting import Waiter, earliest, passed
 
 if TYPE_CHECKING:
+    from udpmsg.spool import Spool
     from udpmsg.tcp.sender import TcpSender
     from udpmsg.udp.sender import UdpSender
 
@@ -72,6 +74,7 @@ class Sender:
         nagle: bool = False,
         tcp_congestion: str | None = None,
         offload: bool = True,
+        spool: str | os.PathLike[str] | None = None,
     ) -> None:
         """Open a socket. Over UDP nothing is sent; over TCP this connects.
 
@@ -95,15 +98,19 @@ class Sender:
             nagle: over TCP, let Nagle's algorithm hold a small message back until the one before is acknowledged.
             tcp_congestion: over TCP, the kernel's congestion control for this connection by its name, such as "cubic" (Linux).
             offload: over UDP, hand the kernel runs of datagrams in one call where it takes them (UDP_SEGMENT, Linux).
+            spool: a file (with `acknowledged`). A message is accepted when it is there, on the disk, and stays until it is
+                delivered. What an earlier sender left there, also by being killed, is sent first, in the same session.
 
         Raises:
-            NameUnknown, UsageError, and over TCP CannotConnect.
+            NameUnknown, UsageError, over TCP CannotConnect, and with a spool StorageFailed.
         """
         check_port(port)
         if transport not in ("udp", "tcp"):
             raise UsageError("the transport is {!r}: choose 'udp' or 'tcp'", transport)
         if raw and acknowledged:
             raise UsageError("raw bytes carry no header, so nobody can acknowledge them: leave one of raw and acknowledged out")
+        if spool is not None and not acknowledged:
+            raise UsageError("a spool keeps messages until they are acknowledged: add acknowledged=True (--ack)")
         if ttl is not None and not 0 <= ttl <= 255:
             raise UsageError("a time to live of {} hops does not fit a packet: choose 0 to 255", ttl)
         self.raw = raw
@@ -119,16 +126,24 @@ class Sender:
             deadline=int(deadline * SECOND),
             min_rto=int(min_rto * SECOND),
         )
+        self._spool: Spool | None = None
         self._waiter = Waiter()
         try:
+            if spool is not None:
+                self._spool = self._open_spool(spool, host, port, config)
             self._socket = self._open(
                 transport, host, port, broadcast, ttl, interface, max_message, connect_timeout, nagle, tcp_congestion, offload
             )
         except BaseException:
+            if self._spool is not None:
+                self._spool.close()
             self._waiter.close()
             raise
         now = clock.now()
-        self._core = CoreSender(config, session=new_session(), now=now)
+        if self._spool is not None:
+            self._core = CoreSender(config, session=self._spool.session, now=now, earlier=self._spool.earlier)
+        else:
+            self._core = CoreSender(config, session=new_session(), now=now)
         self._inbox = Inbox(framed=self._socket.framed, max_message=max_message)
         self._events: deque[Event] = deque()
         self._batch = FIRST_BATCH
@@ -136,6 +151,9 @@ class Sender:
         self._raw_sent = self._raw_bytes = self._raw_refused = 0
         self._first_sent_at: int | None = None
         self._last_at = now
+        if self._spool is not None:
+            self._first_sent_at = now if self._spool.waiting else None
+            self._settle()
 
     # Public: sending -----------------------------------------------------------------------------------------------------
 
@@ -162,7 +180,12 @@ class Sender:
     @property
     def unresolved(self) -> int:
         """Acknowledged messages that have not ended."""
-        return self._core.unresolved
+        return self._core.unresolved + self._waiting()
+
+    @property
+    def spool(self) -> "Spool | None":
+        """The file that keeps the messages; None if there is none."""
+        return self._spool
 
     def send(self, payload: bytes | str) -> int:
         """Send one message (text as UTF-8); return its sequence number, from 1.
@@ -209,7 +232,7 @@ class Sender:
             for event in [event for event in self._events if isinstance(event, Outcome)]:
                 self._events.remove(event)
                 yield event
-            if not self._core.unresolved or self._waiter.take_woken():
+            if not self.unresolved or self._waiter.take_woken():
                 return
             self._turn(None)
 
@@ -277,19 +300,22 @@ class Sender:
             replies=self._reply_count,
         )
 
-    def close(self, *, wait: bool = True) -> None:
+    def close(self, *, wait: bool = True, finished: bool = True) -> None:
         """End the session. `wait`: until every message has ended (each has a deadline), or until `wake`; then say goodbye.
 
         Outcomes that come meanwhile are returned by a later `poll`. What has not ended is UNCONFIRMED or REFUSED.
+        With a spool, the session goes on in the next sender that has it, unless all was waited for and delivered, and no more is
+        to come (`finished`).
         """
         if self.closed:
             return
         if wait and not self._waiter.take_woken():
-            while self._core.unresolved and not self._waiter.take_woken():
+            while self.unresolved and not self._waiter.take_woken():
                 self._turn(None)
         now = clock.now()
         self._core.abandon(N_("closed before it was acknowledged"), now=now)
-        if not self.raw and self._core.messages_sent:
+        over = self._spool is None or (wait and finished and not self._spool.messages)
+        if over and not self.raw and self._core.messages_of_session:
             self._core.goodbye(now=now, confirm=wait)
         told = len(self._events)
         until = now + (STREAM_WAIT if wait and self._socket.framed and not self.raw else CLOSE_WAIT)
@@ -300,6 +326,12 @@ class Sender:
         self.closed = True
         self._socket.close()
         self._waiter.close()
+        if self._spool is not None:
+            try:
+                if over:
+                    self._spool.finish()
+            finally:
+                self._spool.close()
 
     def __enter__(self) -> "Sender":
         """Use it in a `with` statement."""
@@ -360,6 +392,13 @@ class Sender:
             tcp_congestion=tcp_congestion,
         )
 
+    def _open_spool(self, path: str | os.PathLike[str], host: str, port: int, config: SenderConfig) -> "Spool":
+        from udpmsg.spool import Purpose, Spool  # SQLite is loaded by those alone who use it
+
+        transport = "tcp" if config.datagram_size is None else "udp"
+        purpose = Purpose(host, port, transport, config.ordered, config.datagram_size or 0)
+        return Spool(path, purpose, now=clock.now(), epoch=clock.epoch())
+
     def _unfinished(self, told: int) -> bool:
         """Whether something still has to leave, or to be heard, before the socket can be closed.
 
@@ -373,19 +412,50 @@ class Sender:
         """Give messages to the core, or raw to the socket, and see them on their way."""
         if self.closed:
             raise UsageError("this sender is closed: open another")
-        while self._core.backlog >= BACKLOG and not self._waiter.woken:
+        while (self._core.backlog >= BACKLOG or self._waiting()) and not self._waiter.woken:
             self._turn(None)
         self._last_at = clock.now()
         if self._first_sent_at is None:
             self._first_sent_at = self._last_at
         if self.raw:
             numbers = self._send_raw(payloads)
+        elif self._spool is not None:
+            self._core.check(max(map(len, payloads)))
+            numbers = self._spool.append(payloads, now=self._last_at)
+            if numbers.start == self._core.accepted + 1:  # else others wait before them
+                self._core.send(payloads, now=self._last_at)
+                self._spool.given(len(payloads))
         else:
             numbers = self._core.send(payloads, now=self._last_at)
         self._settle()
         while self._socket.waiting and not self.acknowledged and not self._waiter.woken:
             self._turn(None)
         return numbers
+
+    def _waiting(self) -> int:
+        """Messages in the spool that the core was not given yet. When a connection is gone they wait for the next sender."""
+        return 0 if self._spool is None or self._socket.ended else self._spool.waiting
+
+    def _data_to_send(self, now: int) -> list[bytes | Run]:
+        """What the core lets leave, also of what waits in the spool."""
+        batch = self._core.data_to_send(now=now)
+        while self._feed(now):
+            batch += self._core.data_to_send(now=now)
+        return batch
+
+    def _feed(self, now: int) -> bool:
+        """Give the core more of what waits in the spool, in order; False when nothing does, or the core has enough."""
+        spool, core = self._spool, self._core
+        if spool is None or core.accepted == spool.accepted or core.backlog >= BACKLOG or self._socket.ended:
+            return False
+        first, payloads = spool.next(core.accepted)
+        if delivered := first - core.accepted - 1:
+            if core.backlog:
+                return False
+            core.skip(delivered)
+        core.send(payloads, now=now)
+        spool.given(len(payloads))
+        return True
 
     def _send_raw(self, payloads: list[bytes]) -> range:
         for payload in payloads:
@@ -427,15 +497,17 @@ class Sender:
         self._core.handle_timeout(now=now)
         batch: list[bytes | Run] = [*self._inbox.data_to_send(now=now)]
         if not self._socket.waiting:  # what the kernel has not taken holds back what follows
-            batch += self._core.data_to_send(now=now)
+            batch += self._data_to_send(now)
         if batch:
             self._socket.write(batch)
-        while self._note_trouble(now) and (batch := self._core.data_to_send(now=now)):  # each refusal makes room
+        while self._note_trouble(now) and (batch := self._data_to_send(now)):  # each refusal makes room
             self._socket.write(batch)
         if events := self._core.events():
             self._events += events
             if any(isinstance(event, Outcome) for event in events):
                 self._last_at = now
+            if self._spool is not None:
+                self._spool.ended(events, idle=not self.unresolved)
 
     def _note_trouble(self, now: int) -> bool:
         """What the system refused to send, and what the socket noticed; True when a message ended by that."""

@@ -18,7 +18,7 @@ LIFE = 1 << 40
 def another_life(*, accepted: int = 0, lives: int = 1, elapsed: int = 0, now: int = START, **config: object) -> Sender:
     """A sender that goes on, whose timeouts are not spread."""
     config = {"acknowledged": True, "jitter": 0.0, **config}
-    return Sender(SenderConfig(**config), session=SESSION, now=now, earlier=Earlier(accepted, lives * LIFE, elapsed))
+    return Sender(SenderConfig(**config), session=SESSION, now=now, earlier=Earlier(now - elapsed, accepted, lives * LIFE))
 
 
 def test_numbers_and_times_go_on() -> None:

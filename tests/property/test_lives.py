@@ -48,7 +48,7 @@ class Session:
 
     def begin(self) -> None:
         """A life of the sender. What was on its way to the one before is lost: its socket is gone."""
-        earlier = Earlier(self.accepted, self.lives * LIFE, self.now - 10**9)
+        earlier = Earlier(10**9, self.accepted, self.lives * LIFE)
         self.sender = Sender(self.config, session=SESSION, now=self.now, earlier=earlier)
         self.lives += 1
         self.left = sorted(self.spool)

@@ -22,12 +22,12 @@ class Earlier(NamedTuple):
     A session with lives, also one in its first, tells its receiver that a message has ended only when it was delivered: what was
     given up is sent again in a later life, with its number, and must not have been called gone."""
 
+    started: int
+    """When the session began, in nanoseconds of this life's clock."""
     accepted: int = 0
     """The last sequence number that they gave; any message up to it may have been sent."""
     datagrams: int = 0
     """They used no datagram number above this one."""
-    elapsed: int = 0
-    """Nanoseconds since the session's start, at the least; no datagram of theirs says more."""
 
 
 class SenderConfig:

@@ -44,9 +44,8 @@ class Sender:
         self.session = session
         self._framed = config.datagram_size is None
         self._has_lives = earlier is not None
-        earlier = earlier or Earlier()
-        started, number = now - earlier.elapsed, earlier.datagrams
-        self._encoder = Encoder(session=session, started=started, framed=self._framed, number=number)
+        earlier = earlier or Earlier(started=now)
+        self._encoder = Encoder(session=session, started=earlier.started, framed=self._framed, number=earlier.datagrams)
         self._cutter = Cutter(
             datagram_size=config.datagram_size, max_message=config.max_message, acknowledged=config.acknowledged
         )
