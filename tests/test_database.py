@@ -93,6 +93,16 @@ def test_a_full_file_is_an_error_with_a_name_and_keeps_what_it_had(path: Path) -
     assert notes(path) == ["first", "second"]
 
 
+def test_what_cannot_be_read_is_an_error_with_a_name(path: Path) -> None:
+    database = Database(path, FORM)
+    note(database, "one", "two")
+    assert database.read("SELECT text FROM note WHERE id > ?", (1,)) == [("two",)]
+    database.connection.execute("DROP TABLE note")
+    with pytest.raises(StorageFailed, match=r"cannot read .*notes\.db: no such table"):
+        database.read("SELECT text FROM note")
+    database.close()
+
+
 def test_a_second_one_is_refused_until_the_first_is_closed(path: Path) -> None:
     first = Database(path, FORM)
     with pytest.raises(UsageError, match="another udpmsg has this notebook open"):

@@ -6,9 +6,9 @@ Owns what all of them have in common. Does not know what is in one: whoever keep
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from udpmsg.errors import Phrase, StorageFailed, UsageError
 
@@ -61,6 +61,13 @@ class Database:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+
+    def read(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        """The rows that a query finds. Raises StorageFailed."""
+        try:
+            return self.connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StorageFailed("cannot read {}: {}", self.path, Phrase(str(error))) from None
 
     def close(self) -> None:
         """Give the file back."""

@@ -141,7 +141,7 @@ class Spool:
         there on, some and without a gap. If none waits, the next number that will be, and nothing."""
         if not self._ahead:
             query = "SELECT sequence, payload FROM message WHERE sequence > ? ORDER BY sequence LIMIT ?"
-            self._ahead += self._database.connection.execute(query, (after, READ_AHEAD))
+            self._ahead += self._database.read(query, (after, READ_AHEAD))
         first = self._ahead[0][0] if self._ahead else self.accepted + 1
         return first, [payload for place, (number, payload) in enumerate(self._ahead) if number == first + place]
 

@@ -105,6 +105,15 @@ class HumanLines:
         else:
             self.data.write(line)
 
+    def resumed(self, path: str, session: int, *, waiting: int, taken: int) -> None:
+        """Words: an earlier command's messages are sent first, and of this input what it had not accepted."""
+        text = plural("Going on: {} message from {}", "Going on: {} messages from {}", waiting).format(number(waiting), path)
+        if taken:
+            text += plural("; {} of this input was accepted before", "; {} of this input were accepted before", taken).format(
+                number(taken)
+            )
+        self._note(text)
+
     def reply(self, message: Message, note: str = "") -> None:
         """The reply's text; on a terminal marked as what came back, with a note in brackets if there is one."""
         mark = paint("< ", "note", self.data.colour) if self.data.terminal else ""

@@ -86,6 +86,10 @@ class JsonLines:
         else:
             self._write(outcome.state.value, sequence=outcome.sequence, reason=outcome.reason)
 
+    def resumed(self, path: str, session: int, *, waiting: int, taken: int) -> None:
+        """A run that an earlier command began goes on: so many messages of it wait, and so many of this input it had accepted."""
+        self._write("resumed", spool=path, session=_session(session), messages=waiting, accepted=taken)
+
     def reply(self, message: Message, note: str = "") -> None:
         """What came back; `in_reply_to` is null for raw bytes, which name no message."""
         self._write("reply", in_reply_to=message.reply_to, **_content(message.payload))
