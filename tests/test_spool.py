@@ -64,6 +64,18 @@ def test_what_is_appended_is_in_the_file_and_leaves_when_it_was_delivered(path: 
     spool.close()
 
 
+def test_accepting_waits_for_the_disk_and_taking_out_does_not(path: Path) -> None:
+    spool = opened(path)
+    waited = lambda: spool._database.connection.execute("PRAGMA synchronous").fetchone()[0] == 2  # noqa: E731
+    spool.append([b"one", b"two"], now=0)
+    assert waited()
+    spool.ended(delivered(1), idle=True)
+    assert not waited()
+    spool.append([b"three"], now=0)
+    assert waited()
+    spool.close()
+
+
 def test_many_delivered_messages_do_not_wait_for_the_next_commit(path: Path) -> None:
     spool = opened(path)
     spool.append([b"x"] * (KEPT_BACK + 1), now=0)
@@ -147,6 +159,15 @@ def test_a_run_that_has_not_ended_is_for_its_own_purpose_alone(path: Path, chang
     again = opened(path)
     assert again.earlier.datagrams == LIFE
     again.close()
+
+
+def test_what_waits_is_within_the_limit(path: Path) -> None:
+    first = opened(path)
+    first.append([bytes(1000)], now=0)
+    first.close()
+    with pytest.raises(UsageError, match="a message of 1000 bytes waits there, and the limit is 999"):
+        Spool(path, PURPOSE, now=0, epoch=EPOCH, max_message=999)
+    Spool(path, PURPOSE, now=0, epoch=EPOCH, max_message=1000).close()
 
 
 def test_two_at_once_are_refused(path: Path) -> None:

@@ -95,7 +95,7 @@ class Database:
 
     def _opened(self) -> sqlite3.Connection:
         try:
-            connection = sqlite3.connect(self.path, isolation_level=None)
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             try:
                 new = self._is_new(connection)  # a stranger's file is not written to, so this comes first
                 connection.execute("PRAGMA journal_mode = WAL")

@@ -397,7 +397,7 @@ class Sender:
 
         transport = "tcp" if config.datagram_size is None else "udp"
         purpose = Purpose(host, port, transport, config.ordered, config.datagram_size or 0)
-        return Spool(path, purpose, now=clock.now(), epoch=clock.epoch())
+        return Spool(path, purpose, now=clock.now(), epoch=clock.epoch(), max_message=config.max_message)
 
     def _unfinished(self, told: int) -> bool:
         """Whether something still has to leave, or to be heard, before the socket can be closed.

@@ -73,16 +73,29 @@ YES, NO = N_("yes"), N_("no")
 class Spool:
     """One run's messages in a file, and how far it came."""
 
-    def __init__(self, path: str | os.PathLike[str], purpose: Purpose, *, now: int, epoch: int) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], purpose: Purpose, *, now: int, epoch: int, max_message: int = 1 << 20
+    ) -> None:
         """Open the file or make it, and begin a life of the session that it has, or the first one of a new session.
 
-        `now` in nanoseconds of a clock whose zero was `epoch` nanoseconds after the beginning of 1970. Raises UsageError for a
-        file that is no spool, that another sender has, or whose messages are for another purpose; and StorageFailed."""
+        `now` in nanoseconds of a clock whose zero was `epoch` nanoseconds after the beginning of 1970; `max_message` in bytes.
+        Raises UsageError for a file that is no spool, that another sender has, or whose messages are for another purpose or too
+        large; and StorageFailed."""
+        self._rows: int
+        """Messages in the file; of those, the delivered ones will be taken out."""
         self._database = Database(path, FORM)
         try:
             with self._database.transaction() as connection:
                 row = self._begin(connection, purpose, now, epoch)
-                self._rows: int = connection.execute("SELECT count(*) FROM message").fetchone()[0]
+                self._rows, largest = connection.execute("SELECT count(*), max(length(payload)) FROM message").fetchone()
+                if self._rows and largest > max_message:
+                    raise UsageError(
+                        "{}: a message of {} bytes waits there, and the limit is {}: allow as many as before (max_message, "
+                        "--max-message)",
+                        self.path,
+                        largest,
+                        max_message,
+                    )
         except BaseException:
             self._database.close()
             raise

@@ -156,6 +156,27 @@ def test_lines_that_are_too_long_are_left_out_each_time(commands: Commands, spoo
     assert texts(listener) == ["one", *map(str, range(2, 31))]
 
 
+def test_where_the_disk_is_full_nothing_more_is_accepted_and_nothing_is_lost(commands: Commands, spool: str) -> None:
+    """A file may have 200 KiB here. What was accepted before that is delivered; the next time there is room for the rest."""
+    resource = pytest.importorskip("resource", reason="Windows bounds no file's size")
+
+    def bounded() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200 << 10, resource.RLIM_INFINITY))
+
+    listener = commands.listen()
+    command = [listener.address, "--size", "1200", "--count", "600", "--ack", "--spool", spool]
+    first = commands.send(*command, preexec_fn=bounded)
+    assert first.process.returncode == 1
+    assert f"cannot write {spool}: " in first.err.finish()
+    second = commands.send(*command, "--json")
+    assert second.process.returncode == 0
+    (resumed,) = second.events("resumed")
+    assert 0 < resumed["accepted"] < 600
+    listener.out.wait_for('"goodbye"')
+    assert sequences(listener) == list(range(1, 601))
+    assert len({message["session"] for message in listener.events("message")}) == 1
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -2,6 +2,7 @@
 
 import socket
 import sqlite3
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -192,6 +193,15 @@ def test_holes_in_what_is_left_cost_no_round_trips(clock: VirtualClock, spool: P
     second = stack.enter_context(Sender(LOOPBACK, silent_port, acknowledged=True, spool=spool))
     assert (second.statistics().messages_sent, second.unresolved) == (16, 20)
     abandoned(second)
+
+
+def test_another_thread_may_have_it_later(listen: Listening, spool: Path, stack: ExitStack) -> None:
+    listener = listen()
+    sender = stack.enter_context(listener.sender(acknowledged=True, spool=spool))
+    thread = threading.Thread(target=sender.send, args=("from there",))
+    thread.start()
+    thread.join()
+    assert [outcome.state for outcome in outcomes(sender)] == [State.DELIVERED]
 
 
 def test_for_whom_a_spool_is_not(spool: Path, silent_port: int, stack: ExitStack) -> None:
