@@ -28,9 +28,9 @@ if TYPE_CHECKING:
         State,
         Unreachable,
     )
-    from udpmsg.database import StoredMessage, StoredSession
     from udpmsg.endpoint import Endpoint
     from udpmsg.errors import CannotConnect, CannotListen, CannotStore, MessageTooLarge, NameUnknown, UdpmsgError, UsageError
+    from udpmsg.kept import StoredMessage, StoredSession
     from udpmsg.receiver import Receiver
     from udpmsg.sender import Sender
     from udpmsg.statistics import ReceiverStatistics, SenderStatistics, SessionReport
@@ -91,8 +91,8 @@ HOMES = {
     "SessionReport": "udpmsg.statistics",
     "Store": "udpmsg.store",
     "StoreReader": "udpmsg.stored",
-    "StoredMessage": "udpmsg.database",
-    "StoredSession": "udpmsg.database",
+    "StoredMessage": "udpmsg.kept",
+    "StoredSession": "udpmsg.kept",
 }
 """Where each public name lives."""
 

@@ -1,255 +1,162 @@
-"""The database that messages are kept in: which file it is, its schema, and how its rows become types, and types its rows.
+"""Files of ours that are SQLite databases: opened, locked, told from other files, written in transactions.
 
-docs/store.md describes the schema for people. Knows neither who writes (`store`) nor who reads (`stored`). SQLite's integers are
-signed and ours are not: they are converted here, and nowhere else.
+Owns what all of them have in common. Does not know what is in one: whoever keeps something there brings a `Form`.
 """
 
-import json
 import os
 import sqlite3
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, NamedTuple, cast
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
-from udpmsg.core.events import Message
-from udpmsg.core.remembered import Remembered
-from udpmsg.endpoint import Endpoint
 from udpmsg.errors import CannotStore, Phrase, UsageError
 
-APPLICATION = 0x554D5347
-"""`UMSG`: the file's owner, in SQLite's header (PRAGMA application_id)."""
-VERSION = 1
-"""Of the schema (PRAGMA user_version)."""
-SCHEMA = f"""
-CREATE TABLE kept_messages (
-    id INTEGER PRIMARY KEY,
-    received_at_ns INTEGER NOT NULL,
-    transport TEXT NOT NULL,
-    host TEXT NOT NULL,
-    port INTEGER NOT NULL,
-    session INTEGER,
-    sequence INTEGER,
-    reply_to INTEGER,
-    acknowledged INTEGER NOT NULL,
-    reordered INTEGER NOT NULL,
-    transmission INTEGER,
-    name TEXT,
-    title TEXT,
-    is_text INTEGER NOT NULL,
-    payload BLOB NOT NULL,
-    UNIQUE (session, sequence)
-);
-CREATE TABLE kept_sessions (
-    session INTEGER PRIMARY KEY,
-    first_kept_at_ns INTEGER NOT NULL,
-    last_kept_at_ns INTEGER NOT NULL,
-    all_below INTEGER NOT NULL,
-    delivered TEXT NOT NULL,
-    count INTEGER NOT NULL,
-    acknowledged INTEGER NOT NULL
-);
-CREATE VIEW messages AS SELECT
-    id,
-    strftime('%Y-%m-%dT%H:%M:%S', received_at_ns / 1000000000, 'unixepoch')
-        || printf('.%09dZ', received_at_ns % 1000000000) AS received_at,
-    transport,
-    CASE WHEN instr(host, ':') THEN '[' || host || ']' ELSE host END || ':' || port AS peer,
-    CASE WHEN session IS NOT NULL THEN printf('%016x', session) END AS session,
-    CASE WHEN sequence < 0 THEN printf('%llu', sequence) ELSE sequence END AS sequence,
-    name,
-    title,
-    CASE WHEN reply_to < 0 THEN printf('%llu', reply_to) ELSE reply_to END AS reply_to,
-    session IS NULL AS raw,
-    length(payload) AS size,
-    CASE WHEN is_text THEN CAST(payload AS TEXT) END AS text,
-    payload
-FROM kept_messages;
-CREATE VIEW sessions AS SELECT
-    printf('%016x', session) AS session,
-    strftime('%Y-%m-%dT%H:%M:%SZ', first_kept_at_ns / 1000000000, 'unixepoch') AS first_kept_at,
-    strftime('%Y-%m-%dT%H:%M:%SZ', last_kept_at_ns / 1000000000, 'unixepoch') AS last_kept_at,
-    count,
-    CASE WHEN all_below < 0 THEN printf('%llu', all_below) ELSE all_below END AS all_below,
-    delivered,
-    acknowledged
-FROM kept_sessions;
-PRAGMA application_id = {APPLICATION};
-PRAGMA user_version = {VERSION};
-"""
-MESSAGE_COLUMNS = """
-received_at_ns, transport, host, port, session, sequence, reply_to, acknowledged, reordered, transmission, name, title, payload
-"""
-SESSION_COLUMNS = "all_below, delivered, count, acknowledged"
-"""In the order in which the functions below make and take them."""
-BUSY = 5.0
-"""Seconds to wait for another program that writes to the database, such as the `sqlite3` shell."""
-MODULUS = 1 << 64
 
-Row = tuple[Any, ...]
+class Form(NamedTuple):
+    """One sort of file."""
+
+    name: str
+    """What people call it; marked for the catalogues."""
+    application_id: int
+    """Stands in the file's header: what tells it from any other database. Four letters."""
+    version: int
+    """Of the schema, in the header too."""
+    schema: str
+    """The SQL that makes an empty one."""
 
 
-class StoredMessage(NamedTuple):
-    """A message, and what the store knows besides."""
+class Database:
+    """One open file, for one process: a second one is refused as long as the first lives, and not a moment longer.
 
-    id: int
-    """Counts up as messages are kept."""
-    received_at_ns: int
-    """Unix time."""
-    message: Message
-    name: str | None
-    """What its sender calls itself."""
-    title: str | None
-    """What the message is called, such as a file's name."""
+    Others may read it meanwhile. A transaction that has ended is on the disk, unless it was not to wait for that."""
 
-    @property
-    def received_at(self) -> str:
-        """The same as people read it, UTC, as in 2026-11-29T12:00:00.000001500Z."""
-        seconds, rest = divmod(self.received_at_ns, 1_000_000_000)
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
-
-
-class StoredSession(NamedTuple):
-    """What the store knows of one sender's session; times are Unix times."""
-
-    session: int
-    first_kept_at_ns: int
-    last_kept_at_ns: int
-    remembered: Remembered
-
-
-# The file --------------------------------------------------------------------------------------------------------------------
-
-
-def place_of(path: Path) -> Path:
-    """Where the file really is: two names of one file are one database. Raises UsageError for what can't be one."""
-    if str(path) == "-":
-        raise UsageError("a store is a database, and needs a file: - names none")
-    try:
-        place = Path(os.path.realpath(path))
-        if place.exists() and not place.is_file():
-            raise UsageError("{}: that is no file; a store is a database in a file: name one", path)
-    except (OSError, ValueError) as error:
-        raise UsageError("{}: this cannot be the name of a file: {}", path, Phrase(str(error))) from None
-    return place
-
-
-def look_into(place: Path, path: Path) -> tuple[sqlite3.Connection, bool]:
-    """A connection that only reads, and whether nothing is there yet. Raises UsageError for another program's, CannotStore."""
-    try:
-        database = connect(place, read_only=True)
+    def __init__(self, path: str | os.PathLike[str], form: Form) -> None:
+        """Open the file, or make it. Raises UsageError for one that cannot be ours, CannotStore where the disk fails."""
+        self.path = os.path.abspath(path)
+        self.form = form
+        self._durable = True
+        self._lock = self._locked()
         try:
-            return database, is_new(database, path)
+            self.connection = self._opened()
         except BaseException:
-            database.close()
+            os.close(self._lock)
             raise
-    except sqlite3.Error as error:
-        raise failed(path, error) from None
 
+    @contextmanager
+    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing, on the disk at the end. Raises CannotStore: then nothing of it is in the file.
 
-def connect(place: Path, *, read_only: bool) -> sqlite3.Connection:
-    """Open it. Transactions are begun by hand; one thread may have made it and another use it, as with a receiver."""
-    uri = f"{place.as_uri()}?mode={'ro' if read_only else 'rwc'}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        Not `durable`: it outlives this process, and only the next durable one makes sure that it outlives the power."""
+        connection = self.connection
+        try:
+            if durable is not self._durable:
+                connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._durable = durable
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise CannotStore("cannot write {}: {}", self.path, Phrase(str(error))) from None
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
+    def read(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        """The rows that a query finds. Raises CannotStore."""
+        try:
+            return self.connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise CannotStore("cannot read {}: {}", self.path, Phrase(str(error))) from None
 
-def is_new(database: sqlite3.Connection, path: Path) -> bool:
-    """Whether there is nothing in it yet. Raises UsageError for another program's database, and for a later version's."""
-    try:
-        ((application,),) = database.execute("PRAGMA application_id")
-        ((version,),) = database.execute("PRAGMA user_version")
-        ((objects,),) = database.execute("SELECT count(*) FROM sqlite_master")
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
-            raise UsageError("{}: this is no database; name another file, which udpmsg listen --store makes", path) from None
-        raise
-    if application == APPLICATION and version > VERSION:
-        raise UsageError(
-            "{}: a newer udpmsg made it (its schema is {}, and this one knows {}): use that one, or name another file",
-            path,
-            version,
-            VERSION,
-        )
-    if application != APPLICATION and (application or objects):
-        raise UsageError("{}: this is another program's database, and is left as it is: name another file", path)
-    return bool(application != APPLICATION)
+    def close(self) -> None:
+        """Give the file back."""
+        self.connection.close()
+        os.close(self._lock)  # last: the system takes SQLite's own locks away with any descriptor of the file
 
+    def _locked(self) -> int:
+        """A descriptor with a lock, which the system takes away when this process ends, however it ends."""
+        try:
+            there = os.path.exists(self.path)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+            if not there:
+                _keep_name(os.path.dirname(self.path))
+        except OSError as error:
+            reason = Phrase(error.strerror or str(error))
+            raise UsageError("{}: cannot open or make this file: {}", self.path, reason) from None
+        try:
+            _lock(descriptor)
+        except OSError:
+            os.close(descriptor)
+            raise UsageError(
+                "{}: another udpmsg has this {} open: wait until it ends, or name another file", self.path, Phrase(self.form.name)
+            ) from None
+        return descriptor
 
-def failed(path: Path, error: sqlite3.Error) -> CannotStore:
-    """What SQLite or the system says of this file, as an error of ours."""
-    if (
-        getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_DIRECTORY"
-    ):  # a reader shares its index with the writer in a file
-        return CannotStore("{}: reading it needs permission to write beside it while no listener has it open: read a copy", path)
-    return CannotStore("{}: the database cannot be used: {}", path, reason(error))
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            try:
+                new = self._is_new(connection)  # a stranger's file is not written to, so this comes first
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                if new:
+                    connection.executescript(
+                        f"BEGIN IMMEDIATE; {self.form.schema};"
+                        f"PRAGMA application_id = {self.form.application_id}; PRAGMA user_version = {self.form.version}; COMMIT"
+                    )
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                raise self._foreign() from None
+            raise CannotStore("cannot open {}: {}", self.path, Phrase(str(error))) from None
+        return connection
 
-
-def reason(error: sqlite3.Error) -> Phrase:
-    """What SQLite says."""
-    return Phrase(str(error))
-
-
-# Rows ------------------------------------------------------------------------------------------------------------------------
-
-
-def row_of(message: Message, now_ns: int) -> Row:
-    """MESSAGE_COLUMNS of a message, and whether its payload is text."""
-    transport, host, port = cast(Endpoint, message.peer)
-    return (
-        now_ns,
-        transport,
-        host,
-        port,
-        signed(message.session),
-        signed(message.sequence),
-        signed(message.reply_to),
-        message.acknowledged,
-        message.reordered,
-        message.transmission,
-        None,
-        None,
-        message.payload,
-        _is_text(message.payload),
-    )
-
-
-def message_of(row: Row) -> StoredMessage:
-    """The message of a row: its id, then MESSAGE_COLUMNS."""
-    number, received_at, transport, host, port, session, sequence, reply_to, *rest = row
-    acknowledged, reordered, transmission, name, title, payload = rest
-    peer = Endpoint(transport, host, port)
-    numbers = unsigned(session), unsigned(sequence), unsigned(reply_to)
-    message = Message(payload, peer, *numbers, bool(acknowledged), bool(reordered), transmission)
-    return StoredMessage(number, received_at, message, name, title)
-
-
-def remembered_row(remembered: Remembered) -> Row:
-    """SESSION_COLUMNS of what is to be remembered."""
-    all_below, delivered, count, acknowledged = remembered
-    return signed(all_below), json.dumps(delivered), count, acknowledged
-
-
-def remembered_of(row: Row) -> Remembered:
-    """What SESSION_COLUMNS say."""
-    all_below, delivered, count, acknowledged = row
-    ranges = [(first, last) for first, last in json.loads(delivered)]
-    return Remembered(cast(int, unsigned(all_below)), ranges, count, bool(acknowledged))
-
-
-def signed(number: int | None) -> int | None:
-    """A number of 64 bits as SQLite keeps it: the upper half becomes negative."""
-    return number if number is None or number < MODULUS // 2 else number - MODULUS
-
-
-def unsigned(number: int | None) -> int | None:
-    """What `signed` was given."""
-    return number if number is None or number >= 0 else number + MODULUS
-
-
-def _is_text(payload: bytes) -> bool:
-    if payload.isascii():
-        return True
-    try:
-        payload.decode("utf-8")
-    except UnicodeDecodeError:
+    def _is_new(self, connection: sqlite3.Connection) -> bool:
+        """Whether nothing was ever kept in it. Raises UsageError if what is there is not ours."""
+        (identity,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if identity == version == tables == 0:
+            return True
+        if identity != self.form.application_id:
+            raise self._foreign()
+        if version != self.form.version:
+            raise UsageError(
+                "{}: this {} is of another version of udpmsg: use that one, or name another file",
+                self.path,
+                Phrase(self.form.name),
+            )
         return False
-    return True
+
+    def _foreign(self) -> UsageError:
+        return UsageError("{}: this file is something else, no {}: name another one", self.path, Phrase(self.form.name))
+
+
+def _keep_name(directory: str) -> None:
+    """See that a new file's name is on the disk. Only POSIX has a way to ask for that."""
+    if os.name == "posix":
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    BEYOND = 1 << 40
+    """A place in the file that is neither SQLite's nor data: on Windows nobody else could read a locked one."""
+
+    def _lock(descriptor: int) -> None:
+        os.lseek(descriptor, BEYOND, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -99,7 +99,8 @@ class CannotConnect(UdpmsgError):
 
 
 class CannotStore(UdpmsgError):
-    """Messages that cannot be kept, or not read again: the disk is full or fails, or another listener has the database."""
+    """A file that messages are kept in, a store or a spool, cannot be read or written: the disk is full or fails, or another
+    program has it."""
 
 
 class MalformedDatagram(UdpmsgError):

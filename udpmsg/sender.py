@@ -3,6 +3,7 @@
 Owns the order in which things happen: input, events, data to send, wait. Knows neither header fields nor socket options.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
@@ -26,6 +27,7 @@ from udpmsg.statistics import SenderStatistics, SessionReport, session_report
 from udpmsg.waiting import Waiter, after, earliest, nanoseconds, passed
 
 if TYPE_CHECKING:
+    from udpmsg.spool import Spool
     from udpmsg.tcp.sender import TcpSender
     from udpmsg.udp.sender import UdpSender
 
@@ -76,6 +78,7 @@ class Sender:
         nagle: bool = False,
         tcp_congestion: str | None = None,
         offload: bool = True,
+        spool: str | os.PathLike[str] | None = None,
     ) -> None:
         """Open a socket. Over UDP nothing is sent; over TCP this connects.
 
@@ -101,9 +104,11 @@ class Sender:
             nagle: over TCP, let Nagle's algorithm hold a small message back until the one before is acknowledged.
             tcp_congestion: over TCP, the kernel's congestion control for this connection by its name, such as "cubic" (Linux).
             offload: over UDP, hand the kernel runs of datagrams in one call where it takes them (UDP_SEGMENT, Linux).
+            spool: a file (with `acknowledged`). A message is accepted when it is there, on the disk, and stays until it is
+                delivered. What an earlier sender left there, also by being killed, is sent first, in the same session.
 
         Raises:
-            NameUnknown, UsageError, and over TCP CannotConnect.
+            NameUnknown, UsageError, over TCP CannotConnect, and with a spool CannotStore.
         """
         check_port(port)
         if transport not in ("udp", "tcp"):
@@ -112,6 +117,8 @@ class Sender:
             raise UsageError("raw bytes carry no header, so nobody can acknowledge them: leave one of raw and acknowledged out")
         if refused_for is not None and (transport == "tcp" or not acknowledged):
             raise UsageError("refused_for bounds how long acknowledgments are waited for over UDP: leave it out")
+        if spool is not None and not acknowledged:
+            raise UsageError("a spool keeps messages until they are acknowledged: add acknowledged=True (--ack)")
         if ttl is not None:
             check_hops(ttl)
         self.raw = raw
@@ -128,16 +135,24 @@ class Sender:
             min_rto=nanoseconds(min_rto),
             refused_for=None if refused_for is None else nanoseconds(refused_for),
         )
+        self._spool: Spool | None = None
         self._waiter = Waiter()
         try:
+            if spool is not None:
+                self._spool = self._open_spool(spool, host, port, config)
             self._socket = self._open(
                 transport, host, port, broadcast, ttl, interface, max_message, connect_timeout, nagle, tcp_congestion, offload
             )
         except BaseException:
+            if self._spool is not None:
+                self._spool.close()
             self._waiter.close()
             raise
         now = clock.now()
-        self._core = CoreSender(config, session=new_session(), now=now)
+        if self._spool is not None:
+            self._core = CoreSender(config, session=self._spool.session, now=now, earlier=self._spool.earlier)
+        else:
+            self._core = CoreSender(config, session=new_session(), now=now)
         self._inbox = Inbox(
             self._core,
             raw=raw,
@@ -155,6 +170,9 @@ class Sender:
         self._raw_sent = self._raw_bytes = self._raw_refused = 0
         self._first_sent_at: int | None = None
         self._last_at = now
+        if self._spool is not None:
+            self._first_sent_at = now if self._spool.waiting else None
+            self._settle()
 
     # Public: sending -----------------------------------------------------------------------------------------------------
 
@@ -192,7 +210,12 @@ class Sender:
     @property
     def unresolved(self) -> int:
         """Acknowledged messages that have not ended."""
-        return self._core.unresolved
+        return self._core.unresolved + self._waiting()
+
+    @property
+    def spool(self) -> "Spool | None":
+        """The file that keeps the messages; None if there is none."""
+        return self._spool
 
     def send(self, payload: Payload) -> int:
         """Send one message (bytes in any form, or text, as UTF-8); return its sequence number, from 1.
@@ -242,7 +265,7 @@ class Sender:
         while True:
             while self._events.outcomes:
                 yield self._events.outcomes.popleft()
-            if not self._core.unresolved or self._waiter.take_woken():
+            if not self.unresolved or self._waiter.take_woken():
                 return
             self._turn(None)
 
@@ -315,21 +338,24 @@ class Sender:
             replies_dropped=self._inbox.dropped,
         )
 
-    def close(self, *, wait: bool = True) -> None:
+    def close(self, *, wait: bool = True, finished: bool = True) -> None:
         """End the session. `wait`: until every message has ended (each has a deadline), or until `wake`; then say goodbye.
 
         Outcomes that come meanwhile are returned by a later `poll`. What has not ended is UNCONFIRMED or REFUSED.
+        With a spool, the session goes on in the next sender that has it, unless all was waited for and delivered, and no more is
+        to come (`finished`).
         """
         if self.closed:
             return
         if wait and not self._waiter.take_woken():
-            while self._core.unresolved and not self._waiter.take_woken():
+            while self.unresolved and not self._waiter.take_woken():
                 self._turn(None)
         now = clock.now()
         if wait:
             self._inbox.commit()
         self._core.abandon(N_("closed before it was acknowledged"), now=now)
-        if not self.raw and self._core.messages_sent:
+        over = self._spool is None or (wait and finished and not self._spool.messages)
+        if over and not self.raw and self._core.messages_of_session:
             self._core.goodbye(now=now, confirm=wait)
         refusals = self._refusals
         until = now + (STREAM_WAIT if wait and self._socket.framed and not self.raw else CLOSE_WAIT)
@@ -340,6 +366,12 @@ class Sender:
         self.closed = True
         self._socket.close()
         self._waiter.close()
+        if self._spool is not None:
+            try:
+                if over:
+                    self._spool.finish()
+            finally:
+                self._spool.close()
 
     def __enter__(self) -> "Sender":
         """Use it in a `with` statement."""
@@ -400,6 +432,13 @@ class Sender:
             tcp_congestion=tcp_congestion,
         )
 
+    def _open_spool(self, path: str | os.PathLike[str], host: str, port: int, config: SenderConfig) -> "Spool":
+        from udpmsg.spool import Purpose, Spool  # SQLite is loaded by those alone who use it
+
+        transport = "tcp" if config.datagram_size is None else "udp"
+        purpose = Purpose(host, port, transport, config.ordered, config.datagram_size or 0)
+        return Spool(path, purpose, now=clock.now(), epoch=clock.epoch(), max_message=config.max_message)
+
     def _commit(self) -> None:
         """The program asks for more, so it is done with the replies that it has."""
         if self._in_hand:
@@ -419,19 +458,50 @@ class Sender:
         """Give messages to the core, or raw to the socket, and see them on their way."""
         if self.closed:
             raise UsageError("this sender is closed: open another")
-        while self._core.backlog >= BACKLOG and not self._waiter.woken:
+        while (self._core.backlog >= BACKLOG or self._waiting()) and not self._waiter.woken:
             self._turn(None)
         self._last_at = clock.now()
         if self._first_sent_at is None:
             self._first_sent_at = self._last_at
         if self.raw:
             numbers = self._send_raw(payloads)
+        elif self._spool is not None:
+            self._core.check(max(map(len, payloads)))
+            numbers = self._spool.append(payloads, now=self._last_at)
+            if numbers.start == self._core.accepted + 1:  # else others wait before them
+                self._core.send(payloads, now=self._last_at)
+                self._spool.given(len(payloads))
         else:
             numbers = self._core.send(payloads, now=self._last_at)
         self._settle()
         while self._socket.waiting and not self.acknowledged and not self._waiter.woken:
             self._turn(None)
         return numbers
+
+    def _waiting(self) -> int:
+        """Messages in the spool that the core was not given yet. When a connection is gone they wait for the next sender."""
+        return 0 if self._spool is None or self._socket.ended else self._spool.waiting
+
+    def _data_to_send(self, now: int) -> list[bytes | Run]:
+        """What the core lets leave, also of what waits in the spool."""
+        batch = self._core.data_to_send(now=now)
+        while self._feed(now):
+            batch += self._core.data_to_send(now=now)
+        return batch
+
+    def _feed(self, now: int) -> bool:
+        """Give the core more of what waits in the spool, in order; False when nothing does, or the core has enough."""
+        spool, core = self._spool, self._core
+        if spool is None or core.accepted == spool.accepted or core.backlog >= BACKLOG or self._socket.ended:
+            return False
+        first, payloads = spool.next(core.accepted)
+        if delivered := first - core.accepted - 1:
+            if core.backlog:
+                return False
+            core.skip(delivered)
+        core.send(payloads, now=now)
+        spool.given(len(payloads))
+        return True
 
     def _send_raw(self, payloads: list[bytes]) -> range:
         for payload in payloads:
@@ -470,16 +540,18 @@ class Sender:
             self._go_elsewhere(Phrase("no answer from {}", self.endpoint), again=True)
         batch: list[bytes | Run] = [*self._inbox.data_to_send(now=now)]
         if not self._socket.waiting:  # what the kernel has not taken holds back what follows
-            batch += self._core.data_to_send(now=now)
+            batch += self._data_to_send(now)
         if batch:
             self._socket.write(batch)
-        while self._note_trouble(now) and (batch := self._core.data_to_send(now=now)):  # each refusal makes room
+        while self._note_trouble(now) and (batch := self._data_to_send(now)):  # each refusal makes room
             self._socket.write(batch)
         if events := self._core.events():
             ended = len(self._events.outcomes)
             self._events.add(events)
             if len(self._events.outcomes) > ended:
                 self._last_at = now
+            if self._spool is not None:
+                self._spool.ended(events, idle=not self.unresolved)
 
     def _go_elsewhere(self, reason: str, *, again: bool = False) -> bool:
         """With acknowledgments, as long as nobody has answered: try the name's next address, `again` the first after the last."""

@@ -1,6 +1,6 @@
 """Keeps messages in a database, for one receiver at a time.
 
-Owns the lock and what "kept" means: committed, and on the disk. Knows neither the schema (see `database`) nor receivers.
+Owns the lock and what "kept" means: committed, and on the disk. Knows neither the schema (see `kept`) nor receivers.
 """
 
 import errno
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from udpmsg.core.events import Message
 from udpmsg.core.remembered import Remembered
-from udpmsg.database import (
+from udpmsg.errors import CannotStore, Phrase, UsageError
+from udpmsg.kept import (
     MESSAGE_COLUMNS,
     SCHEMA,
     SESSION_COLUMNS,
@@ -29,7 +30,6 @@ from udpmsg.database import (
     row_of,
     signed,
 )
-from udpmsg.errors import CannotStore, Phrase, UsageError
 
 if TYPE_CHECKING:
     from udpmsg.stored import StoreReader

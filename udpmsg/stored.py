@@ -1,6 +1,6 @@
 """Reads the messages that a store has kept, also while a receiver keeps more of them.
 
-Owns how much is read at once. Knows neither the schema (see `database`) nor what is shown. Never writes.
+Owns how much is read at once. Knows neither the schema (see `kept`) nor what is shown. Never writes.
 """
 
 import os
@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import cast
 
-from udpmsg.database import (
+from udpmsg.errors import UsageError
+from udpmsg.kept import (
     MESSAGE_COLUMNS,
     SESSION_COLUMNS,
     Row,
@@ -24,7 +25,6 @@ from udpmsg.database import (
     remembered_of,
     unsigned,
 )
-from udpmsg.errors import UsageError
 
 READ_MESSAGES = f"SELECT id, {MESSAGE_COLUMNS} FROM kept_messages WHERE id > ? ORDER BY id"
 READ_SESSIONS = (

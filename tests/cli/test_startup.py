@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Commands, free_port
 
-HEAVY = {"rich", "asyncio", "numpy", "json", "queue", "decimal", "http", "xml", "pydantic", "dataclasses"}
+HEAVY = {"rich", "asyncio", "numpy", "json", "queue", "decimal", "http", "xml", "pydantic", "dataclasses", "sqlite3"}
 
 
 def loaded_by(*arguments: str) -> set[str]:

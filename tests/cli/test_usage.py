@@ -14,6 +14,7 @@ SEND = {"text": ["hello"], "file": ["--file", "README.md"], "ack": ["--ack"], "r
         "max-transmissions": ["--max-transmissions", "3"], "min-rto": ["--min-rto", "1s"], "refused-for": ["--refused-for", "1s"],
         "interval": ["--interval", "1s"],
         "rate": ["--rate", "1/s"], "bye": ["--bye", "ciao"], "size": ["--size", "10"], "ordered": ["--ordered"],
+        "spool": ["--spool", "my.spool"],
         "window": ["--window", "1"], "deadline": ["--deadline", "1s"], "count": ["--count", "2"],
         "interface": ["--interface", "127.0.0.1"]}  # fmt: skip
 LISTEN = {"tcp": ["--tcp"], "no-offload": ["--no-offload"],

@@ -235,7 +235,7 @@ def test_odd_names_are_names(tmp_path: Path) -> None:
 
 
 def test_what_was_not_kept_may_be_kept_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("udpmsg.database.BUSY", 0.0)
+    monkeypatch.setattr("udpmsg.kept.BUSY", 0.0)
     with Store(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(CannotStore, match="nothing can be kept: database is locked; what came last is not acknowledged"):

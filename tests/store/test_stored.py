@@ -7,7 +7,7 @@ import pytest
 
 from tests.store.samples import NOON, message, messages, remembered
 from udpmsg import CannotStore, Store, StoreReader, UsageError
-from udpmsg.database import failed
+from udpmsg.kept import failed
 from udpmsg.stored import PAGE_BYTES, PAGE_ROWS
 
 

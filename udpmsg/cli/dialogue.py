@@ -4,6 +4,8 @@ On a terminal each line waits for its reply before the next prompt. Piped lines 
 they come, and the end waits until all are answered. Does not know sockets; standard input is read by `lines`.
 """
 
+from typing import TYPE_CHECKING
+
 from udpmsg import clock
 from udpmsg.cli.exchange import SECOND, Exchange
 from udpmsg.cli.lines import Line, Lines, LineTooLong
@@ -13,6 +15,9 @@ from udpmsg.experiment.workload import Schedule
 from udpmsg.language import N_, _, told
 from udpmsg.report.terminal import duration, hint_words, paint
 from udpmsg.waiting import after, nanoseconds
+
+if TYPE_CHECKING:
+    from udpmsg.cli.origin import Accepted
 
 PROMPT = "> "
 
@@ -28,6 +33,7 @@ class Dialogue:
         self.terminal = terminal
         self.interval = interval
         self.limit = limit
+        self._accepted: Accepted | None = None
         self._sent = 0
         self._current = 0
         self._answered = True
@@ -38,12 +44,17 @@ class Dialogue:
         exchange.aside = True
         exchange.goes_on = self.terminal
         exchange.on_reply = self._on_reply
+        if exchange.sender.spool is not None:
+            from udpmsg.cli.origin import Accepted
+
+            self._accepted = Accepted(exchange.sender.spool, self.limit)
+        exchange.tell_resumed()
         lines = Lines(exchange.sender.wake, self.limit)
         ended = self._on_terminal(exchange, lines) if self.terminal else self._piped(exchange, lines)
         if self.wait > 0 and (self.demanding or not exchange.sender.acknowledged):
-            exchange.answers_expected = self._sent - ended  # nobody has to answer a farewell
-        exchange.settle(None if self.terminal else self.wait, self._sent)
-        if not self._sent and not exchange.stopped and not exchange.not_sent and not self.terminal:
+            exchange.answers_expected = self._sent - ended + exchange.resumed  # nobody has to answer a farewell
+        exchange.settle(None if self.terminal else self.wait, self._sent + exchange.resumed)
+        if not self._sent and not exchange.resumed and not exchange.stopped and not exchange.not_sent and not self.terminal:
             exchange.words.say(_("Nothing was sent: standard input had no line"))
 
     def _on_terminal(self, exchange: Exchange, lines: Lines) -> bool:
@@ -92,7 +103,10 @@ class Dialogue:
         try:
             if isinstance(line, LineTooLong):
                 raise MessageTooLarge(line.size, self.limit, N_("shorten the line, or raise --max-message on both sides"))
-            self._current = exchange.sender.send(line)
+            if self._accepted is not None:
+                self._current = self._accepted.send(exchange.sender, line)
+            else:
+                self._current = exchange.sender.send(line)
         except MessageTooLarge as error:
             exchange.words.say(f"udpmsg: {told(error)}")
             exchange.not_sent += 1

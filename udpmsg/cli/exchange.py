@@ -77,6 +77,8 @@ class Exchange:
         """Messages that never got as far as the library: too large a line, or after the connection had ended."""
         self.failed: int | None = None
         """The exit code of an error that ended it."""
+        self.resumed = sender.spool.messages if sender.spool is not None else 0
+        """Messages of an earlier run that the spool had."""
         self.unreachable: Unreachable | None = None
         self.disconnected: Disconnected | None = None
         self.on_reply: Callable[[Message], str] = _without_note
@@ -103,6 +105,12 @@ class Exchange:
         """Whether there is no point in going on: a signal, nobody reads what we write, or nobody is there, any more or at all."""
         gone = self.disconnected is not None or (self.sender.refused and not self.goes_on)
         return gone or self.interrupts.number is not None or self.output.data.broken is not None
+
+    def tell_resumed(self) -> None:
+        """Say so, if a run goes on that an earlier command began."""
+        spool = self.sender.spool
+        if spool is not None and spool.earlier.accepted:
+            self.output.resumed(spool.path, spool.session, waiting=self.resumed, taken=spool.taken)
 
     def pump(self, timeout: float | None = 0) -> None:
         """Let the library run until something happens, at most `timeout` seconds, and show what did."""
@@ -136,7 +144,7 @@ class Exchange:
             self.pump(0 if is_this_machine(self.sender.endpoint.host) else HINT_WAIT)
         self._closing = True
         self.interrupts.release()
-        self.sender.close(wait=not self.stopped)
+        self.sender.close(wait=not self.stopped, finished=self.failed is None)
         self.pump(0)
         summary = sender_summary(self.sender.statistics(), self._round_trips)
         if not self.output.for_people:
@@ -162,7 +170,7 @@ class Exchange:
             return self.failed
         if self.output.data.broken:
             return Exit.ERROR
-        failed = self._states[State.UNCONFIRMED] + self._states[State.REFUSED] + self.not_sent
+        failed = self._states[State.UNCONFIRMED] + self._states[State.REFUSED] + self.not_sent + self._kept
         unanswered = self.replies < self.answers_expected
         if not failed and not unanswered:
             return Exit.WELL
@@ -174,8 +182,19 @@ class Exchange:
     def _heard(self) -> bool:
         return bool(self._states[State.DELIVERED] or self.replies)
 
+    @property
+    def _kept(self) -> int:
+        """Messages that stay in the spool."""
+        return self.sender.spool.messages if self.sender.spool is not None else 0
+
     def _last_words(self, code: int) -> None:
         """What a person should know at the end; a JSON reader has the summary, and gets only what that does not say."""
+        self._say_how_it_ended(code)
+        if self._kept and self.sender.spool is not None:
+            text = plural("{} message stays in {}: {}", "{} messages stay in {}: {}", self._kept)
+            self._hint(text.format(number(self._kept), self.sender.spool.path, _("run the same command again")))
+
+    def _say_how_it_ended(self, code: int) -> None:
         if self.interrupts.number is not None:
             self.words.say(f"{self.interrupts.words}: {self._tally()}")
             return

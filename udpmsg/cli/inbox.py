@@ -20,7 +20,7 @@ from udpmsg.language import _
 from udpmsg.report.stream import Words
 
 if TYPE_CHECKING:
-    from udpmsg.database import StoredMessage
+    from udpmsg.kept import StoredMessage
     from udpmsg.stored import StoreReader
 
 HELP = _("""\

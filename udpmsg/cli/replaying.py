@@ -19,7 +19,7 @@ from udpmsg.report.terminal import counted
 from udpmsg.sender import Sender
 
 if TYPE_CHECKING:
-    from udpmsg.database import StoredMessage
+    from udpmsg.kept import StoredMessage
 
 MAX_MESSAGE = 1 << 20
 """Bytes of one message, where --max-message allows no more: as `send` has it."""

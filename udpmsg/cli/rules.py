@@ -69,6 +69,7 @@ SEND_CONFLICTS = (
 )
 SEND_NEEDS = (
     Need("ordered", ("ack",), N_("without acknowledgments nobody waits for what is missing")),
+    Need("spool", ("ack",), N_("a message stays there until it is acknowledged")),
     Need("window", ("ack",), N_("it bounds the messages that are not acknowledged yet")),
     Need("max-transmissions", ("ack",), N_("without acknowledgments each message is sent once")),
     Need("deadline", ("ack",), N_("it is how long an acknowledgment is waited for")),

@@ -37,11 +37,16 @@ Send messages over UDP, with nothing before the first one; with --tcp over a con
   udpmsg send 127.0.0.1                           a dialogue; bye ends it
   udpmsg send \\[::1]:5000 --file letter.txt --ack  a file as one message
   udpmsg send 127.0.0.1 --ack < lines.txt         each line a message
+  udpmsg send 127.0.0.1 --ack --spool my.spool < lines.txt    survives kill -9: run it again
   udpmsg send 127.0.0.1 --count 1000 --size 1200 --rate 100/s --json
   udpmsg send 127.0.0.1:7 hello --raw --wait 1s   to any other program
 
 Without TEXT, --file or --size the messages are the lines of standard input, and their replies are awaited for --wait: on a \
 terminal after each line, from a pipe after the last one.
+
+With --spool a message is accepted once it is in that file, and stays there until it is confirmed. Run the same command again \
+after a crash, Ctrl-C, or while nobody listened: it sends what is left, with the same numbers, so that no message is delivered \
+twice, and goes on where it stopped in --count or in a file as standard input. Lines from a pipe or a terminal are new ones.
 """)
 
 EPILOG = _("""\
@@ -95,6 +100,15 @@ def send(
     ] = None,
     raw: Annotated[bool, option("--raw", _("Without our header, for any other program."), panel=CONTENT)] = False,
     ack: Annotated[bool, option("--ack", _("Have each message confirmed, and retransmit until it is."), panel=DELIVERY)] = False,
+    spool: Annotated[
+        Path | None,
+        option(
+            "--spool",
+            _("Keep messages in this file until they are confirmed (with --ack); run again, the command goes on."),
+            panel=DELIVERY,
+            metavar="PATH",
+        ),
+    ] = None,
     wait: Annotated[
         float | None,
         option(
@@ -207,6 +221,8 @@ def send(
     given = {name.replace("_", "-"): value for name, value in context.params.items()} | {"multicast": many or None}
     given["no-offload"] = options.offload_refused(context)
     rules.check(given, rules.SEND_CONFLICTS, rules.SEND_NEEDS)
+    if str(spool) == "-":
+        raise UsageError("--spool - means nothing: what was sent cannot be taken out of a stream; name a file")
     limit = max_message or MAX_MESSAGE
     from_input = str(file) == "-"  # read when Ctrl-C can end it
     payload = None if from_input else _payload(text, file, size, limit)
@@ -240,6 +256,7 @@ def send(
                 datagram_size=datagram_size or 1200,
                 max_message=limit,
                 offload=offload,
+                spool=spool,
             )
         )
         interrupts.defer_to(sender)

@@ -25,15 +25,21 @@ class Repeated:
     def run(self, exchange: Exchange) -> None:
         """Send, then wait for what was asked for: outcomes, replies, both, or nothing."""
         exchange.show_outcomes = self.count <= FEW or not exchange.output.for_people
+        if exchange.sender.spool is not None:
+            from udpmsg.cli.origin import accepted_of
+
+            self.count -= accepted_of(exchange.sender.spool, self.payload, self.count)
+        exchange.tell_resumed()
         if self.interval is None:
             sent = self._at_full_speed(exchange)
         else:
             sent = self._at_intervals(exchange, nanoseconds(self.interval))
         exchange.not_sent = self.count - sent
+        replies = self.count + exchange.resumed
         many = exchange.sender.one_to_many
         if self.wait is not None and self.wait > 0:
-            exchange.answers_expected = 1 if many else self.count
-        exchange.settle(self.wait, None if many else self.count)
+            exchange.answers_expected = 1 if many else replies
+        exchange.settle(self.wait, None if many else replies)
 
     def _at_full_speed(self, exchange: Exchange) -> int:
         begun = clock.now()

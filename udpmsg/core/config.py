@@ -16,6 +16,20 @@ MOST_TRANSMISSIONS = 255
 """Transmissions of one datagram are counted in a byte."""
 
 
+class Earlier(NamedTuple):
+    """What earlier lives of a sending session left to this one, which goes on in it with the same numbers.
+
+    A session with lives, also one in its first, tells its receiver that a message has ended only when it was delivered: what was
+    given up is sent again in a later life, with its number, and must not have been called gone."""
+
+    started: int
+    """When the session began, in nanoseconds of this life's clock."""
+    accepted: int = 0
+    """The last sequence number that they gave; any message up to it may have been sent."""
+    datagrams: int = 0
+    """They used no datagram number above this one."""
+
+
 class SenderConfig:
     """What a sender promises and how hard it tries. Times in nanoseconds, sizes in bytes."""
 

@@ -15,10 +15,10 @@ class Encoder:
 
     __slots__ = ("_started", "framed", "number", "session")
 
-    def __init__(self, *, session: int, started: int, framed: bool) -> None:
+    def __init__(self, *, session: int, started: int, framed: bool, number: int = 0) -> None:
         self.session = session
         self.framed = framed
-        self.number = 0
+        self.number = number
         """The last datagram number used."""
         self._started = started
 

@@ -146,10 +146,16 @@ class Outbox:
         return first
 
     def skip(self, messages: int) -> int:
-        """Numbers for messages that nobody waits for: to the outbox they have ended. Returns the first."""
-        first = self.lowest
-        self.sequence += messages
-        self.lowest = self.next_unsent = self.sequence + 1
+        """Numbers for messages that nobody waits for: to the outbox they have been sent and have ended. Nothing may be unsent.
+        Returns the first."""
+        first = self.next_unsent
+        self.last_started = self.sequence = self.sequence + messages
+        self.next_unsent = self.sequence + 1
+        if self._unresolved:
+            self._payloads += [b""] * messages
+        else:
+            self.lowest = self._base = self.next_unsent
+            self._payloads.clear()
         return first
 
     def set_apart(self, sequence: int, fragments: int, reply_to: int) -> None:

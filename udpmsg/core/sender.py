@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from udpmsg.core import wire
 from udpmsg.core.asking import Question, possible
-from udpmsg.core.config import SenderConfig
+from udpmsg.core.config import Earlier, SenderConfig
 from udpmsg.core.congestion import Congestion
 from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import NOTICES_KEPT, Event, Malformed, Outcome, Peer, PeerRestarted, State
@@ -41,12 +41,15 @@ COOKIE_INTERVAL = 100 * MILLISECOND
 class Sender:
     """One sending session. Call `data_to_send` and `events` after every other call, then wait for `next_timeout`."""
 
-    def __init__(self, config: SenderConfig, *, session: int, now: int) -> None:
+    def __init__(self, config: SenderConfig, *, session: int, now: int, earlier: Earlier | None = None) -> None:
+        """`earlier`: the session has lives, of which this is one; call `skip` and `send` for what is left, in order, first."""
         self.config = config
         self.session = session
         self._started = now
         self._framed = config.datagram_size is None
-        self._encoder = Encoder(session=session, started=now, framed=self._framed)
+        self._has_lives = earlier is not None
+        earlier = earlier or Earlier(started=now)
+        self._encoder = Encoder(session=session, started=earlier.started, framed=self._framed, number=earlier.datagrams)
         self._cutter = Cutter(
             datagram_size=config.datagram_size, max_message=config.max_message, acknowledged=config.acknowledged
         )
@@ -55,6 +58,11 @@ class Sender:
         """Encoded already: what is not acknowledged leaves without being asked for again."""
         self._events: list[Event] = []
         self._last_refused = 0
+        # other lives of this session
+        self._accepted_earlier = earlier.accepted
+        self._delivered_earlier = 0
+        self._left = NEVER
+        """The first message that is left to a later life; the receiver must not be told that it has ended."""
         # the receiver
         self._receiver: int | None = None
         self._former_receivers: deque[int] = deque(maxlen=FORMER_RECEIVERS)
@@ -125,8 +133,27 @@ class Sender:
 
     @property
     def last_sequence(self) -> int:
-        """The last sequence number of which anything was handed to the transport; 0: none."""
-        return self._outbox.last_started if self.config.acknowledged else self._outbox.sequence
+        """The last sequence number of which anything was handed to the transport, in an earlier life perhaps; 0: none."""
+        return max(self._outbox.last_started, self._accepted_earlier)
+
+    @property
+    def accepted(self) -> int:
+        """The last sequence number that was given or skipped."""
+        return self._outbox.sequence
+
+    @property
+    def messages_of_session(self) -> int:
+        """Messages of which something was handed to the transport, in this life or an earlier one."""
+        return self.messages_sent + self._delivered_earlier
+
+    def check(self, size: int) -> None:
+        """Raise MessageTooLarge if no message of so many bytes can be sent."""
+        self._cutter.check(size, reply=False)
+
+    def skip(self, messages: int) -> None:
+        """The next so many numbers are of messages that were delivered in an earlier life. Nothing may wait to be sent."""
+        self._outbox.skip(messages)
+        self._delivered_earlier += messages
 
     def send(self, payloads: Sequence[bytes], *, now: int, reply_to: int = 0) -> range:
         """Accept messages; return their sequence numbers. Raises MessageTooLarge before anything of them is queued."""
@@ -164,7 +191,7 @@ class Sender:
             self._say_goodbye(now)
         else:
             for _ in range(repeat):
-                self._control(Kind.GOODBYE, now, wire.NUMBER.pack(self.messages_sent))
+                self._control(Kind.GOODBYE, now, wire.NUMBER.pack(self.messages_of_session))
 
     def ask(self, *, now: int) -> Question:
         """Ask the receiver what it has of this session; the answer will be in the question that is returned. One at a time:
@@ -337,9 +364,7 @@ class Sender:
             payloads, sizes = payloads[:count], sizes[:count]
         if not payloads:
             return []
-        batch = self._encoder.encode_run(
-            payloads, sequence=run.start, now=now, lowest=self._outbox.lowest, ordered=self.config.ordered
-        )
+        batch = self._encoder.encode_run(payloads, sequence=run.start, now=now, lowest=self._lowest, ordered=self.config.ordered)
         self._outbox.sent_run(run.start + count - 1)
         self._in_flight.add(Flight(self._encoder.number - count + 1, run.start, sizes, now))
         self._count_sent(count, sum(sizes) - count * overhead)
@@ -377,7 +402,7 @@ class Sender:
             now=now,
             sequence=message.sequence,
             payload=payload,
-            lowest=self._outbox.lowest if self.config.acknowledged else 0,
+            lowest=self._lowest,
             transmission=message.transmissions[index] + 1,
             fragment=fragment,
             reply_to=message.reply_to,
@@ -385,11 +410,15 @@ class Sender:
         )
 
     def _control(self, kind: Kind, now: int, payload: bytes = b"") -> None:
-        lowest = self._outbox.lowest if self.config.acknowledged else 0
-        self._ready.append(self._encoder.encode(kind, now=now, payload=payload, lowest=lowest, transmission=1))
+        self._ready.append(self._encoder.encode(kind, now=now, payload=payload, lowest=self._lowest, transmission=1))
+
+    @property
+    def _lowest(self) -> int:
+        """What the receiver is told: everything below has ended for good. 0: nobody asks for acknowledgments."""
+        return min(self._outbox.lowest, self._left) if self.config.acknowledged else 0
 
     def _say_goodbye(self, now: int) -> None:
-        self._control(Kind.GOODBYE, now, wire.NUMBER.pack(self.messages_sent))
+        self._control(Kind.GOODBYE, now, wire.NUMBER.pack(self.messages_of_session))
         self._goodbyes_left -= 1
         self._goodbye_at = now + self._in_flight.spread(self.rtt.rto) if self._goodbyes_left else NEVER
 
@@ -428,9 +457,11 @@ class Sender:
                 self._outbox.measured(flight.sequence + acknowledgment.largest - flight.first, round_trip)
         if arrived:
             self._in_flight.restart(now)
-        self._deliver(self._outbox.lowest, acknowledgment.all_below - 1)
+        # what only an earlier life has sent is confirmed when it is sent again: that keeps the unsent without a gap
+        sent = self._outbox.next_unsent - 1
+        self._deliver(self._outbox.lowest, min(acknowledgment.all_below - 1, sent))
         for first, last in acknowledgment.delivered:
-            self._deliver(first, last)
+            self._deliver(first, min(last, sent))
         for flight in arrived:  # what is delivered need not be known to have arrived
             self._outbox.arrive(flight.sequence, flight.last_sequence, flight.fragment)
         if datagram.number > self._newest_acknowledgment:
@@ -446,7 +477,7 @@ class Sender:
         delivered = acknowledgment.delivered[-1][1] if acknowledgment.delivered else 0
         if acknowledgment.largest > self._encoder.number or arrived > self._encoder.number:
             raise MalformedDatagram("an ACK for datagrams that were never sent")
-        if acknowledgment.all_below > self._outbox.next_unsent or delivered >= self._outbox.next_unsent:
+        if max(acknowledgment.all_below - 1, delivered) >= max(self._outbox.next_unsent, self._accepted_earlier + 1):
             raise MalformedDatagram("an ACK for messages that were never sent")
 
     def _receive_probe_reply(self, datagram: Datagram) -> None:
@@ -555,6 +586,8 @@ class Sender:
         if first > last:
             return
         outcomes = self._outbox.end(first, last, state, reason)
+        if self._has_lives and state is not State.DELIVERED and outcomes:
+            self._left = min(self._left, outcomes[0].sequence)
         self.ended[state] += len(outcomes)
         self._events += outcomes
         if not self._outbox:

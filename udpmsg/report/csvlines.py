@@ -14,7 +14,7 @@ from udpmsg.report.stream import Data
 from udpmsg.report.terminal import HARMLESS, escape, peer_name
 
 if TYPE_CHECKING:
-    from udpmsg.database import StoredMessage
+    from udpmsg.kept import StoredMessage
 
 COLUMNS = (
     "id",

@@ -24,7 +24,7 @@ from udpmsg.report.terminal import (
 )
 
 if TYPE_CHECKING:
-    from udpmsg.database import StoredMessage
+    from udpmsg.kept import StoredMessage
 
 STATES = {
     State.DELIVERED: N_("message|delivered"),
@@ -116,6 +116,15 @@ class HumanLines:
             self.words.say(line)
         else:
             self.data.write(line)
+
+    def resumed(self, path: str, session: int, *, waiting: int, taken: int) -> None:
+        """Words: an earlier command's messages are sent first, and of this input what it had not accepted."""
+        text = plural("Going on: {} message from {}", "Going on: {} messages from {}", waiting).format(number(waiting), path)
+        if taken:
+            text += plural("; {} of this input was accepted before", "; {} of this input were accepted before", taken).format(
+                number(taken)
+            )
+        self._note(text)
 
     def reply(self, message: Message, note: str = "") -> None:
         """The reply's text; on a terminal marked as what came back, with a note in brackets if there is one."""

@@ -17,7 +17,7 @@ from udpmsg.report.stream import Data, Words
 from udpmsg.report.terminal import peer_name, summary_words
 
 if TYPE_CHECKING:
-    from udpmsg.database import StoredMessage
+    from udpmsg.kept import StoredMessage
 
 VERSION = 1
 
@@ -80,6 +80,10 @@ class JsonLines:
                 self._write("acknowledged", sequence=outcome.sequence, rtt_s=rtt, transmissions=outcome.transmissions)
         else:
             self._write(outcome.state.value, sequence=outcome.sequence, reason=outcome.reason)
+
+    def resumed(self, path: str, session: int, *, waiting: int, taken: int) -> None:
+        """A run that an earlier command began goes on: so many messages of it wait, and so many of this input it had accepted."""
+        self._write("resumed", spool=path, session=session_name(session), messages=waiting, accepted=taken)
 
     def reply(self, message: Message, note: str = "") -> None:
         """What came back; `in_reply_to` is null for raw bytes, which name no message."""

@@ -1,0 +1,171 @@
+"""A file of ours: made, opened again, locked for one process, told from other files; a full one is an error with a name."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from udpmsg.database import Database, Form
+from udpmsg.errors import CannotStore, UsageError
+
+FORM = Form("notebook", 0x6E6F7465, 1, "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
+PROGRAM = """
+import sys
+from tests.test_database import Database, FORM
+database = Database(sys.argv[1], FORM)
+with database.transaction() as connection:
+    connection.execute("INSERT INTO note (text) VALUES ('kept')")
+print("kept", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "notes.db"
+
+
+def note(database: Database, *texts: str, durable: bool = True) -> None:
+    with database.transaction(durable=durable) as connection:
+        connection.executemany("INSERT INTO note (text) VALUES (?)", [(text,) for text in texts])
+
+
+def notes(path: Path) -> list[str]:
+    """What any program reads there, also while the file is open."""
+    connection = sqlite3.connect(path)
+    try:
+        return [text for (text,) in connection.execute("SELECT text FROM note ORDER BY id")]
+    finally:
+        connection.close()
+
+
+def test_what_is_written_can_be_read_meanwhile_and_afterwards(path: Path) -> None:
+    database = Database(path, FORM)
+    note(database, "one", "two")
+    note(database, "three", durable=False)
+    note(database, "four")
+    assert notes(path) == ["one", "two", "three", "four"]
+    database.close()
+    again = Database(str(path), FORM)
+    note(again, "five")
+    again.close()
+    assert notes(path) == ["one", "two", "three", "four", "five"]
+
+
+def test_it_is_written_ahead_and_waits_for_the_disk_unless_told_not_to(path: Path) -> None:
+    database = Database(path, FORM)
+    pragma = lambda name: database.connection.execute(f"PRAGMA {name}").fetchone()[0]  # noqa: E731
+    assert (pragma("journal_mode"), pragma("synchronous")) == ("wal", 2)
+    note(database, "one", durable=False)
+    assert pragma("synchronous") == 1
+    note(database, "two")
+    assert pragma("synchronous") == 2
+    database.close()
+
+
+def test_a_transaction_is_all_or_nothing(path: Path) -> None:
+    database = Database(path, FORM)
+
+    def interrupted() -> None:
+        with database.transaction() as connection:
+            connection.execute("INSERT INTO note (text) VALUES ('half')")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    note(database, "whole")
+    database.close()
+    assert notes(path) == ["whole"]
+
+
+def test_a_full_file_is_an_error_with_a_name_and_keeps_what_it_had(path: Path) -> None:
+    database = Database(path, FORM)
+    note(database, "first")
+    pages = database.connection.execute("PRAGMA page_count").fetchone()[0]
+    database.connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(CannotStore, match=r"cannot write .*notes\.db: database or disk is full"):
+        note(database, *["x" * 4000] * 100)
+    note(database, "second")
+    database.close()
+    assert notes(path) == ["first", "second"]
+
+
+def test_what_cannot_be_read_is_an_error_with_a_name(path: Path) -> None:
+    database = Database(path, FORM)
+    note(database, "one", "two")
+    assert database.read("SELECT text FROM note WHERE id > ?", (1,)) == [("two",)]
+    database.connection.execute("DROP TABLE note")
+    with pytest.raises(CannotStore, match=r"cannot read .*notes\.db: no such table"):
+        database.read("SELECT text FROM note")
+    database.close()
+
+
+def test_a_second_one_is_refused_until_the_first_is_closed(path: Path) -> None:
+    first = Database(path, FORM)
+    with pytest.raises(UsageError, match="another udpmsg has this notebook open"):
+        Database(path, FORM)
+    note(first, "still mine")
+    first.close()
+    Database(path, FORM).close()
+    assert notes(path) == ["still mine"]
+
+
+def test_a_process_that_was_killed_holds_nothing_and_has_lost_nothing(path: Path) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", PROGRAM, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdin is not None
+    assert holder.stdout is not None
+    with holder.stdin, holder.stdout:
+        assert holder.stdout.readline() == b"kept\n"
+        with pytest.raises(UsageError, match="another udpmsg"):
+            Database(path, FORM)
+        holder.kill()
+        holder.wait()
+    Database(path, FORM).close()
+    assert notes(path) == ["kept"]
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but a letter of more than a hundred bytes" * 4, b"short"])
+def test_a_file_of_another_sort_is_refused_and_left_as_it_is(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"notes\.db: this file is something else, no notebook"):
+        Database(path, FORM)
+    assert path.read_bytes() == content
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_database_of_another_program_is_refused_and_left_as_it_is(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="something else"):
+        Database(path, FORM)
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_another_version_is_refused(path: Path) -> None:
+    Database(path, FORM).close()
+    with pytest.raises(UsageError, match="this notebook is of another version of udpmsg"):
+        Database(path, FORM._replace(version=2))
+    Database(path, FORM).close()
+
+
+def test_a_file_that_cannot_be_opened_is_named_with_the_reason(path: Path) -> None:
+    with pytest.raises(UsageError, match="Is a directory"):
+        Database(path.parent, FORM)
+    with pytest.raises(UsageError, match="No such file or directory"):
+        Database(path / "deeper.db", FORM)
+
+
+def test_a_damaged_file_is_an_error_with_a_name(path: Path) -> None:
+    database = Database(path, FORM)
+    note(database, *["x" * 1000] * 100)
+    database.close()
+    damaged = bytearray(path.read_bytes())
+    damaged[100:4096] = b"\xff" * 3996  # the first page: its table of contents
+    path.write_bytes(damaged)
+    with pytest.raises(CannotStore, match=r"cannot open .*notes\.db: database disk image is malformed"):
+        Database(path, FORM)
