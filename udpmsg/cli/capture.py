@@ -49,22 +49,14 @@ def capture(
     lang: options.Lang = None,
 ) -> int:
     """Print the dissector or install it; return the exit code. HELP is what users read."""
-    from udpmsg.report.stream import Data, Words, forgiving
+    from udpmsg.cli.output import open_output, write
 
     if what != DISSECTOR:
         raise UsageError("there is no {!r} to print: write {}", what, DISSECTOR)
-    forgiving(sys.stdout)
-    forgiving(sys.stderr)
-    words = Words(sys.stderr)
-    script = dissector()
-    if install:
-        words.say(install_into(plugin_folder(), script))
-        return Exit.WELL
-    data = Data(sys.stdout, words)
-    data.write(script.removesuffix("\n"))
-    if data.broken:
-        words.say(f"udpmsg: {data.broken}")
-        return Exit.ERROR
+    if not install:
+        return write(dissector())
+    _, words = open_output(json=False)
+    words.say(install_into(plugin_folder(), dissector()))
     return Exit.WELL
 
 

@@ -118,9 +118,11 @@ def demo(
 def listing() -> int:
     """The lessons and what each is about."""
     data, words = showing.open_streams()
-    width = width_of(data)
-    write(data, lesson_lines.listing(LESSONS, width=width, colour=data.colour))
-    words.say(_("Run one: udpmsg demo {}").format(LESSONS[0].name))
+    write(data, lesson_lines.listing(LESSONS, width=width_of(data), colour=data.colour))
+    if not data.broken:
+        words.say(_("Run one: udpmsg demo {}").format(LESSONS[0].name))
+    elif not data.gone:
+        words.say(f"udpmsg: {data.broken}")
     return Exit.ERROR if data.broken else Exit.WELL
 
 

@@ -47,14 +47,14 @@ def open_streams() -> tuple[Data, Words]:
 def show(comparison: Comparison, *, ledger: bool, ladder: bool, json: bool, data: Data, words: Words) -> None:
     """Write it to standard output: JSON lines, or for people ladder, ledger and, last because a terminal shows that, the table.
 
-    Ends early where the reader went away, which is then said.
+    Ends early where it can't be written, which is then said; a reader that went away has seen enough, and needs no words.
     """
     encoding = getattr(data.stream, "encoding", None) or "utf-8"
     for line in _json_lines(comparison, ledger) if json else _human_lines(comparison, ledger, ladder, data):
         if data.broken:
             break
         data.write(line if json else spelled(line, encoding))
-    if data.broken:
+    if data.broken and not data.gone:
         words.say(f"udpmsg: {data.broken}")
 
 
