@@ -35,9 +35,6 @@ Exit codes: 0 all well, 1 run-time error, 2 usage, or a file that is no saved co
 option can be set by the environment: --html by UDPMSG_HTML.
 """)
 
-LARGEST = 1 << 27
-"""Bytes: a comparison of half a million messages in three modes, which takes 20 times as much memory to show."""
-
 CONFLICTS = (Conflict("json", "ladder", N_("a ladder is drawn for people; --ledger adds a JSON line for each message")),)
 
 
@@ -88,6 +85,8 @@ def read(file: Path) -> Comparison:
 
 def _text(file: Path, name: str) -> str:
     """What is in it. Apart from `read`, so that the bytes are gone when the text is read."""
+    from udpmsg.experiment.saved import LARGEST
+
     content = inputs.read(file, LARGEST, begins=b"{")
     if len(content) > LARGEST:
         raise UsageError("{}: that is more than a saved comparison has; name a file that udpmsg compare --keep has written", name)

@@ -10,6 +10,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from udpmsg.cli.outputs import CannotWrite, Writable
+from udpmsg.experiment.saved import LARGEST
 from udpmsg.experiment.trace import Comparison, Run
 from udpmsg.language import _, told
 from udpmsg.report.stream import Data, Words, columns, forgiving
@@ -59,7 +60,10 @@ def write(comparison: Comparison, outputs: Mapping[str, Writable], words: Words)
     failed: CannotWrite | None = None
     for kind, output in outputs.items():
         try:
-            say_written(output, WRITERS[kind](comparison, output), words)
+            size = WRITERS[kind](comparison, output)
+            say_written(output, size, words)
+            if kind == "keep" and size > LARGEST:
+                words.say(_("udpmsg report reads no more than {}: keep a run of fewer messages").format(byte_count(LARGEST)))
         except CannotWrite as error:
             failed = failed or error
     if failed is not None:

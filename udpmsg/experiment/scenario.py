@@ -23,6 +23,9 @@ from udpmsg.link.script import fault_text, parse_fault
 LARGEST_TOML_INTEGER = 2**63 - 1
 """TOML 1.0: what every reader must understand. A larger seed is written as text."""
 
+MOST_DOTS = 5000
+"""In a file: Python's TOML reader takes a second for one key of so many parts, and four times as long for twice as many."""
+
 COMPLAINTS = (
     N_("line {}, column {}"),
     N_("invalid statement"),
@@ -54,6 +57,8 @@ class Scenario:
 def load(text: str, name: str = "the scenario") -> Scenario:
     """The scenario that the text means. Raises UsageError: `name`, line, what is wrong and what would be right."""
     try:
+        if text.count(".") > MOST_DOTS:
+            raise RecursionError
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError("{}: {}", name, _broken(str(error), text)) from None
