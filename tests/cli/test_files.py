@@ -155,6 +155,8 @@ def test_two_files_of_one_run_are_not_one(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=said):
             outputs.open_outputs({option: Path(path) for option, path in files.items()}, json=json_lines)
     assert set(outputs.open_outputs({"html": Path("-"), "keep": None}, json=False)) == {"html"}
+    nowhere = dict.fromkeys(("html", "keep"), Path("/dev/null"))
+    assert set(outputs.open_outputs(nowhere, json=True)) == {"html", "keep"}
 
 
 @pytest.mark.parametrize("option", ["--html", "--keep", "--save", "--pcap"])

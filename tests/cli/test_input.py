@@ -74,7 +74,7 @@ def test_answers_that_were_enough_end_without_a_word(commands: Commands) -> None
     listener = commands.listen("--interactive", "--count", "1", stdin=subprocess.PIPE)
     listener.type("an answer\n")
     listener.end_input()
-    assert commands.send(listener.address, input="hello\n").out.finish() == "an answer"
+    assert commands.send(listener.address, "--wait", "15s", input="hello\n").out.finish() == "an answer"
     assert listener.wait() == 0
     assert "nobody to ask" not in listener.err.finish()
 

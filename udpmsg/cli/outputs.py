@@ -40,18 +40,22 @@ class Writable:
         """Try it. Raises UsageError where it can't be written: nothing has run yet, so another path costs nothing."""
         self.standard = str(path) == STANDARD
         self.name = Phrase("standard output") if self.standard else str(path)
+        self.place = path
+        """Where it is, whatever links lead there: a link stays, and what it points to is replaced."""
+        self.special = self.standard
+        """Whether it takes what is written as it comes, as a pipe or a device does, and is not replaced."""
         if self.standard:
             if sys.stdout is None:
                 raise UsageError("standard output is closed; name a file")
             return
         try:
-            self._place = Path(os.path.realpath(path))  # a link stays, and what it points to is replaced
-            self._special = self._place.exists() and not self._place.is_file()
-            if self._place.is_dir():
+            self.place = Path(os.path.realpath(path))
+            self.special = self.place.exists() and not self.place.is_file()
+            if self.place.is_dir():
                 raise IsADirectoryError(21, N_("it is a directory; name a file in it"))
-            if self._place.exists() and not os.access(self._place, os.W_OK):
+            if self.place.exists() and not os.access(self.place, os.W_OK):
                 raise PermissionError(13, N_("no permission to write to it"))
-            if not self._special:
+            if not self.special:
                 beside = self._beside()
                 with beside.open("xb"):
                     pass
@@ -73,8 +77,8 @@ class Writable:
             if self.standard:
                 yield Counted(sys.stdout.buffer)
                 sys.stdout.buffer.flush()
-            elif self._special:
-                with self._place.open("wb") as file:
+            elif self.special:
+                with self.place.open("wb") as file:
                     yield Counted(file)
             else:
                 with self._replacing() as file:
@@ -91,24 +95,24 @@ class Writable:
                 file.flush()
                 os.fsync(file.fileno())  # a disk may find only now that it is full, or the machine may lose its power
             with suppress(OSError):
-                beside.chmod(self._place.stat().st_mode & 0o7777)
-            beside.replace(self._place)
+                beside.chmod(self.place.stat().st_mode & 0o7777)
+            beside.replace(self.place)
         finally:
             beside.unlink(missing_ok=True)
 
     def _beside(self) -> Path:
         """A name that nobody has, in the same directory: only there can a file be replaced at one stroke."""
-        return self._place.with_name(f".{self._place.name[:100]}.{os.urandom(6).hex()}")
+        return self.place.with_name(f".{self.place.name[:100]}.{os.urandom(6).hex()}")
 
 
 def open_outputs(files: Mapping[str, Path | None], *, json: bool) -> dict[str, Writable]:
     """The files that options name, by option; None: not given. Raises UsageError, also where two would go to one place."""
-    given = {option: path for option, path in files.items() if path is not None}
-    places: dict[str, str] = {STANDARD: "json"} if json else {}
-    for option, path in given.items():
-        place = STANDARD if str(path) == STANDARD else os.path.realpath(path)
-        if place in places:
-            where = Phrase("standard output") if place == STANDARD else path
-            raise UsageError("--{} and --{} would both be written to {}; name another file", places[place], option, where)
-        places[place] = option
-    return {option: Writable(path) for option, path in given.items()}
+    outputs = {option: Writable(path) for option, path in files.items() if path is not None}
+    taken = {Path(STANDARD): "json"} if json else {}
+    for option, output in outputs.items():
+        if output.place in taken and (output.standard or not output.special):
+            raise UsageError(
+                "--{} and --{} would both be written to {}; name another file", taken[output.place], option, output.name
+            )
+        taken[output.place] = option
+    return outputs
