@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import COMMAND, Commands
+from tests.cli.terminal import Terminal
 from tests.conftest import needed
 from tests.experiment.samples import sample
 from udpmsg.cli import outputs
@@ -143,6 +144,12 @@ def test_a_capture_goes_through_a_pipe_into_tshark(commands: Commands) -> None:
     assert read.returncode == 0, read.stderr
     assert read.stdout.count(" UDP ") >= 6
     assert "delivered" in read.stderr
+
+
+def test_a_capture_is_no_text_for_a_terminal(terminal: type[Terminal]) -> None:
+    shown = terminal("compare", "--pcap", "-")
+    assert shown.wait() == 2
+    assert "a capture is no text for a terminal; write udpmsg compare --pcap - | wireshark -k -i -" in shown.screen
 
 
 def test_two_files_of_one_run_are_not_one(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from udpmsg.cli import options
+from udpmsg.cli import inputs, options
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.options import OUTPUT, option
 from udpmsg.cli.outputs import CannotWrite, Writable
@@ -78,7 +78,7 @@ def install_into(folder: Path, script: str) -> str:
     """Write the script as a new file and say where; a file that is there already is never altered. Raises UdpmsgError."""
     path, content = folder / FILE_NAME, script.encode("ascii")
     if os.path.lexists(path):
-        if path.is_file() and path.read_bytes() == content:
+        if path.is_file() and inputs.read(path, len(content)) == content:
             return _("It is there already: {}").format(path)
         raise UdpmsgError(N_("{} is there already, with other content: move it away, then install again"), path)
     try:

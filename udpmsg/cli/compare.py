@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from udpmsg.language import _, number
 from udpmsg.link.fields import FIELDS
 from udpmsg.link.presets import DEFAULT
 from udpmsg.link.wording import options_text
+from udpmsg.report.stream import is_terminal
 
 if TYPE_CHECKING:
     from udpmsg.experiment.compare import Progress, Request
@@ -252,6 +254,8 @@ def compare(
     interrupts: Interrupts = context.obj
     request = interrupts.opening(lambda: request_of(context.params, capture=pcap is not None))
     outputs = open_outputs({"save": save, "html": html, "pcap": pcap, "keep": keep}, json=json)
+    if "pcap" in outputs and outputs["pcap"].standard and is_terminal(sys.stdout):
+        raise UsageError("a capture is no text for a terminal; write udpmsg compare --pcap - | wireshark -k -i -")
     data, words = showing.open_streams(outputs.values())
     if saved := outputs.pop("save", None):
         from udpmsg.experiment.scenario import Scenario, dump
