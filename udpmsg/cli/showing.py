@@ -10,7 +10,6 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from udpmsg.cli.outputs import CannotWrite, Writable
-from udpmsg.experiment.saved import LARGEST
 from udpmsg.experiment.trace import Comparison, Run
 from udpmsg.language import _, told
 from udpmsg.report.stream import Data, Words, columns, forgiving
@@ -62,8 +61,8 @@ def write(comparison: Comparison, outputs: Mapping[str, Writable], words: Words)
         try:
             size = WRITERS[kind](comparison, output)
             say_written(output, size, words)
-            if kind == "keep" and size > LARGEST:
-                words.say(_("udpmsg report reads no more than {}: keep a run of fewer messages").format(byte_count(LARGEST)))
+            if kind == "keep":
+                _warn_of(size, words)
         except CannotWrite as error:
             failed = failed or error
     if failed is not None:
@@ -159,6 +158,14 @@ def _html(comparison: Comparison, output: Writable) -> int:
     from udpmsg.report.html import page
 
     return output.write(page(comparison).encode("utf-8", "backslashreplace"))
+
+
+def _warn_of(size: int, words: Words) -> None:
+    """Say that a kept comparison can't be read again, if that is so."""
+    from udpmsg.experiment.saved import LARGEST
+
+    if size > LARGEST:
+        words.say(_("udpmsg report reads no more than {}: keep a run of fewer messages").format(byte_count(LARGEST)))
 
 
 def _keep(comparison: Comparison, output: Writable) -> int:
