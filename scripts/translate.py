@@ -32,6 +32,7 @@ ERRORS = [
     "RunFailed",
     "NobodyThere",
     "CannotSave",
+    "CannotRead",
     "CannotStore",
     "CannotWrite",
     "MalformedDatagram",
@@ -281,4 +282,6 @@ def turn() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from ending import end_with
+
+    end_with(main)

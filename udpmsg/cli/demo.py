@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +13,8 @@ from udpmsg import clock
 from udpmsg.cli import options, rules, showing
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.keys import ENTER, ERASE, keys
-from udpmsg.cli.options import OUTPUT, option
+from udpmsg.cli.options import OUTPUT, file_option, option
+from udpmsg.cli.outputs import Writable, open_outputs
 from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupts
 from udpmsg.errors import UsageError
@@ -23,7 +24,7 @@ from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.lessons.table import LESSONS, Entry, entry, load
 from udpmsg.report import lesson_lines
 from udpmsg.report.stream import Data, columns
-from udpmsg.report.terminal import byte_count, paint
+from udpmsg.report.terminal import paint
 from udpmsg.waiting import after
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def demo(
         ),
     ] = None,
     html: Annotated[
-        Path | None, option("--html", _("Write the handout, a page for any browser and for paper."), panel=OUTPUT, metavar="FILE")
+        Path | None, file_option("--html", _("Write the handout, a page for any browser and for paper."), panel=OUTPUT)
     ] = None,
     lang: options.Lang = None,
     json: options.Json = False,
@@ -97,18 +98,16 @@ def demo(
                 raise UsageError(_("--{} means nothing without a lesson: name one, or all").format(given))
         return listing()
     entries = LESSONS if name.strip().lower() == ALL else (entry(name),)
-    output = showing.writable(html) if html is not None else None
-    show = Show(context.obj, ask=ask, step=step, slow=slow or 0.0, json=json)
+    outputs = open_outputs({"html": html}, json=json)
+    show = Show(context.obj, outputs, ask=ask, step=step, slow=slow or 0.0, json=json)
     results = show.all(entries)
     if show.interrupts.number is not None:
         show.words.say(show.interrupts.words)
         return show.interrupts.code
-    if output is not None:
+    for output in outputs.values():
         from udpmsg.report.lesson_page import page
 
-        content = page(results).encode("utf-8", "backslashreplace")
-        output.write(content)
-        show.words.say(f"{output.path}: {byte_count(len(content))}")
+        showing.say_written(output, output.write(page(results).encode("utf-8", "backslashreplace")), show.words)
     if show.data.broken:
         show.words.say(f"udpmsg: {show.data.broken}")
     return exit_code(results, broken=show.data.broken is not None)
@@ -117,9 +116,11 @@ def demo(
 def listing() -> int:
     """The lessons and what each is about."""
     data, words = showing.open_streams()
-    width = width_of(data)
-    write(data, lesson_lines.listing(LESSONS, width=width, colour=data.colour))
-    words.say(_("Run one: udpmsg demo {}").format(LESSONS[0].name))
+    write(data, lesson_lines.listing(LESSONS, width=width_of(data), colour=data.colour))
+    if not data.broken:
+        words.say(_("Run one: udpmsg demo {}").format(LESSONS[0].name))
+    elif not data.gone:
+        words.say(f"udpmsg: {data.broken}")
     return Exit.ERROR if data.broken else Exit.WELL
 
 
@@ -133,9 +134,11 @@ def exit_code(results: list[Result], *, broken: bool) -> int:
 class Show:
     """Lessons on this terminal, or as JSON lines."""
 
-    def __init__(self, interrupts: Interrupts, *, ask: bool, step: bool, slow: float, json: bool) -> None:
+    def __init__(
+        self, interrupts: Interrupts, outputs: Mapping[str, Writable], *, ask: bool, step: bool, slow: float, json: bool
+    ) -> None:
         self.interrupts = interrupts
-        self.data, self.words = showing.open_streams()
+        self.data, self.words = showing.open_streams(outputs.values())
         self.width = width_of(self.data)
         self._ask, self._step, self._slow = ask, step, slow
         self._json = None

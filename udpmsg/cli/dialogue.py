@@ -88,12 +88,13 @@ class Dialogue:
         return False
 
     def _next(self, exchange: Exchange, lines: Lines) -> Line | None:
-        """The next line; None at the end of the input, or when the exchange has to stop."""
+        """The next line; None at the end of the input, or when the exchange has to stop. Raises CannotRead."""
         while not exchange.stopped:
+            ended = lines.ended  # before the look: what comes between the two is looked for again
             line = lines.take()
             if line is not None:
                 return line
-            if lines.ended:
+            if ended:
                 break
             exchange.pump(None)
         return None

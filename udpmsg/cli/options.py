@@ -5,6 +5,7 @@ Owns how a bad value is refused: one sentence that names the option. Knows no co
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
@@ -122,6 +123,11 @@ def option(
     )
 
 
+def file_option(name: str, help: str, *, panel: str | None) -> Any:  # noqa: A002 - as typer calls it
+    """An option that names a file to be written (see `outputs`)."""
+    return option(name, f"{help} {_('- is standard output.')}", panel=panel, metavar="FILE")
+
+
 def variable(name: str) -> str:
     """The environment variable of an option: UDPMSG_MIN_RTO of --min-rto."""
     return f"UDPMSG_{name.partition('/')[0].strip('-').upper().replace('-', '_')}"
@@ -168,5 +174,6 @@ def speaking(panel: str | None) -> Any:
     )
 
 
+Html = Annotated[Path | None, file_option("--html", _("Write a page that opens in any browser."), panel=OUTPUT)]
 Lang = Annotated[str | None, speaking(OUTPUT)]
 Json = Annotated[bool, option("--json", _("JSON lines on standard output."), panel=OUTPUT)]

@@ -2,8 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -236,7 +234,11 @@ def send(
     output, words = open_output(json=json)
 
     def run() -> int:
-        content = interrupts.opening(_standard_input(limit)) if from_input else payload
+        content = payload
+        if from_input:
+            from udpmsg.cli.lines import whole
+
+            content = interrupts.opening(lambda: whole(limit + 1))
         sender = interrupts.opening(
             lambda: Sender(
                 host,
@@ -299,10 +301,3 @@ def _content(file: Path, limit: int) -> bytes:
             return opened.read(limit + 1)  # a device has no size, and may have no end
     except OSError as error:
         raise UsageError("--file {}: cannot read it: {}", file, Phrase(error.strerror or str(error))) from None
-
-
-def _standard_input(limit: int) -> Callable[[], bytes]:
-    """Reads standard input as one message."""
-    if sys.stdin is None:
-        raise UsageError("--file -: standard input is closed; name a file, or give the text")
-    return partial(sys.stdin.buffer.read, limit + 1)
