@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from udpmsg import clock
 from udpmsg.core import runs, wire
@@ -25,7 +26,7 @@ from udpmsg.core.rtt import MAX_ACK_DELAY, SECOND
 from udpmsg.core.runs import Messages
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session, origin_of
-from udpmsg.errors import CannotListen, UsageError
+from udpmsg.errors import CannotListen, CannotStore, UsageError
 from udpmsg.payload import Payload, encoded
 from udpmsg.replies import Replies
 from udpmsg.statistics import ReceiverStatistics
@@ -33,6 +34,9 @@ from udpmsg.tcp.receiver import TcpReceiver
 from udpmsg.udp.multicast import check_group
 from udpmsg.udp.receiver import UdpReceiver
 from udpmsg.waiting import Waiter, after, earliest, nanoseconds, passed
+
+if TYPE_CHECKING:
+    from udpmsg.store import Store
 
 TRANSPORTS = {"udp": ("udp",), "tcp": ("tcp",), "both": ("udp", "tcp")}
 SECRET_SIZE = 32
@@ -61,6 +65,7 @@ class Receiver:
         limits: Limits | None = None,
         offload: bool = True,
         counting_only: bool = False,
+        store: "Store | None" = None,
     ) -> None:
         """Bind and listen.
 
@@ -77,6 +82,9 @@ class Receiver:
                 it discards for want of room is one kernel drop.
             counting_only: count messages, and acknowledge them as delivered, when they come, and hand none over: for who wants
                 the figures alone. `poll` tells everything else.
+            store: keep every message there before `poll` returns it: then it is delivered when it is on the disk, and once also
+                across restarts. Who opened the store closes it. `poll` raises CannotStore when it cannot be kept: then it is not
+                delivered, and the next `poll` tries again.
 
         Raises:
             CannotListen, UsageError.
@@ -90,8 +98,11 @@ class Receiver:
             check_group(multicast)
         if host is None:
             host = "127.0.0.1" if multicast is None else "::" if ":" in multicast else "0.0.0.0"
+        if counting_only and store is not None:
+            raise UsageError("counting_only keeps no messages, and a store keeps all: leave one of them out")
         self.limits = limits or Limits()
         self.closed = False
+        self._store = store
         self._counting_only = counting_only
         self._transport = transport
         self._waiter = Waiter()
@@ -126,6 +137,7 @@ class Receiver:
                 allowances=None if socket.framed else allowances,
                 cookies=None if socket.framed else Cookies(os.urandom(SECRET_SIZE)),
                 origin_of=origin_of,
+                restore=None if store is None else store.remembered,
             )
         self._note_kernel_drops()
         self._left_at = clock.now()
@@ -177,6 +189,8 @@ class Receiver:
             self._turn(until)
             events = self._hand_over(most)
             looked = True
+        if self._store is not None and events:
+            self._keep(events)
         self._left_at = clock.now()
         return events
 
@@ -305,13 +319,24 @@ class Receiver:
 
     def _commit(self, now: int) -> bool:
         """The application is done with what it was given: that is delivered, and acknowledged at once. False: it had nothing."""
-        committed = False
-        for core in self._cores.values():
-            if core.uncommitted:
-                core.commit()
-                core.flush(now=now)
-                committed = True
-        return committed
+        cores = [core for core in self._cores.values() if core.uncommitted]
+        if self._store is not None and cores:
+            messages = [message for core in cores for message in core.in_hand]
+            sessions = [known for core in cores for known in core.remembered()]
+            self._store.keep(messages, sessions, now_ns=clock.epoch() + now)
+        for core in cores:
+            core.commit()
+            core.flush(now=now)
+        return bool(cores)
+
+    def _keep(self, events: list[Event]) -> None:
+        """Put what was just handed over into the store, and acknowledge it. If that fails the application gets it later."""
+        try:
+            if self._commit(clock.now()):
+                self._settle()
+        except CannotStore:
+            self._events.extendleft(reversed(events))
+            raise
 
     def _feed(self, core: CoreReceiver, most: int) -> None:
         """Give an empty core the next frame that waits; of a run, at most so many messages as are asked for and have room."""

@@ -48,6 +48,14 @@ class Delivery:
         """The messages that the application has and is not done with."""
         return [message for messages, _, _ in self._in_hand for message in messages]
 
+    def in_hand_by_session(self) -> list[tuple[Session, list[tuple[int, int]]]]:
+        """Which sequence numbers of each acknowledged session they have, as (first, last)."""
+        found: dict[int, tuple[Session, list[tuple[int, int]]]] = {}
+        for messages, session, _ in self._in_hand:
+            if session is not None and session.acknowledged:
+                found.setdefault(session.identity, (session, []))[1].extend(stretches(messages))
+        return list(found.values())
+
     def put(self, messages: list[Message], session: Session | None, size: int | None = None) -> None:
         """For the application; `size`: bytes of all their payloads, where that is known."""
         if not messages:

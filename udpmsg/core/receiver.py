@@ -188,10 +188,9 @@ class Receiver:
         """The application is done with this message, which may be the last of those that it was given."""
         self._owe_delivered(self._delivery.done(message))
 
-    def remembered(self, identities: Sequence[int]) -> list[tuple[int, Remembered]]:
-        """What suppresses the duplicates of these sessions, for the next life of this receiver."""
-        found = [(identity, self._sessions.find(identity)) for identity in identities]
-        return [(identity, session.remembered()) for identity, session in found if session is not None]
+    def remembered(self) -> list[tuple[int, Remembered]]:
+        """What will suppress the duplicates of what is in hand in the next life of this receiver, by session."""
+        return [(session.identity, session.remembered(also)) for session, also in self._delivery.in_hand_by_session()]
 
     # What leaves, and when -----------------------------------------------------------------------------------------------
 

@@ -248,9 +248,18 @@ class Session:
         if all_below in self._delivered:
             self.all_below = self._delivered.pop_first()[1] + 1
 
-    def remembered(self) -> Remembered:
-        """What must be known of it when this receiver, or its place, is gone."""
-        return Remembered(self.all_below, self._delivered.ranges(), self.messages_delivered, self.acknowledged)
+    def remembered(self, also: Sequence[tuple[int, int]] = ()) -> Remembered:
+        """What must be known of it when this receiver, or its place, is gone, once these messages are delivered `also`."""
+        all_below, delivered = self.all_below, RangeSet()
+        for first, last in self._delivered.ranges():
+            delivered.append(first, last)
+        for first, last in also:
+            if last >= all_below:
+                delivered.add_run(max(first, all_below), last)
+        if all_below in delivered:
+            all_below = delivered.pop_first()[1] + 1
+        count = self.messages_delivered + sum(last + 1 - first for first, last in also)
+        return Remembered(all_below, delivered.ranges(), count, self.acknowledged)
 
     def restore(self, known: Remembered) -> None:
         """Go on from what was remembered."""
