@@ -34,7 +34,7 @@ ERRORS = [
     "CannotSave",
     "CannotWrite",
     "MalformedDatagram",
-    "FrameTooLarge",
+    "BadFrame",
     "Phrase",
 ]
 PLACES = {

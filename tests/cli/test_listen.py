@@ -480,7 +480,7 @@ def test_more_senders_than_there_are_places_are_turned_away_and_told_how_many_ar
     assert [event["text"] for event in listener.events("message")] == ["hello"] * delivered + ["the end"]
     summary = listener.summary()
     assert (summary["messages_delivered"], summary["over_limit"]) == (delivered + 1, 3 - delivered)
-    turned_away = "is turned away: there is room for 2 senders at once (--max-sessions allows more)"
+    turned_away = "has no place for now: there is room for 2 senders at once (--max-sessions allows more)"
     assert (turned_away in listener.err.finish()) == (delivered == 2)
 
 

@@ -79,6 +79,11 @@ class Receiver:
         return bool(self._queue)
 
     @property
+    def malformed(self) -> int:
+        """Malformed datagrams and frames so far."""
+        return self._sessions.totals_ended.malformed
+
+    @property
     def held_bytes(self) -> int:
         """Bytes that the application does not have yet, reserved ones included."""
         return self._sessions.waiting_bytes
