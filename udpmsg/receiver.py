@@ -125,7 +125,8 @@ class Receiver:
         except BaseException:
             self._close_sockets()
             raise
-        allowances = Allowances()
+        self._allowances = Allowances()
+        """What may be sent to whom over UDP."""
         for name, socket in self._sockets.items():
             self._cores[name] = CoreReceiver(
                 session=new_session(),
@@ -134,7 +135,7 @@ class Receiver:
                 limits=self.limits,
                 counting_only=counting_only,
                 budget=self._budget,
-                allowances=None if socket.framed else allowances,
+                allowances=None if socket.framed else self._allowances,
                 cookies=None if socket.framed else Cookies(os.urandom(SECRET_SIZE)),
                 origin_of=origin_of,
                 restore=None if store is None else store.remembered,
@@ -144,7 +145,7 @@ class Receiver:
         """When the application was last given something: the time until it asks again is not the peers' fault."""
         self._slow = False
         """The application took longer for what it had last than an acknowledgment may wait."""
-        self._replies = Replies(self.limits, self._budget, allowances)
+        self._replies = Replies(self.limits, self._budget, self._allowances)
 
     # Public --------------------------------------------------------------------------------------------------------------
 
@@ -345,7 +346,7 @@ class Receiver:
         return isinstance(tcp, TcpReceiver) and tcp.queued
 
     def _has_turn(self, events: list[Event]) -> bool:
-        """Whether a connection has a turn: there might be no room for what it has beside what the application has in hand of it."""
+        """Whether a connection has a turn; not one of which the application has something in hand: there might be no room."""
         tcp = self._sockets["tcp"]
         assert isinstance(tcp, TcpReceiver)
         peer = tcp.next_turn

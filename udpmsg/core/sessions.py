@@ -47,8 +47,8 @@ class Sessions:
         restore: Restore | None,
         lossless: bool = False,
     ) -> None:
-        """`origin_of`: which peers count as one address. `lossless`: messages came by streams, whose reader has seen to it that there
-        is memory for them; dropped ones would not come again."""
+        """`origin_of`: which peers count as one address. `lossless`: messages come by streams, whose reader has seen to it that
+        there is memory for them; dropped ones would not come again."""
         self.limits = limits
         self.budget = budget
         self.totals_ended = Totals()
