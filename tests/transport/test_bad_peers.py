@@ -441,6 +441,9 @@ class Hoarding:
         peer.setblocking(False)
         return peer
 
+    def done(self, message: Message) -> None:
+        self.receiver.done(message)
+
     def poll(self, timeout: float = 0) -> list[Event]:
         events = self.receiver.poll(timeout)
         connections = self.receiver._sockets["tcp"]._connections.values()  # type: ignore[union-attr]
