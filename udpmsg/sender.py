@@ -35,6 +35,8 @@ FIRST_BATCH, BATCH = 16, 256
 BATCH_BYTES = 128 << 10
 """What a batch has at most if its messages are as long as the longest of the batch before. Freed memory above so much goes back
 to the system, at glibc's standard, and comes again page by page: at 256 KiB and more that took longer than sending."""
+SPOOLED_BYTES = 512 << 10
+"""The same with a spool, where a batch is one commit, which takes longer than sending: the fewer, the better."""
 BACKLOG = 256
 """Acknowledged messages that may wait to be sent for the first time; `send` waits while there are more."""
 CLOSE_WAIT = 1 * SECOND
@@ -204,7 +206,7 @@ class Sender:
         iterator = iter(payloads)
         while batch := list(islice(iterator, self._batch)):
             numbers = self._accept(batch)
-            self._batch = batch_of(max(map(len, batch)))
+            self._batch = batch_of(max(map(len, batch)), BATCH_BYTES if self._spool is None else SPOOLED_BYTES)
             first, last = first or numbers[0], numbers[-1]
             if self._waiter.take_woken():
                 break
@@ -531,7 +533,7 @@ class Sender:
         return self._core.unresolved < unresolved
 
 
-def batch_of(largest: int) -> int:
-    """How many messages, of `largest` bytes at most, `send_many` gives the core at one go: whole runs, if one has room there."""
-    most = min(BATCH, max(BATCH_BYTES // max(largest, 1), 1))
+def batch_of(largest: int, size: int = BATCH_BYTES) -> int:
+    """How many messages, of `largest` bytes at most, `send_many` gives the core at one go: whole runs, if `size` has room."""
+    most = min(BATCH, max(size // max(largest, 1), 1))
     return most - most % most_in_run(largest + CHECKED_OVERHEAD) or most
