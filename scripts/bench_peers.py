@@ -123,4 +123,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    from ending import end_with
+
+    end_with(main)

@@ -32,8 +32,9 @@ ERRORS = [
     "RunFailed",
     "NobodyThere",
     "CannotSave",
+    "CannotRead",
+    "CannotStore",
     "CannotWrite",
-    "StorageFailed",
     "MalformedDatagram",
     "FrameTooLarge",
     "Phrase",
@@ -86,15 +87,20 @@ SYSTEM = (
     "Too many levels of symbolic links",
     "Too many open files",
     "Too many open files in system",
+    "nodename nor servname provided, or not known",
+)
+"""What Linux and macOS say of failures, which errors pass on. Windows speaks its user's language by itself."""
+SQLITE = (
     "attempt to write a readonly database",
     "database disk image is malformed",
     "database is locked",
     "database or disk is full",
     "disk I/O error",
-    "nodename nor servname provided, or not known",
+    "file is not a database",
+    "locking protocol",
     "unable to open database file",
 )
-"""What Linux, macOS and SQLite say of failures, which errors pass on. Windows speaks its user's language by itself."""
+"""What SQLite says of failures; they too are passed on."""
 PLACE = re.compile(r"\{[^{}]*\}")
 HEADER = "# {} of what udpmsg tells people. Kept by scripts/translate."
 Key = Any  # a text, or the one and the many; Babel's own types differ from place to place
@@ -127,12 +133,12 @@ def main() -> int:
 
 
 def extracted() -> Iterator[tuple[Key, str]]:
-    """Every text of the sources, and the system's: itself (or its one and its many), and the file that has it."""
+    """Every text of the sources, the system's and SQLite's: itself (or its one and its many), and the file that has it."""
     for call, places, name in calls():
         texts = [literal(call.args[place]) if place < len(call.args) else None for place in places]
         if texts and all(texts):
             yield texts[0] if len(texts) == 1 else tuple(texts), name
-    for text in SYSTEM:
+    for text in SYSTEM + SQLITE:
         yield text, "scripts/translate.py"
 
 
@@ -276,4 +282,6 @@ def turn() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from ending import end_with
+
+    end_with(main)

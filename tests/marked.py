@@ -24,13 +24,13 @@ DATA = re.compile(
   | (?<!\w)--?[A-Za-z][\w-]*                # options
   | \b[0-9a-f]*::[0-9a-f]*                   # addresses
   | \b(?:UDPMSG_\w+|[A-Z]+)(?:\[:[A-Z]+\])?\b   # what stands for a value, a variable, a protocol, an error's number in words
-  | <str>
+  | <(?:str|path)>
   | 0,\ 1,\ f,\ false,\ n,\ no,\ off,\ on,\ t,\ true,\ y,\ yes
   | (?:/[\w.-]+)+                           # files
   | \b\d{6}-(?:raw|[0-9a-f]{16}-\d{6})\.msg
   | \b[0-9a-f]{4}(?:\ \ ?[0-9a-f]{2})+      # bytes
   | \b\d*(?:s|ms|µs|us|min|KiB|MiB|mbit|kbit/s|Mbit/s|Gbit/s|bit/s)\b
-  | \b(?:udpmsg|listen|send|compare|demo|bench|report|relay|capture|udp|tcp|both|bye|en|pt)\b
+  | \b(?:udpmsg|listen|send|compare|demo|bench|report|relay|capture|inbox|udp|tcp|both|bye|en|pt)\b
     """,
     re.VERBOSE,
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from udpmsg.database import Database, Form
-from udpmsg.errors import StorageFailed, UsageError
+from udpmsg.errors import CannotStore, UsageError
 
 FORM = Form("notebook", 0x6E6F7465, 1, "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
 PROGRAM = """
@@ -86,7 +86,7 @@ def test_a_full_file_is_an_error_with_a_name_and_keeps_what_it_had(path: Path) -
     note(database, "first")
     pages = database.connection.execute("PRAGMA page_count").fetchone()[0]
     database.connection.execute(f"PRAGMA max_page_count = {pages + 2}")
-    with pytest.raises(StorageFailed, match=r"cannot write .*notes\.db: database or disk is full"):
+    with pytest.raises(CannotStore, match=r"cannot write .*notes\.db: database or disk is full"):
         note(database, *["x" * 4000] * 100)
     note(database, "second")
     database.close()
@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_an_error_with_a_name(path: Path) -> None:
     note(database, "one", "two")
     assert database.read("SELECT text FROM note WHERE id > ?", (1,)) == [("two",)]
     database.connection.execute("DROP TABLE note")
-    with pytest.raises(StorageFailed, match=r"cannot read .*notes\.db: no such table"):
+    with pytest.raises(CannotStore, match=r"cannot read .*notes\.db: no such table"):
         database.read("SELECT text FROM note")
     database.close()
 
@@ -167,5 +167,5 @@ def test_a_damaged_file_is_an_error_with_a_name(path: Path) -> None:
     damaged = bytearray(path.read_bytes())
     damaged[100:4096] = b"\xff" * 3996  # the first page: its table of contents
     path.write_bytes(damaged)
-    with pytest.raises(StorageFailed, match=r"cannot open .*notes\.db: database disk image is malformed"):
+    with pytest.raises(CannotStore, match=r"cannot open .*notes\.db: database disk image is malformed"):
         Database(path, FORM)

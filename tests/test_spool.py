@@ -8,7 +8,7 @@ import pytest
 
 from udpmsg.core.events import Outcome, State
 from udpmsg.database import Database
-from udpmsg.errors import StorageFailed, UsageError
+from udpmsg.errors import CannotStore, UsageError
 from udpmsg.spool import FORM, KEPT_BACK, LIFE, Purpose, Spool
 
 PURPOSE = Purpose("example.org", 5000, "udp", False, 1200)
@@ -189,7 +189,7 @@ def test_where_there_is_no_room_nothing_is_accepted(path: Path) -> None:
     connection = spool._database.connection
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages + 1}")
-    with pytest.raises(StorageFailed, match="disk is full"):
+    with pytest.raises(CannotStore, match="disk is full"):
         spool.append([bytes(1000)] * 100, now=0)
     assert (spool.accepted, spool.messages, spool.waiting, spool.taken) == (1, 1, 1, 1)
     assert spool.append([b"second"], now=0) == range(2, 3)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from udpmsg import units
 from udpmsg.errors import UsageError
 
-YEAR = 366 * 86400 * 10**9
+CENTURY = 100 * 366 * 86400 * 10**9
 
 
 @pytest.mark.parametrize(
@@ -18,15 +18,18 @@ YEAR = 366 * 86400 * 10**9
         ("20ms", 20_000_000),
         ("1.5s", 1_500_000_000),
         ("0.001us", 1),
-        ("1µs", 1_000),
+        ("1\u00b5s", 1_000),
+        ("1\u03bcs", 1_000),
         (".5ms", 500_000),
         (" 2 min ", 120_000_000_000),
         ("1h", 3_600_000_000_000),
         ("0.0000000004s", 0),
         ("0.0000000005s", 1),
-        ("31622400.000000001s", None),
-        ("31622399.999999999s", YEAR - 1),
+        ("3162240000.000000001s", None),
+        ("3162239999.999999999s", CENTURY - 1),
         ("0s", 0),
+        ("0", 0),
+        ("0.0", 0),
     ],
 )
 def test_durations_are_exact_to_the_nanosecond(text: str, nanoseconds: int | None) -> None:
@@ -38,10 +41,9 @@ def test_durations_are_exact_to_the_nanosecond(text: str, nanoseconds: int | Non
 
 
 @settings(deadline=None)
-@given(st.integers(0, YEAR))
+@given(st.integers(0, CENTURY))
 def test_a_duration_reads_back_as_itself(nanoseconds: int) -> None:
     assert units.parse_nanoseconds(units.duration_text(nanoseconds)) == nanoseconds
-    assert units.parse_delay(units.duration_text(nanoseconds)) == nanoseconds
 
 
 @settings(deadline=None)
@@ -101,7 +103,10 @@ def test_quantities_are_written_as_people_write_them(made: str, text: str) -> No
         (units.parse_duration, "", "'' is not a duration"),
         (units.parse_duration, "9" * 2001, "is not a duration"),
         (units.parse_duration, "9" * 2000 + "s", "too large"),
-        (units.parse_delay, "20", "'20' has no unit; write 20ms or 20s"),
+        (units.parse_duration, "20", "'20' has no unit; write 20ms or 20s"),
+        (units.parse_positive_duration, ".5", "'.5' has no unit; write .5ms or .5s"),
+        (units.parse_nanoseconds, " 1.5 ", "' 1.5 ' has no unit; write 1.5ms or 1.5s"),
+        (units.parse_positive_nanoseconds, "3", "'3' has no unit; write 3ms or 3s"),
         (units.parse_share, "101%", "'101%' is too large for a share of 0% to 100%; write 5%"),
         (units.parse_share, "100.0000001%", "too large"),
         (units.parse_share, "0.05", "'0.05' is not a share of 0% to 100%; write 5%"),

@@ -9,8 +9,6 @@
 outcome of every message. A name is imported when it is first used, so a program pays for what it needs alone.
 """
 
-from importlib import import_module
-
 TYPE_CHECKING = False  # typing's own constant costs its import, which is as much as all of the interpreter's start
 if TYPE_CHECKING:
     from udpmsg.core.config import Limits
@@ -19,9 +17,11 @@ if TYPE_CHECKING:
         Duplicate,
         Event,
         Goodbye,
+        Hint,
         LimitReached,
         Malformed,
         Message,
+        NextAddress,
         OffloadRefused,
         Outcome,
         PeerRestarted,
@@ -29,27 +29,33 @@ if TYPE_CHECKING:
         Unreachable,
     )
     from udpmsg.endpoint import Endpoint
-    from udpmsg.errors import CannotConnect, CannotListen, MessageTooLarge, NameUnknown, StorageFailed, UdpmsgError, UsageError
+    from udpmsg.errors import CannotConnect, CannotListen, CannotStore, MessageTooLarge, NameUnknown, UdpmsgError, UsageError
+    from udpmsg.kept import StoredMessage, StoredSession
     from udpmsg.receiver import Receiver
     from udpmsg.sender import Sender
     from udpmsg.statistics import ReceiverStatistics, SenderStatistics, SessionReport
+    from udpmsg.store import Store
+    from udpmsg.stored import StoreReader
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CannotConnect",
     "CannotListen",
+    "CannotStore",
     "Disconnected",
     "Duplicate",
     "Endpoint",
     "Event",
     "Goodbye",
+    "Hint",
     "LimitReached",
     "Limits",
     "Malformed",
     "Message",
     "MessageTooLarge",
     "NameUnknown",
+    "NextAddress",
     "OffloadRefused",
     "Outcome",
     "PeerRestarted",
@@ -59,16 +65,20 @@ __all__ = [
     "SenderStatistics",
     "SessionReport",
     "State",
-    "StorageFailed",
+    "Store",
+    "StoreReader",
+    "StoredMessage",
+    "StoredSession",
     "UdpmsgError",
     "Unreachable",
     "UsageError",
 ]
 
 EVENTS = (
-    "Disconnected Duplicate Event Goodbye LimitReached Malformed Message OffloadRefused Outcome PeerRestarted State Unreachable"
+    "Disconnected Duplicate Event Goodbye Hint LimitReached Malformed Message NextAddress OffloadRefused Outcome PeerRestarted "
+    "State Unreachable"
 )
-ERRORS = "CannotConnect CannotListen MessageTooLarge NameUnknown StorageFailed UdpmsgError UsageError"
+ERRORS = "CannotConnect CannotListen CannotStore MessageTooLarge NameUnknown UdpmsgError UsageError"
 HOMES = {
     **dict.fromkeys(EVENTS.split(), "udpmsg.core.events"),
     **dict.fromkeys(ERRORS.split(), "udpmsg.errors"),
@@ -79,6 +89,10 @@ HOMES = {
     "Sender": "udpmsg.sender",
     "SenderStatistics": "udpmsg.statistics",
     "SessionReport": "udpmsg.statistics",
+    "Store": "udpmsg.store",
+    "StoreReader": "udpmsg.stored",
+    "StoredMessage": "udpmsg.kept",
+    "StoredSession": "udpmsg.kept",
 }
 """Where each public name lives."""
 
@@ -87,6 +101,8 @@ def __getattr__(name: str) -> object:
     """Import a public name from where it lives (PEP 562)."""
     if name not in HOMES:
         raise AttributeError(f"module 'udpmsg' has no attribute {name!r}")
+    from importlib import import_module  # here: its import takes longer than all of the rest
+
     value: object = getattr(import_module(HOMES[name]), name)
     globals()[name] = value
     return value

@@ -16,6 +16,11 @@ def utc() -> str:
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def time_of_day(later: float) -> str:
+    """The local time of day for people in so many seconds, as in 14:03:27."""
+    return time.strftime("%H:%M:%S", time.localtime(time.time() + later))
+
+
 def epoch() -> int:
     """Nanoseconds since 1970 at the monotonic clock's zero, as of now: for a capture, whose times are the calendar's."""
     return time.time_ns() - time.monotonic_ns()

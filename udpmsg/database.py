@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from udpmsg.errors import Phrase, StorageFailed, UsageError
+from udpmsg.errors import CannotStore, Phrase, UsageError
 
 
 class Form(NamedTuple):
@@ -32,7 +32,7 @@ class Database:
     Others may read it meanwhile. A transaction that has ended is on the disk, unless it was not to wait for that."""
 
     def __init__(self, path: str | os.PathLike[str], form: Form) -> None:
-        """Open the file, or make it. Raises UsageError for one that cannot be ours, StorageFailed where the disk fails."""
+        """Open the file, or make it. Raises UsageError for one that cannot be ours, CannotStore where the disk fails."""
         self.path = os.path.abspath(path)
         self.form = form
         self._durable = True
@@ -45,7 +45,7 @@ class Database:
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing, on the disk at the end. Raises StorageFailed: then nothing of it is in the file.
+        """All of it or nothing, on the disk at the end. Raises CannotStore: then nothing of it is in the file.
 
         Not `durable`: it outlives this process, and only the next durable one makes sure that it outlives the power."""
         connection = self.connection
@@ -57,17 +57,17 @@ class Database:
             yield connection
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise StorageFailed("cannot write {}: {}", self.path, Phrase(str(error))) from None
+            raise CannotStore("cannot write {}: {}", self.path, Phrase(str(error))) from None
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
     def read(self, query: str, values: Sequence[object] = ()) -> list[Any]:
-        """The rows that a query finds. Raises StorageFailed."""
+        """The rows that a query finds. Raises CannotStore."""
         try:
             return self.connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise StorageFailed("cannot read {}: {}", self.path, Phrase(str(error))) from None
+            raise CannotStore("cannot read {}: {}", self.path, Phrase(str(error))) from None
 
     def close(self) -> None:
         """Give the file back."""
@@ -111,7 +111,7 @@ class Database:
         except sqlite3.Error as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
                 raise self._foreign() from None
-            raise StorageFailed("cannot open {}: {}", self.path, Phrase(str(error))) from None
+            raise CannotStore("cannot open {}: {}", self.path, Phrase(str(error))) from None
         return connection
 
     def _is_new(self, connection: sqlite3.Connection) -> bool:

@@ -98,8 +98,9 @@ class CannotConnect(UdpmsgError):
     """TCP only: nobody accepts there, or nothing answered in time. UDP cannot know, and does not raise this."""
 
 
-class StorageFailed(UdpmsgError):
-    """A file that messages are kept in, such as a spool, cannot be read or written: a full disk, mostly."""
+class CannotStore(UdpmsgError):
+    """A file that messages are kept in, a store or a spool, cannot be read or written: the disk is full or fails, or another
+    program has it."""
 
 
 class MalformedDatagram(UdpmsgError):

@@ -1,40 +1,86 @@
-"""What comes back to a sender: replies, received as by any receiver. Owns that receiver, which is made when the first one comes.
+"""What comes back to a sender: replies, received as by any receiver. Owns that receiver, which is made when the first one comes,
+and the rule which session's word is a reply. What is no reply is a stray: counted, and neither delivered nor acknowledged.
 
 Most programs that send hear nothing back, and then need not load or keep any of it.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from udpmsg.core import wire
 from udpmsg.core.config import Limits
-from udpmsg.core.events import Event
+from udpmsg.core.events import Event, LimitReached, Malformed, Message
+from udpmsg.core.sender import Sender
 from udpmsg.endpoint import Endpoint, new_session
+from udpmsg.errors import MalformedDatagram, Phrase
+from udpmsg.queues import REPLY_BYTES
 
 if TYPE_CHECKING:
     from udpmsg.core.receiver import Receiver
 
+STRAY = Phrase("it answers nothing that was sent")
+
 
 class Inbox:
-    """Receives replies of at most `max_message` bytes; `framed` as the sender's socket is."""
+    """Receives the replies to what `sender` sent, of at most `max_message` bytes; `framed` as the sender's socket is. `raw`: all
+    that comes is a reply.
 
-    def __init__(self, *, framed: bool, max_message: int) -> None:
+    The first session that answers is the one that may. Another takes its place when it answers what was sent after the last
+    reply, or once the receiver was found restarted; `one_to_many`: any may answer."""
+
+    def __init__(self, sender: Sender, *, raw: bool, framed: bool, max_message: int, one_to_many: bool) -> None:
+        self._sender = sender
+        self._raw = raw
         self._framed = framed
-        self._limits = Limits(max_message=max_message, session_bytes=max(max_message, Limits().session_bytes))
+        self._one_to_many = one_to_many
+        room = max(max_message, REPLY_BYTES)
+        self._limits = Limits(max_message=max_message, session_messages=1 << 16, session_bytes=room, total_bytes=room)
         self._receiver: Receiver | None = None
+        self._bound = 0
+        """The session that answers; 0: none has yet."""
+        self._sent_before = 0
+        """The last number that had been sent when the last reply came."""
+        self._restarts = 0
+        """How many restarts of the receiver were known when it began to."""
+        self._strays = 0
+        self.dropped = 0
+        """Datagrams of replies that were dropped because too many replies wait."""
 
     @property
     def malformed(self) -> int:
-        """How often something came that wire format 1 does not allow."""
-        return self._receiver.totals().malformed if self._receiver else 0
+        """How often something came that wire format 1 does not allow, or that is no reply to what was sent."""
+        return self._strays + (self._receiver.totals().malformed if self._receiver else 0)
 
-    def receive(self, message: bytes, *, now: int, peer: Endpoint) -> list[Event]:
-        """Take a datagram, or what a frame carried; return what the application is to have."""
+    def receive(self, message: bytes, *, now: int, peer: Endpoint, full: bool = False) -> list[Event]:
+        """Take a datagram, or what a frame carried; return what the application is to have. `full`: it has no room for more."""
+        if not self._raw and not (wire.is_ours(message) and self._answers(message)):
+            self._strays += 1
+            return [Malformed(peer, STRAY, len(message))]
+        if full:
+            self.dropped += 1
+            return [LimitReached(peer, self._bound, "replies", REPLY_BYTES)]
+        if self._raw:
+            return [Message(message, peer)]
         if self._receiver is None:
             from udpmsg.core.receiver import Receiver
 
             self._receiver = Receiver(session=new_session(), now=now, framed=self._framed, limits=self._limits)
         self._receiver.receive([message], now=now, peer=peer)
         # one by one: a stream brings more at once than the core would keep
-        return self._receiver.events()
+        events = self._receiver.events()
+        self.done([event for event in events if isinstance(event, Message) and not event.acknowledged])
+        return events
+
+    def done(self, replies: Sequence[Message]) -> None:
+        """The application is done with these replies: they are delivered now, and acknowledged."""
+        if self._receiver is not None:
+            for reply in replies:
+                self._receiver.done(reply)
+
+    def commit(self) -> None:
+        """The application is done with everything, and wants nothing more."""
+        if self._receiver is not None:
+            self._receiver.commit()
 
     def data_to_send(self, *, now: int) -> list[bytes]:
         """The acknowledgments of replies that ask for one, at once: the application is about to run for nobody knows how long."""
@@ -42,3 +88,23 @@ class Inbox:
             return []
         self._receiver.flush(now=now)
         return [datagram for datagram, _ in self._receiver.data_to_send(now=now)]
+
+    def _answers(self, message: bytes) -> bool:
+        """Whether this is a reply, or part of one, to a message that was sent, from a session that may answer; or what else that
+        session has to say."""
+        session = wire.session_of(message)
+        if wire.kind_of(message) != wire.MESSAGE:
+            return session == self._bound
+        number, last = wire.answered_number(message), self._sender.last_sequence
+        if not 1 <= number <= last:
+            return False
+        if session != self._bound and not self._one_to_many:
+            if self._bound and number <= self._sent_before and self._restarts == self._sender.restarts:
+                return False
+            try:
+                wire.decode(message, framed=self._framed)
+            except MalformedDatagram:
+                return True  # the receiver will say what is wrong with it
+            self._bound, self._restarts = session, self._sender.restarts
+        self._sent_before = last
+        return True

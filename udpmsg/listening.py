@@ -1,15 +1,36 @@
-"""Binding an address to listen on, the same for both twins, with an error that says what to do."""
+"""Finding and binding an address to listen on, the same for both twins, with an error that says what to do."""
 
 import errno
 import socket
 import sys
 
-from udpmsg.endpoint import DEFAULT_PORT, Address, Endpoint, endpoint_of
-from udpmsg.errors import CannotListen, Phrase
+from udpmsg.endpoint import DEFAULT_PORT, Address, Endpoint, endpoint_of, is_multicast, resolve
+from udpmsg.errors import CannotListen, NameUnknown, Phrase, UsageError
 
 LAST_PRIVILEGED_PORT = 1023
 MOST_BUFFER = 2**31 - 1
 """Bytes: the socket option is a signed number of 32 bits; the kernel gives less anyway."""
+
+
+def own_address(host: str, port: int, kind: int) -> Address:
+    """The address to bind that a host means, its first one. Raises CannotListen for a name that does not resolve, and UsageError
+    for what is no address of a machine."""
+    if host.strip() in ("", "*"):
+        raise UsageError(
+            "{!r} is no address to listen on: write 0.0.0.0 for every IPv4 address of this machine, :: for IPv6 and IPv4", host
+        )
+    try:
+        address = resolve(host, port, kind)[0]
+    except NameUnknown as error:
+        raise CannotListen("cannot listen there: {}", error) from None
+    if is_multicast(address):
+        raise UsageError(
+            "{} is a multicast group, and no address of this machine: what is sent to it is received by "
+            "udpmsg listen --multicast {} (multicast=), without a host",
+            host,
+            host,
+        )
+    return address
 
 
 def bind(listener: socket.socket, address: Address, transport: str) -> None:

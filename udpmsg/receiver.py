@@ -2,31 +2,45 @@
 
 Owns the order in which things happen: input, events, data to send, wait. Knows neither header fields nor socket options.
 Replies are sent by `udpmsg.replies`.
+
+Delivery is a commit: what `poll` returns is in the application's hands. It is delivered, and acknowledged, when the application
+is done with it: when it asks for more, says `done`, or leaves the `with` block in peace.
 """
 
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from udpmsg import clock
 from udpmsg.core import runs, wire
+from udpmsg.core.allowances import Allowances
+from udpmsg.core.budget import Budget
 from udpmsg.core.config import Limits
+from udpmsg.core.cookies import Cookies
 from udpmsg.core.events import Disconnected, Event, Malformed, Message
 from udpmsg.core.framing import FRAME_OVERHEAD, Run, each
 from udpmsg.core.receiver import Receiver as CoreReceiver
-from udpmsg.core.rtt import SECOND
+from udpmsg.core.rtt import MAX_ACK_DELAY, SECOND
 from udpmsg.core.runs import Messages
 from udpmsg.core.wire import Kind
-from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
-from udpmsg.errors import CannotListen, UsageError
+from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session, origin_of
+from udpmsg.errors import CannotListen, CannotStore, UsageError
+from udpmsg.payload import Payload, encoded
 from udpmsg.replies import Replies
 from udpmsg.statistics import ReceiverStatistics
 from udpmsg.tcp.receiver import TcpReceiver
 from udpmsg.udp.multicast import check_group
 from udpmsg.udp.receiver import UdpReceiver
-from udpmsg.waiting import Waiter, earliest, passed
+from udpmsg.waiting import Waiter, after, earliest, nanoseconds, passed
+
+if TYPE_CHECKING:
+    from udpmsg.store import Store
 
 TRANSPORTS = {"udp": ("udp",), "tcp": ("tcp",), "both": ("udp", "tcp")}
+SECRET_SIZE = 32
+"""Bytes of the secret under which cookies are made."""
 TURN = 256
 """Messages handed over by one `poll` that sets no limit: then they are acknowledged, and their sender goes on meanwhile."""
 SAME_PORT_ATTEMPTS = 16
@@ -51,6 +65,7 @@ class Receiver:
         limits: Limits | None = None,
         offload: bool = True,
         counting_only: bool = False,
+        store: "Store | None" = None,
     ) -> None:
         """Bind and listen.
 
@@ -67,9 +82,12 @@ class Receiver:
                 it discards for want of room is one kernel drop.
             counting_only: count messages, and acknowledge them as delivered, when they come, and hand none over: for who wants
                 the figures alone. `poll` tells everything else.
+            store: keep every message there before `poll` returns it: then it is delivered when it is on the disk, and once also
+                across restarts. Who opened the store closes it. `poll` raises CannotStore when it cannot be kept: then it is not
+                delivered, and the next `poll` tries again.
 
         Raises:
-            NameUnknown, CannotListen, UsageError.
+            CannotListen, UsageError.
         """
         check_port(port, lowest=0)
         if transport not in TRANSPORTS:
@@ -80,8 +98,11 @@ class Receiver:
             check_group(multicast)
         if host is None:
             host = "127.0.0.1" if multicast is None else "::" if ":" in multicast else "0.0.0.0"
+        if counting_only and store is not None:
+            raise UsageError("counting_only keeps no messages, and a store keeps all: leave one of them out")
         self.limits = limits or Limits()
         self.closed = False
+        self._store = store
         self._counting_only = counting_only
         self._transport = transport
         self._waiter = Waiter()
@@ -104,14 +125,26 @@ class Receiver:
         except BaseException:
             self._close_sockets()
             raise
+        budget, allowances = Budget(self.limits.total_bytes), Allowances()
         for name, socket in self._sockets.items():
             self._cores[name] = CoreReceiver(
-                session=new_session(), now=clock.now(), framed=socket.framed, limits=self.limits, counting_only=counting_only
+                session=new_session(),
+                now=clock.now(),
+                framed=socket.framed,
+                limits=self.limits,
+                counting_only=counting_only,
+                budget=budget,
+                allowances=None if socket.framed else allowances,
+                cookies=None if socket.framed else Cookies(os.urandom(SECRET_SIZE)),
+                origin_of=origin_of,
+                restore=None if store is None else store.remembered,
             )
         self._note_kernel_drops()
         self._left_at = clock.now()
         """When the application was last given something: the time until it asks again is not the peers' fault."""
-        self._replies = Replies(self.limits)
+        self._slow = False
+        """The application took longer for what it had last than an acknowledgment may wait."""
+        self._replies = Replies(self.limits, budget, allowances)
 
     # Public --------------------------------------------------------------------------------------------------------------
 
@@ -135,26 +168,47 @@ class Receiver:
     def poll(self, timeout: float | None = 0, limit: int | None = None) -> list[Event]:
         """What has happened, at most `limit` events; waits for something up to `timeout` seconds (None: for ever) or `wake`.
 
-        Message, Duplicate, Goodbye, Malformed, LimitReached, Disconnected, Outcome (of a reply to an acknowledged message).
-        A message that is returned is delivered, and acknowledged if its sender asked for it.
+        Message, Duplicate, Goodbye, Malformed, LimitReached, Disconnected, Outcome (of a reply that was left out, or of one to an
+        acknowledged message). A message that is returned is delivered by the next call, and acknowledged then if its sender asked
+        for it: whoever asks for more is done with what came before.
         """
         now = clock.now()
-        until = None if timeout is None else now + int(timeout * SECOND)
+        until = None if timeout is None else now + nanoseconds(timeout)
+        self._slow = now - self._left_at > MAX_ACK_DELAY
+        committed = self._commit(now)
         for socket in self._sockets.values():
             socket.excuse(now - self._left_at)
         most = TURN if limit is None else limit
-        events = self._hand_over(most) if self.closed or self._something_waits() else []
+        events: list[Event] = []
+        if self.closed or self._something_waits():
+            events = self._hand_over(most)
+        elif committed:
+            self._settle()
         looked = False
         while not (events or self.closed or self._waiter.take_woken() or (looked and passed(until))):
             self._turn(until)
             events = self._hand_over(most)
             looked = True
+        if self._store is not None and events:
+            self._keep(events)
         self._left_at = clock.now()
         return events
 
+    def done(self, message: Message) -> None:
+        """The application is done with this message, before it asks for more: it is delivered, and acknowledged, now."""
+        if self.closed:
+            raise UsageError("this receiver is closed: what it handed over is not delivered any more")
+        assert isinstance(message.peer, Endpoint)
+        core = self._cores[message.peer.transport]
+        core.done(message)
+        core.flush(now=clock.now())
+        self._settle()
+
     def receive(self, timeout: float | None = None) -> Message | None:
-        """The next message; None after `timeout` seconds without one, or after `wake`. Other events are passed over."""
-        until = None if timeout is None else clock.now() + int(timeout * SECOND)
+        """The next message; None after `timeout` seconds without one, or after `wake`. Other events are passed over.
+
+        As with `poll`, the next call delivers it."""
+        until = None if timeout is None else after(timeout)
         while True:
             left = None if until is None else max(0, until - clock.now()) / SECOND
             events = self.poll(left, limit=1)
@@ -168,17 +222,17 @@ class Receiver:
         while (message := self.receive()) is not None:
             yield message
 
-    def reply(self, message: Message, payload: bytes | str) -> None:
+    def reply(self, message: Message, payload: Payload) -> None:
         """Answer a message, over the transport that it came by; acknowledged if it was, raw if it was.
 
-        Raises UsageError for a reply to a reply (two programs would talk for ever), and MessageTooLarge.
+        Raises UsageError for a reply to a reply (two programs would talk for ever) and for what is neither bytes nor text, and
+        MessageTooLarge.
         """
         if self.closed:
             raise UsageError("this receiver is closed: nobody can be answered any more")
         if message.reply_to is not None:
             raise UsageError("this message is itself a reply, and a reply is never answered: two programs would talk for ever")
-        data = payload.encode() if isinstance(payload, str) else payload
-        self._replies.add(message, data, framed=self._socket_of(message.peer).framed, now=clock.now())
+        self._replies.add(message, encoded(payload), framed=self._socket_of(message.peer).framed, now=clock.now())
         self._settle()
 
     def wake(self) -> None:
@@ -215,11 +269,16 @@ class Receiver:
             raw_messages=sum(part.raw_messages for part in totals),
         )
 
-    def close(self, *, linger: float = 1.0) -> None:
-        """Stop listening. Waits up to `linger` seconds for replies to be confirmed and for what was written to be taken."""
+    def close(self, *, linger: float = 1.0, commit: bool = True) -> None:
+        """Stop listening. Waits up to `linger` seconds for replies to be confirmed and for what was written to be taken.
+
+        `commit`: the application is done with all that it was given; else that is not delivered, and nobody is told so."""
         if self.closed:
             return
-        until = clock.now() + int(linger * SECOND)
+        now = clock.now()
+        until = now + nanoseconds(linger)
+        if commit:
+            self._commit(now)
         self._settle()
         self.closed = True  # from here on nothing is received but acknowledgments
         while (self._replies.unresolved or any(s.waiting for s in self._sockets.values())) and not passed(until):
@@ -232,8 +291,8 @@ class Receiver:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close."""
-        self.close()
+        """Close; after an error nothing more is delivered."""
+        self.close(commit=error is None)
 
     # Helpers -------------------------------------------------------------------------------------------------------------
 
@@ -242,7 +301,7 @@ class Receiver:
         return bool(self._events or self._frames) or any(core.waiting for core in self._cores.values())
 
     def _hand_over(self, limit: int) -> list[Event]:
-        """Take events for the application, then acknowledge: it is about to run for nobody knows how long.
+        """Take events for the application. If it was slow last time, its peers are told before it runs what has arrived.
 
         Messages come before what ended them: that their connection is gone, say."""
         events: list[Event] = []
@@ -252,10 +311,32 @@ class Receiver:
                 while self._frames and name == "tcp" and len(events) < limit:
                     self._feed(core, limit - len(events))
                     events += core.events(limit - len(events))
-                core.flush(now=clock.now())
+                if self._slow:
+                    core.flush(now=clock.now())
             self._settle()
         events += [self._events.popleft() for _ in range(min(limit - len(events), len(self._events)))]
         return events
+
+    def _commit(self, now: int) -> bool:
+        """The application is done with what it was given: that is delivered, and acknowledged at once. False: it had nothing."""
+        cores = [core for core in self._cores.values() if core.uncommitted]
+        if self._store is not None and cores:
+            messages = [message for core in cores for message in core.in_hand]
+            sessions = [known for core in cores for known in core.remembered()]
+            self._store.keep(messages, sessions, now_ns=clock.epoch() + now)
+        for core in cores:
+            core.commit()
+            core.flush(now=now)
+        return bool(cores)
+
+    def _keep(self, events: list[Event]) -> None:
+        """Put what was just handed over into the store, and acknowledge it. If that fails the application gets it later."""
+        try:
+            if self._commit(clock.now()):
+                self._settle()
+        except CannotStore:
+            self._events.extendleft(reversed(events))
+            raise
 
     def _feed(self, core: CoreReceiver, most: int) -> None:
         """Give an empty core the next frame that waits; of a run, at most so many messages as are asked for and have room."""
@@ -316,6 +397,8 @@ class Receiver:
         now = clock.now()
         self._events += self._replies.settle(now=now)
         outgoing = self._replies.data_to_send(now=now)
+        for session, peer in self._replies.take_challenges():
+            self._cores["udp"].challenge(session, peer, now=now)
         for name, socket in self._sockets.items():
             batch = self._cores[name].data_to_send(now=now)
             socket.write(

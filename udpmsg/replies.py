@@ -10,18 +10,27 @@ were answered cost the others nothing.
 from heapq import heappop, heappush
 
 from udpmsg.core import wire
-from udpmsg.core.config import DATAGRAM_SIZE, MAX_DATAGRAM_SIZE, Limits, SenderConfig
-from udpmsg.core.events import Event, LimitReached, Message
+from udpmsg.core.allowances import Allowances
+from udpmsg.core.budget import Budget
+from udpmsg.core.config import DATAGRAM_SIZE, Limits, SenderConfig
+from udpmsg.core.events import Event, LimitReached, Message, Outcome, State
 from udpmsg.core.framing import each
+from udpmsg.core.rtt import SECOND
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import Endpoint, new_session
-from udpmsg.errors import MessageTooLarge
+from udpmsg.errors import Phrase
+from udpmsg.strangers import Strangers
+from udpmsg.waiting import earliest
 
 SHARE = 4
 """One peer's unconfirmed replies may take this part of the memory that all may take."""
 REPLY_COST = 512
 """Bytes that an unconfirmed reply takes besides its payload, roughly."""
+ANSWERED_COST = 8 << 10
+"""Bytes that it takes to answer a session at all, roughly: a sender of its own."""
+FIRST_DEADLINE, DEADLINE = 5 * SECOND, 60 * SECOND
+"""How long a reply is sent again and again: to who has never confirmed one, and to others."""
 
 
 class Answered:
@@ -46,8 +55,11 @@ class Answered:
 class Replies:
     """Answers to any number of sessions; `limits.sessions` of them are remembered."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, budget: Budget, allowances: Allowances) -> None:
+        """`budget` and `allowances` are those of the whole listener."""
         self._limits = limits
+        self._budget = budget
+        self._strangers = Strangers(allowances, budget)
         self._answered: dict[int, Answered] = {}
         """By the session that is answered."""
         self._by_own_session: dict[int, Answered] = {}
@@ -59,25 +71,27 @@ class Replies:
         """A heap of times and our own sessions. What an Answered does not call its `due` any more is void."""
         self._raw: list[tuple[bytes, Endpoint]] = []
         self._notices: list[Event] = []
-        self._cost = 0
-        """Bytes that all unconfirmed replies take."""
         self.unresolved = 0
         """Replies that are not confirmed yet, of those that ask for it."""
+
+    @property
+    def left_out(self) -> int:
+        """Replies that never left, because their address proved nothing."""
+        return self._strangers.left_out
+
+    def take_challenges(self) -> list[tuple[int, Endpoint]]:
+        """Which sessions' addresses are to prove themselves, since the last call."""
+        challenges, self._strangers.challenges = self._strangers.challenges, []
+        return challenges
 
     def add(self, message: Message, payload: bytes, *, framed: bool, now: int) -> None:
         """Answer a message, unless too many answers wait for that peer already (LimitReached). Raises MessageTooLarge."""
         assert isinstance(message.peer, Endpoint)
-        if message.session is None or message.sequence is None:
-            if len(payload) > MAX_DATAGRAM_SIZE:
-                raise MessageTooLarge(len(payload), MAX_DATAGRAM_SIZE, "raw bytes travel in one datagram")
-            self._raw.append((payload, message.peer))
-            return
-        answered = self._find(message, message.session, message.peer, framed=framed, now=now)
-        if (value := self._limit_reached(answered, len(payload))) is not None:
-            self._notices.append(LimitReached(message.peer, message.session, "replies", value))
-            return
-        answered.sender.send([payload], now=now, reply_to=message.sequence)
-        self._stir(answered)
+        if message.session is None:
+            if self._strangers.may_have_raw(message, message.peer, payload, now=now):
+                self._raw.append((payload, message.peer))
+        elif framed or self._strangers.may_have(message, message.peer, payload, now=now):
+            self._begin(message, payload, framed=framed, now=now)
 
     def receive(self, datagram: bytes, peer: Endpoint, *, now: int) -> bool:
         """Take an acknowledgment; False when it is for no reply of ours."""
@@ -101,18 +115,18 @@ class Replies:
 
     def next_timeout(self) -> int | None:
         """When something is due, in nanoseconds."""
-        if self._stirred:
+        if self._stirred or self._raw or self._strangers.challenges:
             return 0
         while self._timers:
             due, own_session = self._timers[0]
             answered = self._by_own_session.get(own_session)
             if answered is not None and answered.due == due and answered.sender.next_timeout() == due:
-                return due
+                return earliest(due, self._strangers.next_timeout())
             heappop(self._timers)
             if answered is not None and answered.due == due:
                 answered.due = None
                 self._schedule(answered)
-        return None
+        return self._strangers.next_timeout()
 
     def settle(self, *, now: int) -> list[Event]:
         """Do what is due; return how replies ended, and which were never begun."""
@@ -125,8 +139,10 @@ class Replies:
         for answered in self._stirred.values():
             answered.sender.handle_timeout(now=now)
             self._count(answered)
+        for held in self._strangers.proved():
+            self._begin(held.message, held.payload, framed=False, now=now)
         events, self._notices = self._notices, []
-        return events
+        return events + self._strangers.events(now=now)
 
     def not_sent(self, datagram: bytes, reason: str, *, permanent: bool, now: int) -> None:
         """The system refused to send this; an acknowledgment is simply lost, a reply is told to its sender."""
@@ -136,23 +152,39 @@ class Replies:
                 answered.sender.not_sent([datagram], reason, now=now, permanent=permanent)
                 self._stir(answered)
 
+    def _begin(self, message: Message, payload: bytes, *, framed: bool, now: int) -> None:
+        """Answer a message now, if the limits have room for it."""
+        assert isinstance(message.peer, Endpoint)
+        assert message.session is not None
+        assert message.sequence is not None
+        answered = self._find(message, message.session, message.peer, framed=framed, now=now)
+        value = self._budget.limit if answered is None else self._limit_reached(answered, len(payload))
+        if answered is None or value is not None:
+            self._notices.append(LimitReached(message.peer, message.session, "replies", value or 0))
+            return
+        answered.sender.config.deadline = DEADLINE if answered.sender.ended[State.DELIVERED] else FIRST_DEADLINE
+        answered.sender.send([payload], now=now, reply_to=message.sequence)
+        self._stir(answered)
+
     def _limit_reached(self, answered: Answered, size: int) -> int | None:
         """The limit in bytes that one reply more, of `size` bytes, would break: one peer's share, or the memory for all."""
-        share = self._limits.total_bytes // SHARE
+        share = self._budget.limit // SHARE
         if answered.cost + size > share:
             return share
-        return self._limits.total_bytes if self._cost + size > self._limits.total_bytes else None
+        return self._budget.limit if size + REPLY_COST > self._budget.left else None
 
-    def _find(self, message: Message, session: int, peer: Endpoint, *, framed: bool, now: int) -> Answered:
-        """Whom to answer, made if it is new; then the least recently answered of the idle ones is forgotten."""
+    def _find(self, message: Message, session: int, peer: Endpoint, *, framed: bool, now: int) -> Answered | None:
+        """Whom to answer, made if it is new and there is room."""
         known = self._answered.get(session)
         if known is not None and known.sender.config.acknowledged == message.acknowledged:
             known.peer = peer
             return known
         if known is not None:
             self._forget(known)
-        while len(self._answered) >= self._limits.sessions and self._idle:
-            self._forget(next(iter(self._idle.values())))
+        while len(self._answered) >= self._limits.sessions and self._give_way():
+            pass
+        if not self._budget.charge(ANSWERED_COST):
+            return None
         config = SenderConfig(
             acknowledged=message.acknowledged,
             datagram_size=None if framed else DATAGRAM_SIZE,
@@ -162,11 +194,22 @@ class Replies:
         self._answered[session] = self._by_own_session[answered.sender.session] = answered
         return answered
 
+    def _give_way(self) -> bool:
+        """Forget the least recently answered of the idle ones; else of those that have never confirmed anything."""
+        oldest = next(iter(self._idle.values()), None)
+        if oldest is None:
+            oldest = next((each for each in self._answered.values() if not each.sender.ended[State.DELIVERED]), None)
+            if oldest is None:
+                return False
+            self._notices.append(Outcome(0, State.UNCONFIRMED, Phrase("it confirmed nothing, and others wait for an answer")))
+        self._forget(oldest)
+        return True
+
     def _forget(self, answered: Answered) -> None:
         for table in (self._answered, self._idle, self._stirred):
             table.pop(answered.session, None)
         del self._by_own_session[answered.sender.session]
-        self._cost -= answered.cost
+        self._budget.give_back(answered.cost + ANSWERED_COST)
         self.unresolved -= answered.unresolved
 
     def _stir(self, answered: Answered) -> None:
@@ -180,7 +223,7 @@ class Replies:
         sender = answered.sender
         self._notices += sender.events()
         cost = sender.waiting_bytes + sender.unresolved * REPLY_COST
-        self._cost += cost - answered.cost
+        self._budget.used += cost - answered.cost
         self.unresolved += sender.unresolved - answered.unresolved
         answered.cost, answered.unresolved = cost, sender.unresolved
 

@@ -4,7 +4,6 @@ Owns the order in which things happen: input, events, data to send, wait. Knows 
 """
 
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
@@ -19,11 +18,13 @@ from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.core.runs import CHECKED_OVERHEAD
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind
-from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session
+from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_hops, check_port, new_session
 from udpmsg.errors import N_, MessageTooLarge, Phrase, UsageError
 from udpmsg.inbox import Inbox
+from udpmsg.payload import Payload, each_encoded, encoded
+from udpmsg.queues import EventQueues
 from udpmsg.statistics import SenderStatistics, SessionReport, session_report
-from udpmsg.waiting import Waiter, earliest, passed
+from udpmsg.waiting import Waiter, after, earliest, nanoseconds, passed
 
 if TYPE_CHECKING:
     from udpmsg.spool import Spool
@@ -37,6 +38,8 @@ BATCH_BYTES = 128 << 10
 to the system, at glibc's standard, and comes again page by page: at 256 KiB and more that took longer than sending."""
 SPOOLED_BYTES = 512 << 10
 """The same with a spool, where a batch is one commit, which takes longer than sending: the fewer, the better."""
+FOR_THE_CORE = (Kind.ACK, Kind.PROBE_REPLY, Kind.CHALLENGE, Kind.REPORT)
+"""What only a receiver says. Everything else that comes may be a reply."""
 BACKLOG = 256
 """Acknowledged messages that may wait to be sent for the first time; `send` waits while there are more."""
 CLOSE_WAIT = 1 * SECOND
@@ -70,6 +73,7 @@ class Sender:
         max_transmissions: int = 8,
         deadline: float = 60.0,
         min_rto: float = 0.2,
+        refused_for: float | None = None,
         datagram_size: int = DATAGRAM_SIZE,
         max_message: int = 1 << 20,
         connect_timeout: float = 10.0,
@@ -88,12 +92,14 @@ class Sender:
             ordered: have the receiver deliver in order (with `acknowledged`; TCP always does).
             raw: send payloads as they are, without our header, to any program.
             broadcast: allow sending to a broadcast address.
-            ttl: hops that a packet lives, 0 to 255; for a multicast group the system's default is 1.
+            ttl: hops that a packet lives, 1 to 255; for a multicast group the system's default is 1.
             interface: multicast leaves by the interface that has this address (IPv6: this name).
             window: at most so many messages unacknowledged at once.
             max_transmissions: how often a datagram is sent at most, 1 to 255.
             deadline: seconds after which a message is UNCONFIRMED at the latest.
             min_rto: seconds, the smallest retransmission timeout.
+            refused_for: over UDP, seconds of nothing but ICMP refusals that end every message, unless the receiver has ever
+                answered; None: a refusal ends nothing.
             datagram_size: bytes of the largest datagram, 128 to 65507; a larger message is cut up.
             max_message: bytes of the largest message.
             connect_timeout: seconds for each address of `host`, over TCP.
@@ -104,17 +110,19 @@ class Sender:
                 delivered. What an earlier sender left there, also by being killed, is sent first, in the same session.
 
         Raises:
-            NameUnknown, UsageError, over TCP CannotConnect, and with a spool StorageFailed.
+            NameUnknown, UsageError, over TCP CannotConnect, and with a spool CannotStore.
         """
         check_port(port)
         if transport not in ("udp", "tcp"):
             raise UsageError("the transport is {!r}: choose 'udp' or 'tcp'", transport)
         if raw and acknowledged:
             raise UsageError("raw bytes carry no header, so nobody can acknowledge them: leave one of raw and acknowledged out")
+        if refused_for is not None and (transport == "tcp" or not acknowledged):
+            raise UsageError("refused_for bounds how long acknowledgments are waited for over UDP: leave it out")
         if spool is not None and not acknowledged:
             raise UsageError("a spool keeps messages until they are acknowledged: add acknowledged=True (--ack)")
-        if ttl is not None and not 0 <= ttl <= 255:
-            raise UsageError("a time to live of {} hops does not fit a packet: choose 0 to 255", ttl)
+        if ttl is not None:
+            check_hops(ttl)
         self.raw = raw
         self.acknowledged = acknowledged
         self.closed = False
@@ -125,8 +133,9 @@ class Sender:
             max_message=max_message,
             window=window,
             max_transmissions=max_transmissions,
-            deadline=int(deadline * SECOND),
-            min_rto=int(min_rto * SECOND),
+            deadline=nanoseconds(deadline),
+            min_rto=nanoseconds(min_rto),
+            refused_for=None if refused_for is None else nanoseconds(refused_for),
         )
         self._spool: Spool | None = None
         self._waiter = Waiter()
@@ -146,8 +155,18 @@ class Sender:
             self._core = CoreSender(config, session=self._spool.session, now=now, earlier=self._spool.earlier)
         else:
             self._core = CoreSender(config, session=new_session(), now=now)
-        self._inbox = Inbox(framed=self._socket.framed, max_message=max_message)
-        self._events: deque[Event] = deque()
+        self._inbox = Inbox(
+            self._core,
+            raw=raw,
+            framed=self._socket.framed,
+            max_message=max_message,
+            one_to_many=self._socket.one_to_many,
+        )
+        self._events = EventQueues()
+        self._in_hand: list[Message] = []
+        """Replies that the program was given, and is not done with until it asks for more."""
+        self._refusals = 0
+        """How often the network said that nobody is there."""
         self._batch = FIRST_BATCH
         self._reply_count = 0
         self._raw_sent = self._raw_bytes = self._raw_refused = 0
@@ -161,7 +180,8 @@ class Sender:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where messages go."""
+        """Where messages go. Of a name with several addresses it is the first; with acknowledgments another one, once NextAddress
+        has told so."""
         return self._socket.endpoint
 
     @property
@@ -180,6 +200,16 @@ class Sender:
         return self._socket.offload
 
     @property
+    def blocked(self) -> bool:
+        """Whether the kernel has not taken everything yet: over TCP, because the peer reads nothing."""
+        return self._socket.waiting
+
+    @property
+    def refused(self) -> bool:
+        """Whether messages were ended by nothing but refusals, for `refused_for` seconds."""
+        return self._core.refused_for_long
+
+    @property
     def unresolved(self) -> int:
         """Acknowledged messages that have not ended."""
         return self._core.unresolved + self._waiting()
@@ -189,22 +219,25 @@ class Sender:
         """The file that keeps the messages; None if there is none."""
         return self._spool
 
-    def send(self, payload: bytes | str) -> int:
-        """Send one message (text as UTF-8); return its sequence number, from 1.
+    def send(self, payload: Payload) -> int:
+        """Send one message (bytes in any form, or text, as UTF-8); return its sequence number, from 1.
 
         Without acknowledgments the kernel has it when this returns. With them it is accepted, and sent as the network and the
-        receiver allow; this waits while too much is waiting already. Raises MessageTooLarge: then nothing was sent.
+        receiver allow; this waits while too much is waiting already. Raises MessageTooLarge, and UsageError for what is neither
+        bytes nor text: then nothing was sent.
         """
-        return self._accept([payload.encode() if isinstance(payload, str) else payload])[0]
+        return self._accept([encoded(payload)])[0]
 
-    def send_many(self, payloads: Iterable[bytes]) -> range:
+    def send_many(self, payloads: Iterable[Payload]) -> range:
         """Send messages as they come from the iterable, in batches; return their sequence numbers.
 
-        `wake` makes it stop early. Raises MessageTooLarge as `send` does, when it comes to such a message.
+        `wake` makes it stop early. Raises what `send` does, when it comes to such a message.
         """
+        if isinstance(payloads, Payload):
+            raise UsageError("send_many takes several messages, and this is a single one: give it to send, or put it into a list")
         first = last = 0
         iterator = iter(payloads)
-        while batch := list(islice(iterator, self._batch)):
+        while batch := each_encoded(islice(iterator, self._batch)):
             numbers = self._accept(batch)
             self._batch = batch_of(max(map(len, batch)), BATCH_BYTES if self._spool is None else SPOOLED_BYTES)
             first, last = first or numbers[0], numbers[-1]
@@ -215,38 +248,42 @@ class Sender:
     def poll(self, timeout: float | None = 0) -> list[Event]:
         """Everything that has happened; waits for something up to `timeout` seconds (None: for ever) or until `wake`.
 
-        Outcome, Message (a reply), Duplicate (of a reply), Unreachable, Disconnected, PeerRestarted, LimitReached, Malformed,
-        OffloadRefused.
+        First each Outcome, then each Message (a reply), then what else there is to notice: Duplicate (of a reply), Unreachable,
+        NextAddress, Disconnected, PeerRestarted, LimitReached, Malformed (the first few; all are counted), OffloadRefused.
         """
-        until = None if timeout is None else clock.now() + int(timeout * SECOND)
+        until = None if timeout is None else after(timeout)
         if not self.closed:
+            self._commit()
             looked = False
             while not self._events and not self._waiter.take_woken() and not (looked and passed(until)):
                 self._turn(until)
                 looked = True
-        events = list(self._events)
-        self._events.clear()
+        events = self._events.take()
+        self._in_hand = [event for event in events if isinstance(event, Message)]
         return events
 
     def outcomes(self) -> Iterator[Outcome]:
         """How each acknowledged message ended, until all have, or until `wake`. Other events are for a later `poll`."""
         while True:
-            for event in [event for event in self._events if isinstance(event, Outcome)]:
-                self._events.remove(event)
-                yield event
+            while self._events.outcomes:
+                yield self._events.outcomes.popleft()
             if not self.unresolved or self._waiter.take_woken():
                 return
             self._turn(None)
 
     def replies(self, timeout: float) -> Iterator[Message]:
-        """Replies as they come, until none has come for `timeout` seconds, or `wake`. Other events are for a later `poll`."""
-        until = clock.now() + int(timeout * SECOND)
+        """Replies as they come, until none has come for `timeout` seconds, or `wake`. Other events are for a later `poll`.
+
+        A reply is delivered, and acknowledged, when the next one is asked for."""
+        until = after(timeout)
         looked = False
         while True:
-            for event in [event for event in self._events if isinstance(event, Message)]:
-                self._events.remove(event)
-                yield event
-                until = clock.now() + int(timeout * SECOND)
+            self._commit()
+            while (reply := self._events.take_reply()) is not None:
+                self._in_hand.append(reply)
+                yield reply
+                self._commit()
+                until = after(timeout)
             if self.closed or self._waiter.take_woken() or (looked and passed(until)):
                 return
             self._turn(until)
@@ -267,11 +304,11 @@ class Sender:
             raise UsageError("{} is many receivers: nobody can say what became of these messages", self.endpoint.host)
         question = self._core.ask(now=clock.now())
         self._settle()
-        part, until = question.begins_at, clock.now() + int(timeout * SECOND)
+        part, until = question.begins_at, after(timeout)
         while not (question.answered or self._socket.ended or passed(until) or self._waiter.take_woken()):
             self._turn(until)
             if question.begins_at > part:  # the list only grows, so this ends
-                part, until = question.begins_at, clock.now() + int(timeout * SECOND)
+                part, until = question.begins_at, after(timeout)
         self._core.ask_no_more()
         return session_report(question.report, sent=self._core.last_sequence) if question.answered else None
 
@@ -300,6 +337,7 @@ class Sender:
             delivered_bytes=self._core.delivered_bytes if known else None,
             duration_s=(self._last_at - self._first_sent_at) / SECOND if self._first_sent_at is not None else 0.0,
             replies=self._reply_count,
+            replies_dropped=self._inbox.dropped,
         )
 
     def close(self, *, wait: bool = True, finished: bool = True) -> None:
@@ -315,14 +353,16 @@ class Sender:
             while self.unresolved and not self._waiter.take_woken():
                 self._turn(None)
         now = clock.now()
+        if wait:
+            self._inbox.commit()
         self._core.abandon(N_("closed before it was acknowledged"), now=now)
         over = self._spool is None or (wait and finished and not self._spool.messages)
         if over and not self.raw and self._core.messages_of_session:
             self._core.goodbye(now=now, confirm=wait)
-        told = len(self._events)
+        refusals = self._refusals
         until = now + (STREAM_WAIT if wait and self._socket.framed and not self.raw else CLOSE_WAIT)
         self._settle()
-        while self._unfinished(told) and clock.now() < until and not self._waiter.woken:
+        while self._unfinished(refusals) and clock.now() < until and not self._waiter.woken:
             self._turn(until)
         self._settle()
         self.closed = True
@@ -401,12 +441,18 @@ class Sender:
         purpose = Purpose(host, port, transport, config.ordered, config.datagram_size or 0)
         return Spool(path, purpose, now=clock.now(), epoch=clock.epoch(), max_message=config.max_message)
 
-    def _unfinished(self, told: int) -> bool:
+    def _commit(self) -> None:
+        """The program asks for more, so it is done with the replies that it has."""
+        if self._in_hand:
+            self._inbox.done(self._in_hand)
+            self._in_hand.clear()
+            self._settle()
+
+    def _unfinished(self, refusals: int) -> bool:
         """Whether something still has to leave, or to be heard, before the socket can be closed.
 
-        Nobody confirms a goodbye who is not there any more, as one of the events since the first `told` may say."""
-        gone = any(isinstance(event, Unreachable) for event in islice(self._events, told, None))
-        if self._core.goodbye_unconfirmed and not gone:
+        Nobody confirms a goodbye who is not there any more, as one refusal more than there were then may say."""
+        if self._core.goodbye_unconfirmed and self._refusals == refusals:
             return True
         return self._socket.waiting or not self._socket.finish()
 
@@ -479,24 +525,21 @@ class Sender:
         self._settle()
 
     def _take(self, peer: Endpoint, messages: Sequence[bytes | Run], now: int) -> None:
-        """Input: acknowledgments and reports are for the sender's core, everything else is received as by any receiver."""
-        if self.raw:
-            replies = [Message(message, peer) for message in each(messages)]
-            self._events += replies
-            self._reply_count += len(replies)
-            return
+        """Input: what only a receiver says is for the sender's core; everything else is a reply, or a stray."""
         for message in each(messages):
-            if wire.is_ours(message) and wire.kind_of(message) in (Kind.ACK, Kind.PROBE_REPLY, Kind.REPORT):
+            if not self.raw and wire.is_ours(message) and wire.kind_of(message) in FOR_THE_CORE:
                 self._core.receive([message], now=now, peer=peer)
             else:
-                events = self._inbox.receive(message, now=now, peer=peer)
-                self._events += events
+                events = self._inbox.receive(message, now=now, peer=peer, full=self._events.full)
+                self._events.add(events)
                 self._reply_count += sum(isinstance(event, Message) for event in events)
 
     def _settle(self) -> None:
         """Timeouts, events, data to send: in this order, after every change."""
-        now = clock.now()
+        now, timeouts = clock.now(), self._core.rtt.timeouts
         self._core.handle_timeout(now=now)
+        if self._core.rtt.timeouts > timeouts:
+            self._go_elsewhere(Phrase("no answer from {}", self.endpoint), again=True)
         batch: list[bytes | Run] = [*self._inbox.data_to_send(now=now)]
         if not self._socket.waiting:  # what the kernel has not taken holds back what follows
             batch += self._data_to_send(now)
@@ -505,15 +548,25 @@ class Sender:
         while self._note_trouble(now) and (batch := self._data_to_send(now)):  # each refusal makes room
             self._socket.write(batch)
         if events := self._core.events():
-            self._events += events
-            if any(isinstance(event, Outcome) for event in events):
+            ended = len(self._events.outcomes)
+            self._events.add(events)
+            if len(self._events.outcomes) > ended:
                 self._last_at = now
             if self._spool is not None:
                 self._spool.ended(events, idle=not self.unresolved)
 
+    def _go_elsewhere(self, reason: str, *, again: bool = False) -> bool:
+        """With acknowledgments, as long as nobody has answered: try the name's next address, `again` the first after the last."""
+        waiting = self.acknowledged and self._core.unresolved and not self._core.heard
+        return bool(waiting) and self._socket.go_elsewhere(reason, again=again)
+
     def _note_trouble(self, now: int) -> bool:
-        """What the system refused to send, and what the socket noticed; True when a message ended by that."""
+        """What the system refused to send, and what the socket noticed; True when something can be sent because of that."""
+        if not self._socket.failures and not self._socket.notices:
+            return False
         unresolved = self._core.unresolved
+        in_vain: str | None = None
+        refused = False
         failures, self._socket.failures = self._socket.failures, []
         for datagram, reason, permanent in failures:
             if self.raw:
@@ -521,16 +574,25 @@ class Sender:
                 self._raw_bytes -= len(datagram)
                 self._raw_refused += 1
                 self._last_at = now
-                self._events.append(Outcome(0, State.REFUSED, Phrase("not sent ({})", reason)))
+                self._events.add([Outcome(0, State.REFUSED, Phrase("not sent ({})", reason))])
             else:
                 self._core.not_sent([datagram], reason, now=now, permanent=permanent)
-        for notice in self._socket.notices:
+                in_vain = in_vain if permanent else Phrase("not sent ({})", reason)
+        notices, self._socket.notices = self._socket.notices, []
+        for notice in notices:
             if isinstance(notice, Disconnected):
                 self._core.abandon(Phrase("the connection ended: {}", notice.reason), now=now)
-            if not self._events or self._events[-1] != notice:  # a thousand refusals in a row say no more than one
-                self._events.append(notice)
-        self._socket.notices.clear()
-        return self._core.unresolved < unresolved
+            elif isinstance(notice, Unreachable):
+                in_vain, refused = Phrase(notice.hint.value, notice.peer), notice.refused
+                self._refusals += 1
+        elsewhere = in_vain is not None and self._go_elsewhere(in_vain)
+        if elsewhere:  # the socket's next notice tells why
+            self._core.try_again(now=now)
+            notices = [notice for notice in notices if not isinstance(notice, Unreachable)]
+        elif refused:
+            self._core.refused(now=now)
+        self._events.add(notices)
+        return elsewhere or self._core.unresolved < unresolved
 
 
 def batch_of(largest: int, size: int = BATCH_BYTES) -> int:

@@ -20,7 +20,7 @@ from udpmsg.core.ranges import RangeSet
 from udpmsg.core.rtt import MILLISECOND
 from udpmsg.database import Database, Form
 from udpmsg.endpoint import new_session
-from udpmsg.errors import N_, Phrase, StorageFailed, UsageError
+from udpmsg.errors import N_, CannotStore, Phrase, UsageError
 
 FORM = Form(
     name=N_("spool"),
@@ -80,7 +80,7 @@ class Spool:
 
         `now` in nanoseconds of a clock whose zero was `epoch` nanoseconds after the beginning of 1970; `max_message` in bytes.
         Raises UsageError for a file that is no spool, that another sender has, or whose messages are for another purpose or too
-        large; and StorageFailed."""
+        large; and CannotStore."""
         self._rows: int
         """Messages in the file; of those, the delivered ones will be taken out."""
         self._database = Database(path, FORM)
@@ -131,7 +131,7 @@ class Spool:
         self.source, self.taken = source, taken
 
     def append(self, payloads: Sequence[bytes], *, now: int) -> range:
-        """Accept messages, with the next sequence numbers, in one commit. Raises StorageFailed: then none of them is."""
+        """Accept messages, with the next sequence numbers, in one commit. Raises CannotStore: then none of them is."""
         first, last = self.accepted + 1, self.accepted + len(payloads)
         taken = self.taken + len(payloads)
         age = (now - self._started) // 1000
@@ -180,12 +180,12 @@ class Spool:
             try:
                 with self._database.transaction(durable=False) as connection:
                     self._take_out(connection)
-            except StorageFailed:
+            except CannotStore:
                 return  # the next commit does it
             self._taken_out()
 
     def finish(self) -> None:
-        """The run has ended in order: the next one is another session. Raises StorageFailed."""
+        """The run has ended in order: the next one is another session. Raises CannotStore."""
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM message")
             connection.execute("DELETE FROM session")

@@ -20,11 +20,14 @@ class SenderStatistics(NamedTuple):
     messages_refused: int
     retransmissions: int | None
     malformed: int
+    """What wire format 1 does not allow, and what is no reply to a message that was sent."""
     payload_bytes: int
     delivered_bytes: int | None
     duration_s: float
     """From the first message to the last outcome; without acknowledgments to the last message."""
     replies: int
+    replies_dropped: int = 0
+    """Datagrams of replies that were dropped because the program left too many replies waiting."""
 
 
 class ReceiverStatistics(NamedTuple):
@@ -54,7 +57,8 @@ class ReceiverStatistics(NamedTuple):
 
 
 class SessionReport(NamedTuple):
-    """What the receiver has of one sender's session, by its own word. None: it does not know. Seconds, and bytes."""
+    """What the receiver has of one sender's session, by its own word. None: it does not know, or claims what can't be. Seconds,
+    and bytes."""
 
     known: bool
     """False: it knows nothing of the session. Nothing of it ever came there, or it was restarted, or has forgotten it."""
@@ -64,9 +68,9 @@ class SessionReport(NamedTuple):
     """Messages that the application there was given."""
     arrived: int
     """Messages that came, each counted once: those delivered, and those that its application has not taken yet."""
-    duplicates: int
-    reordered: int
-    over_limit: int
+    duplicates: int | None
+    reordered: int | None
+    over_limit: int | None
     """Dropped at a limit of the receiver, or come too late to be told from a duplicate."""
     highest: int
     """The highest sequence number that came; 0: none."""
@@ -77,9 +81,9 @@ class SessionReport(NamedTuple):
     was never sent because the system refused it."""
     kernel_drops: int | None
     """Datagrams that the receiver's host discarded at its socket since this session began, whosesoever they were."""
-    payload_bytes: int
+    payload_bytes: int | None
     """Payload that the application there was given."""
-    duration_s: float
+    duration_s: float | None
     """From the first arrival to the last."""
     jitter_s: float | None
 
@@ -107,6 +111,6 @@ def session_report(report: "Report | None", *, sent: int) -> SessionReport:
         lost=tuple(report.missing) + tail,
         kernel_drops=report.kernel_drops,
         payload_bytes=report.payload_bytes,
-        duration_s=report.duration_us / MICROSECONDS,
+        duration_s=None if report.duration_us is None else report.duration_us / MICROSECONDS,
         jitter_s=None if report.jitter_us is None else report.jitter_us / MICROSECONDS,
     )

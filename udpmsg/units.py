@@ -38,9 +38,10 @@ class Unit(NamedTuple):
 
 NANOSECONDS = {
     "us": 1_000,
-    "µs": 1_000,
+    "\u00b5s": 1_000,  # the micro sign, as keyboards have it
+    "\u03bcs": 1_000,  # the Greek letter mu, which Unicode prefers and some systems write
     "ms": 10**6,
-    "": 10**9,
+    "": 10**9,  # read, so that 0 needs no unit and every other number is told what it lacks: `_time`
     "s": 10**9,
     "min": 60 * 10**9,
     "m": 60 * 10**9,
@@ -49,7 +50,8 @@ NANOSECONDS = {
 BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 BITS = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9, "bit/s": 1, "kbit/s": 10**3, "mbit/s": 10**6, "gbit/s": 10**9}
 
-DURATION = Unit(Phrase("a duration"), Phrase("20ms, 1.5s or 2min"), NANOSECONDS, 10**9, 366 * 86400)
+DURATION = Unit(Phrase("a duration"), Phrase("20ms, 1.5s or 2min"), NANOSECONDS, 10**9, 100 * 366 * 86400)
+"""A hundred years: three of them added up are nanoseconds that fit 64 bits."""
 SIZE = Unit(Phrase("a size"), Phrase("1200, 64KiB or 4MiB"), BYTES, 1, 2**40)
 PER_SECOND = {"": 3600, "/s": 3600, "/min": 60, "/m": 60, "/h": 1}
 RATE = Unit(Phrase("a rate"), Phrase("100/s or 5000/s"), PER_SECOND, 3600, 10**9)
@@ -58,38 +60,31 @@ SHARE = Unit(Phrase("a share of 0% to 100%"), Phrase("5% or 0.5%"), {"%": 1}, 10
 
 
 def parse(text: str, unit: Unit) -> float:
-    """The number of seconds, bytes, messages a second, bits a second, or the share, that the text means."""
+    """The number of bytes, messages a second, bits a second, or the share, that the text means. Times: `parse_duration`."""
     numerator, denominator = _ratio(text, unit)
     return numerator / (denominator * unit.one)
 
 
 def parse_duration(text: str) -> float:
-    """Seconds."""
-    return parse(text, DURATION)
+    """Seconds. As of every time, the unit must be written, except of 0."""
+    numerator, denominator = _time(text)
+    return numerator / (denominator * DURATION.one)
 
 
 def parse_positive_duration(text: str) -> float:
     """Seconds, more than none."""
-    return _positive(text, parse(text, DURATION))
+    return _positive(text, parse_duration(text))
 
 
 def parse_nanoseconds(text: str) -> int:
     """A duration in whole nanoseconds, to the nearest."""
-    numerator, denominator = _ratio(text, DURATION)
+    numerator, denominator = _time(text)
     return (2 * numerator + denominator) // (2 * denominator)
 
 
 def parse_positive_nanoseconds(text: str) -> int:
     """A duration in whole nanoseconds, at least one."""
     return int(_positive(text, parse_nanoseconds(text)))
-
-
-def parse_delay(text: str) -> int:
-    """A duration in whole nanoseconds whose unit must be written: who writes 20 for a link means 20ms, and would wait 20 s."""
-    nanoseconds = parse_nanoseconds(text)
-    if nanoseconds and text.strip()[-1] in "0123456789.":
-        raise UsageError("{!r} has no unit; write {}ms or {}s", text, text.strip(), text.strip())
-    return nanoseconds
 
 
 def parse_size(text: str) -> int:
@@ -229,6 +224,14 @@ def _ratio(text: str, unit: Unit) -> tuple[int, int]:
     numerator, denominator = int((match[1] or "") + fraction) * factor, 10 ** len(fraction)
     if numerator > unit.largest * unit.one * denominator:
         raise UsageError("{!r} is too large for {}; write {}", text, unit.name, unit.examples)
+    return numerator, denominator
+
+
+def _time(text: str) -> tuple[int, int]:
+    """The same in nanoseconds, of a time with its unit: who writes 20 may mean 20ms, and would wait 20 s. 0 needs none."""
+    numerator, denominator = _ratio(text, DURATION)
+    if numerator and text.strip()[-1] in "0123456789.":
+        raise UsageError("{!r} has no unit; write {}ms or {}s", text, text.strip(), text.strip())
     return numerator, denominator
 
 

@@ -1,4 +1,5 @@
-"""Waiting for sockets, a point in time, or a call from elsewhere. Owns the selector; knows no protocol.
+"""Waiting for sockets, a point in time, or a call from elsewhere. Owns the selector, and how long a system can wait at once;
+knows no protocol.
 
 Whoever registers a socket gives a function `(mask, now) -> Arrivals` with it, which is called when it is ready.
 """
@@ -12,11 +13,15 @@ from udpmsg import clock
 from udpmsg.core.framing import Run
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint
+from udpmsg.errors import UsageError
 
 Arrivals = Iterable[tuple[Endpoint, Sequence[bytes | Run]]]
 """What came, one by one or in runs, and from whom. It is where it was read: look at one before the next is asked for."""
-LONGEST_WAIT = 200 * MILLISECOND if sys.platform == "win32" else None
-"""On Windows a wait can't be broken by Ctrl-C, so it is cut into slices."""
+LONGEST_WAIT = 200 * MILLISECOND if sys.platform == "win32" else 86_400 * SECOND
+"""Nanoseconds: a longer wait is cut into slices. Systems count its milliseconds in 31 bits, which is not even 25 days; on Windows
+it can't be broken by Ctrl-C."""
+LONGEST = 2**63 - 1
+"""Nanoseconds that no wait is longer than: 292 years. Whoever asks for more, or for ever, is not there to see the difference."""
 
 
 class Waiter:
@@ -53,11 +58,11 @@ class Waiter:
         return woken
 
     def wait(self, until: int | None) -> Iterator[tuple[Endpoint, Sequence[bytes | Run], int]]:
-        """Wait until something is ready, `until` (nanoseconds, None: for ever) or `wake`; tell what came, from whom, and when."""
-        timeout = None if until is None else max(0, until - clock.now())
-        if LONGEST_WAIT is not None:
-            timeout = LONGEST_WAIT if timeout is None else min(timeout, LONGEST_WAIT)
-        ready = self.selector.select(None if timeout is None else timeout / SECOND)
+        """Wait until something is ready, `until` (nanoseconds, None: for ever) or `wake`; tell what came, from whom, and when.
+
+        A long wait may return before its time, with nothing: LONGEST_WAIT."""
+        timeout = LONGEST_WAIT if until is None else min(max(0, until - clock.now()), LONGEST_WAIT)
+        ready = self.selector.select(timeout / SECOND)
         now = clock.now()
         for place, (key, mask) in enumerate(ready):
             current = self.selector.get_map().get(key.fd) if place else key
@@ -78,6 +83,20 @@ class Waiter:
         except BlockingIOError:
             pass
         return []
+
+
+def nanoseconds(seconds: float) -> int:
+    """Whole nanoseconds, LONGEST at most, also of infinity. Raises UsageError for what is no time."""
+    if -LONGEST < seconds * SECOND < LONGEST:
+        return int(seconds * SECOND)
+    if seconds != seconds:
+        raise UsageError("{} is no time: give a number of seconds", seconds)
+    return LONGEST if seconds > 0 else -LONGEST
+
+
+def after(seconds: float) -> int:
+    """The point in time so many seconds from now."""
+    return clock.now() + nanoseconds(seconds)
 
 
 def passed(until: int | None) -> bool:

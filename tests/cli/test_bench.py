@@ -106,6 +106,14 @@ def test_however_it_ends_its_receiver_ends_with_it(commands: Commands, number: s
         assert json.loads(running.out.lines[-1])["interrupted"] is True
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="who is whose child is told by /proc")
+def test_when_its_receiver_is_killed_nobody_is_asked_to_start_one(commands: Commands) -> None:
+    running = commands.start("bench", "--for", "60s", "--mode", "udp+ack", "--size", "100", "--json")
+    os.kill(child_of(running), signal.SIGKILL)
+    assert running.wait() == 1
+    assert "the receiver ended unexpectedly" in running.err.finish()
+
+
 def test_a_reader_that_went_away_ends_it(commands: Commands) -> None:
     read, write = os.pipe()
     running = commands.start("bench", "--for", "100ms", "--size", "64", "--json", stdout=write)
@@ -148,3 +156,16 @@ def test_quiet_says_nothing(commands: Commands) -> None:
     running = bench(commands, "--for", "300ms", "--size", "64", "--quiet")
     assert running.err.finish() == ""
     assert running.out.lines
+
+
+@pytest.mark.parametrize(("mode", "end"), [("udp+ack", signal.SIGKILL), ("tcp", signal.SIGSTOP)])
+def test_a_listener_that_is_gone_ends_it_soon(commands: Commands, mode: str, end: signal.Signals) -> None:
+    """Killed, or silent with its socket open: either way nothing is confirmed or taken any more."""
+    listener = commands.listen("--both")
+    running = commands.start("bench", listener.address, "--mode", mode, "--size", "100", "--for", "20s")
+    listener.out.wait_for('"message"')
+    listener.signal(end)
+    began = time.monotonic()
+    assert running.wait() == 4
+    assert time.monotonic() - began < 15
+    assert f"no listener answers at 127.0.0.1 over {mode[:3].upper()} port {listener.port}" in running.err.finish()

@@ -4,7 +4,8 @@ from typing import Any
 
 from tests.link import hosts
 from tests.link.test_lab import lab
-from udpmsg.link.faults import Link, Path
+from udpmsg.link.faults import Link, Path, decide
+from udpmsg.link.record import Direction, Drop, FrameKind, Identity
 
 MILLISECOND = 1_000_000
 PATIENCE = 120.0
@@ -12,9 +13,14 @@ NEAR = Link(Path(delay=2 * MILLISECOND), Path(delay=2 * MILLISECOND))
 LOSSY = Link(Path(delay=2 * MILLISECOND, loss=0.2), Path(delay=2 * MILLISECOND))
 
 
-def benchmark(link: Link) -> tuple[dict[str, dict[str, Any]], dict[str, Any], dict[str, Any]]:
+FIRST_LOST = 52
+"""A seed with which that link drops the first messages of every session: a trial of few messages, as on a machine with too much
+to do, would often lose none by chance."""
+
+
+def benchmark(link: Link, seed: int = 5) -> tuple[dict[str, dict[str, Any]], dict[str, Any], dict[str, Any]]:
     """Its line for each mode, its last line, and the listener's summary."""
-    with lab(link, seed=5) as made:
+    with lab(link, seed=seed) as made:
         made.receiver.call(hosts.command, "listen", "--both", "--host", "0.0.0.0", "--quiet")
         assert made.receiver.hear(PATIENCE) is not None
         made.sender.call(hosts.command, "bench", made.address, "--size", "1200", "--for", "0.5s")
@@ -41,7 +47,9 @@ def test_three_modes_to_another_host() -> None:
 
 def test_where_the_link_loses_there_is_no_throughput() -> None:
     """RFC 1242: the highest rate at which nothing is lost. Acknowledged, and over TCP, everything arrives all the same."""
-    modes, _, _ = benchmark(LOSSY)
+    first = Identity(Direction.FORWARD, FrameKind.DATA, 1)
+    assert decide(FIRST_LOST, first, LOSSY.forward).dropped is Drop.LOSS
+    modes, _, _ = benchmark(LOSSY, FIRST_LOST)
     assert modes["udp"]["throughput_msgs_per_s"] is None
     assert "No throughput: something was lost at every rate that was tried for long." in modes["udp"]["limits"]
     for mode in ("udp+ack", "tcp"):

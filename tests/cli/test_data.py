@@ -47,7 +47,7 @@ def test_json_lines(commands: Commands) -> None:
         nobody = f"127.0.0.1:{free_port()}"
         runs += [
             commands.send(nobody, "hello", "--json", "--lang", spoken, *options)
-            for options in (["--ack", "--deadline", "100ms"], ["--raw", "--size", "65507", "--ttl", "0"], ["--tcp"])
+            for options in (["--ack", "--deadline", "100ms"], ["--raw", "--size", "65507"], ["--tcp"])
         ]
         told.append([(run.wait(), data(run.out.lines)) for run in runs])
     assert told[0] == told[1]

@@ -132,7 +132,7 @@ def test_slow_takes_its_time_between_steps_and_parts(run: Run, monkeypatch: pyte
 
     pauses: list[float] = []
     monkeypatch.setattr(command.Show, "pause", lambda self, seconds: pauses.append(seconds))
-    code, _output, _words = run("demo", QUICK, "--slow", "10")
+    code, _output, _words = run("demo", QUICK, "--slow", "1s")
     assert code == 0
     assert pauses == [1.0] * (2 + 4)
 
@@ -202,9 +202,10 @@ def test_the_handout_is_one_page_in_the_language_that_is_spoken(commands: Comman
         (["--json"], "--json means nothing without a lesson"),
         (["--ask"], "--ask means nothing without a lesson"),
         ([QUICK, "--json", "--ask"], "--json and --ask mean nothing together"),
-        ([QUICK, "--step", "--slow", "3"], "--step and --slow mean nothing together"),
+        ([QUICK, "--step", "--slow", "300ms"], "--step and --slow mean nothing together"),
         ([QUICK, "--lang", "xx"], "'xx' is not a language that is spoken here"),
         ([QUICK, "--slow", "x"], "'x'"),
+        ([QUICK, "--slow", "10"], "'--slow': '10' has no unit; write 10ms or 10s"),
         ([QUICK, "--html", "/nowhere/at/all.html"], "cannot be written"),
     ],
 )
@@ -216,7 +217,7 @@ def test_what_means_nothing_is_a_usage_error(run: Run, arguments: list[str], sen
 
 
 def test_ctrl_c_ends_it_in_order(commands: Commands) -> None:
-    running = commands.start("demo", QUICK, "--slow", "1000")
+    running = commands.start("demo", QUICK, "--slow", "100s")
     running.out.wait_for("The run")
     running.signal(signal.SIGINT)
     assert running.wait() == 130

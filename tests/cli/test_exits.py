@@ -1,6 +1,7 @@
 """Exit codes: DESIGN §7, the same with and without --json, over UDP and over TCP; and what is said with them."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -236,3 +237,30 @@ def test_a_full_disk_behind_standard_output_is_said(commands: Commands) -> None:
     commands.send(f"127.0.0.1:{port}", "hello")
     assert listener.process.wait(20) == 1
     assert "cannot write to standard output: No space left on device" in listener.err.finish()
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.EHOSTUNREACH, "no way leads to the host of 127.0.0.1:{}, or a firewall forbids it"),
+        (errno.ENETUNREACH, "no way leads to the network of 127.0.0.1:{}, or a firewall forbids it"),
+        (errno.EACCES, "a firewall forbids the way to 127.0.0.1:{}"),
+    ],
+)
+def test_what_icmp_says_of_the_way_is_not_told_as_nobody(run, monkeypatch: pytest.MonkeyPatch, number: int, said: str) -> None:
+    errors = [OSError(number, "earlier")]
+
+    class Told(socket.socket):
+        def send(self, data: bytes, flags: int = 0) -> int:  # type: ignore[override]
+            if errors:
+                raise errors.pop()
+            return super().send(data)
+
+    with socket.socket(type=socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        monkeypatch.setattr("udpmsg.udp.sender.socket.socket", Told)
+        code, _, words = run("send", f"127.0.0.1:{port}", "x", "--no-offload")
+    assert code == 0
+    assert f"ICMP came back: {said.format(port)}. Check the address" in words
+    assert "nobody listens" not in words

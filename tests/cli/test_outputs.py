@@ -1,5 +1,6 @@
 """Files that are written at the end: found writable before, replaced whole or not at all, and nothing left beside them."""
 
+import io
 import os
 import stat
 from pathlib import Path
@@ -10,6 +11,7 @@ from tests.experiment.samples import sample
 from udpmsg.cli import showing
 from udpmsg.cli.outputs import CannotWrite, Writable
 from udpmsg.errors import UsageError
+from udpmsg.experiment import saved
 from udpmsg.experiment.saved import load
 from udpmsg.report.stream import Words
 
@@ -101,3 +103,10 @@ def test_a_comparison_is_kept_and_its_capture_written(tmp_path: Path) -> None:
     showing.write(whole, outputs, Words(None))
     assert load((tmp_path / "keep").read_text()) == whole
     assert (tmp_path / "pcap").read_bytes()[:4] == b"\x0a\x0d\x0d\x0a"
+
+
+def test_what_is_kept_and_too_large_to_be_read_again_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = io.StringIO()
+    monkeypatch.setattr(saved, "LARGEST", 1024)
+    showing.write(sample(count=3), {"keep": Writable(tmp_path / "kept")}, Words(said))
+    assert "udpmsg report reads no more than 1.0 KiB: keep a run of fewer messages" in said.getvalue()

@@ -2,13 +2,23 @@
 
 import json
 import os
+import resource
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tests.cli.conftest import COMMAND
 from tests.experiment.samples import sample
+from tests.experiment.test_saved import nothing, places
 from udpmsg.cli import app, showing
-from udpmsg.experiment.saved import dump
+from udpmsg.cli.outputs import Writable
+from udpmsg.errors import UsageError
+from udpmsg.experiment.saved import dump, load
+from udpmsg.experiment.trace import Choices
 from udpmsg.link.faults import Link
 from udpmsg.link.faults import Path as Way
 from udpmsg.link.script import parse_fault
@@ -164,3 +174,149 @@ def test_a_lost_reader_ends_the_output() -> None:
     data = Data(Gone(), words)  # type: ignore[arg-type]
     showing.show(sample(count=3), ledger=False, ladder=False, json=False, data=data, words=words)
     assert data.broken == "the reader of standard output went away"
+
+
+# Numbers that no run has.
+
+VALUES = (
+    0,
+    1,
+    -1,
+    3,
+    255,
+    2**32 - 1,
+    2**62,
+    -(2**62),
+    2**63,
+    2**64 - 1,
+    2**64,
+    10**12,
+    -(10**12),
+    10**30,
+    10**300,
+    0.5,
+    -0.5,
+    1e308,
+)
+DAMAGED = tuple(
+    dump(sample(count=6, choices=choices, link=Link(WAY, WAY, (parse_fault("drop:data:2"),))))
+    for choices in (Choices(), Choices(tcp_ack=True, ordered=True))
+)
+
+
+class Nowhere:
+    """Where output goes that nobody looks at."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return False
+
+    def write(self, text: str) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
+
+
+@given(st.sampled_from(DAMAGED), st.data())
+@settings(max_examples=100, deadline=None)
+def test_whatever_number_a_file_has_it_is_refused_or_shown(text: str, data: st.DataObject) -> None:
+    document = json.loads(text)
+    numbers = [way for way in places(document) if type(found(document, way)) in (int, float)]
+    for *way, last in data.draw(st.lists(st.sampled_from(numbers), min_size=1, max_size=3)):
+        found(document, tuple(way))[last] = data.draw(st.sampled_from(VALUES))
+    try:
+        comparison = load(json.dumps(document))
+    except UsageError:
+        return
+    words = Words(None)
+    nowhere = Data(Nowhere(), words)  # type: ignore[arg-type]
+    for json_lines in (True, False):
+        showing.show(comparison, ledger=True, ladder=not json_lines, json=json_lines, data=nowhere, words=words)
+    showing.write(comparison, {"html": Writable(Path("/dev/null"))}, words)
+    assert nowhere.broken is None
+
+
+def found(document: Any, way: tuple[Any, ...]) -> Any:
+    """What is at this place."""
+    for key in way:
+        document = document[key]
+    return document
+
+
+BLANK = " " * 30_000_000
+
+
+def absurd(name: str) -> str:
+    """A file that has, or claims, more than there can be."""
+    document = json.loads(dump(sample(count=3)))
+    run = document["comparison"]["runs"][0]
+    if name == "blank":
+        return BLANK
+    if name == "rows for blanks":
+        run["sent"] = nothing(20_000_000)
+        document["comparison"]["workload"]["count"] = 20_000_000
+        return json.dumps(document)[:-1] + BLANK + "}"
+    if name == "messages before the first":
+        run["frames"]["columns"]["first_sequence"] = {"all": -(10**12)}
+    if name == "messages without end":
+        run["frames"]["columns"]["last_sequence"] = {"all": 10**12}
+    if name == "a time longer than any":
+        document["comparison"]["workload"]["interval_ns"] = 10**30
+    if name == "a number of 4,000 digits":
+        document["comparison"]["workload"]["count"] = 10**3999
+    if name == "a number of 30,000,000 digits":
+        return json.dumps(document)[:-1] + ', "more": ' + "9" * 30_000_000 + "}"
+    return "[" * 10_000_000 if name == "nested" else json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("blank", "this is no saved comparison"),
+        ("nested", "this is no saved comparison"),
+        ("a number of 30,000,000 digits", "this is no saved comparison"),
+        ("rows for blanks", "this saved comparison is broken (it says that there are more values than it has)"),
+        ("messages before the first", "this saved comparison is broken (-1000000000000 is out of range)"),
+        ("messages without end", "this saved comparison is broken (its frames carry more messages than were sent)"),
+        ("a time longer than any", "this saved comparison is broken (1000000000000000000000000000000 is out of range)"),
+        (
+            "a number of 4,000 digits",
+            "this saved comparison is broken (1000000000000000000000000000000000000000… is out of range)",
+        ),
+    ],
+)
+def test_an_absurd_file_costs_little_to_refuse(tmp_path: Path, name: str, said: str) -> None:
+    file = tmp_path / "run.json"
+    file.write_text(absurd(name))
+    code, words, used = measured("report", str(file))
+    assert (code, words.splitlines()[0].startswith(f"udpmsg: {file}: {said}")) == (2, True), words
+    assert used.ru_maxrss < 200 << 10  # KiB
+    assert used.ru_utime + used.ru_stime < 5
+
+
+@pytest.mark.parametrize("arguments", [["report"], ["compare", "--scenario"]], ids=lambda arguments: arguments[0])
+def test_a_device_without_end_is_not_read_to_it(arguments: list[str]) -> None:
+    code, words, used = measured(*arguments, "/dev/zero")
+    assert (code, "/dev/zero: " in words) == (2, True), words
+    assert used.ru_maxrss < 200 << 10
+
+
+def test_a_scenario_of_one_endless_key_costs_little_to_refuse(tmp_path: Path) -> None:
+    file = tmp_path / "scenario.toml"
+    file.write_text("a." * 100_000 + "a = 1")
+    code, words, used = measured("compare", "--scenario", str(file))
+    assert (code, "something is nested too deeply" in words) == (2, True), words
+    assert used.ru_utime + used.ru_stime < 5
+
+
+def measured(*arguments: str) -> tuple[int, str, resource.struct_rusage]:
+    """A command's exit code, its words, and what it took of the machine; bounded by what it may take at most."""
+    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    with process.stderr as words:
+        said = words.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, said, used

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Commands, free_port
+from udpmsg.core import wire
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,31 @@ def test_a_rate_is_kept_by_the_clock(commands: Commands) -> None:
         passed = time.monotonic() - began
     assert sender.summary()["messages_sent"] == 31
     assert 0.3 <= sender.summary()["duration_s"] <= passed
+
+
+def test_what_answers_nothing_is_told_a_few_times_and_counted(commands: Commands) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        peer.settimeout(30)
+        sender = commands.start("send", f"127.0.0.1:{peer.getsockname()[1]}", "hello", "--wait", "30s")
+        sent, where = peer.recvfrom(2000)
+        for size in range(40):
+            peer.sendto(bytes(size), where)
+        reply = wire.encode(
+            wire.Kind.MESSAGE,
+            session=1,
+            number=1,
+            sent_at=0,
+            sequence=1,
+            payload=b"the answer",
+            reply_to=wire.decode(sent).sequence,
+        )
+        peer.sendto(reply, where)
+        assert sender.wait() == 0
+    assert sender.err.finish().count("it answers nothing that was sent") == 16
+    assert "1 message sent; 1 answered" in sender.err.finish()
+    assert "40 malformed" in sender.err.finish()
+    assert sender.out.finish().splitlines()[-1].endswith("the answer")
 
 
 def test_outcomes_are_shown_line_by_line(commands: Commands, over: list[str]) -> None:

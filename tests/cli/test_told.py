@@ -56,7 +56,7 @@ def test_a_listener_and_a_sender_in_portuguese(commands: Commands, options: list
 
 # Help, and command lines that mean nothing --------------------------------------------------------------------------------
 
-HELPS = ["--help", "listen --help", "send --help", ""]
+HELPS = ["--help", "listen --help", "send --help", "inbox --help", ""]
 REFUSED = [
     "1",
     "sent",
@@ -71,6 +71,9 @@ REFUSED = [
     "listen --port x",
     "listen --for -1s",
     "listen --for 0",
+    "listen --for 5",
+    "listen --host *",
+    "listen --host 239.1.2.3",
     "listen --max-sessions 1000000",
     "listen --max-message 1.5",
     "listen --slow 99999999h",
@@ -90,7 +93,10 @@ REFUSED = [
     "send [::1 1",
     "send [::1]: 1",
     "send :5 1",
-    "send 127.0.0.1 1 --ttl 256",
+    "send * 1",
+    "send fe80::1 1",
+    "send fe80::1%x 1",
+    "send 127.0.0.1 1 --ttl 0",
     "send 127.0.0.1 1 --max-transmissions 256",
     "send 127.0.0.1 1 --datagram-size 5",
     "send 127.0.0.1 1 --rate 1%",
@@ -108,6 +114,14 @@ REFUSED = [
     "send 127.0.0.1 --file /",
     "send 127.0.0.1:9 --tcp 1",
     "send 127.0.0.1:9 --raw --size 70000",
+    "inbox",
+    "inbox -",
+    "inbox /nonexistent",
+    "inbox /dev/null",
+    "inbox /etc/passwd",
+    "inbox /nonexistent --json --csv",
+    "inbox /nonexistent --rate 5/s",
+    "inbox /nonexistent --session 5f0c2b7a91d3e8460",
 ]
 
 

@@ -1,15 +1,18 @@
 """Options that mean nothing: a sentence and exit code 2, before anything is opened or sent."""
 
 import json
+import socket
 
 import pytest
 
+from tests.transport.support import has_ipv6
 from udpmsg.cli import rules
 
 SEND = {"text": ["hello"], "file": ["--file", "README.md"], "ack": ["--ack"], "raw": ["--raw"], "tcp": ["--tcp"],
         "no-offload": ["--no-offload"],
         "broadcast": ["--broadcast"], "multicast": [], "datagram-size": ["--datagram-size", "1000"],
-        "max-transmissions": ["--max-transmissions", "3"], "min-rto": ["--min-rto", "1s"], "interval": ["--interval", "1s"],
+        "max-transmissions": ["--max-transmissions", "3"], "min-rto": ["--min-rto", "1s"], "refused-for": ["--refused-for", "1s"],
+        "interval": ["--interval", "1s"],
         "rate": ["--rate", "1/s"], "bye": ["--bye", "ciao"], "size": ["--size", "10"], "ordered": ["--ordered"],
         "spool": ["--spool", "my.spool"],
         "window": ["--window", "1"], "deadline": ["--deadline", "1s"], "count": ["--count", "2"],
@@ -68,6 +71,27 @@ def test_listen_refuses_each_option_that_means_nothing_alone(run, need: rules.Ne
         (["send", "[::1", "x"], "'[::1' is not an address"),
         (["send", "127.0.0.1:5000", "x", "--port", "5001"], "the port is given twice"),
         (["send", "127.0.0.1", "x", "--wait", "soon"], "'soon' is not a duration; write 20ms"),
+        (["send", "127.0.0.1", "x", "--wait", "3"], "'--wait': '3' has no unit; write 3ms or 3s"),
+        (["send", "127.0.0.1", "x", "--interval", "100"], "'--interval': '100' has no unit; write 100ms or 100s"),
+        (["send", "127.0.0.1", "x", "--ack", "--deadline", "5"], "'--deadline': '5' has no unit"),
+        (["send", "127.0.0.1", "x", "--ack", "--min-rto", ".2"], "'--min-rto': '.2' has no unit; write .2ms or .2s"),
+        (["listen", "--idle", "500"], "'--idle': '500' has no unit; write 500ms or 500s"),
+        (["listen", "--for", "10"], "'--for': '10' has no unit"),
+        (["listen", "--slow", "10"], "'--slow': '10' has no unit"),
+        (["relay", "0", "127.0.0.1:9", "--for", "10"], "'--for': '10' has no unit"),
+        (["relay", "0", "127.0.0.1:9", "--tcp", "--cut-after", "0.5"], "'0.5' is neither a size nor a time; write 64KiB or 5s"),
+        (["bench", "--for", "8"], "'--for': '8' has no unit"),
+        (["send", "127.0.0.1", "x", "--ttl", "0"], "'--ttl': 0 is not a number of hops that a packet may live: choose from 1 to"),
+        (["send", "127.0.0.1", "x", "--ttl", "256"], "'--ttl': 256 is not a number of hops"),
+        (["send", "127.0.0.1", "x", "--ttl", "many"], "'--ttl': 'many' is not a number of hops"),
+        (["send", "*", "x"], "'*' names no host: write a name or an address"),
+        (["relay", "0", "*:9"], "'*' names no host: write a name or an address"),
+        (["listen", "--host", "*"], "'*' is no address to listen on: write 0.0.0.0 for every IPv4 address"),
+        (["listen", "--host", ""], "'' is no address to listen on: write 0.0.0.0 for every IPv4 address"),
+        (["relay", "*:0", "127.0.0.1:9"], "'*' is no address to listen on: write 0.0.0.0 for every IPv4 address"),
+        (["listen", "--host", "239.1.2.3"], "239.1.2.3 is a multicast group, and no address of this machine"),
+        (["listen", "--host", "239.1.2.3", "--both"], "udpmsg listen --multicast 239.1.2.3 (multicast=), without a host"),
+        (["relay", "239.1.2.3:0", "127.0.0.1:9"], "239.1.2.3 is a multicast group, and no address of this machine"),
         (["send", "127.0.0.1", "x", "--bogus"], "No such option: --bogus"),
         (["send"], "Missing argument 'HOST[:PORT]'"),
         (["send", "127.0.0.1", "hello", "--size", "3"], "--size 3 is smaller than the text, which has 5 bytes"),
@@ -113,6 +137,18 @@ def test_every_option_reads_its_variable(run, monkeypatch: pytest.MonkeyPatch, c
     assert "nonsense" in words
 
 
+@pytest.mark.parametrize(
+    ("command", "option"), [("send", "--deadline"), ("listen", "--idle"), ("relay", "--delay"), ("demo", "--slow")]
+)
+def test_a_time_from_the_environment_needs_its_unit_too(run, monkeypatch: pytest.MonkeyPatch, command: str, option: str) -> None:
+    monkeypatch.setenv(f"UDPMSG_{option.strip('-').upper()}", "5")
+    arguments = {"send": ["127.0.0.1", "x", "--ack"], "relay": ["0", "127.0.0.1:9"], "demo": ["boundaries"]}
+    code, _, words = run(command, *arguments.get(command, []))
+    assert code == 2
+    assert f"'{option}'" in words
+    assert "'5' has no unit; write 5ms or 5s" in words
+
+
 def test_all_options_have_a_variable_of_their_own_name() -> None:
     from udpmsg.cli import app
 
@@ -131,11 +167,12 @@ def test_an_option_from_the_environment_that_means_nothing_names_its_variable(ru
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-@pytest.mark.parametrize("command", ["listen", "send"])
+@pytest.mark.parametrize("command", ["listen", "send", "inbox"])
 def test_help_shows_examples_first(run, command: str, flag: str) -> None:
     code, output, words = run(command, flag)
     assert (code, words) == (0, "")
-    assert output.index("Examples") < output.index("--port")
+    assert output.index("Examples") < output.index("Exit codes")
+    assert output.index("Examples") < output.index("--json  ")
     assert f"udpmsg {command} " in output
 
 
@@ -153,7 +190,8 @@ OPTIONS = {
     "listen": "host port tcp both echo reply exec interactive count for idle once stop-word json hex quiet save multicast "
     "interface receive-buffer slow max-message max-sessions",
     "send": "port ack tcp file count interval rate size wait ordered raw broadcast ttl bye window max-transmissions deadline "
-    "min-rto json interface datagram-size max-message",
+    "refused-for min-rto json interface datagram-size max-message",
+    "inbox": "json csv follow replay rate interval ack tcp save session after max-message",
 }
 
 
@@ -172,6 +210,41 @@ def test_a_name_that_does_not_resolve_is_exit_code_4_with_a_summary(run) -> None
     code, output, words = run("send", "no-such-host.invalid", "x")
     assert (code, output) == (4, "")
     assert "check the spelling" in words
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["send", "fe80::1", "hi"],
+        ["send", "fe80::1", "hi", "--tcp"],
+        ["send", "fe80::1"],
+        ["listen", "--host", "fe80::1"],
+        ["listen", "--host", "fe80::1", "--both"],
+        ["relay", "[fe80::1]:0", "127.0.0.1:9"],
+        ["relay", "0", "[fe80::1]:9"],
+        ["relay", "0", "[fe80::1]:9", "--tcp"],
+        ["compare", "fe80::1"],
+        ["bench", "fe80::1"],
+    ],
+    ids=" ".join,
+)
+def test_an_address_of_one_link_needs_its_zone_in_every_command(run, arguments: list[str]) -> None:
+    code, _, words = run(*arguments)
+    assert code == 2
+    assert "'fe80::1' is an address of one link, and its zone, the interface to that link, is missing" in words
+    assert all(name in words for _, name in socket.if_nameindex())
+
+
+@pytest.mark.parametrize("transport", [[], ["--tcp"], ["--both"]], ids=str)
+@pytest.mark.parametrize("command", ["listen", "relay"])
+def test_a_name_that_does_not_resolve_cannot_be_listened_on(run, command: str, transport: list[str]) -> None:
+    where = ["--host", "no-such-host.invalid"] if command == "listen" else ["no-such-host.invalid:0", "127.0.0.1:9"]
+    code, _, words = run(command, *where, *transport)
+    assert code == 5
+    assert "'no-such-host.invalid' does not resolve" in words
+    code, output, _ = run(command, "--help")
+    assert "5 cannot listen (port in use or forbidden, no address of this machine, name unknown)" in " ".join(output.split())
 
 
 def test_an_address_of_another_machine_cannot_be_listened_on(run) -> None:

@@ -6,9 +6,9 @@ The peers write their datagrams with the codec, which `test_wire.py` nails down 
 from collections.abc import Iterable, Sequence
 
 from udpmsg.core.config import Limits, SenderConfig
-from udpmsg.core.events import Message, Outcome
+from udpmsg.core.events import Event, Message, Outcome
 from udpmsg.core.framing import Run, each
-from udpmsg.core.receiver import Receiver
+from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import (
     NUMBER,
@@ -82,6 +82,10 @@ class RemoteReceiver:
         """It knows nothing of that session."""
         return self._encode(Kind.PROBE_REPLY, NUMBER.pack(of), None)
 
+    def challenge(self, cookie: bytes = b"0123456789abcdef") -> bytes:
+        """Return this, so that I know that you are where you say."""
+        return self._encode(Kind.CHALLENGE, cookie, None)
+
     def report(
         self,
         question: int,
@@ -91,6 +95,7 @@ class RemoteReceiver:
         goes_on_at: int = 0,
         arrived: int = 1,
         of: int = SENDER,
+        **claims: int,
     ) -> bytes:
         """A REPORT: the answer to the QUERY with that datagram number; these ranges never came."""
         counts = {"delivered": arrived, "arrived": arrived, "duplicates": 0, "reordered": 0, "over_limit": 0, "payload_bytes": 0}
@@ -103,8 +108,7 @@ class RemoteReceiver:
             begins_at=begins_at,
             goes_on_at=goes_on_at,
             missing=list(missing),
-            **counts,
-            **times,
+            **{**counts, **times, **claims},
         )
         return self._encode(Kind.REPORT, encode_report(body), None)
 
@@ -170,7 +174,8 @@ class RemoteSender:
         ]
 
     def goodbye(self, messages_sent: int) -> bytes:
-        """The session is over."""
+        """The session is over; each message took a datagram at least."""
+        self.number = max(self.number, messages_sent)
         return self._control(Kind.GOODBYE, NUMBER.pack(messages_sent))
 
     def probe(self) -> bytes:
@@ -195,6 +200,15 @@ class RemoteSender:
             transmission=1,
             framed=self.framed,
         )
+
+
+class Receiver(CoreReceiver):
+    """A receiver whose application is done with every message as soon as it has it: most stories are not about the commit."""
+
+    def events(self, limit: int | None = None) -> list[Event]:
+        events = super().events(limit)
+        self.commit()
+        return events
 
 
 def a_receiver(*, now: int = START, framed: bool = False, **limits: int) -> Receiver:

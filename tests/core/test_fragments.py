@@ -13,6 +13,7 @@ from tests.core.support import (
     plain_sender,
     read,
 )
+from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST
 from udpmsg.core.events import Duplicate, Malformed, Message
 from udpmsg.core.framing import each
 
@@ -27,7 +28,8 @@ def test_the_whole_is_delivered_once_whatever_the_order(order: tuple[int, ...]) 
     for position, index in enumerate(order, 1):
         assert receiver.events() == []
         receiver.receive([fragments[index]], now=at(position), peer="p")
-        assert receiver.held_bytes == 250  # from the first fragment on
+        came = sum(len(read([fragments[each]])[0].payload) for each in order[:position])
+        assert receiver.held_bytes == (came + position * FRAGMENT_COST if position < 5 else 250 + MESSAGE_COST)
     assert receiver.events() == [Message(PAYLOAD, "p", session=sender.session, sequence=1, acknowledged=True, transmission=1)]
     assert receiver.held_bytes == 0
     totals = receiver.totals()
@@ -111,10 +113,10 @@ def test_what_the_sender_gave_up_is_not_kept() -> None:
     remote, receiver = RemoteSender(), a_receiver()
     first, second = remote.fragments(1, bytes(100), 50)
     receiver.receive([first], now=at(0), peer="p")
-    assert receiver.held_bytes == 100
+    assert receiver.held_bytes == 50 + FRAGMENT_COST
     remote.lowest = 2
     receiver.receive([remote.message(2, b"next")], now=at(1), peer="p")
-    assert receiver.held_bytes == 4
+    assert receiver.held_bytes == 4 + MESSAGE_COST
     receiver.receive([second], now=at(2), peer="p")
     assert payloads(receiver.events()) == [b"next"]
     assert receiver.held_bytes == 0

@@ -21,6 +21,7 @@ from udpmsg.core.events import Malformed
 from udpmsg.core.framing import each
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.sender import Sender
+from udpmsg.core.sessions import TOMBSTONES_FOR_EACH_PLACE
 from udpmsg.core.wire import MAX_RANGES, QUERY_SIZE, Kind, Report, decode_query, decode_report
 
 MS = MILLISECOND
@@ -279,7 +280,7 @@ def test_who_asks_is_remembered_for_two_seconds_more(milliseconds: float, gone: 
     receiver.receive([remote.message(1), remote.goodbye(1)], now=at(0), peer="p")
     receiver.events()
     asked(receiver, remote.query(), milliseconds=1500)
-    for session in range(2, 10):  # more than the receiver remembers besides this one
+    for session in range(2, 3 + TOMBSTONES_FOR_EACH_PLACE):  # more than the receiver remembers besides this one
         receiver.receive([fire_and_forget(session).goodbye(0)], now=at(milliseconds), peer="newcomer")
     receiver.receive([remote.query()], now=at(milliseconds), peer="p")
     ((data, _),) = receiver.data_to_send(now=at(milliseconds))
@@ -459,6 +460,29 @@ def test_a_bad_answer_is_counted_and_answers_nothing(data: bytes, reason: str) -
     sender.receive([data], now=at(40), peer="p")
     assert sender.events() == [Malformed("p", reason, len(data))]
     assert (sender.malformed, question.answered) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("claim", "most"),
+    [
+        ("payload_bytes", 10),  # ten messages of one byte
+        ("reordered", 7),  # not more than came
+        ("duration_us", 1_001_000),  # a second since the session began, by a clock that is a thousandth too fast
+        ("jitter_us", 1_001_000),
+        ("duplicates", 1_000_000_000),  # one a nanosecond
+        ("over_limit", 1_000_000_000),
+        ("kernel_drops", 1_000_000_000),
+    ],
+)
+def test_an_impossible_claim_is_unknown(claim: str, most: int) -> None:
+    for value, taken in ((most, most), (most + 1, None)):
+        sender, receiver = sent(), RemoteReceiver()
+        question = sender.ask(now=at(900))
+        sender.data_to_send(now=at(900))
+        sender.receive([receiver.report(11, highest=9, arrived=7, **{claim: value})], now=at(1000))
+        assert question.report is not None
+        assert getattr(question.report, claim) == taken
+        assert (question.report.arrived, question.report.highest) == (7, 9)
 
 
 def test_an_acknowledged_sender_asks_about_what_has_left() -> None:

@@ -6,6 +6,7 @@ from tests.core.support import (
     MILLISECOND,
     RECEIVER,
     SENDER,
+    Receiver,
     RemoteReceiver,
     RemoteSender,
     a_receiver,
@@ -14,9 +15,10 @@ from tests.core.support import (
     payloads,
     read,
 )
+from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Duplicate, Goodbye, LimitReached, Malformed, Message
-from udpmsg.core.receiver import Receiver
+from udpmsg.core.sessions import TOMBSTONES_FOR_EACH_PLACE
 from udpmsg.core.totals import Totals
 from udpmsg.core.wire import NUMBER, Kind
 
@@ -362,7 +364,7 @@ def test_the_limits_by_default() -> None:
 def test_the_limit_of_1024_sessions() -> None:
     receiver = a_receiver()
     for session in range(1, 1025):
-        receiver.receive([RemoteSender(session).message(1)], now=at(0), peer="p")
+        receiver.receive([RemoteSender(session).message(1)], now=at(0), peer=session)
     assert (receiver.sessions_open, len(receiver.events())) == (1024, 1024)
     assert len(receiver.data_to_send(now=at(25))) == 1024
     refused(receiver, RemoteSender(1025).message(1), "sessions", 1024, session=1025)
@@ -376,18 +378,18 @@ def test_the_limit_of_4_reassemblies() -> None:
     fragments = [remote.fragments(sequence, b"abcd", 2) for sequence in range(1, 6)]
     for first, _ in fragments[:4]:
         receiver.receive([first], now=at(0), peer="p")
-    assert (receiver.events(), receiver.held_bytes) == ([], 16)
+    assert (receiver.events(), receiver.held_bytes) == ([], 4 * (2 + FRAGMENT_COST))
     refused(receiver, fragments[4][0], "reassemblies", 4)
     receiver.receive([fragments[0][1]], now=at(3000), peer="p")
     assert len(receiver.events()) == 1
     receiver.receive([fragments[4][0]], now=at(3001), peer="p")  # there is room again
-    assert (receiver.events(), receiver.held_bytes) == ([], 16)
+    assert (receiver.events(), receiver.held_bytes) == ([], 4 * (2 + FRAGMENT_COST))
 
 
 def test_the_limit_of_a_mebibyte_a_session() -> None:
     remote, receiver = RemoteSender(framed=True), a_receiver(framed=True)
     receiver.receive([remote.message(1, bytes(1 << 19)), remote.message(2, bytes(1 << 19))], now=at(0), peer="p")
-    assert receiver.held_bytes == 1 << 20
+    assert receiver.held_bytes == (1 << 20) + 2 * MESSAGE_COST
     receiver.receive([remote.message(3)], now=at(0), peer="p")  # nothing more, but an empty message fits
     (said,) = acknowledge_framed(receiver)
     assert said == 0
@@ -424,15 +426,28 @@ def test_the_limit_of_256_messages_a_session() -> None:
 
 
 def test_the_limit_of_64_mebibytes_in_all() -> None:
-    """64 sessions announce a message of a mebibyte each, with a first fragment of a kilobyte."""
+    """64 sessions send a message of almost a mebibyte each; only what is empty still fits."""
+    receiver = a_receiver(framed=True)
+    size = (1 << 20) - MESSAGE_COST - 8
+    for session in range(1, 65):
+        receiver.receive([RemoteSender(session, framed=True).message(1, bytes(size))], now=at(0), peer="p")
+    assert receiver.held_bytes == (64 << 20) - 64 * 8
+    receiver.receive([RemoteSender(65, framed=True).message(1)], now=at(0), peer="p")
+    refused(receiver, RemoteSender(66, framed=True).message(1, bytes(257)), "total_bytes", 64 << 20, session=66)
+    assert receiver.held_bytes == 0
+    receiver.receive([RemoteSender(66, framed=True).message(1, bytes(257))], now=at(3000), peer="p")
+    assert len(receiver.events()) == 1
+
+
+def test_what_is_announced_and_does_not_come_takes_no_memory() -> None:
+    """64 first fragments of a kilobyte that announce a mebibyte each: what came is charged, and others are served."""
     receiver = a_receiver()
     block = (0, 1024, 1024, 1 << 20)
     for session in range(1, 65):
         receiver.receive([RemoteSender(session).message(1, bytes(1024), fragment=block)], now=at(0), peer="p")
-    assert (receiver.held_bytes, receiver.events()) == (64 << 20, [])
-    refused(receiver, RemoteSender(65).message(1, b"x"), "total_bytes", 64 << 20, session=65)
-    receiver.receive([RemoteSender(66).message(1)], now=at(3000), peer="p")
-    assert len(receiver.events()) == 1  # an empty message needs no room
+    assert receiver.held_bytes == 64 * (1024 + FRAGMENT_COST)
+    receiver.receive(RemoteSender(65).fragments(1, bytes(1 << 20), 32 << 10), now=at(1), peer="q")
+    assert [len(payload) for payload in payloads(receiver.events())] == [1 << 20]
 
 
 def test_the_limit_of_a_mebibyte_a_message() -> None:
@@ -536,7 +551,7 @@ def test_the_fifth_unfinished_message_drops_the_oldest() -> None:
     fragments = [remote.fragments(sequence, b"abcd", 2) for sequence in range(1, 6)]
     for first, _ in fragments:
         receiver.receive([first], now=at(0), peer="p")
-    assert (receiver.held_bytes, receiver.totals().over_limit, receiver.events()) == (16, 1, [])
+    assert (receiver.held_bytes, receiver.totals().over_limit, receiver.events()) == (4 * (2 + FRAGMENT_COST), 1, [])
     for _, last in fragments[1:]:
         receiver.receive([last], now=at(1), peer="p")
     assert [event.sequence for event in receiver.events() if isinstance(event, Message)] == [2, 3, 4, 5]
@@ -547,9 +562,9 @@ def test_after_ten_seconds_an_unfinished_message_has_lost_a_fragment() -> None:
     first = remote.fragments(1, bytes(100), 50)[0]
     receiver.receive([first], now=at(0), peer="p")
     receiver.receive([remote.fragments(2, bytes(30), 20)[0]], now=at(10_000), peer="p")
-    assert receiver.held_bytes == 130
+    assert receiver.held_bytes == 70 + 2 * FRAGMENT_COST
     receiver.receive([remote.fragments(3, bytes(7), 5)[0]], now=at(10_000) + 1, peer="p")
-    assert receiver.held_bytes == 37
+    assert receiver.held_bytes == 25 + 2 * FRAGMENT_COST
     assert receiver.totals().over_limit == 0
 
 
@@ -588,7 +603,7 @@ def test_an_ended_session_takes_no_place_and_still_suppresses_its_duplicates() -
     receiver.receive([message, goodbye], now=at(2), peer="p")
     assert receiver.events() == [Duplicate("p", 1, 1, 1)]
     (said,) = acknowledgments(receiver.data_to_send(now=at(2)))
-    assert (said.session, said.arrived, said.all_below) == (1, [(1, 2)], 2)
+    assert (said.session, said.arrived, said.all_below) == (1, [(1, 1), (4, 4)], 2)
     totals = receiver.totals()
     assert (totals.sessions, totals.messages_sent, totals.messages_lost, totals.duplicates) == (2, 4, 2, 1)
 
@@ -615,22 +630,23 @@ def test_what_the_goodbye_overtook_is_delivered_if_there_is_a_place() -> None:
     refused(receiver, late[1], "sessions", 1, session=1)
     receiver.receive([fire_and_forget(2).goodbye(1)], now=at(3), peer="p")
     receiver.receive(late[2:], now=at(4), peer="p")
-    assert (receiver.sessions_open, receiver.held_bytes) == (1, 2)
+    assert (receiver.sessions_open, receiver.held_bytes) == (1, 2 + MESSAGE_COST)
     assert payloads(receiver.events()) == [b"cd"]
     assert (receiver.sessions_open, receiver.held_bytes) == (0, 0)
     assert receiver.totals().messages_lost == 1
 
 
 @pytest.mark.parametrize(("milliseconds", "forgotten"), [(2000 - 0.001, False), (2000, True)])
-def test_eight_ended_sessions_a_place_are_remembered_for_two_seconds_at_least(milliseconds: float, forgotten: bool) -> None:
-    """The ninth takes the memory of the oldest, or keeps its place where that one is too young to be forgotten."""
-    receiver = a_receiver(sessions=1)
-    for session in range(1, 9):
-        passes_by(receiver, session, at(session == 8), messages_sent=2)
-    passes_by(receiver, 9, at(milliseconds))
+def test_ended_sessions_are_remembered_for_two_seconds_at_least(milliseconds: float, forgotten: bool) -> None:
+    """One more takes the memory of the oldest, or keeps its place where that one is too young to be forgotten."""
+    receiver, most = a_receiver(sessions=1), TOMBSTONES_FOR_EACH_PLACE
+    for session in range(1, most + 1):
+        passes_by(receiver, session, at(session == most), messages_sent=2)
+    passes_by(receiver, most + 1, at(milliseconds))
     assert receiver.sessions_open == (not forgotten)
     totals = receiver.totals()
-    assert (totals.sessions, totals.messages_delivered, totals.messages_sent, totals.messages_lost) == (9, 9, 17, 8)
+    assert (totals.sessions, totals.messages_delivered) == (most + 1, most + 1)
+    assert (totals.messages_sent, totals.messages_lost) == (2 * most + 1, most)
     receiver.receive([fire_and_forget(2).message(1, b"new")], now=at(milliseconds), peer="new")
     assert [type(event) for event in receiver.events()] == [Duplicate]
     assert accepts(receiver, 1, at(milliseconds)) is forgotten
@@ -701,7 +717,7 @@ def test_held_messages_and_unfinished_ones_go_with_their_session() -> None:
     remote, receiver = RemoteSender(1, ordered=True), a_receiver(sessions=1)
     receiver.receive([remote.message(2, b"held"), remote.fragments(3, bytes(100), 50)[0]], now=at(0), peer="p")
     receiver.data_to_send(now=at(0))
-    assert receiver.held_bytes == 104
+    assert receiver.held_bytes == 54 + MESSAGE_COST + FRAGMENT_COST
     assert accepts(receiver, 2, at(120_000))
     assert (receiver.held_bytes, receiver.totals().messages_delivered) == (0, 1)
 
@@ -751,12 +767,12 @@ def test_a_new_connection_from_the_port_of_one_that_is_gone_does_not_end_with_it
 
 
 def test_memory_that_silent_sessions_reserved_is_given_back() -> None:
-    receiver = a_receiver(total_bytes=100)
+    receiver = a_receiver(total_bytes=400)
     silent = RemoteSender(1)
     receiver.receive([silent.fragments(1, bytes(100), 60)[0]], now=at(0), peer="p")
     young = RemoteSender(2)
     receiver.receive([young.message(1, b"x")], now=at(119_000), peer="q")
-    assert receiver.events() == [LimitReached("q", 2, "total_bytes", 100)]
+    assert receiver.events() == [LimitReached("q", 2, "total_bytes", 400)]
     receiver.receive([young.message(1, b"x")], now=at(120_000), peer="q")
     assert payloads(receiver.events()) == [b"x"]
     assert (receiver.sessions_open, receiver.held_bytes) == (1, 0)

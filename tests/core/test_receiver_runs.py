@@ -2,11 +2,10 @@
 
 import pytest
 
-from tests.core.support import RECEIVER, SENDER, RemoteSender, acknowledgments, at
+from tests.core.support import RECEIVER, SENDER, Receiver, RemoteSender, acknowledgments, at
 from udpmsg.core import runs
 from udpmsg.core.events import Malformed, Message
 from udpmsg.core.framing import Run, each
-from udpmsg.core.receiver import Receiver
 
 
 def a_run(*payloads: bytes, first: int = 1, lowest: int = 0) -> Run:

@@ -1,6 +1,7 @@
 """What one session's acknowledgments say and when its ordered messages are let go, seen through the receiver."""
 
 from tests.core.support import RECEIVER, SECOND, SENDER, RemoteSender, a_receiver, acknowledgments, at, payloads, read
+from udpmsg.core.budget import MESSAGE_COST
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.wire import Acknowledgment, Kind
 
@@ -206,17 +207,17 @@ def test_the_credit_is_what_the_limits_leave() -> None:
 
 
 def test_the_credit_is_shared_memory_too() -> None:
-    first, second, receiver = RemoteSender(1), RemoteSender(2), a_receiver(total_bytes=1000)
+    first, second, receiver = RemoteSender(1), RemoteSender(2), a_receiver(total_bytes=1000 + 3 * MESSAGE_COST)
     receiver.receive([first.message(1, bytes(300))], now=at(0), peer="one")
     receiver.receive([second.message(1, bytes(100)), second.message(2, bytes(100))], now=at(0), peer="two")
-    assert [each.credit for each in acknowledgments(receiver.data_to_send(now=at(0)))] == [5]  # 500 // 100
+    assert [each.credit for each in acknowledgments(receiver.data_to_send(now=at(0)))] == [1]  # 500 // (100 + MESSAGE_COST)
     receiver.events()
     said = acknowledgments(receiver.data_to_send(now=at(25)))
-    assert {each.session: each.credit for each in said} == {1: 3, 2: 10}
+    assert {each.session: each.credit for each in said} == {1: 3, 2: 4}  # 1768 // (300 + 256), 1768 // (100 + 256)
 
 
 def test_a_credit_without_bytes_and_the_largest_credit() -> None:
-    remote, receiver = RemoteSender(), a_receiver(session_messages=2**33)
+    remote, receiver = RemoteSender(), a_receiver(session_messages=2**33, total_bytes=2**50)
     (said,) = deliver(receiver, remote.message(1), remote.message(2), now=at(0))
     assert said.credit == 2**32 - 1
 
@@ -240,7 +241,7 @@ def test_ordered_messages_wait_behind_a_gap() -> None:
     assert payloads(receiver.events()) == [b"a"]
     (said,) = acknowledgments(receiver.data_to_send(now=at(0)))
     assert (said.arrived, said.all_below, said.delivered, said.credit) == ([(1, 3)], 2, [], 254)
-    assert receiver.held_bytes == 2
+    assert receiver.held_bytes == 2 + 2 * MESSAGE_COST
     receiver.receive([remote.message(2, b"b", transmission=2)], now=at(1), peer="p")
     assert payloads(receiver.events()) == [b"b", b"c", b"d"]
     assert receiver.held_bytes == 0

@@ -21,6 +21,7 @@ from udpmsg.core.wire import (
     Kind,
     Report,
     acknowledged_session,
+    answered_number,
     check_fragment,
     decode,
     decode_acknowledgment,
@@ -489,6 +490,17 @@ def test_what_can_be_told_of_unchecked_bytes() -> None:
     assert (kind_of(data), kind_of(data[:4]), kind_of(data[:3])) == (5, 5, 0)
     assert (session_of(data), session_of(data[:40]), session_of(data[:39])) == (SESSION, SESSION, 0)
     assert (acknowledged_session(data), acknowledged_session(data[:48]), acknowledged_session(data[:47])) == (OTHER, OTHER, 0)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_what_an_unchecked_message_answers(name: str) -> None:
+    data = bytes.fromhex(GOLDEN[name][0])
+    assert answered_number(data) == decode(data).reply_to
+
+
+def test_what_is_cut_off_answers_nothing() -> None:
+    data = craft(flags=REPLY, blocks=bytes(7) + b"\5")
+    assert (answered_number(data), answered_number(data[:40]), answered_number(data[:5])) == (5, 0, 0)
 
 
 @pytest.mark.parametrize(

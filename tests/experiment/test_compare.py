@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import needed
+from udpmsg.errors import UsageError
 from udpmsg.experiment import compare as comparing
 from udpmsg.experiment.audit import audit
 from udpmsg.experiment.compare import Progress, Request, compare
@@ -230,6 +231,13 @@ def test_a_router_that_was_too_slow_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     (one,) = comparison.runs
     assert one.error is not None
     assert "the router was too slow for" in one.error
+
+
+@pytest.mark.parametrize("where", [Where.RELAY, Where.NETWORK])
+def test_only_the_lab_can_be_captured(where: Where) -> None:
+    asked = replace(request(Link(), seed=1, count=1, where=where), capture=True)
+    with pytest.raises(UsageError, match=f"only the lab sees frames: a capture of {where.value} has none"):
+        run(asked)
 
 
 def test_every_place_has_someone_who_carries() -> None:

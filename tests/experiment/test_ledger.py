@@ -134,6 +134,14 @@ def test_nobody_listened() -> None:
     assert why(written.run) == (Outcome.LOST, Cause.REFUSED_ICMP, None)
 
 
+@pytest.mark.parametrize("label", ["ICMP host unreachable", "ICMP communication unreachable"])
+def test_a_router_s_word_about_the_way_is_no_refusal(label: str) -> None:
+    written = Written()
+    written.message(1)
+    written.icmp(label, 1)
+    assert why(written.run)[1] is Cause.UNKNOWN
+
+
 def test_a_router_s_word_about_a_datagram_that_was_too_large_is_no_refusal() -> None:
     written = Written(Mode.UDP_ACK)
     written.message(1, dropped=Drop.MTU)

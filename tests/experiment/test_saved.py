@@ -16,8 +16,8 @@ from udpmsg.experiment.trace import Choices, Comparison, Mode, Received, Run, Se
 from udpmsg.link.faults import Action, Burst, Link, Path, Scripted
 from udpmsg.link.record import Captured, Direction, Drop, FrameKind, FrameRecord, Identity, Phase
 
-TIMES = st.integers(-(10**12), 10**12)
-COUNTS = st.integers(0, 2**64)
+TIMES = st.integers(-(2**62), 2**62)
+COUNTS = st.integers(0, 2**64 - 1)
 TEXTS = st.text(max_size=12)
 SHARES = st.floats(0, 1)
 
@@ -27,8 +27,15 @@ def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 IDENTITIES = st.builds(Identity, st.sampled_from(Direction), st.sampled_from(FrameKind), COUNTS, transmission=COUNTS, part=COUNTS)
+
+
+def frame(first_sequence: int, more: int, **fields: Any) -> FrameRecord:
+    """A frame that carries one message, two, or (first: 0) none."""
+    return FrameRecord(first_sequence=first_sequence, last_sequence=first_sequence + more, **fields)
+
+
 FRAMES = st.builds(
-    FrameRecord,
+    frame,
     number=COUNTS,
     identity=IDENTITIES,
     phase=st.sampled_from(Phase),
@@ -36,8 +43,8 @@ FRAMES = st.builds(
     label=TEXTS,
     size=COUNTS,
     arrived_at=TIMES,
-    first_sequence=COUNTS,
-    last_sequence=COUNTS,
+    first_sequence=st.integers(0, 2**63),
+    more=st.integers(0, 1),
     dropped=maybe(st.sampled_from(Drop)),
     left_at=st.lists(TIMES, max_size=3).map(tuple),
     corrupted=st.booleans(),
@@ -53,7 +60,7 @@ MESSAGES = st.builds(
     reason=maybe(TEXTS),
     settled_at=maybe(TIMES),
     transmissions=maybe(COUNTS),
-    rtt=maybe(TIMES),
+    rtt=maybe(COUNTS),
 )
 ARRIVALS = st.builds(
     Received, sequence=COUNTS, at=TIMES, duplicate=st.booleans(), reordered=st.booleans(), transmission=maybe(COUNTS)
@@ -66,7 +73,7 @@ RUNS = st.builds(
     sent=st.lists(MESSAGES, max_size=5),
     received=st.lists(ARRIVALS, max_size=5),
     frames=maybe(st.lists(FRAMES, max_size=5)),
-    connect_ns=maybe(TIMES),
+    connect_ns=maybe(COUNTS),
     kernel_drops=maybe(COUNTS),
     refused_icmp=COUNTS,
     not_sent=st.dictionaries(COUNTS, TEXTS, max_size=2),
@@ -74,7 +81,7 @@ RUNS = st.builds(
     duration_ns=COUNTS,
     error=maybe(TEXTS),
     lost_sequences=maybe(st.lists(COUNTS, max_size=3)),
-    receiver=maybe(st.dictionaries(TEXTS, maybe(st.integers() | SHARES), max_size=3)),
+    receiver=maybe(st.dictionaries(TEXTS, maybe(COUNTS | SHARES), max_size=3)),
 )
 PATHS = st.builds(
     Path,
@@ -97,7 +104,7 @@ COMPARISONS = st.builds(
     Comparison,
     link=maybe(st.builds(Link, PATHS, PATHS, st.lists(FAULTS, max_size=2).map(tuple), maybe(TEXTS))),
     seed=maybe(COUNTS),
-    workload=st.builds(Workload, COUNTS, COUNTS, COUNTS),
+    workload=st.builds(Workload, st.integers(5, 2**64 - 1), COUNTS, COUNTS),
     choices=st.builds(
         Choices,
         modes=st.lists(st.sampled_from(Mode), max_size=3).map(tuple),
@@ -159,6 +166,19 @@ def test_every_way_to_write_a_column_is_used_and_read() -> None:
     assert set(columns["left_at"]) == {"lengths", "items"}
 
 
+def test_long_lists_have_text_for_every_row_though_all_rows_are_alike() -> None:
+    """What was never sent has no times of its own; a list of it that takes more memory than its text would is refused."""
+    whole = sample(count=1)
+    count = 2 * saved.UNWRITTEN
+    whole.workload = Workload(count)
+    whole.runs[0].sent = [Sent(number, number * 1000, None) for number in range(1, count + 1)]
+    assert saved.load(saved.dump(whole)) == whole
+    short = json.loads(saved.dump(sample(count=1)))
+    short["comparison"]["workload"]["count"] = count
+    short["comparison"]["runs"][0]["sent"] = nothing(saved.UNWRITTEN - 100)
+    assert len(saved.load(json.dumps(short)).runs[0].sent) == saved.UNWRITTEN - 100
+
+
 def test_an_unknown_field_is_passed_over_and_a_missing_one_gets_its_default() -> None:
     comparison = sample(count=3)
     document = json.loads(saved.dump(comparison))
@@ -175,6 +195,12 @@ Change = Callable[[dict[str, Any]], object]
 def frames(document: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = document["comparison"]["runs"][0]["frames"]
     return found
+
+
+def nothing(rows: int) -> dict[str, Any]:
+    """So many messages that were never sent, in a few words."""
+    alike = {name: {"first": 1, "steps": {"all": 1}} for name in ("sequence", "due_at")}
+    return {"rows": rows, "columns": alike | {"sent_at": {"all": None}}}
 
 
 BROKEN: dict[str, Change] = {
@@ -197,6 +223,28 @@ BROKEN: dict[str, Change] = {
     "lengths beyond the file": lambda document: frames(document)["columns"]["left_at"].update(lengths={"all": 10**12}),
     "an unknown phase": lambda document: frames(document)["columns"].update(phase={"all": "siesta"}),
     "a word among numbers": lambda document: document["comparison"]["runs"][0].update(not_sent={"four": "no"}),
+    "rows that come from nowhere": lambda document: document["comparison"]["runs"][0].update(sent=nothing(10**7)),
+    "rows that come from nowhere, in several lists": lambda document: [
+        run.update(sent=nothing(saved.UNWRITTEN // 2)) for run in document["comparison"]["runs"]
+    ],
+    "items that come from nowhere": lambda document: frames(document)["columns"].update(
+        left_at={"lengths": {"all": 10**7}, "items": {"all": 1}}
+    ),
+    "more messages than the workload has": lambda document: document["comparison"]["workload"].update(count=2),
+    "a time longer than any": lambda document: document["comparison"]["workload"].update(interval_ns=10**30),
+    "a time before any": lambda document: frames(document)["columns"].update(arrived_at={"all": -(10**30)}),
+    "a number of 4,000 digits": lambda document: document["comparison"].update(seed=10**3999),
+    "steps of 4,000 digits": lambda document: frames(document)["columns"].update(size={"first": 1, "steps": {"all": 10**3999}}),
+    "a number below none": lambda document: document["comparison"]["workload"].update(count=-1),
+    "a share above all": lambda document: document["comparison"]["link"]["forward"].update(loss=1.5),
+    "a share without end": lambda document: document["comparison"]["link"]["forward"].update(loss=1e308),
+    "a key below none": lambda document: document["comparison"]["runs"][0].update(not_sent={"-4": "no"}),
+    "a figure below none": lambda document: document["comparison"]["runs"][0].update(receiver={"jitter_s": -0.5}),
+    "messages before the first": lambda document: frames(document)["columns"].update(first_sequence={"all": -(10**12)}),
+    "messages that end before they begin": lambda document: frames(document)["columns"].update(first_sequence={"all": 9}),
+    "frames that carry more than was sent": lambda document: frames(document)["columns"].update(
+        first_sequence={"all": 1}, last_sequence={"all": 10**12}
+    ),
     "version 0": lambda document: document.update(version=0),
     "version one": lambda document: document.update(version="one"),
 }
@@ -221,6 +269,7 @@ def test_a_broken_file_gets_a_sentence(name: str) -> None:
         ('{"format": "udpmsg comparison", "version": NaN}', "it is not JSON"),
         ("[" * 100_000, "it is not JSON"),
         ("9" * 5000, "it is not JSON"),
+        ('{"format": "udpmsg comparison", "version": 1, "comparison": ' + "9" * 5000, "it is not JSON"),
         ("[]", "this is JSON, but no saved comparison"),
         ("null", "this is JSON, but no saved comparison"),
         ('{"format": "something else"}', "this is JSON, but no saved comparison"),

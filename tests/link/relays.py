@@ -5,6 +5,7 @@ Nothing here sleeps; PATIENCE only bounds how long a failing test hangs.
 
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,6 +22,9 @@ from udpmsg.link.relaying import RelayEvent, RelayStatistics
 PATIENCE = 20.0
 LOOPBACK = "127.0.0.1"
 MILLISECOND = 1_000_000
+
+
+needs_hops = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how many hops what came has left")
 
 
 class Running:
@@ -88,17 +92,19 @@ class Relays:
 
     def __call__(self, link: Link, target: tuple[str, int], *, seed: int = 7, **options: Any) -> Running:
         print(f"seed {seed}")
-        running = Running(Relay(LOOPBACK, 0, *target, link=link, seed=seed, **{"record": True, **options}))
+        host, port = options.pop("listen_host", LOOPBACK), options.pop("listen_port", 0)
+        running = Running(Relay(host, port, *target, link=link, seed=seed, **{"record": True, **options}))
         self._stack.callback(running.relay.close)
         self._stack.callback(running.stop)
         return running
 
-    def udp(self, port: int = 0) -> socket.socket:
+    def udp(self, port: int = 0, host: str = LOOPBACK) -> socket.socket:
         """A bound UDP socket of some program."""
-        opened = self._stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        opened = self._stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         opened.settimeout(PATIENCE)
-        opened.bind((LOOPBACK, port))
+        opened.bind((host, port))
         return opened
 
     def listening(self) -> socket.socket:

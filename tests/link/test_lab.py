@@ -18,6 +18,7 @@ from tests.link import hosts
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.lab import Lab
 from udpmsg.link.namespaces import LabUnavailable
+from udpmsg.link.processes import ChildFailed
 from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord, Phase
 from udpmsg.link.router import Carried
 from udpmsg.link.script import parse_fault
@@ -317,6 +318,22 @@ def test_nothing_is_left_whichever_process_is_killed(victim: str, number: int) -
     while any(living(pid) for pid in pids.values()) or users_of(inside):
         assert time.monotonic() < until, f"left: {[name for name, pid in pids.items() if living(pid)]} {users_of(inside)}"
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize("link", [Link(), DELAYED], ids=["passed on", "looked at"])
+def test_a_router_goes_on_when_a_host_is_gone_and_who_needs_it_gets_a_sentence(link: Link) -> None:
+    with lab(link) as made:
+        victim = process_of(made.receiver)
+        os.kill(victim, signal.SIGKILL)
+        until = time.monotonic() + PATIENCE
+        while living(victim):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        made.sender.call(hosts.udp_send, made.address, [b"anybody?"] * 20, 0.005)
+        assert made.sender.result(PATIENCE)
+        made.stop()  # raises where the router failed
+        with pytest.raises(ChildFailed, match="the receiver ended unexpectedly"):
+            made.receiver.result(PATIENCE)
 
 
 @pytest.mark.parametrize("ending", ["in order", "error"])

@@ -9,7 +9,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.link.relays import LOOPBACK, MILLISECOND, Relays, message, no_descriptor_left, receive, sequence_of
+from tests.link.relays import LOOPBACK, MILLISECOND, Relays, message, needs_hops, no_descriptor_left, receive, sequence_of
+from tests.transport.test_addresses import needs_ipv6
 from udpmsg import Receiver, Sender
 from udpmsg.core.events import LimitReached, Unreachable
 from udpmsg.errors import CannotListen, NameUnknown, UsageError
@@ -18,7 +19,7 @@ from udpmsg.link import relay_udp
 from udpmsg.link.faults import Link, Path, decide
 from udpmsg.link.record import Direction, Drop, FrameKind, Identity
 from udpmsg.link.relay import Relay
-from udpmsg.link.relaying import Faulted
+from udpmsg.link.relaying import Faulted, HopsUsedUp
 from udpmsg.link.script import parse_fault
 
 FORWARD, BACK = Direction.FORWARD, Direction.BACK
@@ -408,3 +409,41 @@ def test_what_the_kernel_discards_before_the_relay_is_counted(relays: Relays) ->
         while len(relay.records) < sent - (relay.statistics().kernel_drops or 0):
             relay.turn()
         assert relay.statistics().traffic[FORWARD].frames + (relay.statistics().kernel_drops or 0) == sent
+
+
+@needs_hops
+@pytest.mark.parametrize("host", [LOOPBACK, pytest.param("::1", marks=needs_ipv6)])
+def test_what_goes_round_between_two_relays_dies(relays: Relays, host: str) -> None:
+    """Each turn takes a place at each relay: with one hop less each time it takes 32 of 1,024, not all."""
+    reserved = relays.udp(host=host)
+    port = reserved.getsockname()[1]
+    first = relays(Link(), (host, port), listen_host=host)
+    reserved.close()
+    second = relays(Link(), first.address, listen_host=host, listen_port=port)
+    relays.udp(host=host).sendto(b"round and round", first.address)
+    second.wait(lambda: second.of(HopsUsedUp) or first.of(HopsUsedUp))
+    ended = [running.stop() for running in (first, second)]
+    assert sum(statistics.hops_used_up for statistics in ended) == 1
+    assert sum(statistics.clients for statistics in ended) == 63  # of 64 hops the relays' own sockets take one each
+    assert sum(statistics.over_limit for statistics in ended) == 0
+
+
+@needs_hops
+def test_a_relay_takes_one_hop(relays: Relays) -> None:
+    target, client = relays.udp(), relays.udp()
+    target.setsockopt(socket.IPPROTO_IP, 12, 1)  # IP_RECVTTL
+    running = relays(Link(), target.getsockname())
+    hops = []
+    for ttl in (30, 255):
+        client = relays.udp()
+        client.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+        client.sendto(b"x", running.address)
+        ((_, _, data),) = target.recvmsg(100, socket.CMSG_SPACE(4))[1]
+        hops.append(int.from_bytes(data, sys.byteorder))
+    assert hops == [29, 63]
+    client.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
+    client.sendto(b"x", running.address)
+    running.wait(lambda: running.of(HopsUsedUp))
+    (event,) = running.of(HopsUsedUp)
+    assert event.peer.port == client.getsockname()[1]
+    assert running.stop().hops_used_up == 1

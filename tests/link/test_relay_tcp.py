@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.link.relays import LOOPBACK, MILLISECOND, PATIENCE, Relays, Running, no_descriptor_left
+from tests.link.relays import LOOPBACK, MILLISECOND, PATIENCE, Relays, Running, needs_hops, no_descriptor_left
 from udpmsg.core.events import Disconnected, LimitReached
 from udpmsg.link import pipe, relay_tcp
 from udpmsg.link import relay as relay_module
@@ -274,3 +274,19 @@ def test_every_socket_is_given_back(relays: Relays) -> None:
                 reset(target)
     running.wait(lambda: len(running.of(Disconnected)) == 20)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@needs_hops
+def test_a_connection_that_goes_round_between_two_relays_dies(relays: Relays) -> None:
+    reserved = relays.listening()
+    port = reserved.getsockname()[1]
+    first = relays(Link(), (LOOPBACK, port), transport="tcp")
+    reserved.close()
+    second = relays(Link(), first.address, transport="tcp", listen_port=port)
+    client = relays.connect(first.address)
+    with pytest.raises(ConnectionResetError):  # the last relay of the row refuses, and each before it passes that on
+        client.recv(1)
+    ended = [running.stop() for running in (first, second)]
+    assert sum(statistics.hops_used_up for statistics in ended) == 1
+    assert sum(statistics.connections for statistics in ended) == 63
+    assert sum(statistics.over_limit for statistics in ended) == 0

@@ -9,6 +9,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from udpmsg.core.wire import (
+    COOKIE_SIZE,
     MAX_NUMBER,
     MAX_RANGES,
     Acknowledgment,
@@ -16,6 +17,7 @@ from udpmsg.core.wire import (
     Report,
     encode,
     encode_acknowledgment,
+    encode_cookie,
     encode_query,
     encode_report,
 )
@@ -117,13 +119,21 @@ def messages(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def controls(draw: st.DrawFn) -> tuple[Kind, dict[str, Any]]:
     """Any kind but MESSAGE."""
-    kind = draw(st.sampled_from((Kind.ACK, Kind.GOODBYE, Kind.PROBE, Kind.PROBE_REPLY, Kind.QUERY, Kind.REPORT)))
+    kind = draw(
+        st.sampled_from(
+            (Kind.ACK, Kind.GOODBYE, Kind.PROBE, Kind.PROBE_REPLY, Kind.CHALLENGE, Kind.COOKIE, Kind.QUERY, Kind.REPORT)
+        )
+    )
     if kind is Kind.ACK:
         payload = encode_acknowledgment(draw(acknowledgments()))
     elif kind is Kind.QUERY:
         payload = encode_query(draw(numbers))
     elif kind is Kind.REPORT:
         payload = encode_report(draw(reports()))
+    elif kind is Kind.CHALLENGE:
+        payload = draw(st.binary(min_size=COOKIE_SIZE, max_size=COOKIE_SIZE))
+    elif kind is Kind.COOKIE:
+        payload = encode_cookie(draw(st.binary(min_size=COOKIE_SIZE, max_size=COOKIE_SIZE)))
     elif kind is Kind.PROBE:
         payload = b""
     else:

@@ -10,15 +10,22 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests.core.support import Receiver
+from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST
+from udpmsg.core.config import Limits
 from udpmsg.core.events import Duplicate, Goodbye, Malformed, Message
-from udpmsg.core.receiver import Limits, Receiver
 from udpmsg.core.wire import NUMBER, Kind, decode, decode_acknowledgment, decode_report, encode, encode_query
 
-LIMITS = Limits(sessions=3, reassemblies=2, session_bytes=200, session_messages=6, total_bytes=400, max_message=100, gaps=4)
+LIMITS = Limits(sessions=3, reassemblies=2, session_bytes=200, session_messages=6, total_bytes=2400, max_message=100, gaps=4)
 ACK_DELAY = 25_000_000
 FRAGMENT_SIZE, FRAGMENTED_SIZE = 30, 50
 sessions = st.integers(1, 5)
 numbers = st.integers(1, 24)
+
+
+def fragment_cost(index: int) -> int:
+    """What this fragment takes until the message is whole."""
+    return (FRAGMENT_SIZE, FRAGMENTED_SIZE - FRAGMENT_SIZE)[index] + FRAGMENT_COST
 
 
 @dataclass
@@ -69,6 +76,11 @@ class ModelSession:
     def waiting_bytes(self) -> int:
         whole = sum(self.sizes[number] for number in [*self.queued, *self.held])
         return whole + FRAGMENTED_SIZE * len(self.parts)
+
+    def cost(self) -> int:
+        """What it takes of the memory for all: each message that waits, and of the unfinished ones what came."""
+        whole = [self.sizes[number] + MESSAGE_COST for number in [*self.queued, *self.held]]
+        return sum(whole) + sum(fragment_cost(index) for parts in self.parts.values() for index in parts)
 
     def leave(self) -> None:
         """Its place is for others, if nothing more is to come and nothing waits."""
@@ -182,6 +194,9 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         if index is not None:
             if not self.begin(session, sequence, size):
                 return
+            if index not in session.parts[sequence] and self.held_bytes() + fragment_cost(index) > LIMITS.total_bytes:
+                session.over_limit += 1
+                return
             self.has_place(session, number)
             session.parts[sequence].add(index)
             if len(session.parts[sequence]) < 2:
@@ -238,7 +253,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             and size <= LIMITS.max_message
             and session.waiting_messages() < LIMITS.session_messages
             and session.waiting_bytes() + size <= LIMITS.session_bytes
-            and self.held_bytes() + size <= LIMITS.total_bytes
+            and self.held_bytes() + size + MESSAGE_COST <= LIMITS.total_bytes
             and not (session.acknowledged and opens and waited_for + len(session.parts) >= LIMITS.gaps)
         )
         session.over_limit += not fits
@@ -246,11 +261,12 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         return fits
 
     def held_bytes(self) -> int:
-        return sum(session.waiting_bytes() for session in self.model.values())
+        return sum(session.cost() for session in self.model.values())
 
     @rule(identity=sessions, sent=st.integers(0, 30))
     def goodbye(self, identity: int, sent: int) -> None:
         lowest = self.model[identity].lowest if identity in self.model else 1
+        self.strangers[identity] = max(self.strangers.get(identity, 0), sent)  # each of them took a datagram
         number = self.number(identity)
         data = encode(
             Kind.GOODBYE,

@@ -6,12 +6,12 @@ from math import isclose
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.core.support import Receiver
 from tests.property.datagrams import payloads as any_payloads
 from udpmsg.core import runs, wire
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Message
 from udpmsg.core.framing import LENGTH, MOST_BYTES, MOST_MESSAGES, FrameReader, Run, each, frame, frames, together
-from udpmsg.core.receiver import Receiver
 from udpmsg.core.wire import Kind
 from udpmsg.udp import offload
 

@@ -5,10 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.property.datagrams import reports
 from udpmsg.core.events import Malformed, Outcome, PeerRestarted, State
 from udpmsg.core.framing import Run, each
 from udpmsg.core.sender import Sender, SenderConfig
-from udpmsg.core.wire import NUMBER, Acknowledgment, Kind, decode, encode, encode_acknowledgment
+from udpmsg.core.wire import NUMBER, Acknowledgment, Kind, Report, decode, encode, encode_acknowledgment, encode_report
 
 MILLISECOND = 1_000_000
 DEADLINE = 20_000 * MILLISECOND
@@ -44,6 +45,7 @@ class SenderAgainstALiar(RuleBasedStateMachine):
         self.transmissions: dict[tuple[int, int], int] = {}
         self.datagrams = 0
         self.receiver_number = 0
+        self.cookies = 0
         self.confirmed: set[int] = set()
 
     # -- what the application and the network do ---------------------------------------------------------------------
@@ -103,6 +105,17 @@ class SenderAgainstALiar(RuleBasedStateMachine):
         self.sender.receive([data], now=self.now)
         self.drain()
 
+    @rule(receiver=st.integers(1, 3), cookie=st.binary(min_size=16, max_size=16), times=st.integers(1, 3))
+    def challenge(self, receiver: int, cookie: bytes, times: int) -> None:
+        self.receiver_number += 1
+        number = self.receiver_number
+        data = encode(Kind.CHALLENGE, session=receiver, number=number, sent_at=0, payload=cookie, framed=self.framed)
+        cookies = self.cookies
+        for _ in range(times):
+            self.sender.receive([data], now=self.now)
+            self.drain()
+        assert self.cookies <= cookies + 1
+
     @rule(data=st.binary(max_size=120))
     def garbage(self, data: bytes) -> None:
         before = self.sender.malformed
@@ -136,6 +149,7 @@ class SenderAgainstALiar(RuleBasedStateMachine):
             self.datagrams += 1
             assert datagram.number == self.datagrams
             assert self.framed or len(data) <= 200
+            self.cookies += datagram.kind is Kind.COOKIE
             if datagram.kind is Kind.MESSAGE:
                 key = (datagram.sequence, datagram.fragment[0] if datagram.fragment else 0)
                 count = self.transmissions[key] = self.transmissions.get(key, 0) + 1
@@ -177,6 +191,8 @@ class SenderAgainstALiar(RuleBasedStateMachine):
         assert sender.unresolved == len(self.accepted_at) - len(self.ended)
         assert 0 <= sender.backlog <= sender.unresolved
         assert sender.congestion.bytes_in_flight >= 0
+        assert sender.rtt.latest is None or 0 <= sender.rtt.latest <= self.now - 10**9
+        assert sender.rtt.srtt is None or 0 <= sender.rtt.srtt <= self.now - 10**9
         assert 0 <= sender.messages_in_flight <= sender.unresolved
         assert sender.messages_sent == len({sequence for sequence, _ in self.transmissions})
         assert sender.retransmissions == sum(self.transmissions.values()) - len(self.transmissions)
@@ -301,3 +317,44 @@ def spread(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 SenderAgainstALiar.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestSenderAgainstALiar = SenderAgainstALiar.TestCase
+
+
+@given(claims=reports(), sizes=st.lists(st.integers(0, 100), min_size=1, max_size=20), elapsed=st.integers(0, 10**12))
+def test_a_report_is_malformed_or_claims_what_is_possible(claims: Report, sizes: list[int], elapsed: int) -> None:
+    sender = Sender(SenderConfig(), session=SESSION, now=0)
+    sender.send([b"x" * size for size in sizes], now=0)
+    sender.data_to_send(now=0)
+    question = sender.ask(now=0)
+    (query,) = each(sender.data_to_send(now=0))
+    highest = min(claims.highest, len(sizes))
+    arrived = min(claims.arrived, highest)
+    said = claims._replace(
+        session=SESSION,
+        question=decode(query).number,
+        delivered=min(claims.delivered, arrived),
+        arrived=arrived,
+        highest=highest,
+        forgotten=min(claims.forgotten, highest),
+        begins_at=1,
+        goes_on_at=0,
+        missing=[],
+    )
+    data = encode(Kind.REPORT, session=1, number=1, sent_at=0, payload=encode_report(said))
+    sender.receive([data], now=elapsed)
+    assert (sender.events(), sender.rtt.latest) == ([], elapsed)
+    taken = question.report
+    assert taken is not None
+    seconds = elapsed / 10**9
+    for name, most in (
+        ("duplicates", elapsed),
+        ("reordered", arrived),
+        ("over_limit", elapsed),
+        ("payload_bytes", sum(sizes)),
+        ("duration_us", seconds * 1.001 * 10**6),
+        ("kernel_drops", elapsed),
+        ("jitter_us", seconds * 1.001 * 10**6),
+    ):
+        value, claim = getattr(taken, name), getattr(said, name)
+        assert value in (None, claim)
+        assert value is None or value <= most
+        assert claim is None or claim >= most or value == claim

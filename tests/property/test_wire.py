@@ -13,6 +13,7 @@ from udpmsg.core.wire import (
     Acknowledgment,
     Kind,
     Report,
+    answered_number,
     decode,
     decode_acknowledgment,
     decode_number,
@@ -56,7 +57,7 @@ def test_a_message_comes_out_as_it_went_in(fields: dict[str, Any], framed: bool)
     assert back.lowest == fields.get("lowest", 0)
     assert back.transmission == fields.get("transmission", 0)
     assert back.fragment == fields.get("fragment")
-    assert back.reply_to == fields.get("reply_to", 0)
+    assert back.reply_to == answered_number(data) == fields.get("reply_to", 0)
     assert back.ordered == fields.get("ordered", False)
     assert back.acknowledged == ("lowest" in fields)
     assert len(data) == len(fields["payload"]) + overhead(

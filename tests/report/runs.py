@@ -80,7 +80,7 @@ def comparison(*runs: Run, where: Where = Where.LAB, count: int | None = None, *
     made = Comparison(
         link=link,
         seed=None if where is Where.NETWORK else 1,
-        workload=Workload(len(runs[0].sent) if count is None and runs else count or 0),
+        workload=Workload(max(len(one.sent) for one in runs) if count is None and runs else count or 0),
         choices=Choices(modes=modes, repeat=max((run.repetition for run in runs), default=1)),
         where=where,
         runs=list(runs),

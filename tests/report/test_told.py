@@ -15,6 +15,8 @@ from tests.report import bench_samples
 from tests.report.runs import MILLISECOND, answer, comparison, message, received, run
 from udpmsg import language
 from udpmsg.cli.showing import _human_lines
+from udpmsg.core.events import Hint, Unreachable
+from udpmsg.endpoint import Endpoint
 from udpmsg.errors import Phrase
 from udpmsg.experiment import reasons, saved, scenario
 from udpmsg.experiment.ledger import Cause, Outcome, rows
@@ -27,6 +29,7 @@ from udpmsg.link.record import Drop, FrameRecord
 from udpmsg.link.script import parse_fault
 from udpmsg.report import bench_lines, bench_page, bench_table, comparison_lines, html, ladder_lines, ledger, sentences
 from udpmsg.report.comparison import table
+from udpmsg.report.relaying import trouble_words
 from udpmsg.report.setting import setting
 from udpmsg.report.stream import Data, Words
 from udpmsg.report.telling import label
@@ -433,3 +436,11 @@ def test_columns_of_the_ledger_do_not_touch_in_portuguese(whole: Comparison) -> 
     for head in heads:
         assert re.split(r"\s{2,}", head.strip()) == ["#", "enviada, ms", "vezes", "entregue, ms", "atraso", "resultado"]
     assert "não confirmada" in "\n".join(ledger.lines(unconfirmed(), colour=False))
+
+
+@pytest.mark.parametrize("hint", Hint)
+def test_only_a_refusal_is_told_as_nobody(hint: Hint) -> None:
+    words = trouble_words(Unreachable(Endpoint("udp", "192.0.2.1", 7), "the system's words", hint))
+    assert words.endswith(" (the system's words)")
+    assert "192.0.2.1:7" in words
+    assert ("nobody listens" in words) is (hint is Hint.NOBODY)

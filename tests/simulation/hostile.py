@@ -7,7 +7,8 @@ from random import Random
 from struct import pack
 from zlib import crc32
 
-MESSAGE, ACK, GOODBYE, PROBE, PROBE_REPLY, QUERY, REPORT = 1, 2, 3, 4, 5, 8, 9
+MESSAGE, ACK, GOODBYE, PROBE, PROBE_REPLY, CHALLENGE, COOKIE, QUERY, REPORT = range(1, 10)
+COOKIE_SIZE = 16
 QUERY_SIZE = 632
 ACK_REQUESTED, FRAGMENT, REPLY, ORDERED, CHECKSUM, SEALED = 1, 2, 4, 8, 16, 32
 HUGE = (2**64 - 1, 2**64 - 2, 2**63, 2**53 + 1, 2**32, 2**31 - 1, 100_000)
@@ -179,11 +180,14 @@ class Hostile:
     def to_sender(self) -> bytes:
         """What a forger who cannot guess a session sends to a sender that waits for acknowledgments."""
         random = self.random
-        choice = random.randrange(7)
+        choice = random.randrange(8)
         if choice == 0:
             return random.randbytes(random.randint(0, 1400))
         if choice == 1:
             return self.garbage()
+        if choice == 7:
+            size = random.choice((COOKIE_SIZE, COOKIE_SIZE, COOKIE_SIZE, 0, 15, 64))
+            return forge(CHALLENGE, session=random.choice(self.sessions), payload=random.randbytes(size))
         if choice == 2:
             return forge(PROBE_REPLY, session=random.choice(self.sessions), payload=pack(">Q", random.getrandbits(64)))
         if choice == 3:

@@ -7,10 +7,11 @@ from struct import pack
 
 import pytest
 
+from tests.core.support import Receiver
 from tests.simulation.hostile import ACK_REQUESTED, CHECKSUM, FRAGMENT, GOODBYE, MESSAGE, ORDERED, forge
 from tests.simulation.link import MILLISECOND, SECOND
+from udpmsg.core.config import Limits
 from udpmsg.core.events import Duplicate, LimitReached, Message, Outcome, State
-from udpmsg.core.receiver import Limits, Receiver
 from udpmsg.core.sender import Sender, SenderConfig
 
 PEER = ("honest", 40_000)

@@ -24,7 +24,7 @@ ACK_BLOCK = Struct(">QHH")
 FRAGMENT_INDEX = Struct(">H")
 ACK_BODY = Struct(">QQIIQBBH")
 RANGE = Struct(">QQ")
-MESSAGE, ACK, GOODBYE, PROBE = 1, 2, 3, 4
+MESSAGE, ACK, GOODBYE, PROBE, COOKIE = 1, 2, 3, 4, 7
 ACK_REQUESTED, FRAGMENT = 1, 2
 NEVER = 1 << 62
 SENDER_PEER = ("sender", 40_000)
@@ -99,6 +99,7 @@ class Ledger:
         self.lowest_unresolved = 1
         self.outcomes = dict.fromkeys(State, 0)
         self.last_datagram_number = 0
+        self.last_cookie_at = 0
         self.sent_at = [0]
         self.first_flight = 0
         self.sent_all = False
@@ -120,6 +121,11 @@ class Life:
         self.session = session
         self.receiver = receiver
         self.delivered: dict[int, bytearray] = {}
+        """What the application was given."""
+        self.committed: dict[int, bytearray] = {}
+        """What the application is done with."""
+        self.in_hand: list[Message] = []
+        """What it was given, and is not done with."""
         self.strangers: set[tuple[int, int]] = set()
         self.strangers_gone: set[int] = set()
         """They said goodbye, and may be forgotten where the table is small."""
@@ -392,7 +398,7 @@ class World:
                     raise Broken(f"message {sequence} ended {state} {late} ns after its deadline")
                 if state is State.DELIVERED:
                     if not ledger.delivered_ever[sequence]:
-                        raise Broken(f"message {sequence} is DELIVERED and no application has it")
+                        raise Broken(f"message {sequence} is DELIVERED and no application is done with it")
                 elif not event.reason:
                     raise Broken(f"message {sequence} is {state} without a reason")
                 if self.scenario.refused:
@@ -454,6 +460,10 @@ class World:
             ledger.sent_at.append(now)
             if not framed and len(datagram) > 1200:
                 raise Broken(f"a datagram of {len(datagram)} bytes")
+            if kind == COOKIE:
+                if now < ledger.last_cookie_at + MILLISECOND:
+                    raise Broken(f"two COOKIEs within {now - ledger.last_cookie_at} ns: whoever forges CHALLENGEs makes us talk")
+                ledger.last_cookie_at = now
             if kind == MESSAGE:
                 messages += 1
                 if not 0 < sequence <= len(ledger.payloads):
@@ -525,6 +535,10 @@ class World:
     def _drain_receiver(self, *, nothing_due: bool = False) -> None:
         if self.scenario.application == "at once":
             self._take(None)
+            if self.random.random() < 0.9:
+                self._commit(self.life)
+            elif self.drain_at == NEVER:
+                self.drain_at = self.now + self.random.randrange(5 * MILLISECOND)
         self._receiver_data()
         receiver = self.receiver
         self._check_limits(receiver)
@@ -544,8 +558,13 @@ class World:
             raise Broken(f"{receiver.sessions_open} sessions open, the limit is {limits.sessions}")
 
     def _application(self) -> None:
-        """The application of `slow` and `bursts` comes by."""
+        """The application of `slow` and `bursts` comes by; that of `at once` where it did not say that it was done."""
         random = self.random
+        if self.scenario.application == "at once":
+            self.drain_at = NEVER
+            self._commit(self.life)
+            self._drain_receiver()
+            return
         if self.scenario.application == "slow":
             took = self._take(random.randint(1, 3))
             pause = random.randrange(MILLISECOND, 10 * MILLISECOND) if took else 20 * MILLISECOND
@@ -559,6 +578,7 @@ class World:
 
     def _take(self, limit: int | None) -> int:
         life = self.life
+        self._commit(life)
         took = size = 0
         waited: dict[int | None, list[int]] = {}
         for event in life.receiver.events(limit):
@@ -590,7 +610,29 @@ class World:
                 raise Broken(f"{took} messages of {size} bytes waited, above the limits of {sessions} sessions")
         return took
 
+    def _commit(self, life: Life) -> None:
+        """The application is done with what it has: now and then first with one of it."""
+        if life.in_hand and self.random.random() < 0.2:
+            message = life.in_hand.pop(self.random.randrange(len(life.in_hand)))
+            life.receiver.done(message)
+            self._note_commit(life, message)
+        life.receiver.commit()
+        for message in life.in_hand:
+            self._note_commit(life, message)
+        life.in_hand.clear()
+
+    def _note_commit(self, life: Life, message: Message) -> None:
+        session, sequence = message.session, message.sequence
+        ledger = self.by_session.get(session)
+        if ledger is None or not 0 < sequence <= len(ledger.payloads):
+            return
+        committed = life.committed.setdefault(session, bytearray(self.scenario.messages + 2))
+        committed[sequence] = 1
+        life.delivered_count += 1
+        ledger.delivered_ever[sequence] = 1
+
     def _deliver(self, life: Life, message: Message) -> None:
+        life.in_hand.append(message)
         if self.tell is not None:
             self._note(f"application has {message.session} {message.sequence} ({len(message.payload)} bytes)")
         session, sequence = message.session, message.sequence
@@ -620,8 +662,6 @@ class World:
         if delivered[sequence]:
             raise Broken(f"message {sequence} delivered twice in one receiver's life")
         delivered[sequence] = 1
-        life.delivered_count += 1
-        ledger.delivered_ever[sequence] = 1
         if message.payload != ledger.payloads[sequence - 1] and not self._may_be_corrupt():
             raise Broken(f"message {sequence} delivered with other bytes")
         if (message.reply_to or 0) != ledger.reply_to[sequence - 1] and not self._may_be_corrupt():
@@ -692,7 +732,7 @@ class World:
             raise Broken(f"datagram {largest} acknowledged, {ledger.last_datagram_number} was the last one sent")
         if not arrived and not delivered_ranges and below <= 1:
             return
-        delivered = life.delivered.get(session) or bytes(self.scenario.messages + 2)
+        delivered = life.committed.get(session) or bytes(self.scenario.messages + 2)
         verified = life.verified_below.get(session, 1)
         while verified < below:
             verified = delivered.find(0, verified, below)
@@ -701,7 +741,7 @@ class World:
             elif ledger.ended[verified]:
                 verified += 1
             else:
-                raise Broken(f"all below {below} acknowledged; the application has no {verified}")
+                raise Broken(f"all below {below} acknowledged; the application is not done with {verified}")
         life.verified_below[session] = verified
         offset = 76
         before = 0
@@ -720,7 +760,7 @@ class World:
             missing = delivered.find(0, first, last + 1) if last < len(delivered) else last
             while missing >= 0:
                 if missing > len(ledger.payloads) or not ledger.ended[missing]:
-                    raise Broken(f"message {missing} acknowledged; the application does not have it")
+                    raise Broken(f"message {missing} acknowledged; the application is not done with it")
                 missing = delivered.find(0, missing + 1, last + 1)
 
     # -- the hostile peer --------------------------------------------------------------------------------------------
@@ -743,8 +783,9 @@ class World:
             self._drain_receiver()
         else:
             peer = RECEIVER_PEER if random.random() < 0.5 else HOSTILE_PEER
-            self.sender.receive([hostile.to_sender()], now=now, peer=peer)
-            self._drain_sender()
+            for datagram in [hostile.to_sender()] * random.choice((1, 1, 3)):
+                self.sender.receive([datagram], now=now, peer=peer)
+                self._drain_sender()
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -753,6 +794,7 @@ class World:
         if scenario.application != "never":
             while self._take(None):
                 self._drain_receiver()
+            self._commit(self.life)
         for ledger in self.ledgers:
             accepted = len(ledger.payloads)
             if scenario.acknowledged and not ledger.crashed and sum(ledger.outcomes.values()) != accepted:

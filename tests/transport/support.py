@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
-from udpmsg import Disconnected, Goodbye, Message, Outcome, Receiver, Sender
+from udpmsg import Disconnected, Goodbye, Message, Outcome, Receiver, Sender, waiting
 from udpmsg.core.events import Event
 from udpmsg.endpoint import Endpoint
 
 PATIENCE = 30.0
 SPIN_LIMIT = 200
 LOOPBACK = "127.0.0.1"
+FOR_EVER = waiting.LONGEST_WAIT / 10**9
+"""What a wait without an end asks of the selector, again and again."""
 
 Answer = Callable[[Message], bytes | None]
 
@@ -122,7 +124,7 @@ def impatient_selector(clock: VirtualClock) -> type[selectors.DefaultSelector]:
             if ready:
                 self.idle_turns = 0
                 return ready
-            if timeout is None:
+            if timeout is None or timeout == FOR_EVER:
                 ready = super().select(PATIENCE)
                 assert ready, "it would wait for ever"
                 return ready
@@ -152,12 +154,16 @@ def drain(receiver: Receiver) -> list[Event]:
 
 
 def collect(receiver: Receiver, kind: type, number: int = 1) -> list[Any]:
-    """Poll until so many events of a kind have come; every event that came until then of that kind."""
+    """Poll until so many events of a kind have come; every event that came until then of that kind. With messages the story is
+    done at once, so that their senders learn of it while it goes on in this very thread."""
     events: list[Event] = []
     while sum(isinstance(event, kind) for event in events) < number:
         came = receiver.poll(PATIENCE)
         assert came, f"{number} {kind.__name__} expected, came: {events}"
         events += came
+        for event in came:
+            if isinstance(event, Message):
+                receiver.done(event)
     return [event for event in events if isinstance(event, kind)]
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import socket
 import sys
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ import pytest
 from tests.transport.conftest import Listening
 from tests.transport.support import LOOPBACK, PATIENCE, Listener, collect, has_ipv6
 from udpmsg import CannotConnect, CannotListen, Endpoint, Message, NameUnknown, Outcome, Receiver, Sender, UsageError
+from udpmsg.endpoint import resolve
 from udpmsg.listening import explained
 from udpmsg.udp import answering
 
@@ -72,7 +74,7 @@ def test_the_addresses_to_answer_from_are_remembered_for_so_many_peers(stack: Ex
     port = receiver.endpoints[0].port
     senders = [stack.enter_context(Sender("127.0.0.2", port)) for _ in range(5)]
     for sender in senders:
-        sender.send("question")
+        sender.send("a question that is longer than its answer")
     messages = collect(receiver, Message, 5)
     inner = receiver._sockets["udp"]._answering  # type: ignore[union-attr]
     assert inner is not None
@@ -139,10 +141,69 @@ def test_an_unknown_name(transport: str, name: str, monkeypatch: pytest.MonkeyPa
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    for act in (lambda: Receiver(name, 0, transport=transport), lambda: Sender(name, 5000, transport=transport)):
-        with pytest.raises(NameUnknown, match=r"does not resolve.*check the spelling") as caught:
+    for act, kind in (
+        (lambda: Receiver(name, 0, transport=transport), CannotListen),
+        (lambda: Sender(name, 5000, transport=transport), NameUnknown),
+    ):
+        with pytest.raises(kind, match=r"does not resolve.*check the spelling") as caught:
             act()
         assert repr(name) in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["", "*", "127.0.0.1\0.example", "\0"])
+def test_what_a_resolver_would_take_for_this_machine_is_no_host(transport: str, host: str) -> None:
+    for act in (lambda: Receiver(host, 0, transport=transport), lambda: Sender(host, 5000, transport=transport)):
+        with pytest.raises(UsageError, match=re.escape(repr(host))):
+            act()
+
+
+@pytest.mark.parametrize("host", ["", "*", " "])
+def test_every_address_of_this_machine_has_a_name(host: str) -> None:
+    with pytest.raises(UsageError, match=r"write 0\.0\.0\.0 for every IPv4 address of this machine, :: for IPv6 and IPv4"):
+        Receiver(host, 0)
+
+
+@pytest.mark.parametrize("group", [GROUP, pytest.param(GROUP_IPV6, marks=needs_ipv6)])
+def test_a_group_is_joined_and_no_address_to_listen_on(transport: str, group: str) -> None:
+    with pytest.raises(UsageError, match=f"{group} is a multicast group, .* udpmsg listen --multicast {group} "):
+        Receiver(group, 0, transport=transport)
+
+
+@needs_ipv6
+@pytest.mark.parametrize("host", ["fe80::1", "FE80::1", "febf::7", "fe80::1%nosuch", "fe80::1%4000000000", "fd00::1%4000000000"])
+def test_an_address_of_one_link_says_which(transport: str, host: str) -> None:
+    address, _, zone = host.lower().partition("%")
+    said = f"names the interface '{zone}', which is not here" if zone else "zone, the interface to that link, is missing"
+    names = [name for _, name in socket.if_nameindex()]
+    for act in (lambda: Receiver(host, 0, transport=transport), lambda: Sender(host, 5000, transport=transport)):
+        with pytest.raises(UsageError) as caught:
+            act()
+        assert said in str(caught.value)
+        assert f"choose from {str(names)[1:-1]}, as in '{address}%" in str(caught.value)
+
+
+@needs_ipv6
+def test_an_address_of_one_link_with_its_zone_resolves() -> None:
+    index, name = socket.if_nameindex()[0]
+    for zone in (name, str(index)):
+        (address,) = resolve(f"fe80::1%{zone}", 5000, socket.SOCK_DGRAM)
+        assert address.sockaddr[3] == index
+
+
+@needs_ipv6
+def test_of_a_name_the_address_without_a_zone_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {
+        "both": [(socket.AF_INET6, ("fe80::1", 7, 0, 0)), (socket.AF_INET, ("192.0.2.1", 7))],
+        "one": [(socket.AF_INET6, ("fe80::1", 7, 0, 0))],
+    }
+
+    def found(host: bytes, *_: object, **__: object) -> list[object]:
+        return [(family, socket.SOCK_DGRAM, 17, "", sockaddr) for family, sockaddr in known[host.decode()]]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    assert [address.sockaddr for address in resolve("both", 7, socket.SOCK_DGRAM)] == [("192.0.2.1", 7)]
+    with pytest.raises(UsageError, match="'fe80::1' is an address of one link"):
+        resolve("one", 7, socket.SOCK_DGRAM)
 
 
 @pytest.mark.parametrize("port", [-1, 65_536, 70_000])
@@ -163,7 +224,9 @@ def test_unknown_transports_and_senseless_combinations() -> None:
         (lambda: Sender(LOOPBACK, 5000, transport="both"), "choose 'udp' or 'tcp'"),
         (lambda: Sender(LOOPBACK, 5000, transport="tcp", broadcast=True), "TCP connects two endpoints"),
         (lambda: Sender(LOOPBACK, 5000, transport="tcp", interface=LOOPBACK), "TCP connects two endpoints"),
-        (lambda: Sender(LOOPBACK, 5000, ttl=256), "256 hops"),
+        (lambda: Sender(LOOPBACK, 5000, ttl=256), "256 is not a number of hops that a packet may live: choose from 1 to 255"),
+        (lambda: Sender(LOOPBACK, 5000, ttl=0), "0 is not a number of hops that a packet may live: choose from 1 to 255"),
+        (lambda: Sender(LOOPBACK, 5000, ttl=1.5), "1.5 is not a number of hops"),  # type: ignore[arg-type]
         (lambda: Sender(LOOPBACK, 5000, datagram_size=65_508), "65508 bytes.*65507"),
         (lambda: Sender(LOOPBACK, 5000, datagram_size=127), "127 bytes.*128"),
         (lambda: Sender(LOOPBACK, 5000, ordered=True), "ordered delivery needs acknowledgments"),
@@ -254,11 +317,11 @@ def test_multicast_reaches_every_listener(stack: ExitStack) -> None:
     first = stack.enter_context(Receiver(port=0, multicast=GROUP, interface=LOOPBACK))
     port = first.endpoints[0].port
     second = stack.enter_context(Receiver(port=port, multicast=GROUP, interface=LOOPBACK))
-    sender = stack.enter_context(Sender(GROUP, port, interface=LOOPBACK, ttl=0))
+    sender = stack.enter_context(Sender(GROUP, port, interface=LOOPBACK, ttl=1))
     assert sender.one_to_many
-    sender.send("to all")
+    sender.send("to all of you who listen")
     messages = [collect(receiver, Message)[0] for receiver in (first, second)]
-    assert [message.payload for message in messages] == [b"to all"] * 2
+    assert [message.payload for message in messages] == [b"to all of you who listen"] * 2
     first.reply(messages[0], "one")
     second.reply(messages[1], "two")
     replies = sender.replies(PATIENCE)
@@ -270,9 +333,9 @@ def test_multicast_reaches_every_listener(stack: ExitStack) -> None:
 def test_multicast_over_ipv6(stack: ExitStack, interface: str) -> None:
     """Linux gives its loopback no route for IPv6 groups: there the sender must say so. Everywhere else the message comes."""
     receiver = stack.enter_context(Receiver(port=0, multicast=GROUP_IPV6, interface=interface))
-    sender = stack.enter_context(Sender(GROUP_IPV6, receiver.endpoints[0].port, interface=interface, ttl=0))
+    sender = stack.enter_context(Sender(GROUP_IPV6, receiver.endpoints[0].port, interface=interface, ttl=1))
     assert sender.one_to_many
-    sender.send("to all")
+    sender.send("to all of you who listen")
     refused = [event.reason for event in sender.poll(0) if isinstance(event, Outcome)]
     if refused:
         assert refused == ["not sent (ENETUNREACH)"]

@@ -2,14 +2,16 @@
 
 import socket
 import sys
+import threading
 from contextlib import ExitStack
 
 import pytest
 
+from tests.core.support import RemoteReceiver
 from tests.transport.conftest import Listening
 from tests.transport.support import LOOPBACK, PATIENCE, Listener, VirtualClock
 from udpmsg import Goodbye, Message, Receiver, Sender, SessionReport, UsageError
-from udpmsg.core.wire import Kind, kind_of
+from udpmsg.core.wire import Kind, decode, kind_of
 
 COUNT = 50
 
@@ -45,6 +47,35 @@ def test_a_session_that_never_came_is_not_known(listen: Listening, transport: st
         report = sender.ask(PATIENCE)
     assert report == SessionReport(False, 0, 0, 0, 0, 0, 0, 0, 0, (), None, 0, 0.0, None)
     assert report.messages_lost is None
+
+
+def test_a_receiver_that_claims_what_cannot_be_is_not_believed(stack: ExitStack) -> None:
+    liar = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+    liar.bind((LOOPBACK, 0))
+    liar.settimeout(PATIENCE)
+
+    def lie() -> None:
+        data, where = liar.recvfrom(2000)
+        while kind_of(data) != Kind.QUERY:
+            data, where = liar.recvfrom(2000)
+        query, huge = decode(data), 2**63
+        impossible = dict.fromkeys(
+            ("duplicates", "reordered", "over_limit", "payload_bytes", "duration_us", "kernel_drops"), huge
+        )
+        impossible["jitter_us"] = 2**32 - 2
+        liar.sendto(
+            RemoteReceiver().report(query.number, highest=3, arrived=3, of=query.session, **impossible),
+            where,
+        )
+
+    sender = stack.enter_context(Sender(LOOPBACK, liar.getsockname()[1]))
+    sender.send_many([b"hello"] * 3)
+    thread = threading.Thread(target=lie)
+    thread.start()
+    report = sender.ask(PATIENCE)
+    thread.join(PATIENCE)
+    assert report == SessionReport(True, 3, 3, 3, None, None, None, 3, 0, (), None, None, None, None)
+    assert report.messages_lost == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system tells what it discarded")

@@ -1,5 +1,6 @@
 """Nobody listens, or somebody stops and starts again. Where time has to pass it is virtual."""
 
+import errno
 import socket
 from collections import Counter
 from contextlib import ExitStack
@@ -100,6 +101,18 @@ def test_over_tcp_nobody_who_answers_is_an_error_in_time(stack: ExitStack) -> No
         waiting.connect_ex((LOOPBACK, port))
     with pytest.raises(CannotConnect, match=f"127.0.0.1:{port} did not answer within 0.05 s"):
         Sender(LOOPBACK, port, transport="tcp", connect_timeout=0.05)
+    for least in (0, -1):
+        with pytest.raises(CannotConnect, match=f"127.0.0.1:{port} did not answer within {least} s"):
+            Sender(LOOPBACK, port, transport="tcp", connect_timeout=least)
+
+
+def test_a_kernel_that_gives_up_before_us_is_not_told_as_our_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gives_up(*_: object) -> None:
+        raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+    monkeypatch.setattr(socket.socket, "connect", gives_up)
+    with pytest.raises(CannotConnect, match=r"\(127.0.0.1:9: Connection timed out\)"):
+        Sender(LOOPBACK, 9, transport="tcp", connect_timeout=3600)
 
 
 def meet(sender: Sender, receiver: Receiver, events: list[Event]) -> list[bytes]:

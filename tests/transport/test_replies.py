@@ -5,14 +5,22 @@ import random
 import pytest
 
 from tests.core.support import RemoteReceiver, read
+from udpmsg.core.allowances import Allowances
+from udpmsg.core.budget import Budget
 from udpmsg.core.config import Limits
 from udpmsg.core.events import LimitReached, Message, Outcome, State
 from udpmsg.core.sender import Sender
 from udpmsg.endpoint import Endpoint
-from udpmsg.replies import REPLY_COST, Replies
+from udpmsg.replies import ANSWERED_COST, REPLY_COST, Replies
 
 SECOND = 1_000_000_000
 START = 5 * SECOND
+
+
+def some_replies(**limits: int) -> Replies:
+    """Replies to peers that have proved their addresses."""
+    known = Limits(**limits)
+    return Replies(known, Budget(known.total_bytes), Allowances(of_everybody=True))
 
 
 def peer(number: int) -> Endpoint:
@@ -55,7 +63,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[Sender]:
 
 
 def test_a_turn_looks_only_at_those_that_something_happened_to(looked_at: list[Sender]) -> None:
-    replies = Replies(Limits())
+    replies = some_replies()
     for session in range(1, 101):
         ask(replies, session, now=START)
     turn(replies, START)
@@ -69,7 +77,7 @@ def test_a_turn_looks_only_at_those_that_something_happened_to(looked_at: list[S
 
 
 def test_what_nobody_confirms_is_sent_again_in_time_and_ends() -> None:
-    replies = Replies(Limits())
+    replies = some_replies()
     for session in (1, 2, 3):
         ask(replies, session, now=START + session)
         turn(replies, START + session)
@@ -85,7 +93,7 @@ def test_what_nobody_confirms_is_sent_again_in_time_and_ends() -> None:
 
 
 def test_what_the_system_refuses_for_good_is_told_at_once() -> None:
-    replies = Replies(Limits())
+    replies = some_replies()
     ask(replies, 1, now=START)
     (_, ((data, _),)) = turn(replies, START)
     replies.not_sent(data, "EMSGSIZE", permanent=True, now=START)
@@ -95,8 +103,8 @@ def test_what_the_system_refuses_for_good_is_told_at_once() -> None:
     assert (replies.unresolved, replies.next_timeout()) == (0, None)
 
 
-def test_the_least_recently_answered_is_forgotten_unless_it_waits() -> None:
-    replies = Replies(Limits(sessions=2))
+def test_the_least_recently_answered_is_forgotten_unless_it_waits_and_has_confirmed_before() -> None:
+    replies = some_replies(sessions=2)
     first = {}
     for session, now in ((1, START), (2, START + 1), (1, START + 2)):
         ask(replies, session, sequence=now, now=now)
@@ -109,15 +117,18 @@ def test_the_least_recently_answered_is_forgotten_unless_it_waits() -> None:
     ask(replies, 1, sequence=9, now=START + 4)
     (_, ((data, _),)) = turn(replies, START + 4)
     assert read([data])[0].session == first[1]
-    ask(replies, 2, now=START + 5)  # 1 and 3 wait, so both stay
-    (_, ((data, _),)) = turn(replies, START + 5)
+    ask(replies, 2, now=START + 5)  # 1 and 3 wait, and 3 has never confirmed anything
+    (outcomes, ((data, _),)) = turn(replies, START + 5)
+    assert [(outcome.state, outcome.reason) for outcome in outcomes] == [
+        (State.UNCONFIRMED, "it confirmed nothing, and others wait for an answer")
+    ]
     assert read([data])[0].session != first[2]
-    assert replies.unresolved == 3
+    assert replies.unresolved == 2
     assert not replies.receive(RemoteReceiver().ack((1, 1), of=first[2], below=2), peer(2), now=START + 6)
 
 
 def test_one_peers_share_is_free_again_when_it_confirms() -> None:
-    replies = Replies(Limits(total_bytes=40_000))
+    replies = some_replies(total_bytes=40_000)
     ask(replies, 1, payload=bytes(9000), now=START)
     ask(replies, 1, sequence=2, payload=bytes(1000), now=START)
     assert [type(event) for event in replies.settle(now=START)] == [LimitReached]
@@ -135,7 +146,7 @@ def test_the_sums_and_the_next_timeout_are_those_of_a_walk_over_all(seed: int) -
     """Replies to five peers, some confirmed and some lost, some refused by the system."""
     print(f"seed {seed}")
     lots = random.Random(seed)
-    replies = Replies(Limits(sessions=3))
+    replies = some_replies(sessions=3)
     now, sent = START, []
     for step in range(200):
         now += lots.choice([0, 1, SECOND // 100, SECOND // 3])
@@ -153,6 +164,7 @@ def test_the_sums_and_the_next_timeout_are_those_of_a_walk_over_all(seed: int) -
         sent += turn(replies, now)[1]
         senders = [answered.sender for answered in replies._by_own_session.values()]
         assert replies.unresolved == sum(sender.unresolved for sender in senders)
-        assert replies._cost == sum(sender.waiting_bytes + sender.unresolved * REPLY_COST for sender in senders)
+        cost = sum(sender.waiting_bytes + sender.unresolved * REPLY_COST + ANSWERED_COST for sender in senders)
+        assert replies._budget.used == cost
         due = [sender.next_timeout() for sender in senders]
         assert replies.next_timeout() == min((time for time in due if time is not None), default=None)

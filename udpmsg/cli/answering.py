@@ -94,6 +94,9 @@ class Typed:
         self._lines = lines
         self._complain = complain
         self._messages: deque[Message] = deque()
+        self._unasked = True
+        """Whether nobody has answered anything yet."""
+        self._told = False
 
     @property
     def pending(self) -> int:
@@ -114,17 +117,26 @@ class Typed:
             self._complain(text.format(name_of(message), WAITING))
 
     def ready(self) -> Iterator[Reply]:
-        """Pairs of a message and its line."""
-        while self._messages:
+        """Pairs of a message and its line. Raises CannotRead."""
+        while self._messages or self._lines.ended:
+            ended = self._lines.ended  # before the look: what comes between the two is looked for again
             line = self._lines.take()
             if line is None:
-                if self._lines.ended:
-                    self._messages.clear()
+                if ended:
+                    self._give_up()
                 return
             if isinstance(line, LineTooLong):
                 self._complain(_("a line of {} bytes is too long for a reply; write a shorter one").format(line.size))
             else:
+                self._unasked = False
                 yield self._messages.popleft(), line
+
+    def _give_up(self) -> None:
+        """The input has ended. That is said once, when a message stays unanswered by it, or all of them will."""
+        if (self._messages or self._unasked) and not self._told:
+            self._told = True
+            self._complain(_("Standard input has ended: there is nobody to ask, and messages stay unanswered"))
+        self._messages.clear()
 
     def close(self) -> None:
         """The thread that reads standard input ends with the process."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "listen": N_("Receive messages, from any number of senders at once."),
     "send": N_("Send messages: fire and forget, acknowledged, or a dialogue."),
+    "inbox": N_("Show, save or send again what listen --store has kept."),
     "compare": N_("The same messages over UDP, UDP with acknowledgments and TCP, over one link with faults."),
     "demo": N_("Lessons for a class: what do you think will happen, what did happen, and why."),
     "bench": N_("How fast messages go: throughput without loss, flood, goodput, round-trip times."),
@@ -43,11 +44,9 @@ def main() -> NoReturn:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:  # before there was a handler of ours
         code = 130
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError, AttributeError):
-            pass  # closed, or never there: said already, or nobody to say it to
+    except Exception as error:  # the last catch: whatever it is, its user reads a sentence
+        code = _fail(error)
+    code = _flush(code)
     # Safe: every file and socket of ours is closed by now, nothing is registered to run at exit, and the one thread that may
     # be left waits in a read of standard input, which the interpreter's own ending can't interrupt.
     os._exit(code)
@@ -63,6 +62,38 @@ def run(arguments: list[str]) -> int:
     return _dispatch(arguments, interrupts)
 
 
+def _fail(error: Exception) -> int:
+    """Say in one sentence what no command caught; return the exit code."""
+    if isinstance(error, BrokenPipeError):
+        return 1  # the reader of our output has seen enough, and needs no words
+    try:
+        from udpmsg.cli.output import unexpected
+
+        _refuse("udpmsg", unexpected(error), 1)
+    except Exception:  # no module can be loaded where no more files may be opened
+        try:
+            print(f"udpmsg: {error}", file=sys.stderr)
+        except (OSError, ValueError):
+            pass
+    return 1
+
+
+def _flush(code: int) -> int:
+    """Write what still waits to be written; return the exit code, which is 1 where standard output could not have all of it."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        if code == 0:  # any other code: its command has said why
+            code = _fail(error)
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        pass  # nobody to say it to
+    return code
+
+
 def _handlers() -> Interrupts:
     from udpmsg.cli.signals import Interrupts
 
@@ -72,6 +103,7 @@ def _handlers() -> Interrupts:
 def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
     import typer
 
+    from udpmsg.cli.signals import Interrupted
     from udpmsg.errors import UdpmsgError
     from udpmsg.language import choose_from, told
 
@@ -91,6 +123,8 @@ def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
         return _refuse(name, _words_of(error), error.exit_code)
     except typer.Abort:
         return 130
+    except Interrupted:
+        return _refuse(name, interrupts.words, interrupts.code)
     return int(code or 0)
 
 

@@ -2,8 +2,7 @@
 
 import shlex
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -11,6 +10,7 @@ from udpmsg import units
 from udpmsg.cli import options, rules, showing
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.options import OUTPUT, option
+from udpmsg.cli.outputs import Writable, open_outputs
 from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupts
 from udpmsg.errors import N_, UsageError
@@ -22,10 +22,7 @@ from udpmsg.experiment.trace import Mode
 from udpmsg.language import _, number, told
 from udpmsg.report.stream import Data, Words, columns
 from udpmsg.report.telling import quantity
-from udpmsg.report.terminal import byte_count, counted, paint
-
-if TYPE_CHECKING:
-    from udpmsg.cli.outputs import Writable
+from udpmsg.report.terminal import counted, paint
 
 T = TypeVar("T")
 
@@ -142,9 +139,7 @@ def bench(
             default="4MiB",
         ),
     ] = None,
-    html: Annotated[
-        Path | None, option("--html", _("Write a page that opens in any browser."), panel=OUTPUT, metavar="FILE")
-    ] = None,
+    html: options.Html = None,
     lang: options.Lang = None,
     json: options.Json = False,
     quiet: Annotated[bool, option("--quiet", _("Say nothing on standard error while it runs."), panel=OUTPUT)] = False,
@@ -166,9 +161,9 @@ def bench(
     check(request)
     if options.offload_refused(context) and set(request.modes) == {Mode.TCP}:
         raise UsageError("--no-offload means nothing to TCP, whose kernel cuts and joins its stream itself")
-    output = showing.writable(html) if html is not None else None
+    outputs = open_outputs({"html": html}, json=json)
     interrupts: Interrupts = context.obj
-    data, words = showing.open_streams()
+    data, words = showing.open_streams(outputs.values())
     try:
         benchmark = run(request, interrupts, data, words, json=json, quiet=quiet)
     except NobodyThere as error:
@@ -176,7 +171,7 @@ def bench(
         return Exit.NOBODY
     if interrupts.number is not None:
         words.say(interrupts.words)
-    if output is not None:
+    for output in outputs.values():
         write(benchmark, output, words)
     if data.broken:
         words.say(f"udpmsg: {data.broken}")
@@ -244,13 +239,11 @@ def minutes(seconds: float) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
 
 
-def write(benchmark: Benchmark, output: "Writable", words: Words) -> None:
+def write(benchmark: Benchmark, output: Writable, words: Words) -> None:
     """Write the page. Raises CannotWrite."""
     from udpmsg.report.bench_page import page
 
-    content = page(benchmark).encode("utf-8", "backslashreplace")
-    output.write(content)
-    words.say(f"{output.path}: {byte_count(len(content))}")
+    showing.say_written(output, output.write(page(benchmark).encode("utf-8", "backslashreplace")), words)
 
 
 def once(given: list[T] | None, name: str) -> tuple[T, ...]:

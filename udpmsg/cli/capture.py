@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from udpmsg.cli import options
+from udpmsg.cli import inputs, options
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.options import OUTPUT, option
+from udpmsg.cli.outputs import CannotWrite, Writable
 from udpmsg.errors import N_, Phrase, UdpmsgError, UsageError
 from udpmsg.language import _
 
@@ -37,7 +38,6 @@ Exit codes: 0 all well, 1 run-time error (there is another file of that name, or
 
 DISSECTOR = "dissector"
 FILE_NAME = "udpmsg.lua"
-CANNOT_INSTALL = N_("cannot write {}: {}; write udpmsg capture dissector > {}, and give Wireshark -X lua_script:{}")
 
 
 def capture(
@@ -49,22 +49,14 @@ def capture(
     lang: options.Lang = None,
 ) -> int:
     """Print the dissector or install it; return the exit code. HELP is what users read."""
-    from udpmsg.report.stream import Data, Words, forgiving
+    from udpmsg.cli.output import open_output, write
 
     if what != DISSECTOR:
         raise UsageError("there is no {!r} to print: write {}", what, DISSECTOR)
-    forgiving(sys.stdout)
-    forgiving(sys.stderr)
-    words = Words(sys.stderr)
-    script = dissector()
-    if install:
-        words.say(install_into(plugin_folder(), script))
-        return Exit.WELL
-    data = Data(sys.stdout, words)
-    data.write(script.removesuffix("\n"))
-    if data.broken:
-        words.say(f"udpmsg: {data.broken}")
-        return Exit.ERROR
+    if not install:
+        return write(dissector())
+    _, words = open_output(json=False)
+    words.say(install_into(plugin_folder(), dissector()))
     return Exit.WELL
 
 
@@ -84,16 +76,18 @@ def plugin_folder() -> Path:
 
 def install_into(folder: Path, script: str) -> str:
     """Write the script as a new file and say where; a file that is there already is never altered. Raises UdpmsgError."""
-    path = folder / FILE_NAME
+    path, content = folder / FILE_NAME, script.encode("ascii")
+    if os.path.lexists(path):
+        if path.is_file() and inputs.read(path, len(content)) == content:
+            return _("It is there already: {}").format(path)
+        raise UdpmsgError(N_("{} is there already, with other content: move it away, then install again"), path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="ascii", newline="\n") as file:
-            file.write(script)
-    except FileExistsError:
-        if path.is_file() and path.read_bytes() == script.encode("ascii"):
-            return _("It is there already: {}").format(path)
-        raise UdpmsgError(N_("{} is there already, with other content: move it away, then install again"), path) from None
-    except OSError as error:
-        reason = Phrase(error.strerror or str(error))
-        raise UdpmsgError(CANNOT_INSTALL, path, reason, FILE_NAME, FILE_NAME) from None
+        Writable(path).write(content)
+    except (UsageError, CannotWrite, OSError) as error:
+        reason = (
+            Phrase("cannot write {}: {}", path, Phrase(error.strerror or str(error))) if isinstance(error, OSError) else error
+        )
+        advice = N_("{}; write udpmsg capture dissector > {}, and give Wireshark -X lua_script:{}")
+        raise UdpmsgError(advice, reason, FILE_NAME, FILE_NAME) from None
     return _("Installed: {}. Wireshark and tshark load it when they start.").format(path)

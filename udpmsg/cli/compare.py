@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 import typer
 
 from udpmsg import units
-from udpmsg.cli import linking, options, rules, showing
+from udpmsg.cli import inputs, linking, options, rules, showing
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.linking import LINK
-from udpmsg.cli.options import OUTPUT, option
+from udpmsg.cli.options import OUTPUT, file_option, option
+from udpmsg.cli.outputs import open_outputs
 from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupts
 from udpmsg.errors import N_, UsageError
@@ -22,9 +24,11 @@ from udpmsg.language import _, number
 from udpmsg.link.fields import FIELDS
 from udpmsg.link.presets import DEFAULT
 from udpmsg.link.wording import options_text
+from udpmsg.report.stream import is_terminal
 
 if TYPE_CHECKING:
     from udpmsg.experiment.compare import Progress, Request
+    from udpmsg.experiment.scenario import Scenario
     from udpmsg.report.stream import Words
 
 T = TypeVar("T", Workload, Choices)
@@ -40,6 +44,7 @@ The same messages over UDP, UDP with acknowledgments and TCP, over one link with
   udpmsg compare --link wifi --html wifi.html  a named link, and a page
   udpmsg compare --rate 5mbit --queue 20 --interval 1ms --size 1000
   udpmsg compare --seed 7 --repeat 5           median and spread
+  udpmsg compare --pcap - | wireshark -k -i -  every frame in Wireshark
   udpmsg compare 192.0.2.7                     a listener on a real network
 
 Two hosts and a router are made in namespaces of this user's own (Linux), with the kernel's real UDP and TCP. Nothing of them is \
@@ -52,12 +57,15 @@ Exit codes: 0 all ran (messages that were lost are the result), 1 run-time error
 143 terminated. Every option can be set by the environment: --min-rto by UDPMSG_MIN_RTO.
 """)
 
+LARGEST_SCENARIO = 1 << 18
+"""Bytes: a hundred times what --save writes, and as many scripted faults as anybody would."""
 MESSAGES, CHOICES = _("Messages"), _("What changes the comparison")
 
 CONFLICTS = (
     Conflict("json", "ladder", N_("JSON lines are for programs; the ladder is a picture")),
     Conflict("via", "destination", N_("a network elsewhere carries the messages itself")),
     Conflict("pcap", "destination", N_("frames are seen on a link of our own alone")),
+    Conflict("pcap", "relay", N_("a relay has datagrams and streams, and sees no frames; the lab does")),
     Conflict("save", "destination", N_("a scenario has a link, and a real network is as it is")),
     *(Conflict(name, "destination", N_("a real network has its own faults")) for name in ("link", "fault", "seed", *FIELDS)),
 )
@@ -100,7 +108,7 @@ def compare(
             _("From one message to the next; 0s: as fast as possible."),
             panel=MESSAGES,
             metavar="TIME",
-            parser=units.parse_delay,
+            parser=units.parse_nanoseconds,
             default="20ms",
         ),
     ] = None,
@@ -150,11 +158,15 @@ def compare(
         ),
     ] = None,
     scenario: Annotated[
-        Path | None, option("--scenario", _("Take all this from a file; options count more."), panel=LINK, metavar="FILE")
+        Path | None,
+        option(
+            "--scenario",
+            _("Take all this from a file; options count more. - is standard input."),
+            panel=LINK,
+            metavar="FILE",
+        ),
     ] = None,
-    save: Annotated[
-        Path | None, option("--save", _("Write all this to a file for --scenario."), panel=LINK, metavar="FILE")
-    ] = None,
+    save: Annotated[Path | None, file_option("--save", _("Write all this to a file for --scenario."), panel=LINK)] = None,
     tcp_congestion: Annotated[
         str | None,
         option("--tcp-congestion", _("TCP's congestion control."), panel=CHOICES, metavar="NAME", default=_("the system's")),
@@ -191,7 +203,7 @@ def compare(
             _("An unconfirmed message is given up after this."),
             panel=CHOICES,
             metavar="TIME",
-            parser=units.parse_delay,
+            parser=units.parse_nanoseconds,
             default="60s",
         ),
     ] = None,
@@ -202,7 +214,7 @@ def compare(
             _("udp+ack's smallest retransmission timeout."),
             panel=CHOICES,
             metavar="TIME",
-            parser=units.parse_delay,
+            parser=units.parse_nanoseconds,
             default="200ms",
         ),
     ] = None,
@@ -224,33 +236,31 @@ def compare(
             _("A message that comes later than this after it was due is late."),
             panel=CHOICES,
             metavar="TIME",
-            parser=units.parse_delay,
+            parser=units.parse_nanoseconds,
             default="150ms",
         ),
     ] = None,
     ledger: Annotated[bool, option("--ledger", _("A row a message and mode: outcome and cause."), panel=OUTPUT)] = False,
     ladder: Annotated[bool, option("--ladder", _("The frames between sender and receiver."), panel=OUTPUT)] = False,
-    html: Annotated[
-        Path | None, option("--html", _("Write a page that opens in any browser."), panel=OUTPUT, metavar="FILE")
-    ] = None,
-    pcap: Annotated[Path | None, option("--pcap", _("Write a capture for Wireshark."), panel=OUTPUT, metavar="FILE")] = None,
-    keep: Annotated[
-        Path | None, option("--keep", _("Keep the whole run for udpmsg report."), panel=OUTPUT, metavar="FILE")
-    ] = None,
+    html: options.Html = None,
+    pcap: Annotated[Path | None, file_option("--pcap", _("Write a capture for Wireshark."), panel=OUTPUT)] = None,
+    keep: Annotated[Path | None, file_option("--keep", _("Keep the whole run for udpmsg report."), panel=OUTPUT)] = None,
     lang: options.Lang = None,
     json: options.Json = False,
 ) -> int:
     """Check the options, run the comparison, and show it; return the exit code. HELP is what users read."""
     given = {name.replace("_", "-"): value for name, value in context.params.items()}
-    rules.check(given, CONFLICTS, (), {"destination": "HOST"})
-    request = request_of(context.params, capture=pcap is not None)
-    outputs = {name: showing.writable(path) for name, path in (("html", html), ("pcap", pcap), ("keep", keep)) if path}
-    if save is not None:
-        from udpmsg.experiment.scenario import Scenario, write_file
-
-        write_file(save, Scenario(request.link or DEFAULT, request.seed, request.workload, request.choices))
+    rules.check(given | {"relay": via is Where.RELAY}, CONFLICTS, (), {"destination": "HOST", "relay": "--via relay"})
     interrupts: Interrupts = context.obj
-    data, words = showing.open_streams()
+    request = interrupts.opening(lambda: request_of(context.params, capture=pcap is not None))
+    outputs = open_outputs({"save": save, "html": html, "pcap": pcap, "keep": keep}, json=json)
+    if "pcap" in outputs and outputs["pcap"].standard and is_terminal(sys.stdout):
+        raise UsageError("a capture is no text for a terminal; write udpmsg compare --pcap - | wireshark -k -i -")
+    data, words = showing.open_streams(outputs.values())
+    if saved := outputs.pop("save", None):
+        from udpmsg.experiment.scenario import Scenario, dump
+
+        saved.write(dump(Scenario(request.link or DEFAULT, request.seed, request.workload, request.choices)).encode("utf-8"))
     comparison = run(request, interrupts, words)
     showing.show(comparison, ledger=ledger, ladder=ladder, json=json, data=data, words=words)
     showing.write(comparison, outputs, words)
@@ -261,9 +271,9 @@ def compare(
 def request_of(given: Mapping[str, Any], *, capture: bool) -> "Request":
     """What is to be compared: the options over the scenario over the defaults. Raises UsageError."""
     from udpmsg.experiment.compare import Request
-    from udpmsg.experiment.scenario import Scenario, read_file
+    from udpmsg.experiment.scenario import Scenario
 
-    scenario = Scenario() if given["scenario"] is None else read_file(Path(given["scenario"]))
+    scenario = Scenario() if given["scenario"] is None else scenario_in(Path(given["scenario"]))
     workload = changed(scenario.workload, count=given["count"], interval_ns=given["interval"], size=given["size"])
     choices = changed(
         scenario.choices,
@@ -289,6 +299,20 @@ def request_of(given: Mapping[str, Any], *, capture: bool) -> "Request":
         link = linking.link_of(given, scenario.link)
         request = Request(link, seed, workload, choices, given["via"] or Where.LAB, capture=capture)
     return replace(request, command=command_of(request, given["destination"]))
+
+
+def scenario_in(file: Path) -> "Scenario":
+    """The scenario in a file. Raises UsageError that names the file."""
+    from udpmsg.experiment.scenario import load
+
+    name = inputs.name_of(file)
+    content = inputs.read(file, LARGEST_SCENARIO)
+    if len(content) > LARGEST_SCENARIO:
+        raise UsageError("{}: that is more than a scenario has; name a file that udpmsg compare --save has written", name)
+    try:
+        return load(content.decode("utf-8"), name)
+    except UnicodeDecodeError as error:
+        raise UsageError("{}: not a text in UTF-8 (byte {}), as TOML is", name, error.start) from None
 
 
 def changed(value: T, **given: Any) -> T:

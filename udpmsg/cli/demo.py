@@ -2,18 +2,19 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from udpmsg import clock, units
+from udpmsg import clock
 from udpmsg.cli import options, rules, showing
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.keys import ENTER, ERASE, keys
-from udpmsg.cli.options import OUTPUT, option
+from udpmsg.cli.options import OUTPUT, file_option, option
+from udpmsg.cli.outputs import Writable, open_outputs
 from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupts
 from udpmsg.errors import UsageError
@@ -23,7 +24,8 @@ from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.lessons.table import LESSONS, Entry, entry, load
 from udpmsg.report import lesson_lines
 from udpmsg.report.stream import Data, columns
-from udpmsg.report.terminal import byte_count, paint
+from udpmsg.report.terminal import paint
+from udpmsg.waiting import after
 
 if TYPE_CHECKING:
     from udpmsg.lessons.lesson import Lesson
@@ -37,7 +39,7 @@ Lessons for a class, each in one command: what do you think will happen, what di
   udpmsg demo nobody                   run one
   udpmsg demo handshake --ask          the class votes before the run
   udpmsg demo head-of-line --step      a key for each step
-  udpmsg demo boundaries --slow 10     a second for each step
+  udpmsg demo boundaries --slow 1s     a second for each step
   udpmsg demo all                      all of them, one after the other
   udpmsg demo all --html handout.html  a page to hand out
   udpmsg demo sizes --lang pt-BR       in Portuguese
@@ -53,8 +55,6 @@ Exit codes: 0 everything expected was seen, 3 something was not, 1 a lesson coul
 
 CLASS = _("In class")
 ALL = "all"
-PACE = 0.1
-"""Seconds between two steps of a lesson that --slow multiplies."""
 LOOK = 0.05
 """Seconds after which a pause looks whether it shall stop."""
 
@@ -75,17 +75,17 @@ def demo(
     ] = False,
     step: Annotated[bool, option("--step", _("Wait for a key before each step and part."), panel=CLASS)] = False,
     slow: Annotated[
-        int | None,
+        float | None,
         option(
             "--slow",
-            _("Pause before each step and part, N tenths of a second. The network is as fast as ever."),
+            _("Pause so long before each step and part. The network is as fast as ever."),
             panel=CLASS,
-            metavar="N",
-            parser=units.parse_count,
+            metavar="TIME",
+            parser=options.parse_positive_duration,
         ),
     ] = None,
     html: Annotated[
-        Path | None, option("--html", _("Write the handout, a page for any browser and for paper."), panel=OUTPUT, metavar="FILE")
+        Path | None, file_option("--html", _("Write the handout, a page for any browser and for paper."), panel=OUTPUT)
     ] = None,
     lang: options.Lang = None,
     json: options.Json = False,
@@ -98,18 +98,16 @@ def demo(
                 raise UsageError(_("--{} means nothing without a lesson: name one, or all").format(given))
         return listing()
     entries = LESSONS if name.strip().lower() == ALL else (entry(name),)
-    output = showing.writable(html) if html is not None else None
-    show = Show(context.obj, ask=ask, step=step, slow=slow or 0, json=json)
+    outputs = open_outputs({"html": html}, json=json)
+    show = Show(context.obj, outputs, ask=ask, step=step, slow=slow or 0.0, json=json)
     results = show.all(entries)
     if show.interrupts.number is not None:
         show.words.say(show.interrupts.words)
         return show.interrupts.code
-    if output is not None:
+    for output in outputs.values():
         from udpmsg.report.lesson_page import page
 
-        content = page(results).encode("utf-8", "backslashreplace")
-        output.write(content)
-        show.words.say(f"{output.path}: {byte_count(len(content))}")
+        showing.say_written(output, output.write(page(results).encode("utf-8", "backslashreplace")), show.words)
     if show.data.broken:
         show.words.say(f"udpmsg: {show.data.broken}")
     return exit_code(results, broken=show.data.broken is not None)
@@ -118,9 +116,11 @@ def demo(
 def listing() -> int:
     """The lessons and what each is about."""
     data, words = showing.open_streams()
-    width = width_of(data)
-    write(data, lesson_lines.listing(LESSONS, width=width, colour=data.colour))
-    words.say(_("Run one: udpmsg demo {}").format(LESSONS[0].name))
+    write(data, lesson_lines.listing(LESSONS, width=width_of(data), colour=data.colour))
+    if not data.broken:
+        words.say(_("Run one: udpmsg demo {}").format(LESSONS[0].name))
+    elif not data.gone:
+        words.say(f"udpmsg: {data.broken}")
     return Exit.ERROR if data.broken else Exit.WELL
 
 
@@ -134,9 +134,11 @@ def exit_code(results: list[Result], *, broken: bool) -> int:
 class Show:
     """Lessons on this terminal, or as JSON lines."""
 
-    def __init__(self, interrupts: Interrupts, *, ask: bool, step: bool, slow: int, json: bool) -> None:
+    def __init__(
+        self, interrupts: Interrupts, outputs: Mapping[str, Writable], *, ask: bool, step: bool, slow: float, json: bool
+    ) -> None:
         self.interrupts = interrupts
-        self.data, self.words = showing.open_streams()
+        self.data, self.words = showing.open_streams(outputs.values())
         self.width = width_of(self.data)
         self._ask, self._step, self._slow = ask, step, slow
         self._json = None
@@ -214,14 +216,14 @@ class Show:
         if self._step:
             self.wait_for_key(_("any key: the next step"))
         elif self._slow:
-            self.pause(PACE * self._slow)
+            self.pause(self._slow)
 
     def pace_part(self) -> None:
         """Before a part: a key, where a class looks on, a pause, or nothing. Raises Stopped."""
         if self._step or self._ask:
             self.wait_for_key(_("any key: go on"))
         elif self._slow:
-            self.pause(PACE * self._slow)
+            self.pause(self._slow)
         if self.stopped():
             raise Stopped
 
@@ -234,7 +236,7 @@ class Show:
 
     def pause(self, seconds: float) -> None:
         """A while, which a signal ends."""
-        until = clock.now() + round(seconds * 1e9)
+        until = after(seconds)
         while not self.stopped() and (left := (until - clock.now()) / 1e9) > 0:
             sleep(min(LOOK, left))
 

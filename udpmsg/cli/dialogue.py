@@ -13,7 +13,8 @@ from udpmsg.core.events import Message
 from udpmsg.errors import MessageTooLarge
 from udpmsg.experiment.workload import Schedule
 from udpmsg.language import N_, _, told
-from udpmsg.report.terminal import duration, paint
+from udpmsg.report.terminal import duration, hint_words, paint
+from udpmsg.waiting import after, nanoseconds
 
 if TYPE_CHECKING:
     from udpmsg.cli.origin import Accepted
@@ -41,6 +42,7 @@ class Dialogue:
         """Talk until it ends."""
         exchange.show_outcomes = not exchange.output.for_people
         exchange.aside = True
+        exchange.goes_on = self.terminal
         exchange.on_reply = self._on_reply
         if exchange.sender.spool is not None:
             from udpmsg.cli.origin import Accepted
@@ -72,7 +74,7 @@ class Dialogue:
                 return True
 
     def _piped(self, exchange: Exchange, lines: Lines) -> bool:
-        schedule = None if self.interval is None else Schedule(max(int(self.interval * SECOND), 1), now=clock.now())
+        schedule = None if self.interval is None else Schedule(max(nanoseconds(self.interval), 1), now=clock.now())
         while (line := self._next(exchange, lines)) is not None:
             while schedule and (missing := schedule.next_due() - clock.now()) > 0 and not exchange.stopped:
                 exchange.pump(missing / SECOND)
@@ -86,12 +88,13 @@ class Dialogue:
         return False
 
     def _next(self, exchange: Exchange, lines: Lines) -> Line | None:
-        """The next line; None at the end of the input, or when the exchange has to stop."""
+        """The next line; None at the end of the input, or when the exchange has to stop. Raises CannotRead."""
         while not exchange.stopped:
+            ended = lines.ended  # before the look: what comes between the two is looked for again
             line = lines.take()
             if line is not None:
                 return line
-            if lines.ended:
+            if ended:
                 break
             exchange.pump(None)
         return None
@@ -116,7 +119,7 @@ class Dialogue:
         """Up to --wait for the reply to the line just sent; a farewell may remain without one, and nothing is said then."""
         before, seen = exchange.replies, exchange.unreachable
         self._answered = False
-        until = clock.now() + int(self.wait * SECOND)
+        until = after(self.wait)
         while not self._answered and not exchange.stopped:
             missing = until - clock.now()
             if missing <= 0:
@@ -124,8 +127,8 @@ class Dialogue:
             exchange.pump(missing / SECOND)
         if not self._answered and exchange.replies == before and self.wait > 0 and not silently and not exchange.stopped:
             text = _("no reply within {}").format(duration(self.wait))
-            if exchange.unreachable is not seen:
-                text = _("{}: ICMP says nobody listens on {}").format(text, exchange.sender.endpoint)
+            if exchange.unreachable is not None and exchange.unreachable is not seen:
+                text = _("{}: ICMP says {}").format(text, hint_words(exchange.unreachable))
             exchange.words.say(self._note(exchange, text))
 
     def _on_reply(self, message: Message) -> str:

@@ -14,6 +14,7 @@ from udpmsg.core.events import (
     Event,
     Malformed,
     Message,
+    NextAddress,
     OffloadRefused,
     Outcome,
     PeerRestarted,
@@ -25,8 +26,9 @@ from udpmsg.endpoint import DEFAULT_PORT, Endpoint
 from udpmsg.language import N_plural, _, number, plural, told
 from udpmsg.report.schema import sender_summary
 from udpmsg.report.stream import Words
-from udpmsg.report.terminal import PARTS_OF_SENDER, byte_count, paint, part
+from udpmsg.report.terminal import PARTS_OF_SENDER, byte_count, hint_words, paint, part
 from udpmsg.sender import Sender
+from udpmsg.waiting import nanoseconds
 
 SECOND = 1_000_000_000
 PATIENCE = 2 * SECOND
@@ -36,7 +38,7 @@ SHOWN_FAILURES = 20
 FORMS = dict(PARTS_OF_SENDER)
 ENDED = {state: FORMS[f"messages_{state.value}"] for state in State}
 """So many messages ended so."""
-SENT_AGAIN = FORMS["retransmissions"]
+SENT_AGAIN, MALFORMED = FORMS["retransmissions"], FORMS["malformed"]
 ANSWERED = N_plural("{} answered", "{} answered")
 NOT_SENT = N_plural("{} not sent", "{} not sent")
 HINT_WAIT = 0.02
@@ -46,12 +48,24 @@ HINT_WAIT = 0.02
 class Exchange:
     """Drives a sender, shows its events and counts them."""
 
-    def __init__(self, sender: Sender, output: Output, words: Words, interrupts: Interrupts, *, deadline: float) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        output: Output,
+        words: Words,
+        interrupts: Interrupts,
+        *,
+        deadline: float,
+        refused_for: float | None = None,
+    ) -> None:
         self.sender = sender
         self.words = words
         self.output = output
         self.interrupts = interrupts
         self.deadline = deadline
+        self.refused_for = refused_for
+        self.goes_on = False
+        """Whether a person may try again after everything was refused: then that does not end it."""
         self.show_outcomes = True
         """Whether a confirmed message gets a line of its own."""
         self.aside = False
@@ -70,6 +84,8 @@ class Exchange:
         self.on_reply: Callable[[Message], str] = _without_note
         """Called with each reply; returns a note to show beside it."""
         self._closing = False
+        self._hint_told = False
+        self._addresses_tried: set[Endpoint] = {sender.endpoint}
         self._failures_shown = 0
         self._round_trips = Distribution()
         self._states = dict.fromkeys(State, 0)
@@ -77,6 +93,7 @@ class Exchange:
             Outcome: self._on_outcome,
             Message: self._on_message,
             Unreachable: self._on_unreachable,
+            NextAddress: self._on_next_address,
             Disconnected: self._on_disconnected,
             PeerRestarted: self._on_restart,
             Malformed: self._on_malformed,
@@ -85,8 +102,9 @@ class Exchange:
 
     @property
     def stopped(self) -> bool:
-        """Whether there is no point in going on: a signal, nobody reads what we write, or the connection is gone."""
-        return self.interrupts.number is not None or self.output.data.broken is not None or self.disconnected is not None
+        """Whether there is no point in going on: a signal, nobody reads what we write, or nobody is there, any more or at all."""
+        gone = self.disconnected is not None or (self.sender.refused and not self.goes_on)
+        return gone or self.interrupts.number is not None or self.output.data.broken is not None
 
     def tell_resumed(self) -> None:
         """Say so, if a run goes on that an earlier command began."""
@@ -107,7 +125,7 @@ class Exchange:
         `wait` None: for none; `replies` None: there may be any number.
         """
         begun = clock.now()
-        until = begun + int((wait or 0) * SECOND)
+        until = begun + nanoseconds(wait or 0)
         while not self.stopped:
             now = clock.now()
             listening = wait is not None and now < until and (replies is None or self.replies < replies)
@@ -156,10 +174,13 @@ class Exchange:
         unanswered = self.replies < self.answers_expected
         if not failed and not unanswered:
             return Exit.WELL
-        heard = self._states[State.DELIVERED] or self.replies
         sent_none = not self.sender.statistics().messages_sent and self._states[State.REFUSED]
         refused = self.unreachable is not None or sent_none
-        return Exit.NOBODY if refused and not heard else Exit.UNCONFIRMED
+        return Exit.NOBODY if refused and not self._heard else Exit.UNCONFIRMED
+
+    @property
+    def _heard(self) -> bool:
+        return bool(self._states[State.DELIVERED] or self.replies)
 
     @property
     def _kept(self) -> int:
@@ -183,11 +204,8 @@ class Exchange:
         if self.output.for_people and self.sender.statistics().messages_sent + self._states[State.REFUSED] + self.not_sent:
             self.words.say(self._tally())
         where = self.sender.endpoint
-        if self.unreachable is not None and not self._states[State.DELIVERED] and not self.replies:
-            text = _("ICMP came back: nobody listens on {}. Start one: {}").format(where, _listener_for(where))
-            if not self.sender.acknowledged:
-                text += _("; --ack waits for a confirmation of each message")
-            self._hint(text)
+        if self.unreachable is not None and not self._heard:
+            self._hint(self._said_by_icmp(self.unreachable))
         elif self._states[State.UNCONFIRMED]:
             happened = _("Not all confirmed in time.") if self._states[State.DELIVERED] else _("Nobody confirmed in time.")
             advice = _(
@@ -202,6 +220,16 @@ class Exchange:
                     "--wait 0 asks for no answer"
                 )
             )
+
+    def _said_by_icmp(self, unreachable: Unreachable) -> str:
+        where = self.sender.endpoint
+        if not unreachable.refused:
+            advice = _("Check the address, the route there, and the firewalls on the way")
+            return _("ICMP came back: {}. {}").format(hint_words(unreachable), advice)
+        text = _("ICMP came back: nobody listens on {}. Start one: {}").format(where, _listener_for(where))
+        if not self.sender.acknowledged:
+            text += _("; --ack waits for a confirmation of each message")
+        return text
 
     def _tally(self) -> str:
         statistics = self.sender.statistics()
@@ -219,6 +247,8 @@ class Exchange:
             if self._states[State.REFUSED]:
                 parts.append(part(self._states[State.REFUSED], ENDED[State.REFUSED]))
             parts.append(_("{} to {}").format(byte_count(statistics.payload_bytes), where))
+        if statistics.malformed:  # only the first few had a line each
+            parts.append(part(statistics.malformed, MALFORMED))
         if self.not_sent:
             parts.append(part(self.not_sent, NOT_SENT))
         return " · ".join(parts)
@@ -229,9 +259,15 @@ class Exchange:
             return
         waiting = part(self.sender.unresolved, ENDED[State.UNCONFIRMED])
         if self.unreachable is not None:
-            waiting = _("{} (ICMP: nobody listens)").format(waiting)
+            said = _("nobody listens") if self.unreachable.refused else hint_words(self.unreachable)
+            waiting = _("{} (ICMP: {})").format(waiting, said)
         text = _("{}, {} s of {} s, Ctrl-C stops · {}")
-        self.words.status(text.format(waiting, waited // SECOND, number(self.deadline, "g"), self.sender.endpoint))
+        self.words.status(text.format(waiting, waited // SECOND, number(self._longest_wait(), "g"), self.sender.endpoint))
+
+    def _longest_wait(self) -> float:
+        """Seconds after which a message that nobody confirms ends."""
+        refused = self.unreachable is not None and self.unreachable.refused and not self._heard
+        return min(self.deadline, self.refused_for) if refused and self.refused_for is not None else self.deadline
 
     def _hint(self, text: str) -> None:
         self.words.say(paint(text, "warning", self.words.colour))
@@ -239,6 +275,8 @@ class Exchange:
     def _on_outcome(self, outcome: Event) -> None:
         assert isinstance(outcome, Outcome)
         self._states[outcome.state] += 1
+        if outcome.state is State.DELIVERED:
+            self._hint_told = False  # should the listener go, that is news
         if outcome.rtt_ns is not None:
             self._round_trips.add(outcome.rtt_ns / SECOND)
         if self.show_outcomes:
@@ -261,8 +299,19 @@ class Exchange:
 
     def _on_unreachable(self, event: Event) -> None:
         assert isinstance(event, Unreachable)
-        if not self._closing:  # later it is a goodbye that found nobody: a listener may end with the first of them
-            self.unreachable = event
+        if self._closing:  # it is a goodbye that found nobody: a listener may end with the first of them
+            return
+        self.unreachable = event
+        if self.sender.unresolved and not self._hint_told:
+            self._hint_told = True
+            text = _("{} (ICMP); trying until {}")
+            self._hint(text.format(hint_words(event), clock.time_of_day(self._longest_wait())))
+
+    def _on_next_address(self, event: Event) -> None:
+        assert isinstance(event, NextAddress)
+        if self.sender.endpoint not in self._addresses_tried:  # they are tried in turn, again and again
+            self._addresses_tried.add(self.sender.endpoint)
+            self._hint(_("{}; trying {}, the name's next address").format(told(event.reason), event.peer))
 
     def _on_disconnected(self, event: Event) -> None:
         assert isinstance(event, Disconnected)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import sleep
 
+from udpmsg.cli.lines import cannot_read
 from udpmsg.report.stream import is_terminal
 
 LOOK = 0.1
@@ -19,7 +20,9 @@ ERASE = "\x7f\b"
 
 @contextmanager
 def keys(stopped: Callable[[], bool]) -> Iterator[Iterator[str]]:
-    """The keys that are pressed, one by one, until the input ends or `stopped` is true; Ctrl-C stays a signal."""
+    """The keys that are pressed, one by one, until the input ends or `stopped` is true; Ctrl-C stays a signal.
+
+    Raises CannotRead."""
     if not is_terminal(sys.stdin):
         yield _characters(stopped)
     elif sys.platform == "win32":
@@ -51,7 +54,10 @@ def _characters(stopped: Callable[[], bool]) -> Iterator[str]:
 
             if not select([descriptor], [], [], LOOK)[0]:
                 continue
-        read = os.read(descriptor, 1)
+        try:
+            read = os.read(descriptor, 1)
+        except OSError as error:
+            raise cannot_read(error) from None
         if not read:
             return
         yield read.decode("ascii", "replace")

@@ -38,8 +38,9 @@ A line for each message: who sent it, its number, its text. Bytes of other progr
 """)
 
 EPILOG = _("""\
-Exit codes: 0 all well, 1 run-time error (also when the reader of the output went away), 2 usage, 5 cannot listen, 130 Ctrl-C, \
-143 terminated. Every option can be set by the environment: --receive-buffer by UDPMSG_RECEIVE_BUFFER.
+Exit codes: 0 all well, 1 run-time error (also when the reader of the output went away), 2 usage, 5 cannot listen (port in \
+use or forbidden, no address of this machine, name unknown), 130 Ctrl-C, 143 terminated. Every option can be set by the \
+environment: --receive-buffer by UDPMSG_RECEIVE_BUFFER.
 """)
 
 REPLIES, ENDING = _("Replies"), _("When to end (the first that comes)")
@@ -170,7 +171,7 @@ def listen(
             allow_descriptors(max_sessions + OTHER_DESCRIPTORS)
         receiver = interrupts.opening(
             lambda: Receiver(
-                host or ("127.0.0.1" if multicast is None else any_address(multicast)),
+                host,
                 port or options.DEFAULT_PORT,
                 transport=transport,
                 multicast=multicast,
@@ -228,11 +229,6 @@ def allow_descriptors(wanted: int) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
         except (OSError, ValueError):
             pass  # macOS may refuse: connections that find no descriptor wait, as they do anyway
-
-
-def any_address(group: str) -> str:
-    """A group is received on every address of its family: datagrams to it are addressed to nobody else."""
-    return "::" if ":" in group else "0.0.0.0"
 
 
 def announce(receiver: Receiver, output: Output, words: Words, *, quiet: bool) -> None:

@@ -21,6 +21,7 @@ from udpmsg.receiver import Receiver
 from udpmsg.report.schema import listener_summary
 from udpmsg.report.stream import Words, is_terminal
 from udpmsg.report.terminal import counted, paint, peer_name
+from udpmsg.waiting import after, nanoseconds
 
 SECOND = 1_000_000_000
 FAREWELL_WAIT = SECOND
@@ -89,8 +90,8 @@ class ListenRun:
         self._tcp_peers: set[Hashable] = set()
         """With --once: connections that a message came from."""
         begun = clock.now()
-        self._for_until = None if ending.duration is None else begun + int(ending.duration * SECOND)
-        self._idle_until = None if ending.idle is None else begun + int(ending.idle * SECOND)
+        self._for_until = None if ending.duration is None else begun + nanoseconds(ending.duration)
+        self._idle_until = None if ending.idle is None else begun + nanoseconds(ending.idle)
         self._goodbye_until: int | None = None
         self._handlers: dict[type, Callable[[Event], None]] = {
             Message: self._on_message,
@@ -123,7 +124,7 @@ class ListenRun:
             timeout = (min(deadlines) - now) / SECOND if deadlines else None
             events = self.receiver.poll(timeout, self._limit())
             if events and self._idle_until is not None and any(type(event) is Message for event in events):
-                self._idle_until = clock.now() + int((self.ending.idle or 0) * SECOND)
+                self._idle_until = after(self.ending.idle or 0)
             for index, event in enumerate(events):
                 handler = self._handlers.get(type(event))
                 if handler is None:
@@ -258,6 +259,6 @@ class ListenRun:
                 self.words.say(f"udpmsg: {text}")
 
     def _nap(self, seconds: float) -> None:
-        until = clock.now() + int(seconds * SECOND)
+        until = after(seconds)
         while (missing := until - clock.now()) > 0 and self.interrupts.number is None:
             sleep(min(missing / SECOND, NAP))

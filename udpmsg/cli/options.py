@@ -5,11 +5,13 @@ Owns how a bad value is refused: one sentence that names the option. Knows no co
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
 from udpmsg import language, units
+from udpmsg.endpoint import check_hops
 from udpmsg.errors import UsageError
 from udpmsg.language import _, told
 
@@ -61,10 +63,10 @@ def parse_port(text: str) -> int:
 
 @refusing
 def parse_ttl(text: str) -> int:
-    """Hops, from 0 to 255: the IP header has one byte for them."""
-    if not text.isascii() or not text.isdigit() or len(text) > 3 or int(text) > 255:
-        raise UsageError("{!r} is not a number of hops; choose from 0 to 255", text)
-    return int(text)
+    """Hops, from 1 to 255."""
+    hops = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+    check_hops(hops)
+    return int(hops)
 
 
 @refusing
@@ -121,6 +123,11 @@ def option(
     )
 
 
+def file_option(name: str, help: str, *, panel: str | None) -> Any:  # noqa: A002 - as typer calls it
+    """An option that names a file to be written (see `outputs`)."""
+    return option(name, f"{help} {_('- is standard output.')}", panel=panel, metavar="FILE")
+
+
 def variable(name: str) -> str:
     """The environment variable of an option: UDPMSG_MIN_RTO of --min-rto."""
     return f"UDPMSG_{name.partition('/')[0].strip('-').upper().replace('-', '_')}"
@@ -167,5 +174,6 @@ def speaking(panel: str | None) -> Any:
     )
 
 
+Html = Annotated[Path | None, file_option("--html", _("Write a page that opens in any browser."), panel=OUTPUT)]
 Lang = Annotated[str | None, speaking(OUTPUT)]
 Json = Annotated[bool, option("--json", _("JSON lines on standard output."), panel=OUTPUT)]

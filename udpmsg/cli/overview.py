@@ -20,9 +20,9 @@ def overview(
     """Show the version, or the help where no command is named. HELP is what users read."""
     if version:
         from udpmsg import __version__
+        from udpmsg.cli.output import write
 
-        print(f"udpmsg {__version__}")
-        raise typer.Exit(0)
+        return write(f"udpmsg {__version__}")
     if context.invoked_subcommand is None:
         print(context.get_help())
         print(f"udpmsg: {_('no command is named: write listen or send')}", file=sys.stderr)

@@ -24,7 +24,7 @@ from udpmsg.report.relaying import HumanRelay, JsonRelay
 from udpmsg.report.schema import empty_summary
 from udpmsg.report.stream import Data, Words, forgiving
 from udpmsg.report.terminal import paint
-from udpmsg.waiting import earliest, passed
+from udpmsg.waiting import after, earliest, passed
 
 SECOND = 1_000_000_000
 STATUS_INTERVAL = SECOND // 5
@@ -53,8 +53,9 @@ accepts at once; delay begins with the first byte. udpmsg compare drops real seg
 """)
 
 EPILOG = _("""\
-Exit codes: 0 all well, 1 run-time error, 2 usage, 4 the target's name is unknown, 5 cannot listen, 130 Ctrl-C, 143 terminated. \
-Every option can be set by the environment: --loss by UDPMSG_LOSS.
+Exit codes: 0 all well, 1 run-time error, 2 usage, 4 the target's name is unknown, 5 cannot listen (port in use or \
+forbidden, no address of this machine, name unknown), 130 Ctrl-C, 143 terminated. Every option can be set by the environment: \
+--loss by UDPMSG_LOSS.
 """)
 
 UNIMPAIRED = N_(
@@ -192,7 +193,7 @@ def follow(
     opened: Relay, output: HumanRelay | JsonRelay, words: Words, interrupts: Interrupts, duration: float | None, seed: int
 ) -> int:
     """Run the relay and show what it does, until its time is over or a signal comes; then the summary."""
-    until = None if duration is None else clock.now() + int(duration * SECOND)
+    until = None if duration is None else after(duration)
     status_at = clock.now() if words.terminal and output.for_people else None
     while interrupts.number is None and output.data.broken is None and not passed(until):
         for event in opened.turn(earliest(until, status_at)):

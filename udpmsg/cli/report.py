@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from udpmsg.cli import options, rules, showing
+from udpmsg.cli import inputs, options, rules, showing
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.options import OUTPUT, option
+from udpmsg.cli.outputs import open_outputs
 from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupted, Interrupts
-from udpmsg.errors import N_, Phrase, UsageError
+from udpmsg.errors import N_, UsageError
 from udpmsg.experiment.trace import Comparison
 from udpmsg.language import _
 
@@ -34,28 +35,28 @@ Exit codes: 0 all well, 1 run-time error, 2 usage, or a file that is no saved co
 option can be set by the environment: --html by UDPMSG_HTML.
 """)
 
-LARGEST = 1 << 30
-"""Bytes: ten times a comparison of a million messages; what is larger was not saved by us."""
-
 CONFLICTS = (Conflict("json", "ladder", N_("a ladder is drawn for people; --ledger adds a JSON line for each message")),)
 
 
 def report(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help=_("What udpmsg compare --keep has written."), show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help=_("What udpmsg compare --keep has written; - is standard input."), show_default=False
+        ),
+    ],
     ledger: Annotated[bool, option("--ledger", _("A row a message and mode: outcome and cause."), panel=OUTPUT)] = False,
     ladder: Annotated[bool, option("--ladder", _("The frames between sender and receiver."), panel=OUTPUT)] = False,
-    html: Annotated[
-        Path | None, option("--html", _("Write a page that opens in any browser."), panel=OUTPUT, metavar="FILE")
-    ] = None,
+    html: options.Html = None,
     lang: options.Lang = None,
     json: options.Json = False,
 ) -> int:
     """Read, show and write; return the exit code. HELP is what users read."""
     rules.check(context.params, CONFLICTS, ())
-    outputs = {} if html is None else {"html": showing.writable(html)}
+    outputs = open_outputs({"html": html}, json=json)
     interrupts: Interrupts = context.obj
-    data, words = showing.open_streams()
+    data, words = showing.open_streams(outputs.values())
 
     def run() -> int:
         comparison = read(file)
@@ -74,16 +75,22 @@ def read(file: Path) -> Comparison:
     """The comparison in a file. Raises UsageError that names the file."""
     from udpmsg.experiment.saved import load
 
+    name = inputs.name_of(file)
+    text = _text(file, name)
     try:
-        with file.open("rb") as opened:
-            content = opened.read(LARGEST + 1)
-    except (OSError, ValueError) as error:
-        raise UsageError("{}: cannot read it: {}", file, Phrase(getattr(error, "strerror", None) or str(error))) from None
-    if len(content) > LARGEST:
-        raise UsageError("{}: that is more than a saved comparison has; name a file that udpmsg compare --keep has written", file)
-    try:
-        return load(content.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise UsageError("{}: this is no text; name a file that udpmsg compare --keep has written", file) from None
+        return load(text)
     except UsageError as error:
-        raise UsageError("{}: {}", file, error) from None
+        raise UsageError("{}: {}", name, error) from None
+
+
+def _text(file: Path, name: str) -> str:
+    """What is in it. Apart from `read`, so that the bytes are gone when the text is read."""
+    from udpmsg.experiment.saved import LARGEST
+
+    content = inputs.read(file, LARGEST, begins=b"{")
+    if len(content) > LARGEST:
+        raise UsageError("{}: that is more than a saved comparison has; name a file that udpmsg compare --keep has written", name)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError("{}: this is no text; name a file that udpmsg compare --keep has written", name) from None

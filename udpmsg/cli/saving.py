@@ -9,8 +9,10 @@ import os
 from pathlib import Path
 
 from udpmsg.core.events import Message
-from udpmsg.errors import Phrase, UdpmsgError, UsageError
+from udpmsg.errors import N_, Phrase, UdpmsgError, UsageError
 from udpmsg.report.terminal import counted, peer_name
+
+END_OF_LISTENING = N_("It came, and is not on the disk; the listener ends here, so that nothing more is taken and lost")
 
 
 class CannotSave(UdpmsgError):
@@ -20,8 +22,10 @@ class CannotSave(UdpmsgError):
 class Saver:
     """Writes messages into one directory, which is made if it is not there."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, advice: str = END_OF_LISTENING) -> None:
+        """`advice`: what a message that can't be written means, in a sentence. Raises UsageError."""
         self.directory = directory
+        self._advice = advice
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
@@ -56,14 +60,13 @@ class Saver:
                 raise self._cannot_save(message, path, Phrase(error.strerror or str(error))) from None
         raise self._cannot_save(message, self.directory / f"{stem}.msg", Phrase("that file and its like exist"))
 
-    @staticmethod
-    def _cannot_save(message: Message, path: Path, reason: Phrase) -> CannotSave:
+    def _cannot_save(self, message: Message, path: Path, reason: Phrase) -> CannotSave:
         return CannotSave(
-            "not written: {} from {} ({}): {}: {}. "
-            "It came, and is not on the disk; the listener ends here, so that nothing more is taken and lost",
+            "not written: {} from {} ({}): {}: {}. {}",
             Phrase("a raw message") if message.sequence is None else Phrase("message #{}", message.sequence),
             peer_name(message.peer),
             counted(len(message.payload), "byte"),
             path,
             reason,
+            Phrase(self._advice),
         )

@@ -2,8 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +22,8 @@ from udpmsg.report.stream import is_terminal
 from udpmsg.sender import Sender
 
 MAX_MESSAGE = 1 << 20
+REFUSED_FOR = 5.0
+"""Seconds in which a listener that was forgotten can be started."""
 
 HELP = _("""\
 Send messages over UDP, with nothing before the first one; with --tcp over a connection.
@@ -152,6 +152,17 @@ def send(
             default="60s",
         ),
     ] = None,
+    refused_for: Annotated[
+        float | None,
+        option(
+            "--refused-for",
+            _("End after so long of nothing but refusals (ICMP), if nobody ever answered."),
+            panel=DELIVERY,
+            metavar="TIME",
+            parser=options.parse_positive_duration,
+            default="5s",
+        ),
+    ] = None,
     min_rto: Annotated[
         float | None,
         option(
@@ -218,11 +229,16 @@ def send(
     terminal = is_terminal(sys.stdin)
     if payload is None and not from_input and interval is not None and terminal:
         raise UsageError("--interval and --rate mean nothing in a dialogue on a terminal: each line waits for its reply")
+    patience = refused_for or REFUSED_FOR if ack and not tcp else None
     interrupts: Interrupts = context.obj
     output, words = open_output(json=json)
 
     def run() -> int:
-        content = interrupts.opening(_standard_input(limit)) if from_input else payload
+        content = payload
+        if from_input:
+            from udpmsg.cli.lines import whole
+
+            content = interrupts.opening(lambda: whole(limit + 1))
         sender = interrupts.opening(
             lambda: Sender(
                 host,
@@ -238,6 +254,7 @@ def send(
                 max_transmissions=max_transmissions or 8,
                 deadline=deadline or 60.0,
                 min_rto=min_rto or 0.2,
+                refused_for=patience,
                 datagram_size=datagram_size or 1200,
                 max_message=limit,
                 offload=offload,
@@ -245,7 +262,7 @@ def send(
             )
         )
         interrupts.defer_to(sender)
-        exchange = Exchange(sender, output, words, interrupts, deadline=deadline or 60.0)
+        exchange = Exchange(sender, output, words, interrupts, deadline=deadline or 60.0, refused_for=patience)
         try:
             if content is None:
                 from udpmsg.cli.dialogue import Dialogue
@@ -284,10 +301,3 @@ def _content(file: Path, limit: int) -> bytes:
             return opened.read(limit + 1)  # a device has no size, and may have no end
     except OSError as error:
         raise UsageError("--file {}: cannot read it: {}", file, Phrase(error.strerror or str(error))) from None
-
-
-def _standard_input(limit: int) -> Callable[[], bytes]:
-    """Reads standard input as one message."""
-    if sys.stdin is None:
-        raise UsageError("--file -: standard input is closed; name a file, or give the text")
-    return partial(sys.stdin.buffer.read, limit + 1)

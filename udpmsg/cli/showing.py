@@ -4,20 +4,18 @@ Owns the order of the parts, and which file holds what. How each part looks is i
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from udpmsg.cli.outputs import Writable
+from udpmsg.cli.outputs import CannotWrite, Writable
 from udpmsg.experiment.trace import Comparison, Run
-from udpmsg.language import _
+from udpmsg.language import _, told
 from udpmsg.report.stream import Data, Words, columns, forgiving
 from udpmsg.report.terminal import byte_count, paint
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from udpmsg.experiment.figures import Figures
 
 PIPE_WIDTH = 100
@@ -31,38 +29,49 @@ PLAIN = str.maketrans(
 """What stands for a sign that the output's encoding does not have."""
 
 
-def writable(path: "Path") -> Writable:
-    """A file that will be written at the end. Raises UsageError now where that can't be."""
-    return Writable(path)
-
-
-def open_streams() -> tuple[Data, Words]:
-    """Standard output and standard error."""
+def open_streams(outputs: Iterable[Writable] = ()) -> tuple[Data, Words]:
+    """Where data and words go: standard output and standard error. Where a file of the run's takes standard output, which is then
+    that file and nothing else, both go to standard error."""
     forgiving(sys.stdout)
     forgiving(sys.stderr)
     words = Words(sys.stderr)
-    return Data(sys.stdout, words), words
+    return Data(sys.stderr if any(output.standard for output in outputs) else sys.stdout, words), words
 
 
 def show(comparison: Comparison, *, ledger: bool, ladder: bool, json: bool, data: Data, words: Words) -> None:
     """Write it to standard output: JSON lines, or for people ladder, ledger and, last because a terminal shows that, the table.
 
-    Ends early where the reader went away, which is then said.
+    Ends early where it can't be written, which is then said; a reader that went away has seen enough, and needs no words.
     """
     encoding = getattr(data.stream, "encoding", None) or "utf-8"
     for line in _json_lines(comparison, ledger) if json else _human_lines(comparison, ledger, ladder, data):
         if data.broken:
             break
         data.write(line if json else spelled(line, encoding))
-    if data.broken:
+    if data.broken and not data.gone:
         words.say(f"udpmsg: {data.broken}")
 
 
 def write(comparison: Comparison, outputs: Mapping[str, Writable], words: Words) -> None:
-    """Write the files: `html` a page, `pcap` a capture, `keep` the comparison itself. Raises CannotWrite."""
+    """Write the files: `html` a page, `pcap` a capture, `keep` the comparison itself.
+
+    Raises CannotWrite for the first that can't be written, when all others are: a run is not made again for a full disk."""
+    failed: CannotWrite | None = None
     for kind, output in outputs.items():
-        size = WRITERS[kind](comparison, output)
-        words.say(f"{output.path}: {byte_count(size)}")
+        try:
+            size = WRITERS[kind](comparison, output)
+            say_written(output, size, words)
+            if kind == "keep":
+                _warn_of(size, words)
+        except CannotWrite as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+
+
+def say_written(output: Writable, size: int, words: Words) -> None:
+    """That a file is there, and its size in bytes."""
+    words.say(f"{told(output.name)}: {byte_count(size)}")
 
 
 def _json_lines(comparison: Comparison, ledger: bool) -> Iterator[str]:
@@ -148,17 +157,21 @@ def encodable(text: str, encoding: str) -> bool:
 def _html(comparison: Comparison, output: Writable) -> int:
     from udpmsg.report.html import page
 
-    content = page(comparison).encode("utf-8", "backslashreplace")
-    output.write(content)
-    return len(content)
+    return output.write(page(comparison).encode("utf-8", "backslashreplace"))
+
+
+def _warn_of(size: int, words: Words) -> None:
+    """Say that a kept comparison can't be read again, if that is so."""
+    from udpmsg.experiment.saved import LARGEST
+
+    if size > LARGEST:
+        words.say(_("udpmsg report reads no more than {}: keep a run of fewer messages").format(byte_count(LARGEST)))
 
 
 def _keep(comparison: Comparison, output: Writable) -> int:
     from udpmsg.experiment.saved import dump
 
-    content = dump(comparison).encode("ascii")
-    output.write(content)
-    return len(content)
+    return output.write(dump(comparison).encode("ascii"))
 
 
 def _pcap(comparison: Comparison, output: Writable) -> int:
@@ -173,7 +186,7 @@ def _pcap(comparison: Comparison, output: Writable) -> int:
         offset += max((frame.at for frame in frames), default=0) + 10**9
     with output.opened() as file:
         capture.write(file, runs, started)
-        return file.tell()
+    return file.size
 
 
 WRITERS = {"html": _html, "keep": _keep, "pcap": _pcap}

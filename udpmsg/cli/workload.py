@@ -7,6 +7,7 @@ from udpmsg import clock
 from udpmsg.cli.exchange import PATIENCE, SECOND, Exchange
 from udpmsg.experiment.workload import BATCH, Schedule, batches
 from udpmsg.language import _, number
+from udpmsg.waiting import nanoseconds
 
 FEW = 20
 """So many messages get a line each when they are confirmed; of more, only those that are not."""
@@ -32,7 +33,7 @@ class Repeated:
         if self.interval is None:
             sent = self._at_full_speed(exchange)
         else:
-            sent = self._at_intervals(exchange, int(self.interval * SECOND))
+            sent = self._at_intervals(exchange, nanoseconds(self.interval))
         exchange.not_sent = self.count - sent
         replies = self.count + exchange.resumed
         many = exchange.sender.one_to_many

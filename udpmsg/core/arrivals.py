@@ -24,10 +24,10 @@ class Arrival(Enum):
 class Arrivals:
     """Sequence numbers of one session. Memory grows with the gaps, of which it remembers `gap_limit`, not with the messages."""
 
-    __slots__ = ("_gap_limit", "_missing", "forgotten", "highest", "lowest", "unique")
+    __slots__ = ("_missing", "forgotten", "gap_limit", "highest", "lowest", "unique")
 
     def __init__(self, gap_limit: int) -> None:
-        self._gap_limit = gap_limit
+        self.gap_limit = gap_limit
         self._missing = RangeSet()
         self.unique = 0
         """How many different messages arrived."""
@@ -37,6 +37,16 @@ class Arrivals:
         """Everything below was resolved by the sender: delivered, or given up."""
         self.forgotten = 0
         """Gaps up to this number are no longer remembered: the limit was reached."""
+
+    @classmethod
+    def of(cls, all_below: int, delivered: list[tuple[int, int]], unique: int, gap_limit: int) -> "Arrivals":
+        """What is known where everything below a number is settled, and these ranges above it were delivered."""
+        arrivals = cls(gap_limit)
+        arrivals.lowest, arrivals.highest, arrivals.unique = all_below, all_below - 1, unique
+        for first, last in delivered:
+            arrivals._missing.append(arrivals.highest + 1, first - 1)
+            arrivals.highest = last
+        return arrivals
 
     def classify(self, sequence: int) -> Arrival:
         """What this number would be now; changes nothing."""
@@ -62,7 +72,7 @@ class Arrivals:
         else:
             self.unique += 1
             self._missing.remove(sequence)
-            self._forget()
+            self.forget(self.gap_limit)
 
     def record_run(self, first: int, last: int) -> None:
         """Note all numbers from `first`, which is above the highest, to `last`."""
@@ -70,7 +80,7 @@ class Arrivals:
         if first > self.highest + 1:
             self._missing.append(self.highest + 1, first - 1)
         self.highest = last
-        self._forget()
+        self.forget(self.gap_limit)
 
     def resolve_below(self, lowest: int) -> None:
         """The sender's word that it waits for nothing below `lowest` any more; it never goes back."""
@@ -88,6 +98,7 @@ class Arrivals:
         """Of the messages that the peer says it sent, how many never arrived. A refused one was not sent."""
         return max(messages_sent - self.unique, 0)
 
-    def _forget(self) -> None:
-        while len(self._missing) > self._gap_limit:
+    def forget(self, gaps: int) -> None:
+        """Remember at most so many gaps: the oldest are lost for good."""
+        while len(self._missing) > gaps:
             self.forgotten = self._missing.pop_first()[1]

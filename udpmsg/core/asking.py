@@ -6,6 +6,9 @@ Knows no bytes and no receiver's state: `udpmsg.core.sender` sends the QUERYs an
 from udpmsg.core.rtt import NEVER
 from udpmsg.core.wire import Report
 
+CLOCKS_DIFFER = 1000
+"""Two clocks are not apart by more than a thousandth of the time that both measured."""
+
 
 class Question:
     """Asked page by page, each page again after a timeout, until the list of what is missing is whole."""
@@ -67,3 +70,23 @@ class Question:
         self.attempts = 0
         self.repeat_at = NEVER
         self._asked.clear()
+
+
+def possible(report: Report, *, payload_bytes: int, elapsed: int) -> Report:
+    """The report with None where it claims what can't be: the session sent `payload_bytes`, each once, and began `elapsed`
+    nanoseconds ago. What the network and other senders may add to has one bound: nothing comes more than once a nanosecond."""
+    longest_us = (elapsed + elapsed // CLOCKS_DIFFER) // 1000
+    return report._replace(
+        duplicates=at_most(elapsed, report.duplicates),
+        reordered=at_most(report.arrived, report.reordered),
+        over_limit=at_most(elapsed, report.over_limit),
+        payload_bytes=at_most(payload_bytes, report.payload_bytes),
+        duration_us=at_most(longest_us, report.duration_us),
+        kernel_drops=at_most(elapsed, report.kernel_drops),
+        jitter_us=at_most(longest_us, report.jitter_us),
+    )
+
+
+def at_most(bound: int, claim: int | None) -> int | None:
+    """A claim that does not exceed its bound; None for any other."""
+    return None if claim is None or claim > bound else claim

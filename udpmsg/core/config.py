@@ -44,6 +44,7 @@ class SenderConfig:
         max_transmissions: int = 8,
         deadline: int = 60 * SECOND,
         min_rto: int = 200 * MILLISECOND,
+        refused_for: int | None = None,
         jitter: float = 0.5,
     ) -> None:
         """Raises UsageError for values that no sender can keep."""
@@ -73,6 +74,8 @@ class SenderConfig:
         """How long after `send` a message ends at the latest."""
         self.min_rto = min_rto
         """The smallest retransmission timeout."""
+        self.refused_for = refused_for
+        """End every message after so long of nothing but refusals, before the receiver ever answered; None: never by that."""
         self.jitter = jitter
         """Timeouts are multiplied by 1 to 1 + jitter."""
 

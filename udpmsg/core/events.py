@@ -8,7 +8,11 @@ from collections.abc import Hashable
 from enum import Enum
 from typing import NamedTuple
 
+from udpmsg.errors import N_
+
 Peer = Hashable
+NOTICES_KEPT = 1024
+"""What a peer can cause without end (Malformed, say) is told while fewer events than these wait; more is counted, not told."""
 
 
 class State(Enum):
@@ -64,16 +68,17 @@ class Duplicate(NamedTuple):
 
 
 class Goodbye(NamedTuple):
-    """The peer's session ended. `messages_sent` is the peer's word; `messages_lost` those of them that never came."""
+    """The peer's session ended. `messages_sent` is the peer's word, None where that is impossible; `messages_lost` are those that
+    never came."""
 
     peer: Peer
     session: int
-    messages_sent: int
-    messages_lost: int
+    messages_sent: int | None
+    messages_lost: int | None
 
 
 class Malformed(NamedTuple):
-    """Bytes that no rule of wire format 1 allows: counted, dropped, never answered."""
+    """Bytes that no rule of wire format 1 allows, or that answer nothing of this side: counted, dropped, never answered."""
 
     peer: Peer
     reason: str
@@ -97,10 +102,38 @@ class PeerRestarted(NamedTuple):
     session: int
 
 
+class Hint(Enum):
+    """What ICMP says of the way to an endpoint, as a sentence that takes the endpoint."""
+
+    NOBODY = N_("nobody listens on {}")
+    NO_HOST = N_("no way leads to the host of {}, or a firewall forbids it")
+    NO_NETWORK = N_("no way leads to the network of {}, or a firewall forbids it")
+    FORBIDDEN = N_("a firewall forbids the way to {}")
+    DOWN = N_("the host of {} is unknown or down")
+    CUT_OFF = N_("the host of {} is cut off from its network")
+    NO_UDP = N_("the host of {} takes no UDP")
+    OTHER = N_("the way to {} fails")
+
+
 class Unreachable(NamedTuple):
-    """The network's hint that nobody is there (ICMP). It belongs to an earlier datagram and proves nothing for later ones."""
+    """The network's hint that a datagram did not get there (ICMP). It belongs to an earlier datagram and proves nothing for later
+    ones. `reason` is the system's word for it."""
 
     peer: Peer
+    reason: str
+    hint: Hint = Hint.NOBODY
+
+    @property
+    def refused(self) -> bool:
+        """Whether the host itself says that nobody listens on that port; else it is something on the way."""
+        return self.hint is Hint.NOBODY
+
+
+class NextAddress(NamedTuple):
+    """UDP only: the name has another address, `peer`, and that is tried now: at `former` nobody has answered, for this reason."""
+
+    peer: Peer
+    former: Peer
     reason: str
 
 
@@ -128,6 +161,7 @@ Event = (
     | LimitReached
     | PeerRestarted
     | Unreachable
+    | NextAddress
     | OffloadRefused
     | Disconnected
 )

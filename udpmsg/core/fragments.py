@@ -4,6 +4,7 @@ Knows neither sequence numbers nor limits. A fragment is not a message: only the
 """
 
 from udpmsg.core import wire
+from udpmsg.core.budget import FRAGMENT_COST
 from udpmsg.errors import N_, MalformedDatagram, MessageTooLarge
 
 REASSEMBLIES = 4
@@ -63,26 +64,32 @@ class Cutter:
 
 
 class Reassembly:
-    """One message of which not every fragment has come. It reserves its `total` bytes from the first fragment on."""
+    """One message of which not every fragment has come. What has come of it is charged; `total` is its word."""
 
-    __slots__ = ("_count", "_parts", "_size", "started_at", "total", "transmission")
+    __slots__ = ("_count", "_parts", "_size", "cost", "started_at", "total", "transmission")
 
     def __init__(self, fragment: tuple[int, int, int, int], now: int) -> None:
         _, self._count, self._size, self.total = fragment
         self._parts: dict[int, bytes] = {}
         self.started_at = now
+        self.cost = 0
+        """Bytes that the fragments take which have come."""
         self.transmission = 0
         """The largest transmission number among its fragments."""
 
-    def add(self, fragment: tuple[int, int, int, int], payload: bytes, transmission: int) -> bytes | None:
-        """Take a fragment; return the whole payload once it is complete.
-
-        Raises MalformedDatagram when it contradicts the fragments before it."""
+    def is_new(self, fragment: tuple[int, int, int, int]) -> bool:
+        """Whether this fragment has not come before. Raises MalformedDatagram when it contradicts those that have."""
         index, count, size, total = fragment
         if (count, size, total) != (self._count, self._size, self.total):
             raise MalformedDatagram("{} fragments of {} bytes, {} in all, contradict the ones before", count, size, total)
-        self._parts[index] = payload
+        return index not in self._parts
+
+    def add(self, index: int, payload: bytes, transmission: int) -> bytes | None:
+        """Take a fragment; return the whole payload once it is complete."""
+        if index not in self._parts:
+            self.cost += len(payload) + FRAGMENT_COST
+            self._parts[index] = payload
         self.transmission = max(self.transmission, transmission)
-        if len(self._parts) < count:
+        if len(self._parts) < self._count:
             return None
-        return b"".join(self._parts[index] for index in range(count))
+        return b"".join(self._parts[index] for index in range(self._count))

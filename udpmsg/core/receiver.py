@@ -1,62 +1,87 @@
-"""The receiving state machine: many senders at once. Owns the queue to the application and the acknowledgments owed.
+"""The receiving state machine: many senders at once. Owns the acknowledgments owed, and whom to answer.
 
 Knows neither sockets nor the clock: it is told bytes, the time (`now`, nanoseconds) and from whom, and tells what to send to
-whom. It acknowledges only what the application was given: `events` hands a message over, and only then is it delivered.
+whom. It acknowledges only what the application is done with: `events` hands a message over, `commit` says that it is done with.
 
-What a peer does wrong is counted, told as an event and never answered. What does not fit a limit is dropped unacknowledged.
+What a peer does wrong is counted, told as an event and never answered. What does not fit a limit is dropped unacknowledged. Where
+there are cookies, an address that has not proved itself is sent no more than came from it.
 """
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import repeat
-from operator import itemgetter
 
 from udpmsg.core import runs, wire
+from udpmsg.core.allowances import Allowances
 from udpmsg.core.arrivals import Arrival
+from udpmsg.core.budget import MESSAGE_COST, Budget
 from udpmsg.core.config import Limits
+from udpmsg.core.cookies import Cookies
+from udpmsg.core.delivery import Delivery
 from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import Duplicate, Event, Goodbye, LimitReached, Malformed, Message, Peer
 from udpmsg.core.fragments import Reassembly
 from udpmsg.core.framing import Run
-from udpmsg.core.rtt import MAX_ACK_DELAY, SECOND
+from udpmsg.core.remembered import Remembered
+from udpmsg.core.rtt import MAX_ACK_DELAY, MILLISECOND, SECOND
 from udpmsg.core.runs import Messages
 from udpmsg.core.session import Session
-from udpmsg.core.sessions import Sessions
+from udpmsg.core.sessions import Restore, Sessions
 from udpmsg.core.totals import Totals
 from udpmsg.core.wire import Datagram, Kind
 from udpmsg.errors import MalformedDatagram
 
 UNFINISHED_KEPT = 10 * SECOND
 """A fire-and-forget message whose fragments have not all come by then has lost one."""
-PAYLOAD = itemgetter(Message._fields.index("payload"))
-NOTICES_KEPT = 1024
-"""Malformed, Duplicate and LimitReached that wait for the application; more are counted, not told."""
+CHALLENGE_PAUSE = 100 * MILLISECOND
+"""How long a challenge has to be answered before an acknowledgment asks for it again."""
+BARE_RANGES = 2
+"""Ranges of an acknowledgment that any datagram may be answered with: it has 112 bytes then, twice what asked for it."""
+ACK_SIZE = wire.HEADER.size + wire.ACK_BODY.size + wire.CHECKSUM_BLOCK.size
+"""Bytes of an acknowledgment without ranges."""
+MOST_RATE = 100
+"""Messages in a microsecond: no sender is so fast, so whoever claims more has not sent them."""
 
 
 class Receiver:
     """One receiving session for any number of senders. Drain `events` and `data_to_send` after every other call."""
 
     def __init__(
-        self, *, session: int, now: int, framed: bool = False, limits: Limits | None = None, counting_only: bool = False
+        self,
+        *,
+        session: int,
+        now: int,
+        framed: bool = False,
+        limits: Limits | None = None,
+        counting_only: bool = False,
+        budget: Budget | None = None,
+        allowances: Allowances | None = None,
+        cookies: Cookies | None = None,
+        origin_of: Callable[[Peer], Hashable] = lambda peer: peer,
+        restore: Restore | None = None,
     ) -> None:
-        """`counting_only`: messages are counted, and acknowledged as delivered, by the next `events`, which has none."""
+        """`counting_only`: messages are counted, and acknowledged as delivered, by the next `events`, which has none.
+
+        `budget`, `allowances`: shared with whoever else keeps something for peers, or sends them something. `cookies`: how an
+        address proves itself; None: there is no need to, as over connections. `origin_of`: which peers count as one address.
+        `restore`: what an earlier life of this receiver knew of a session.
+        """
         self.session = session
         self._counting_only = counting_only
         self.limits = limits or Limits()
+        self.budget = budget or Budget(self.limits.total_bytes)
         self._framed = framed
+        self._cookies = cookies
+        self._allowances = allowances or Allowances(of_everybody=cookies is None)
         self._encoder = Encoder(session=session, started=now, framed=framed)
-        self._sessions = Sessions(self.limits)
-        self._queue: deque[tuple[list[Message] | Event, Session | None, int]] = deque()
-        """For the application: messages of one session, which stand together where they came together, with their bytes; and
-        events."""
-        self._notices = 0
-        self._raw_waiting = 0
+        self._sessions = Sessions(self.limits, self.budget, origin_of=origin_of, restore=restore)
+        self._delivery = Delivery(self._sessions)
         self._raw_limit_told = False
         self._sessions_limit_told = False
         # acknowledgments owed: at once, or at a time; the delay is the same for all, so these stand in order of time
         self._owed_now: dict[int, Session] = {}
         self._owed_later: dict[int, tuple[int, Session]] = {}
-        self._probe_replies: list[tuple[bytes, Peer]] = []
+        self._answers: list[tuple[bytes, Peer]] = []
+        """Encoded already: each answers one datagram, and is hardly longer than that."""
         self._questions: list[tuple[Session, int, int, Peer]] = []
         """To be answered: about which session, the QUERY's datagram number, from which sequence number on, who asked."""
         self.kernel_drops: int | None = None
@@ -66,6 +91,7 @@ class Receiver:
             Kind.GOODBYE: self._receive_goodbye,
             Kind.PROBE: self._receive_probe,
             Kind.QUERY: self._receive_query,
+            Kind.COOKIE: self._receive_cookie,
         }
 
     @property
@@ -76,19 +102,21 @@ class Receiver:
     @property
     def waiting(self) -> bool:
         """Whether there is something for the application."""
-        return bool(self._queue)
+        return len(self._delivery) > 0
 
     @property
     def held_bytes(self) -> int:
-        """Bytes that the application does not have yet, reserved ones included."""
-        return self._sessions.waiting_bytes
+        """What is charged to the budget now."""
+        return self.budget.used
 
     # What the network tells ----------------------------------------------------------------------------------------------
 
     def receive(self, batch: Sequence[bytes | Run], *, now: int, peer: Peer) -> None:
         """Take datagrams (or the messages of frames) and runs of them that came from one peer."""
         for data in batch:
-            if isinstance(data, Run):
+            if not isinstance(data, Run):
+                self._allowances.received(peer, len(data))
+            else:
                 messages = runs.decode(data, payloads=not self._counting_only)
                 if messages is None:
                     self.receive(data.datagrams(), now=now, peer=peer)
@@ -106,13 +134,15 @@ class Receiver:
                 handler(datagram, now, peer)
             except MalformedDatagram as error:
                 self._sessions.totals_ended.malformed += 1
-                self._notify(Malformed(peer, str(error), len(data)))
+                self._delivery.notify(Malformed(peer, str(error), len(data)))
 
     def receive_run(self, messages: Messages, *, now: int, peer: Peer) -> None:
         """Take messages that came together from one peer: as a whole where they are what is expected next and there is room."""
         session = self._sessions.find(messages.session)
         size, count = messages.size, len(messages.numbers)
-        if session is not None and session.expects(messages):
+        overhead = wire.overhead(acknowledged=messages.acknowledged, reply=False, fragment=False)
+        self._allowances.received(peer, (size + overhead) * count)
+        if session is not None and session.placed and session.expects(messages):
             if messages.acknowledged:
                 self._resolve_below(session, messages.lowest[0])
             if self._has_room(session, messages, size, count, now):
@@ -125,8 +155,7 @@ class Receiver:
                 self._receive_message(datagram, now, peer)
             except MalformedDatagram as error:
                 self._sessions.totals_ended.malformed += 1
-                length = size + wire.overhead(acknowledged=messages.acknowledged, reply=False, fragment=False)
-                self._notify(Malformed(peer, str(error), length))
+                self._delivery.notify(Malformed(peer, str(error), size + overhead))
 
     def disconnected(self, peer: Peer) -> None:
         """The connection is gone: its sessions say nothing more."""
@@ -135,48 +164,58 @@ class Receiver:
     # What the application takes ------------------------------------------------------------------------------------------
 
     def events(self, limit: int | None = None) -> list[Event]:
-        """Hand over what has come, at most `limit` events. A message that is returned here is delivered."""
-        events: list[Event] = []
-        while self._queue and (limit is None or len(events) < limit):
-            entry, session, size = self._queue.popleft()
-            if isinstance(entry, list):
-                room = len(entry) if limit is None or self._counting_only else limit - len(events)
-                if len(entry) > room:
-                    rest, entry = entry[room:], entry[:room]
-                    rest_size = sum(map(len, map(PAYLOAD, rest)))
-                    self._queue.appendleft((rest, session, rest_size))
-                    size -= rest_size
-                if not self._counting_only:
-                    events += entry
-                assert session is not None
-                self._hand_over(session, entry, size)
-                continue
-            events.append(entry)
-            if isinstance(entry, Message):
-                self._raw_waiting -= 1
-                self._take_raw(entry.payload)
-            elif not isinstance(entry, Goodbye):
-                self._notices -= 1
+        """Hand over what has come, at most `limit` events. A message is delivered by the `commit` that follows."""
+        events = self._delivery.take(limit, hand_over=not self._counting_only)
+        if self._counting_only:
+            self.commit()
         return events
+
+    @property
+    def uncommitted(self) -> bool:
+        """Whether the application has something that it is not done with."""
+        return self._delivery.uncommitted
+
+    @property
+    def in_hand(self) -> list[Message]:
+        """The messages that were handed over, and are not committed."""
+        return self._delivery.in_hand
+
+    def commit(self) -> None:
+        """The application is done with everything that it was given: that is delivered now, and acknowledged."""
+        self._owe_delivered(self._delivery.commit())
+
+    def done(self, message: Message) -> None:
+        """The application is done with this message, which may be the last of those that it was given."""
+        self._owe_delivered(self._delivery.done(message))
+
+    def remembered(self) -> list[tuple[int, Remembered]]:
+        """What will suppress the duplicates of what is in hand in the next life of this receiver, by session."""
+        return [(session.identity, session.remembered(also)) for session, also in self._delivery.in_hand_by_session()]
 
     # What leaves, and when -----------------------------------------------------------------------------------------------
 
     def data_to_send(self, *, now: int) -> list[tuple[bytes, Peer]]:
         """The acknowledgments that are due, and answers to who asked, each with whom it is for."""
         self.handle_timeout(now=now)
-        batch, self._probe_replies = self._probe_replies, []
+        batch: list[tuple[bytes, Peer]] = []
         questions, self._questions = self._questions, []
         for session, question, begins_at, peer in questions:
             report = session.report(question, begins_at, kernel_drops=self.kernel_drops)
-            batch.append((self._encoder.encode(Kind.REPORT, now=now, payload=wire.encode_report(report)), peer))
+            data = self._encoder.encode(Kind.REPORT, now=now, payload=wire.encode_report(report))
+            if self._allowances.grant(peer, len(data)):
+                batch.append((data, peer))
         owed, self._owed_now = self._owed_now, {}
         for session in owed.values():
             self._owed_later.pop(session.identity, None)
-            messages, bytes_free = self._sessions.credit(session)
-            acknowledgment = session.acknowledgment(now, messages=messages, bytes_free=bytes_free)
-            data = self._encoder.encode(Kind.ACK, now=now, payload=wire.encode_acknowledgment(acknowledgment))
-            batch.append((data, session.peer))
-        return batch
+            batch += self._acknowledgment(session, now)
+        answers, self._answers = self._answers, []
+        return batch + answers
+
+    def challenge(self, session: int, peer: Peer, *, now: int) -> None:
+        """Ask this address to prove itself, for this session."""
+        assert self._cookies is not None
+        cookie = self._cookies.make(session, peer, now=now)
+        self._answers.append((self._encoder.encode(Kind.CHALLENGE, now=now, payload=cookie), peer))
 
     def flush(self, *, now: int) -> None:
         """Every acknowledgment owed is due at once: the application is about to run for nobody knows how long."""
@@ -185,7 +224,7 @@ class Receiver:
 
     def next_timeout(self) -> int | None:
         """When `data_to_send` is due next, in nanoseconds; None: not before something comes in."""
-        if self._owed_now or self._probe_replies or self._questions:
+        if self._owed_now or self._answers or self._questions:
             return 0
         return next(iter(self._owed_later.values()))[0] if self._owed_later else None
 
@@ -203,26 +242,21 @@ class Receiver:
     # Helpers: datagrams --------------------------------------------------------------------------------------------------
 
     def _receive_raw(self, data: bytes, peer: Peer, now: int) -> None:
-        if self._counting_only:
-            self._sessions.totals_ended.note_arrival(now)
-            self._take_raw(data)
-            return
-        if self._raw_waiting >= self.limits.session_messages:
+        cost = len(data) + MESSAGE_COST
+        limit = None
+        if self._delivery.raw_waiting >= self.limits.session_messages:
+            limit = "session_messages"
+        elif not self.budget.charge(cost):
+            limit = "total_bytes"
+        if limit is not None:
             self._sessions.totals_ended.over_limit += 1
             if not self._raw_limit_told:
-                self._notify(LimitReached(peer, 0, "session_messages", self.limits.session_messages))
+                self._delivery.notify(LimitReached(peer, 0, limit, getattr(self.limits, limit)))
             self._raw_limit_told = True
             return
         self._raw_limit_told = False
-        self._raw_waiting += 1
         self._sessions.totals_ended.note_arrival(now)
-        self._queue.append((Message(data, peer), None, 0))
-
-    def _take_raw(self, data: bytes) -> None:
-        totals = self._sessions.totals_ended
-        totals.raw_messages += 1
-        totals.messages_delivered += 1
-        totals.payload_bytes += len(data)
+        self._delivery.put([Message(data, peer)], None, len(data))
 
     def _receive_message(self, datagram: Datagram, now: int, peer: Peer) -> None:
         session = self._session(datagram, now, peer)
@@ -239,10 +273,10 @@ class Receiver:
             reassembly = self._reassembly(session, datagram, now)
             if reassembly is None:
                 return
-            payload = reassembly.add(datagram.fragment, datagram.payload, transmission)
+            payload = reassembly.add(datagram.fragment[0], datagram.payload, transmission)
             transmission = reassembly.transmission
             if payload is not None:
-                self._sessions.release(session, session.reassemblies.pop(datagram.sequence).total)
+                self._sessions.drop(session, datagram.sequence)
         elif not self._fits(session, datagram, len(datagram.payload), now):
             return
         self._acknowledge(session, datagram, now)
@@ -272,8 +306,7 @@ class Receiver:
     def _take_run(self, session: Session, messages: Messages, size: int, count: int, now: int, peer: Peer) -> None:
         """What `_receive_message` does, for all of them at once."""
         _, acknowledged, ordered, _, numbers, sequences, sent_at, _, transmissions, payloads, _ = messages
-        session.last_seen_at = now
-        session.note_peer(numbers[-1], peer)
+        self._note_sender(session, numbers[-1], now, peer)
         if acknowledged:
             self._owe(session, now, at_once=session.note_datagrams(numbers[0], numbers[-1], now))
         self._sessions.totals_ended.note_arrival(now)
@@ -291,7 +324,7 @@ class Receiver:
         self._sessions.reserve(session, size, count)
         fields = zip(
             payloads,
-            repeat(peer),
+            repeat(session.peer),
             repeat(session.identity),
             sequences,
             repeat(None),
@@ -300,7 +333,7 @@ class Receiver:
             transmissions if acknowledged else repeat(1),
         )
         # Message's own constructor is a function of Python's, at three times the cost
-        self._queue_up(session, list(map(tuple.__new__, repeat(Message), fields)), size * count)
+        self._delivery.put(list(map(tuple.__new__, repeat(Message), fields)), session, size * count)
 
     def _has_room(self, session: Session, messages: Messages, size: int, count: int, now: int) -> bool:
         """Whether no limit stands in the way of taking all of them."""
@@ -317,19 +350,35 @@ class Receiver:
         self._sessions.end(session)
         if not self._framed:  # a stream brings it for certain
             self._acknowledge(session, datagram, now, at_once=True)
-        if session.messages_sent is None:
-            session.messages_sent = messages_sent
-            lost = session.arrivals.lost(messages_sent)
-            self._queue.append((Goodbye(session.peer, session.identity, messages_sent, lost), None, 0))
+        if not session.said_goodbye:
+            session.said_goodbye = True
+            if messages_sent < datagram.number and messages_sent <= MOST_RATE * (datagram.sent_at + SECOND // 1000):
+                session.messages_sent = messages_sent
+            self._delivery.tell(Goodbye(session.peer, session.identity, session.messages_sent, session.messages_lost))
 
     def _receive_probe(self, datagram: Datagram, now: int, peer: Peer) -> None:
-        if self._sessions.find(datagram.session) is not None:
-            session = self._session(datagram, now, peer)
-            assert session is not None
+        session = self._sessions.find(datagram.session)
+        if session is None or session.reneged:
+            self._disclaim(datagram.session, now, peer)
+            if session is not None:
+                session.reneged = False
+            return
+        session = self._session(datagram, now, peer)
+        if session is not None:
             self._resolve_below(session, datagram.lowest)
             self._acknowledge(session, datagram, now, at_once=True)
-        else:
-            self._disclaim(datagram.session, now, peer)
+
+    def _receive_cookie(self, datagram: Datagram, now: int, peer: Peer) -> None:
+        cookie = wire.decode_cookie(datagram.payload)
+        if self._cookies is None or not self._cookies.proves(cookie, datagram.session, peer, now=now):
+            raise MalformedDatagram("a cookie that this address was not given, or too long ago")
+        self._allowances.prove(peer)
+        session = self._sessions.find(datagram.session)
+        if session is not None:
+            session.proved = True
+            self._note_sender(session, datagram.number, now, peer)
+            if session.acknowledged:
+                self._owed_now[session.identity] = session
 
     def _receive_query(self, datagram: Datagram, now: int, peer: Peer) -> None:
         """The answer goes to where the question came from, which is not where the session's acknowledgments go: a copy of a
@@ -345,7 +394,7 @@ class Receiver:
     def _disclaim(self, session: int, now: int, peer: Peer) -> None:
         """A session of before this receiver's life, or one that was forgotten: say so, keep nothing."""
         data = self._encoder.encode(Kind.PROBE_REPLY, now=now, payload=wire.NUMBER.pack(session))
-        self._probe_replies.append((data, peer))
+        self._answers.append((data, peer))
 
     def _suppress(self, session: Session, datagram: Datagram, arrival: Arrival, now: int) -> None:
         """It came before, or too late: not delivered again, but its sender must learn that it need not be sent again."""
@@ -353,7 +402,7 @@ class Receiver:
             session.over_limit += 1
         elif datagram.fragment is None or datagram.fragment[0] == 0:  # a repeated fragment is not a repeated message
             session.duplicates += 1
-            self._notify(Duplicate(session.peer, session.identity, datagram.sequence, datagram.transmission or 1))
+            self._delivery.notify(Duplicate(session.peer, session.identity, datagram.sequence, datagram.transmission or 1))
         self._acknowledge(session, datagram, now, at_once=True)
 
     def _acknowledge(self, session: Session, datagram: Datagram, now: int, *, at_once: bool = False) -> None:
@@ -371,47 +420,92 @@ class Receiver:
     def _resolve_below(self, session: Session, lowest: int) -> None:
         self._sessions.resolve_below(session, lowest)
         if session.held:
-            self._queue_up(session, session.fill())
+            self._delivery.put(session.fill(), session)
 
     def _session(self, datagram: Datagram, now: int, peer: Peer) -> Session | None:
-        """The session of a datagram, opened if there is room for it."""
+        """The session of a datagram, opened if there is a place for it."""
         session = self._sessions.find(datagram.session)
+        proved = self._allowances.proved(peer)
         if session is None:
-            session = self._sessions.open(datagram.session, peer, now, acknowledged=datagram.acknowledged)
+            session = self._sessions.open(datagram.session, peer, now, acknowledged=datagram.acknowledged, proved=proved)
             if session is None:
-                self._sessions.totals_ended.over_limit += 1
-                self._sessions.totals_ended.forget_sent()
-                if not self._sessions_limit_told:
-                    self._notify(LimitReached(peer, datagram.session, "sessions", self.limits.sessions))
-                self._sessions_limit_told = True
+                self._turn_away(datagram, now, peer, proved=proved)
                 return None
             self._sessions_limit_told = False
             session.kernel_drops_before = self.kernel_drops
         elif session.acknowledged is not datagram.acknowledged:
             # flipped bits must not turn a checked message into an unchecked one
             raise MalformedDatagram("a session asks for acknowledgments always or never")
-        session.last_seen_at = now
-        session.note_peer(datagram.number, peer)
+        elif not (session.placed or session.ended or self._sessions.come_back(session, now, proved=proved)):
+            self._turn_away(datagram, now, peer, proved=proved)
+            return None
+        self._note_sender(session, datagram.number, now, peer)
         return session
+
+    def _turn_away(self, datagram: Datagram, now: int, peer: Peer, *, proved: bool) -> None:
+        """There is no place for this session. Who can wait for an answer may prove its address, and then there is one."""
+        if not proved:
+            self.challenge(datagram.session, peer, now=now)
+            if datagram.acknowledged:
+                return
+        self._sessions.totals_ended.over_limit += 1
+        self._sessions.totals_ended.forget_sent()
+        if not self._sessions_limit_told:
+            self._delivery.notify(LimitReached(peer, datagram.session, "sessions", self.limits.sessions))
+        self._sessions_limit_told = True
+
+    def _note_sender(self, session: Session, number: int, now: int, peer: Peer) -> None:
+        """A datagram with this number came from there: follow its sender to another address, if that has proved itself."""
+        session.last_seen_at = now
+        newest = session.is_newest(number)
+        if peer != session.peer:
+            if not self._allowances.proved(peer):
+                self.challenge(session.identity, peer, now=now)
+            elif newest:
+                session.peer = peer
+
+    def _acknowledgment(self, session: Session, now: int) -> list[tuple[bytes, Peer]]:
+        """What this session's sender is told now; a challenge instead, where its address may not be sent as much as that."""
+        ranges, left = session.ranges(), self._allowances.left(session.peer)
+        if left is not None and ranges > BARE_RANGES and ranges > (left - ACK_SIZE) // wire.RANGE.size:
+            if session.challenged_at is None or now - session.challenged_at >= CHALLENGE_PAUSE:
+                session.challenged_at = now
+                self.challenge(session.identity, session.peer, now=now)
+                return []
+            ranges = BARE_RANGES
+        acknowledgment = session.acknowledgment(now, credit=self._sessions.credit(session), ranges=ranges)
+        data = self._encoder.encode(Kind.ACK, now=now, payload=wire.encode_acknowledgment(acknowledgment))
+        self._allowances.spend(session.peer, len(data))
+        return [(data, session.peer)]
+
+    def _owe_delivered(self, sessions: Sequence[Session]) -> None:
+        """These have messages that are delivered now: whoever asked to be told is told."""
+        for session in sessions:
+            if session.acknowledged and session.identity not in self._owed_later:
+                self._owed_now[session.identity] = session  # it was acknowledged as arrived, not as delivered
 
     # Helpers: limits and the queue ---------------------------------------------------------------------------------------
 
     def _reassembly(self, session: Session, datagram: Datagram, now: int) -> Reassembly | None:
-        """The unfinished message of a fragment, begun if there is room for the whole of it."""
+        """The unfinished message of a fragment, if there is room for both."""
         assert datagram.fragment is not None
         reassembly = session.reassemblies.get(datagram.sequence)
-        if reassembly is not None:
+        if reassembly is None:
+            if not datagram.acknowledged:
+                self._drop_unfinished(session, now)
+            if len(session.reassemblies) >= self.limits.reassemblies:
+                self._over_limit(session, "reassemblies")
+                return None
+            if not self._fits(session, datagram, datagram.fragment[3], now):
+                return None
+            reassembly = Reassembly(datagram.fragment, now)
+        elif not reassembly.is_new(datagram.fragment):
             return reassembly
-        if not datagram.acknowledged:
-            self._drop_unfinished(session, now)
-        if len(session.reassemblies) >= self.limits.reassemblies:
-            self._over_limit(session, "reassemblies")
+        if not self._sessions.take_fragment(len(datagram.payload), now):
+            self._over_limit(session, "total_bytes")
             return None
-        total = datagram.fragment[3]
-        if not self._fits(session, datagram, total, now):
-            return None
-        reassembly = session.reassemblies[datagram.sequence] = Reassembly(datagram.fragment, now)
-        self._sessions.reserve(session, total)
+        if datagram.sequence not in session.reassemblies:
+            self._sessions.begin(session, datagram.sequence, reassembly)
         return reassembly
 
     def _drop_unfinished(self, session: Session, now: int) -> None:
@@ -419,7 +513,7 @@ class Receiver:
         for sequence, reassembly in list(session.reassemblies.items()):
             crowded = len(session.reassemblies) >= self.limits.reassemblies
             if crowded or now - reassembly.started_at > UNFINISHED_KEPT:
-                self._sessions.release(session, session.reassemblies.pop(sequence).total)
+                self._sessions.drop(session, sequence)
                 session.over_limit += crowded
 
     def _fits(self, session: Session, datagram: Datagram, size: int, now: int) -> bool:
@@ -441,45 +535,9 @@ class Receiver:
         session.over_limit += 1
         if not session.limit_told:
             session.limit_told = True
-            self._notify(LimitReached(session.peer, session.identity, limit, getattr(self.limits, limit)))
+            self._delivery.notify(LimitReached(session.peer, session.identity, limit, getattr(self.limits, limit)))
 
     def _enqueue(self, session: Session, message: Message, *, ordered: bool) -> None:
         self._sessions.reserve(session, len(message.payload))
         session.limit_told = False
-        self._queue_up(session, session.in_order(message) if ordered else [message])
-
-    def _queue_up(self, session: Session, messages: list[Message], size: int | None = None) -> None:
-        """For the application; `size`: bytes of all their payloads, where that is known."""
-        if not messages:
-            return
-        if size is None:
-            size = sum(map(len, map(PAYLOAD, messages)))
-        session.queued_messages += len(messages)
-        self._queue.append((messages, session, size))
-
-    def _hand_over(self, session: Session, messages: list[Message], size: int) -> None:
-        """The application has these now: their places are free, and whoever asked to be told is told."""
-        session.queued_messages -= len(messages)
-        session.payload_bytes += size
-        self._sessions.release(session, size, len(messages))
-        if session.acknowledged:
-            for first, last in stretches(messages):
-                session.deliver(first, last)
-            if session.identity not in self._owed_later:
-                self._owed_now[session.identity] = session  # it was acknowledged as arrived, not as delivered
-
-    def _notify(self, event: Event) -> None:
-        if self._notices < NOTICES_KEPT:
-            self._notices += 1
-            self._queue.append((event, None, 0))
-
-
-def stretches(messages: list[Message]) -> list[tuple[int, int]]:
-    """Which sequence numbers these have, as (first, last); they stand in ascending order, and mostly are one stretch."""
-    first, last = messages[0].sequence, messages[-1].sequence
-    assert first is not None
-    assert last is not None
-    if last - first == len(messages) - 1:
-        return [(first, last)]
-    numbers = [message.sequence for message in messages if message.sequence is not None]
-    return list(zip(numbers, numbers, strict=True))
+        self._delivery.put(session.in_order(message) if ordered else [message], session)

@@ -161,9 +161,20 @@ class InFlight:
         """The retransmission timer expired: everything in flight is deemed lost, and the timeout doubles (RFC 6298 (5.5))."""
         self._rtt.back_off()
         self._stretch = self._draw()
+        return self.sent_in_vain()
+
+    def sent_in_vain(self) -> list[Flight]:
+        """All in flight is deemed lost, though no time has passed: it is known to have gone where nobody is."""
         self.loss_at = self.probe_at = NEVER
         lost, self._flights = self._flights, []
         return self._deem_lost(lost)
+
+    def recall(self) -> list[Flight]:
+        """The receiver kept nothing of what is in flight: take out what was sent for the first time, as what is lost is. No timer
+        has expired, so the timeout stays."""
+        gone = [flight for flight in self._flights if flight.ordinal == 1]
+        self._flights = [flight for flight in self._flights if flight.ordinal > 1]
+        return self._deem_lost(gone)
 
     def clear(self) -> None:
         """No message is unresolved: nothing is waited for any more."""

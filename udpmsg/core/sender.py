@@ -14,16 +14,17 @@ from collections import deque
 from collections.abc import Sequence
 
 from udpmsg.core import wire
-from udpmsg.core.asking import Question
+from udpmsg.core.asking import Question, possible
 from udpmsg.core.config import Earlier, SenderConfig
 from udpmsg.core.congestion import Congestion
 from udpmsg.core.encoder import Encoder
-from udpmsg.core.events import Event, Malformed, Outcome, Peer, PeerRestarted, State
+from udpmsg.core.events import NOTICES_KEPT, Event, Malformed, Outcome, Peer, PeerRestarted, State
 from udpmsg.core.fragments import Cutter
 from udpmsg.core.framing import Run
 from udpmsg.core.outbox import Outbox, Outgoing
+from udpmsg.core.refusals import Refusals
 from udpmsg.core.retransmission import Flight, InFlight
-from udpmsg.core.rtt import MAX_RTO, NEVER, SECOND, RttEstimator
+from udpmsg.core.rtt import CLOCK_GRANULARITY, MAX_RTO, MILLISECOND, NEVER, SECOND, RttEstimator
 from udpmsg.core.wire import Acknowledgment, Datagram, Kind, Report
 from udpmsg.errors import MalformedDatagram, Phrase
 
@@ -33,6 +34,8 @@ INITIAL_CREDIT = 16
 """Messages that may be sent before the receiver has said how many it will take."""
 FORMER_RECEIVERS = 16
 """Sessions of receivers that were restarted, whose late acknowledgments are ignored."""
+COOKIE_INTERVAL = 100 * MILLISECOND
+"""Before a round trip was measured, CHALLENGEs are answered so often at most."""
 
 
 class Sender:
@@ -42,6 +45,7 @@ class Sender:
         """`earlier`: the session has lives, of which this is one; call `skip` and `send` for what is left, in order, first."""
         self.config = config
         self.session = session
+        self._started = now
         self._framed = config.datagram_size is None
         self._has_lives = earlier is not None
         earlier = earlier or Earlier(started=now)
@@ -62,9 +66,16 @@ class Sender:
         # the receiver
         self._receiver: int | None = None
         self._former_receivers: deque[int] = deque(maxlen=FORMER_RECEIVERS)
+        self.restarts = 0
+        """How often the receiver was found to be another one than before."""
         self._newest_acknowledgment = 0
+        self._cookie_from = now
+        """When a CHALLENGE may be answered again."""
         self.credit = INITIAL_CREDIT
         """How many messages in flight the receiver takes."""
+        self._refusals = Refusals(config.refused_for)
+        self.refused_for_long = False
+        """Whether messages were ended by nothing but refusals."""
         # the path
         self.rtt = RttEstimator(config.min_rto)
         self.congestion = Congestion(config.datagram_size or 1200)
@@ -114,6 +125,11 @@ class Sender:
     def messages_in_flight(self) -> int:
         """Messages that were sent and of which the receiver's host has not everything yet."""
         return self._outbox.in_flight
+
+    @property
+    def heard(self) -> bool:
+        """Whether the receiver has ever answered."""
+        return self._receiver is not None
 
     @property
     def last_sequence(self) -> int:
@@ -215,7 +231,8 @@ class Sender:
     # What the network tells ----------------------------------------------------------------------------------------------
 
     def receive(self, datagrams: Sequence[bytes], *, now: int, peer: Peer = None) -> None:
-        """Take datagrams that came for this sender: ACK, PROBE_REPLY and REPORT. Anything else is counted as malformed."""
+        """Take datagrams that came for this sender: ACK, PROBE_REPLY, CHALLENGE and REPORT. Anything else is counted as
+        malformed, and told as long as not too much waits to be told."""
         for data in datagrams:
             try:
                 datagram = wire.decode(data, framed=self._framed)
@@ -223,13 +240,28 @@ class Sender:
                     self._receive_acknowledgment(datagram, wire.decode_acknowledgment(datagram.payload), now)
                 elif datagram.kind is Kind.PROBE_REPLY:
                     self._receive_probe_reply(datagram)
+                elif datagram.kind is Kind.CHALLENGE:
+                    self._receive_challenge(wire.decode_challenge(datagram.payload), now)
                 elif datagram.kind is Kind.REPORT:
                     self._receive_report(datagram, wire.decode_report(datagram.payload), now)
                 else:
                     raise MalformedDatagram("{} means nothing to a sender", datagram.kind.name)
             except MalformedDatagram as error:
                 self.malformed += 1
-                self._events.append(Malformed(peer, str(error), len(data)))
+                if len(self._events) < NOTICES_KEPT:
+                    self._events.append(Malformed(peer, str(error), len(data)))
+
+    def refused(self, *, now: int) -> None:
+        """ICMP says that nobody listens there. That proves nothing; `refused_for` of nothing else ends every message."""
+        if self._outbox and not self.heard and self._refusals.note(now):
+            self.refused_for_long = True
+            self.abandon(
+                Phrase("refused (ICMP) for {} s: nobody listens there", f"{(self.config.refused_for or 0) / SECOND:g}"), now=now
+            )
+
+    def try_again(self, *, now: int) -> None:
+        """What is in flight went where nobody is: send it again now, each as often as it may be sent."""
+        self._lose(self._in_flight.sent_in_vain(), give_up_at=now + self.rtt.rto)
 
     def events(self) -> list[Event]:
         """What happened since the last call: Outcome, PeerRestarted, Malformed."""
@@ -266,6 +298,7 @@ class Sender:
             self._paced_until,
             self._probe_at,
             self._goodbye_at,
+            self._refusals.knock_at,
             self._last_chances[0][0] if self._last_chances else NEVER,
             question_at,
         )
@@ -292,6 +325,9 @@ class Sender:
             message = self._outbox.find(sequence)
             if message is not None and not self._outbox.has_arrived(message, fragment):
                 self._give_up(message, self._sent_in_vain)
+        if self._refusals.knock_at <= now:
+            self._refusals.knocked()
+            self.try_again(now=now)
         if self._probe_at <= now:
             self._probes += 1
             self._probe_at = NEVER
@@ -452,6 +488,21 @@ class Sender:
         if self._is_current_receiver(datagram.session):
             self._send_arrived_again()  # it answers so only when it knows nothing of this session
 
+    def _receive_challenge(self, cookie: bytes, now: int) -> None:
+        """The receiver wants to know whether this address is ours: return what it sent there (RFC 9000, section 8.1.2).
+
+        Anybody can forge a CHALLENGE. So only one in each round trip is answered, and none says that the path lost something, or
+        who the receiver is. Where nothing was acknowledged yet, the receiver had no place and has kept nothing: what is in flight
+        leaves again, but each datagram only once for this reason, so that no forger uses up its transmissions."""
+        if not self._encoder.number:
+            raise MalformedDatagram("a CHALLENGE to a sender that has sent nothing")
+        if now < self._cookie_from:
+            return
+        self._cookie_from = now + (COOKIE_INTERVAL if self.rtt.srtt is None else max(self.rtt.srtt, CLOCK_GRANULARITY))
+        self._ready.append(self._encoder.encode(Kind.COOKIE, now=now, payload=wire.encode_cookie(cookie)))
+        if not self._in_flight.largest_acknowledged:
+            self._lose(self._in_flight.recall(), give_up_at=now + self.rtt.rto)
+
     def _receive_report(self, datagram: Datagram, report: Report, now: int) -> None:
         if report.session != self.session:
             raise MalformedDatagram("a REPORT of another session")
@@ -459,6 +510,7 @@ class Sender:
             raise MalformedDatagram("a REPORT of messages that were never sent")
         if self._question is None:
             return
+        report = possible(report, payload_bytes=self.payload_bytes, elapsed=now - self._started)
         round_trip = self._question.answer(report, datagram.session, now)
         if round_trip is None:
             return
@@ -472,9 +524,11 @@ class Sender:
             return False
         self._probes = 0
         self._probe_at = NEVER
+        self._refusals.clear()
         if self._receiver is not None and session != self._receiver:
             self._former_receivers.append(self._receiver)
             self._newest_acknowledgment = 0
+            self.restarts += 1
             self._events.append(PeerRestarted(session))
             self._send_arrived_again()
         self._receiver = session
@@ -538,6 +592,7 @@ class Sender:
         self._events += outcomes
         if not self._outbox:
             self._in_flight.clear()
+            self._refusals.clear()
             self.congestion.bytes_in_flight = 0
             self._last_chances.clear()
             self._probe_at = self._paced_until = NEVER

@@ -3,19 +3,23 @@
 Knows neither the other sessions nor the queue to the application; `udpmsg.core.receiver` asks it and feeds it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import groupby
 
 from udpmsg.core.arrivals import Arrivals
 from udpmsg.core.events import Message, Peer
 from udpmsg.core.fragments import Reassembly
 from udpmsg.core.ranges import RangeSet
+from udpmsg.core.remembered import Remembered
 from udpmsg.core.runs import Messages
 from udpmsg.core.wire import MAX_RANGES, Acknowledgment, Report
 
 ACKNOWLEDGE_EVERY = 2
 """Datagrams: RFC 9000 section 13.2.2 recommends the second at the latest."""
 MAX_CREDIT = 2**32 - 1
+LONGEST_FLIGHT = 120_000_000
+"""Microseconds: no datagram lives longer (RFC 9293, section 3.4.1: the maximum segment lifetime). A `sent at` that would make one
+so old, or that much younger than the one before, is no time."""
 
 
 class Session:
@@ -23,7 +27,6 @@ class Session:
 
     __slots__ = (
         "_arrived",
-        "_biggest",
         "_delivered",
         "_largest",
         "_largest_at",
@@ -32,6 +35,8 @@ class Session:
         "acknowledged",
         "all_below",
         "arrivals",
+        "biggest",
+        "challenged_at",
         "duplicates",
         "ended",
         "first_arrival_at",
@@ -44,12 +49,18 @@ class Session:
         "limit_told",
         "messages_sent",
         "next_ordered",
+        "origin",
         "over_limit",
         "payload_bytes",
         "peer",
+        "placed",
+        "proved",
         "queued_messages",
         "reassemblies",
+        "reneged",
         "reordered",
+        "said_goodbye",
+        "times_believed",
         "transits",
         "waiting_bytes",
         "waiting_messages",
@@ -58,7 +69,13 @@ class Session:
     def __init__(self, identity: int, peer: Peer, gap_limit: int, *, acknowledged: bool) -> None:
         self.identity = identity
         self.peer = peer
-        """The address that its newest datagram came from."""
+        """The address that it is answered at: the first that it came from, or one that has proved itself since."""
+        self.origin: Hashable = None
+        """What counts as one address, for the places."""
+        self.placed = False
+        """It has a place; else it has a tombstone."""
+        self.proved = False
+        """An address of it has proved itself."""
         self.acknowledged = acknowledged
         """Its messages ask for acknowledgments: all of them, or none."""
         self.last_seen_at = 0
@@ -75,7 +92,8 @@ class Session:
         self.waiting_bytes = 0
         self.queued_messages = 0
         """Of the waiting messages, those that only the application holds up: they are complete, and in order."""
-        self._biggest = 0
+        self.biggest = 0
+        """Bytes of its largest messages of late."""
         # what is acknowledged
         self.all_below = 1
         """Every message below was delivered, or given up by its sender."""
@@ -84,8 +102,14 @@ class Session:
         self._largest = 0
         self._largest_at = 0
         self._unacknowledged = 0
+        self.challenged_at: int | None = None
+        """When its address was last asked to prove itself instead of being sent an acknowledgment."""
+        self.reneged = False
+        """What had arrived, and was acknowledged as that, was dropped again: the sender must be told to send it anew."""
         # what is reported
+        self.said_goodbye = False
         self.messages_sent: int | None = None
+        """By its goodbye; None: it said none, or something impossible."""
         self.duplicates = 0
         self.reordered = 0
         self.over_limit = 0
@@ -98,6 +122,8 @@ class Session:
         self.jitter_us = 0.0
         self.transits = 0
         """How many messages the jitter was measured on."""
+        self.times_believed = True
+        """False once it claimed to have sent something at an impossible time: then nobody knows its jitter."""
         self._last_transit: int | None = None
 
     # What came -----------------------------------------------------------------------------------------------------------
@@ -132,12 +158,13 @@ class Session:
             and (not messages.ordered or (first == self.next_ordered and not self.held))
         )
 
-    def note_peer(self, number: int, peer: Peer) -> None:
-        """Follow a sender to a new address, by its newest datagram alone."""
-        if number > self._largest:
-            self.peer = peer
-            if not self.acknowledged:
-                self._largest = number
+    def is_newest(self, number: int) -> bool:
+        """Whether nothing with a higher datagram number came; only that tells where a sender is now."""
+        if number <= self._largest:
+            return False
+        if not self.acknowledged:
+            self._largest = number
+        return True
 
     def note_transits(self, sent_at_us: Sequence[int], now: int) -> None:
         """Jitter by RFC 3550 section 6.4.1, from each message's times on two clocks whose difference cancels out.
@@ -148,6 +175,7 @@ class Session:
         for sent_at, same in groupby(sent_at_us):
             transit = here - sent_at
             if self._last_transit is not None:
+                self.times_believed = self.times_believed and abs(transit - self._last_transit) <= LONGEST_FLIGHT
                 self.jitter_us += (abs(transit - self._last_transit) - self.jitter_us) / 16
             self._last_transit = transit
             self.jitter_us *= (15 / 16) ** (len(list(same)) - 1)
@@ -164,15 +192,22 @@ class Session:
         """Messages of `size` bytes each take their places until they are handed over."""
         self.waiting_messages += messages
         self.waiting_bytes += size * messages
-        while messages and self._biggest > size:
-            self._biggest = self._biggest * 7 // 8
+        while messages and self.biggest > size:
+            self.biggest = self.biggest * 7 // 8
             messages -= 1
-        self._biggest = max(size, self._biggest)
+        self.biggest = max(size, self.biggest)
 
     def release(self, size: int, messages: int = 1) -> None:
         """Places are free again: `size` bytes in all."""
         self.waiting_messages -= messages
         self.waiting_bytes -= size
+
+    def renege(self, known: Remembered) -> None:
+        """What had arrived and was not delivered was dropped: go back to what was remembered before, and tell the sender."""
+        self.held.clear()
+        self._arrived = RangeSet()
+        self.restore(known)
+        self.reneged = True
 
     def in_order(self, message: Message) -> list[Message]:
         """Take an ordered message; return what may be delivered now, in order."""
@@ -206,8 +241,6 @@ class Session:
         if lowest > self.all_below:
             self._delivered.discard_below(lowest)
             self._advance(lowest)
-        for sequence in [sequence for sequence in self.reassemblies if sequence < lowest]:
-            self.release(self.reassemblies.pop(sequence).total)
 
     def _advance(self, all_below: int) -> None:
         """Everything below is settled; so is what was delivered right behind it."""
@@ -215,20 +248,52 @@ class Session:
         if all_below in self._delivered:
             self.all_below = self._delivered.pop_first()[1] + 1
 
-    def acknowledgment(self, now: int, *, messages: int, bytes_free: int) -> Acknowledgment:
-        """What to tell the sender now; `messages` and `bytes_free` are what the limits leave."""
+    def remembered(self, also: Sequence[tuple[int, int]] = ()) -> Remembered:
+        """What must be known of it when this receiver, or its place, is gone, once these messages are delivered `also`."""
+        all_below, delivered = self.all_below, RangeSet()
+        for first, last in self._delivered.ranges():
+            delivered.append(first, last)
+        for first, last in also:
+            if last >= all_below:
+                delivered.add_run(max(first, all_below), last)
+        if all_below in delivered:
+            all_below = delivered.pop_first()[1] + 1
+        count = self.messages_delivered + sum(last + 1 - first for first, last in also)
+        return Remembered(all_below, delivered.ranges(), count, self.acknowledged)
+
+    def restore(self, known: Remembered) -> None:
+        """Go on from what was remembered."""
+        self.all_below = self.next_ordered = known.all_below
+        self._delivered = RangeSet()
+        for first, last in known.delivered:
+            self._delivered.append(first, last)
+        self.arrivals = Arrivals.of(known.all_below, known.delivered, known.count, self.arrivals.gap_limit)
+
+    @property
+    def messages_lost(self) -> int | None:
+        """Of the messages that it says it sent, how many never came; None: nobody knows."""
+        return None if self.messages_sent is None else self.arrivals.lost(self.messages_sent)
+
+    def ranges(self) -> int:
+        """How many ranges an acknowledgment of everything has."""
+        return len(self._arrived) + min(len(self._delivered), MAX_RANGES)
+
+    def acknowledgment(self, now: int, *, credit: int, ranges: int = 2 * MAX_RANGES) -> Acknowledgment:
+        """What to tell the sender now: how many messages more it may send, and at most so many ranges, from 1 on."""
         self._unacknowledged = 0
-        delivered = self._delivered.ranges()
+        delivered, arrived = self._delivered.ranges(), self._arrived.ranges()
         if len(delivered) > MAX_RANGES:  # the gaps to fill first, and the newest
             delivered = delivered[: MAX_RANGES // 2] + delivered[-MAX_RANGES // 2 :]
-        credit = min(messages, bytes_free // self._biggest) if self._biggest else messages
+        if len(arrived) + len(delivered) > ranges:  # the newest arrivals tell of losses
+            arrived = arrived[-max(ranges // 2, 1) :]
+            delivered = delivered[: ranges - len(arrived)]
         return Acknowledgment(
             session=self.identity,
             largest=self._largest,
             delay_us=min(max(now - self._largest_at, 0) // 1000, 2**32 - 1),
-            credit=max(0, min(credit, MAX_CREDIT)),
+            credit=min(credit, MAX_CREDIT),
             all_below=self.all_below,
-            arrived=self._arrived.ranges(),
+            arrived=arrived,
             delivered=delivered,
         )
 
@@ -236,7 +301,7 @@ class Session:
 
     @property
     def messages_delivered(self) -> int:
-        """Messages that the application was given."""
+        """Messages that the application is done with."""
         return self.arrivals.unique - (self.waiting_messages - len(self.reassemblies))
 
     def report(self, question: int, begins_at: int, *, kernel_drops: int | None) -> Report:
@@ -262,6 +327,6 @@ class Session:
             kernel_drops=None if kernel_drops is None or before is None else kernel_drops - before,
             begins_at=begins_at,
             goes_on_at=goes_on_at,
-            jitter_us=int(self.jitter_us) if self.transits > 1 else None,
+            jitter_us=int(self.jitter_us) if self.transits > 1 and self.times_believed else None,
             missing=missing,
         )

@@ -1,45 +1,63 @@
 """The sessions of one receiver, and its limits. Owns who has a place, how much of the memory each takes, and who must go.
 
 Knows neither bytes of the wire format nor the queue to the application.
+
+Places: below half full anyone gets one, without a handshake; above, only who has proved its address. Who only sends, and so can
+prove nothing, gets there the place of another that has not. When all are taken, whoever was silent longest gives way: first of
+those that have proved nothing, then of an address that has more than an eighth of the places. A tombstone is left of it.
 """
 
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 from itertools import chain
 
+from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, Budget
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Peer
+from udpmsg.core.fragments import Reassembly
+from udpmsg.core.remembered import Remembered
 from udpmsg.core.rtt import SECOND
 from udpmsg.core.session import Session
+from udpmsg.core.tombstones import ENDED_KEPT, GAPS_KEPT, SILENT_KEPT, Tombstones
 from udpmsg.core.totals import Totals
 
-ENDED_SESSION_KEPT = 2 * SECOND
-"""After a goodbye nothing is retransmitted; what the network duplicates comes within a moment."""
-ENDED_FOR_EACH_PLACE = 8
-"""Ended sessions that are remembered for each place. With 1,024 places: 4,600 newcomers a second, and some 10 MiB."""
-GAPS_OF_AN_ENDED_SESSION = 16
-"""More gaps than these are too much to remember without a place: each takes some 150 bytes."""
+TOMBSTONES_FOR_EACH_PLACE = 32
+"""With 1,024 places: 16,000 newcomers a second, and some 30 MiB."""
 LOOK_AGAIN = SECOND
 """How soon to ask again whether the application has taken what keeps a session: a newcomer must not cost a walk each time."""
-SILENT_SESSION_KEPT = 120 * SECOND
-"""Twice the default deadline of a sender: whoever has been silent for so long has given up what it sent."""
+SHARE = 8
+"""One address may have this part of the places while others ask for one."""
+AT_ONE_GO = 16
+"""This part of the places is made free by one walk through the table, so that a newcomer does not cost a walk each time."""
+
+Restore = Callable[[int], Remembered | None]
+"""What is known of a session from an earlier life of this receiver."""
 
 
 class Sessions:
-    """The table of sessions. What suppresses a duplicate must outlive the duplicate, so a young session is never forgotten.
+    """The table of sessions. What suppresses a duplicate must outlive the duplicate, so a young session is never forgotten."""
 
-    A session that has ended leaves its place as soon as the application has everything of it, and is remembered beside the
-    table, so that runs of a command that come one after the other do not keep each other out."""
-
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        budget: Budget,
+        *,
+        origin_of: Callable[[Peer], Hashable],
+        restore: Restore | None,
+    ) -> None:
+        """`origin_of`: which peers count as one address."""
         self.limits = limits
-        self.waiting_bytes = 0
-        """Bytes that the application does not have yet, over all sessions; places reserved for fragments included."""
+        self.budget = budget
         self.totals_ended = Totals()
         """What was counted in sessions that are forgotten, and outside of any session."""
+        self._origin_of = origin_of
+        self._restore = restore
         self._table: dict[int, Session] = {}
         """Those that take a place."""
-        self._ended: dict[int, Session] = {}
-        """Those that ended and hold nothing back, in the order in which they left their places."""
+        self._of_origin: Counter[Hashable] = Counter()
+        """How many places each address has."""
+        self._tombstones = Tombstones(TOMBSTONES_FOR_EACH_PLACE * limits.sessions, self.totals_ended.add)
         self._gone: set[Peer] = set()
         """Whose connection is gone, and whose sessions were not looked for yet."""
         self._next_eviction = 0
@@ -48,16 +66,29 @@ class Sessions:
         return len(self._table)
 
     def find(self, identity: int) -> Session | None:
-        """The session with this id, if it has a place or is remembered."""
-        return self._table.get(identity) or self._ended.get(identity)
+        """The session with this id, if it has a place or a tombstone."""
+        return self._table.get(identity) or self._tombstones.find(identity)
 
-    def open(self, identity: int, peer: Peer, now: int, *, acknowledged: bool) -> Session | None:
-        """A place for a new session; None when all are taken."""
+    def open(self, identity: int, peer: Peer, now: int, *, acknowledged: bool, proved: bool) -> Session | None:
+        """A place for a new session; None when there is none for it."""
         self._gone.discard(peer)  # a new connection must not end with the old one
-        if not self._has_place(now):
+        if not self._has_place(now, acknowledged=acknowledged, proved=proved):
             return None
-        session = self._table[identity] = Session(identity, peer, self.limits.gaps, acknowledged=acknowledged)
+        session = Session(identity, peer, self.limits.gaps, acknowledged=acknowledged)
+        if self._restore is not None and (known := self._restore(identity)) is not None:
+            session.restore(known)
+        session.proved = proved
+        self._enter(session)
         return session
+
+    def come_back(self, session: Session, now: int, *, proved: bool) -> bool:
+        """Whether a session that gave its place up has one again."""
+        if not self._has_place(now, acknowledged=session.acknowledged, proved=proved):
+            return False
+        self._tombstones.take(session)
+        session.proved = session.proved or proved
+        self._enter(session)
+        return True
 
     def disconnected(self, peer: Peer) -> None:
         """The connection is gone: its sessions say nothing more. They are looked for when their places are needed: a walk through
@@ -68,9 +99,14 @@ class Sessions:
 
     def end(self, session: Session) -> None:
         """It says nothing more, so its place is free soon."""
+        if not session.placed and not session.ended:
+            self._tombstones.take(session)
+            session.ended = True
+            self._tombstones.keep(session)
+            return
         session.ended = True
-        self._next_eviction = min(self._next_eviction, session.last_seen_at + ENDED_SESSION_KEPT)
-        self._leave(session)
+        self._next_eviction = min(self._next_eviction, session.last_seen_at + ENDED_KEPT)
+        self._leave_at_the_end(session)
 
     def limit_reached(self, session: Session, size: int, now: int, *, messages: int = 1) -> str | None:
         """The name of the first limit that has no room for so many messages more, of `size` bytes each; None: there is room."""
@@ -78,84 +114,168 @@ class Sessions:
         total = size * messages
         if session.ended and not self._may_come_back(session, now):
             return "sessions"
-        if self.waiting_bytes + total > limits.total_bytes:
-            self._evict(now)
         if size > limits.max_message:
             return "max_message"
         if session.waiting_messages + messages > limits.session_messages:
             return "session_messages"
         if session.waiting_bytes + total > limits.session_bytes:
             return "session_bytes"
-        return "total_bytes" if self.waiting_bytes + total > limits.total_bytes else None
+        return None if self._affords(total + messages * MESSAGE_COST, now) else "total_bytes"
 
     def reserve(self, session: Session, size: int, messages: int = 1) -> None:
-        """Messages of `size` bytes each take their places until the application has them."""
+        """Whole messages of `size` bytes each take their places until the application is done with them."""
         session.reserve(size, messages)
-        self.waiting_bytes += size * messages
-        if session.ended and self._ended.pop(session.identity, None) is not None:
-            self._table[session.identity] = session
+        self.budget.used += (size + MESSAGE_COST) * messages
+        if not session.placed:
+            self._tombstones.take(session)
+            self._enter(session)
 
     def release(self, session: Session, size: int, messages: int = 1) -> None:
-        """Places are free again: `size` bytes in all."""
+        """The application is done with so many messages: `size` bytes in all."""
         session.release(size, messages)
-        self.waiting_bytes -= size
+        self.budget.give_back(size + MESSAGE_COST * messages)
         if session.ended:
-            self._leave(session)
+            self._leave_at_the_end(session)
+
+    def release_raw(self, size: int, messages: int) -> None:
+        """The application is done with so many raw messages: `size` bytes in all."""
+        self.budget.give_back(size + MESSAGE_COST * messages)
+        totals = self.totals_ended
+        totals.raw_messages += messages
+        totals.messages_delivered += messages
+        totals.payload_bytes += size
+
+    def begin(self, session: Session, sequence: int, reassembly: Reassembly) -> None:
+        """A message of which the first fragment came has its place in the session; its bytes are charged as they come."""
+        session.reserve(reassembly.total)
+        session.reassemblies[sequence] = reassembly
+        if not session.placed:
+            self._tombstones.take(session)
+            self._enter(session)
+
+    def take_fragment(self, size: int, now: int) -> bool:
+        """Whether there is memory for one fragment more, which is charged."""
+        return self._affords(size + FRAGMENT_COST, now) and self.budget.charge(size + FRAGMENT_COST)
+
+    def drop(self, session: Session, sequence: int) -> Reassembly:
+        """An unfinished message is whole now, or will never be."""
+        reassembly = session.reassemblies.pop(sequence)
+        session.release(reassembly.total)
+        self.budget.give_back(reassembly.cost)
+        return reassembly
 
     def resolve_below(self, session: Session, lowest: int) -> None:
         """The sender waits for nothing below `lowest` any more, so nothing below is kept for it."""
-        before = session.waiting_bytes
         session.resolve_below(lowest)
-        self.waiting_bytes -= before - session.waiting_bytes
+        for sequence in [sequence for sequence in session.reassemblies if sequence < lowest]:
+            self.drop(session, sequence)
 
-    def credit(self, session: Session) -> tuple[int, int]:
-        """What the limits leave to this session: messages, bytes."""
+    def credit(self, session: Session) -> int:
+        """How many messages more the limits leave to this session, if they are as large as its largest."""
         limits = self.limits
-        bytes_free = min(limits.session_bytes - session.waiting_bytes, limits.total_bytes - self.waiting_bytes)
-        return limits.session_messages - session.waiting_messages, bytes_free
+        messages = limits.session_messages - session.waiting_messages
+        if session.biggest:
+            messages = min(messages, (limits.session_bytes - session.waiting_bytes) // session.biggest)
+        return max(0, min(messages, self.budget.left // (session.biggest + MESSAGE_COST)))
 
     def totals(self) -> Totals:
         """Everything counted so far."""
         totals = replace(self.totals_ended)
-        for session in chain(self._table.values(), self._ended.values()):
+        for session in chain(self._table.values(), self._tombstones):
             totals.add(session)
         return totals
 
-    def _has_place(self, now: int) -> bool:
-        """Whether there is a place for one session more; those that are over make room."""
-        if len(self._table) >= self.limits.sessions and self._gone:
-            self._end_gone()
-        if len(self._table) >= self.limits.sessions:
+    # Helpers: memory -----------------------------------------------------------------------------------------------------
+
+    def _affords(self, cost: int, now: int) -> bool:
+        """Whether so many bytes more can be charged; sessions that are over make room."""
+        if cost > self.budget.left:
             self._evict(now)
-        return len(self._table) < self.limits.sessions
+        return cost <= self.budget.left
+
+    def _forget_unfinished(self, session: Session) -> None:
+        """What only its sender can finish is dropped. If it asked for acknowledgments it learns of that, and sends it again."""
+        known = session.remembered() if session.acknowledged and (session.reassemblies or session.held) else None
+        for sequence in list(session.reassemblies):
+            self.drop(session, sequence)
+        if session.held:
+            size, messages = sum(len(message.payload) for message in session.held.values()), len(session.held)
+            session.release(size, messages)
+            self.budget.give_back(size + MESSAGE_COST * messages)
+        if known is not None:
+            session.renege(known)
+        session.arrivals.forget(GAPS_KEPT)
+
+    # Helpers: places -----------------------------------------------------------------------------------------------------
+
+    def _enter(self, session: Session) -> None:
+        session.placed = True
+        session.origin = self._origin_of(session.peer)
+        self._of_origin[session.origin] += 1
+        self._table[session.identity] = session
+
+    def _leave(self, session: Session) -> None:
+        session.placed = False
+        self._of_origin[session.origin] -= 1
+        if not self._of_origin[session.origin]:
+            del self._of_origin[session.origin]
+        del self._table[session.identity]
+
+    def _has_place(self, now: int, *, acknowledged: bool, proved: bool) -> bool:
+        """Whether there is a place for one session more; those that are over, or silent, make room."""
+        if self._free(proved):
+            return True
+        if self._gone:
+            self._end_gone()
+        self._evict(now)
+        if self._free(proved):
+            return True
+        if proved or not acknowledged:  # whoever waits for an answer can return a cookie
+            self._give_way((session for session in self._table.values() if not session.proved), now)
+        if proved and not self._free(proved):
+            share = max(self.limits.sessions // SHARE, 1)
+            self._give_way((s for s in self._table.values() if self._of_origin[s.origin] > share), now, share)
+        return self._free(proved)
+
+    def _free(self, proved: bool) -> bool:
+        """Whether there is a free place: for anyone below half full, then for who has proved its address."""
+        return len(self._table) < (self.limits.sessions if proved else -(-self.limits.sessions // 2))
+
+    def _give_way(self, those: Iterable[Session], now: int, share: int = 0) -> None:
+        """Take the places of some of those that hold the application up in nothing, and were silent longest; an address keeps
+        its `share` of them. Who has something unfinished comes last: it would have to be sent again."""
+        idle = [session for session in those if not session.queued_messages]
+        idle.sort(key=lambda session: (session.waiting_messages > 0, session.last_seen_at))
+        for session in idle[: max(self.limits.sessions // AT_ONE_GO, 1)]:
+            if self._of_origin[session.origin] > share and self._tombstones.make_room(now):
+                self._leave(session)
+                self._forget_unfinished(session)
+                self._tombstones.keep(session)
 
     def _end_gone(self) -> None:
         gone, self._gone = self._gone, set()
         for session in [session for session in self._table.values() if session.peer in gone]:
             self.end(session)
 
-    def _leave(self, session: Session) -> None:
-        """Remember an ended session without a place, unless it holds something, or too many left a moment ago."""
-        if session.waiting_messages or session.identity not in self._table:
+    def _leave_at_the_end(self, session: Session) -> None:
+        """An ended session leaves its place, unless it holds something, or is too much to remember without one."""
+        if session.waiting_messages or not session.placed:
             return
-        if len(session.arrivals.missing_from(1, GAPS_OF_AN_ENDED_SESSION + 1)) > GAPS_OF_AN_ENDED_SESSION:
+        if len(session.arrivals.missing_from(1, GAPS_KEPT + 1)) > GAPS_KEPT:
             return
-        if len(self._ended) >= ENDED_FOR_EACH_PLACE * self.limits.sessions:
-            oldest = next(iter(self._ended.values()))
-            if oldest.last_seen_at + ENDED_SESSION_KEPT > session.last_seen_at:
-                return
-            self._forget(oldest, self._ended)
-        self._ended[session.identity] = self._table.pop(session.identity)
+        if self._tombstones.make_room(session.last_seen_at):
+            self._leave(session)
+            self._tombstones.keep(session)
 
     def _may_come_back(self, session: Session, now: int) -> bool:
         """Whether an ended session has a place for a message that comes late: the goodbye overtook it on the way, say."""
         session.last_seen_at = now  # so it is not what has to go
-        return session.identity in self._table or self._has_place(now)
+        return session.placed or self._has_place(now, acknowledged=session.acknowledged, proved=session.proved)
 
-    def _forget(self, session: Session, table: dict[int, Session]) -> None:
-        self.waiting_bytes -= session.waiting_bytes
+    def _forget(self, session: Session) -> None:
+        self._leave(session)
+        self._forget_unfinished(session)
         self.totals_ended.add(session)
-        del table[session.identity]
 
     def _evict(self, now: int) -> None:
         """Forget the sessions that are over, except those whose messages the application does not have yet."""
@@ -163,9 +283,9 @@ class Sessions:
             return
         expiries = []
         for session in list(self._table.values()):
-            expires = session.last_seen_at + (ENDED_SESSION_KEPT if session.ended else SILENT_SESSION_KEPT)
+            expires = session.last_seen_at + (ENDED_KEPT if session.ended else SILENT_KEPT)
             if expires <= now and not session.queued_messages:
-                self._forget(session, self._table)
+                self._forget(session)
             else:
                 expiries.append(expires if expires > now else now + LOOK_AGAIN)
         self._next_eviction = min(expiries, default=now)

@@ -12,7 +12,7 @@ class Totals:
     sessions: int = 0
     messages_sent: int | None = 0
     messages_delivered: int = 0
-    """What the application was given."""
+    """What the application is done with."""
     messages_lost: int | None = 0
     messages_missing: int = 0
     """Gaps below the largest number seen: lost for certain, unless they are still on their way."""
@@ -56,7 +56,7 @@ class Totals:
         self.over_limit += session.over_limit
         self.payload_bytes += session.payload_bytes
         self.acknowledged = self.acknowledged or session.acknowledged
-        if session.transits > 1:
+        if session.transits > 1 and session.times_believed:
             self.jitter_sum_us += session.jitter_us * session.transits
             self.jitter_weight += session.transits
         if session.messages_sent is None or self.messages_sent is None or self.messages_lost is None:

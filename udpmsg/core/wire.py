@@ -141,7 +141,8 @@ class Acknowledgment(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The payload of a REPORT: what a receiver has of one session. Counts are messages; None: the receiver does not know.
+    """The payload of a REPORT: what a receiver has of one session. Counts are messages; None: the receiver does not know, or
+    claims what can't be.
 
     `question` is the datagram number of the QUERY that it answers. `missing` are ranges (first, last), ascending, of numbers that
     never arrived: from `begins_at` on, and below `goes_on_at`, or below `highest` where that is 0. Up to `forgotten` the receiver
@@ -152,13 +153,13 @@ class Report(NamedTuple):
     question: int
     delivered: int
     arrived: int
-    duplicates: int
-    reordered: int
-    over_limit: int
-    payload_bytes: int
+    duplicates: int | None
+    reordered: int | None
+    over_limit: int | None
+    payload_bytes: int | None
     highest: int
     forgotten: int
-    duration_us: int
+    duration_us: int | None
     kernel_drops: int | None
     begins_at: int
     goes_on_at: int
@@ -189,6 +190,17 @@ def acknowledged_session(data: bytes) -> int:
     """Whom an ACK or a PROBE_REPLY is for, read before it is checked; 0 when there is nothing to read."""
     end = HEADER.size + NUMBER.size
     return int.from_bytes(data[HEADER.size : end], "big") if len(data) >= end else 0
+
+
+def answered_number(data: bytes) -> int:
+    """The number that a MESSAGE of ours says it answers, read before it is checked; 0 when it answers none."""
+    flags = int.from_bytes(data[4:6], "big")
+    if not flags & REPLY:
+        return 0
+    start = HEADER.size
+    start += ACK_REQUESTED_BLOCK.size if flags & ACK_REQUESTED else 0
+    start += FRAGMENT_BLOCK.size if flags & FRAGMENT else 0
+    return int.from_bytes(data[start : start + REPLY_BLOCK.size], "big")
 
 
 def overhead(*, acknowledged: bool, reply: bool, fragment: bool) -> int:

@@ -166,6 +166,7 @@ def concluded(benchmark: Benchmark, way: Way, made: Made) -> Measurement:
     after = None if way.receiver is None else way.receiver.look()
     sides = [trials[-1].offload, *([] if after is None else [after.offload])]
     drops = [trial.kernel_drops for trial in trials if trial.kernel_drops is not None]
+    over_limit = [trial.over_limit for trial in trials if trial.over_limit is not None]
     shown = decided or trials[-1]
     measurement = Measurement(
         mode=way.mode,
@@ -184,7 +185,7 @@ def concluded(benchmark: Benchmark, way: Way, made: Made) -> Measurement:
         offload=None if framed or None in sides else all(sides),
         receive_buffer_bytes=None if framed or after is None else after.receive_buffer,
         kernel_drops=None if framed or len(drops) < len(trials) else sum(drops),
-        over_limit=sum(trial.over_limit for trial in trials),
+        over_limit=None if len(over_limit) < len(trials) else sum(over_limit),
         sender_cpu=shown.sender_cpu,
         receiver_cpu=shown.receiver_cpu,
         limits=(),

@@ -28,6 +28,9 @@ DEADLINE = 10.0
 """Seconds after which a message is given up."""
 GRACE = 30 * SECOND
 """Besides its own time and the deadline, a trial may take so long."""
+SILENCE = 8 * SECOND
+"""While it waits for the receiver, so long without a single confirmation, or byte taken, means that nobody is there any more:
+the first five retransmissions of a message take about as long at the smallest timeout."""
 DRAIN = 0.05
 """Seconds before the receiver is asked: a full buffer would drop the question too, and it is repeated only after a second."""
 BATCH_BYTES = 1 << 20
@@ -81,7 +84,9 @@ class Way:
         return [filled(b"", self.size)] * max(1, min(most, BATCH_BYTES // self.size))
 
     def nobody(self) -> NobodyThere:
-        """What to do where none answers."""
+        """What to do where none answers. Raises ChildFailed where it was our own receiver, which is gone."""
+        if self.receiver is not None:
+            self.receiver.look()
         return NobodyThere(
             "no listener answers at {} over {} port {}: start `udpmsg listen --both --quiet --host {} --port {}` there, "
             "in this version or a newer one, and let firewalls pass that port",
@@ -289,7 +294,8 @@ def opened(way: Way, *, acknowledged: bool, seconds: float) -> Iterator[tuple[Se
         except CannotConnect:
             raise way.nobody() from None
         with sender:
-            watch.over_sender(sender, clock.now() + int((seconds + DEADLINE) * SECOND) + GRACE)
+            limit = clock.now() + int((seconds + DEADLINE) * SECOND) + GRACE
+            watch.over_sender(sender, limit, silence=SILENCE)
             yield sender, watch
 
 

@@ -56,7 +56,7 @@ class Trial:
     messages_unconfirmed: int | None
     kernel_drops: int | None
     """What the receiver's host discarded at its socket meanwhile: datagrams, or whole runs of them where both sides offload."""
-    over_limit: int
+    over_limit: int | None
     """Messages that the receiver dropped because of a limit of its own."""
     duration_s: float
     sender_cpu: float | None

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from udpmsg import __version__, clock
-from udpmsg.errors import N_, Phrase
+from udpmsg.errors import N_, Phrase, UsageError
 from udpmsg.experiment import ends, network, reasons
 from udpmsg.experiment.trace import Choices, Comparison, Mode, Run, Where, Workload
 from udpmsg.link.faults import Link
@@ -64,8 +64,11 @@ class Request:
 def compare(request: Request, *, progress: Callable[[Progress], None], stopped: Callable[[], bool]) -> Comparison:
     """Run it. Asks `stopped` ten times a second; once it is true, the run under way ends early and no other begins.
 
-    Raises LabUnavailable where there can be no lab, and ChildFailed when one of its processes was ended from outside.
+    Raises UsageError for a capture of what is not the lab, LabUnavailable where there can be no lab, and ChildFailed when one of
+    its processes was ended from outside.
     """
+    if request.capture and request.where is not Where.LAB:
+        raise UsageError("only the lab sees frames: a capture of {} has none", request.where.value)
     choices = request.choices
     comparison = Comparison(
         link=request.link,

@@ -271,7 +271,7 @@ class _Sending:
                 if event.state is State.REFUSED:
                     log.not_sent[event.sequence] = event.reason or Phrase(reasons.NOT_SENT)
             elif isinstance(event, Unreachable):
-                log.refused_icmp += 1
+                log.refused_icmp += event.refused
             elif isinstance(event, Disconnected) and not (closed and event.reason == "end of stream"):
                 log.error = log.error or Phrase(reasons.CONNECTION_ENDED, event.reason)
 

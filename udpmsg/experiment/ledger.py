@@ -246,4 +246,4 @@ def _first_arrival(frames: list[FrameRecord]) -> int:
 def _refuses(frame: FrameRecord) -> bool:
     """Whether a frame says that nobody listens for a message."""
     back = frame.identity.direction is Direction.BACK
-    return back and frame.transport == "icmp" and frame.first_sequence > 0 and "unreachable" in frame.label
+    return back and frame.transport == "icmp" and frame.first_sequence > 0 and frame.label.startswith("ICMP port unreachable")

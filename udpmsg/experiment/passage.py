@@ -94,11 +94,11 @@ def datagrams(frames: list[FrameRecord]) -> list[Datagram]:
 
 def arrival(frames: list[FrameRecord], fragment_count: int) -> Arrival | None:
     """When a message was whole at the receiver's host over UDP; None: it never was."""
-    missing = set(range(fragment_count))
+    have = set()
     came = datagrams(frames)
     for index, datagram in enumerate(came):
-        missing.discard(datagram.fragment)
-        if not missing:
+        have.add(datagram.fragment)
+        if len(have) == fragment_count:
             repeats = sum(later.fragment == 0 for later in came[index + 1 :])
             return Arrival(datagram.at, datagram.number, repeats)
     return None

@@ -1,8 +1,9 @@
 """A comparison as a file, and back: JSON text, everything but the captured frames.
 
 Owns the format "udpmsg comparison", version 1. Long lists (messages, arrivals, frames) are stored by columns, and a column in the
-shortest of four ways, so that 300,000 frames stay small and quick. Fields are read by their type: a missing one gets its default,
-an unknown one is passed over, so a field that is added later needs no new version. Does not touch files, and judges nothing.
+shortest of four ways, so that 300,000 frames stay small and quick. Fields are read by their type and range: a missing one gets
+its default, an unknown one is passed over, so a field that is added later needs no new version. Numbers that no run can have are
+refused here, so that whoever shows a comparison may count on them. Does not touch files, and judges nothing.
 
 The four ways of a column:
 
@@ -23,7 +24,8 @@ from itertools import accumulate, chain, islice, pairwise
 from types import NoneType, UnionType
 from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
-from udpmsg.errors import N_, UdpmsgError, UsageError
+from udpmsg.errors import N_, UsageError
+from udpmsg.experiment.plausible import NUMBER, STEP, Broken, Range, bounded, check_run, range_of
 from udpmsg.experiment.reasons import phrased
 from udpmsg.experiment.trace import Comparison, Received, Run, Sent
 from udpmsg.link.record import FrameRecord
@@ -36,13 +38,18 @@ LONG = (Sent, Received, FrameRecord)
 
 NEVER_SAVED = {(Run, "captured")}
 
+LARGEST = 1 << 27
+"""Bytes of a file: half a million messages in three modes, which take 20 times as much memory to show."""
+
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 """With at most so many different values, a column names each of them once."""
 PLACES = {letter: place for place, letter in enumerate(LETTERS)}
 
-
-class Broken(UdpmsgError):
-    """The text is not what `dump` writes. Stays in this module."""
+UNWRITTEN = 1 << 16
+"""Rows and items of a file, in all, that need no text of their own because all their values are alike. More would let a few words
+stand for more than there is memory."""
+ALIKE = 1000
+"""A column of more steps than this is written out also where they are alike, so that long lists do have such text."""
 
 
 def dump(comparison: Comparison) -> str:
@@ -71,7 +78,9 @@ def load(text: str) -> Comparison:
     try:
         if version != VERSION:
             raise Broken(N_("there is no format version {!r}"), version)
-        comparison: Comparison = _Reader(len(text)).value(document.get("comparison"), Comparison)
+        comparison: Comparison = _Reader().value(document.get("comparison"), Comparison)
+        for run in comparison.runs:
+            check_run(run, comparison.workload.count)
     except Broken as broken:
         raise UsageError("this saved comparison is broken ({}): save it again with udpmsg compare --keep FILE", broken) from None
     for run in comparison.runs:
@@ -151,7 +160,7 @@ def _column(values: list[Any]) -> Any:
     if len(values) > 1 and all(type(value) is int for value in values):
         steps = [later - earlier for earlier, later in pairwise(values)]
         # One level deep: the steps of steps gain nothing.
-        return {"first": values[0], "steps": {"all": steps[0]} if len(set(steps)) == 1 else steps}
+        return {"first": values[0], "steps": {"all": steps[0]} if len(set(steps)) == 1 and len(steps) <= ALIKE else steps}
     return values
 
 
@@ -159,22 +168,22 @@ def _column(values: list[Any]) -> Any:
 
 
 class _Reader:
-    """Reads values by their types. `longest` bounds the rows of a list: what is written needs more than a character each."""
+    """Reads values by their types and ranges."""
 
-    def __init__(self, longest: int) -> None:
-        self._longest = longest
+    def __init__(self) -> None:
+        self._unwritten = UNWRITTEN
         self._hints: dict[type, dict[str, Any]] = {}
 
-    def value(self, plain: Any, kind: Any) -> Any:
-        """The value of this type that the JSON value stands for."""
+    def value(self, plain: Any, kind: Any, within: Range = NUMBER) -> Any:
+        """The value of this type and in this range that the JSON value stands for."""
         choices = _choices(kind)
         if len(choices) > 1:
             if plain is None and NoneType in choices:
                 return None
             remaining = [choice for choice in choices if choice is not NoneType]
             if len(remaining) == 1:
-                return self.value(plain, remaining[0])
-            return _checked(plain, remaining)
+                return self.value(plain, remaining[0], within)
+            return _checked(plain, remaining, within)
         origin, arguments = get_origin(kind), get_args(kind)
         if origin in (list, tuple):
             return origin(self._list(plain, arguments[0]))
@@ -184,12 +193,13 @@ class _Reader:
             return self._object(plain, kind)
         if isinstance(kind, type) and issubclass(kind, Enum):
             return _member(plain, kind)
-        return _checked(plain, [kind])
+        return _checked(plain, [kind], within)
 
     def _object(self, plain: Any, kind: Any) -> Any:
         if not isinstance(plain, dict):
             raise Broken(N_("{} is no object"), kind.__name__)
-        return self._made(kind, {name: self.value(plain[name], hint) for name, hint in self._fields(kind) if name in plain})
+        fields = [(name, hint) for name, hint in self._fields(kind) if name in plain]
+        return self._made(kind, {name: self.value(plain[name], hint, range_of(kind, name)) for name, hint in fields})
 
     def _made(self, kind: Any, fields: dict[str, Any]) -> Any:
         try:
@@ -211,12 +221,19 @@ class _Reader:
     def _list(self, plain: Any, kind: Any) -> list[Any]:
         if kind in LONG and isinstance(plain, dict):
             rows, columns = plain.get("rows"), plain.get("columns")
-            if type(rows) is not int or not 0 < rows <= self._longest or not isinstance(columns, dict):
+            if type(rows) is not int or rows <= 0 or not isinstance(columns, dict):
                 raise Broken(N_("a list of {} has no number of rows"), kind.__name__)
+            self._charge(rows, columns)
             return self._rows(columns, kind, rows)
         if not isinstance(plain, list):
             raise Broken(N_("a list is missing"))
         return [self.value(item, kind) for item in plain]
+
+    def _charge(self, values: int, plain: Any) -> None:
+        """Raise Broken where so many values have no text that they could come from."""
+        self._unwritten -= max(0, values - _written(plain))
+        if self._unwritten < 0:
+            raise Broken(N_("it says that there are more values than it has"))
 
     def _rows(self, columns: dict[str, Any], kind: Any, rows: int) -> list[Any]:
         """The objects that these columns hold the fields of."""
@@ -224,7 +241,7 @@ class _Reader:
         for name, hint in self._fields(kind):
             if name in columns:
                 names.append(name)
-                values.append(self._column(columns[name], hint, rows))
+                values.append(self._column(columns[name], hint, rows, range_of(kind, name)))
         missing = [name for name in _required(kind) if name not in names]
         if missing:
             raise Broken(N_("{} has no {}"), kind.__name__, missing[0])
@@ -232,15 +249,15 @@ class _Reader:
             return [kind(*row) for row in zip(*values, strict=True)]
         return [kind(**dict(zip(names, row, strict=True))) for row in zip(*values, strict=True)]
 
-    def _column(self, plain: Any, kind: Any, rows: int) -> list[Any]:
-        """The values of one column. Raises Broken unless there are as many as rows, all of the type."""
+    def _column(self, plain: Any, kind: Any, rows: int, within: Range = NUMBER) -> list[Any]:
+        """The values of one column. Raises Broken unless there are as many as rows, all of the type and in the range."""
         if dataclasses.is_dataclass(kind):
             if not isinstance(plain, dict):
                 raise Broken(N_("a column of objects is missing"))
             return self._rows(plain, kind, rows)
         if get_origin(kind) is tuple:
-            return self._tuples(plain, get_args(kind)[0], rows)
-        check = _check(_choices(kind))
+            return self._tuples(plain, get_args(kind)[0], rows, within)
+        check = _check(_choices(kind), within)
         if isinstance(plain, list):
             values = [check(value) for value in plain]
         elif not isinstance(plain, dict):
@@ -248,7 +265,7 @@ class _Reader:
         elif "all" in plain:
             values = [check(plain["all"])] * rows
         elif "first" in plain:
-            steps = [_checked(plain["first"], [int]), *self._column(plain.get("steps"), int, rows - 1)]
+            steps = [_checked(plain["first"], [int], within), *self._column(plain.get("steps"), int, rows - 1, STEP)]
             values = [check(value) for value in accumulate(steps)]
         elif isinstance(plain.get("of"), list) and isinstance(plain.get("at"), str):
             distinct = [check(value) for value in plain["of"]]
@@ -262,13 +279,12 @@ class _Reader:
             raise Broken(N_("a column has {} values for {} rows"), len(values), rows)
         return values
 
-    def _tuples(self, plain: Any, kind: Any, rows: int) -> list[tuple[Any, ...]]:
+    def _tuples(self, plain: Any, kind: Any, rows: int, within: Range) -> list[tuple[Any, ...]]:
         if not isinstance(plain, dict):
             raise Broken(N_("a column of lists is missing"))
         lengths = self._column(plain.get("lengths"), int, rows)
-        if any(length < 0 for length in lengths) or sum(lengths) > self._longest:
-            raise Broken(N_("a list has an impossible length"))
-        items = iter(self._column(plain.get("items"), kind, sum(lengths)))
+        self._charge(sum(lengths), plain.get("items"))
+        items = iter(self._column(plain.get("items"), kind, sum(lengths), within))
         return [tuple(islice(items, length)) for length in lengths]
 
 
@@ -285,24 +301,36 @@ def _required(kind: Any) -> list[str]:
     ]
 
 
-def _checked(plain: Any, kinds: Iterable[Any]) -> Any:
-    """The value, if it has one of the types. A whole number does for a float."""
+def _written(plain: Any) -> int:
+    """How many values a column, or the longest of several, has text for."""
+    if isinstance(plain, list):
+        return len(plain)
+    if not isinstance(plain, dict):
+        return 0
+    letters = plain.get("at")
+    if isinstance(letters, str):
+        return len(letters)
+    return max(map(_written, plain.values()), default=0) + ("first" in plain)
+
+
+def _checked(plain: Any, kinds: Iterable[Any], within: Range) -> Any:
+    """The value, if it has one of the types and is in the range. A whole number does for a float."""
     kinds = list(kinds)
     if type(plain) in kinds:
-        return plain
+        return bounded(plain, within)
     if float in kinds and type(plain) is int:
-        return float(plain)
+        return float(bounded(plain, within))
     raise Broken(N_("{!r} is no {}"), str(plain)[:40], " or ".join(kind.__name__ for kind in kinds))
 
 
-def _check(kinds: tuple[Any, ...]) -> Callable[[Any], Any]:
+def _check(kinds: tuple[Any, ...], within: Range) -> Callable[[Any], Any]:
     """What turns the plain values of a column into values of these types: a look-up where there are few, else a test."""
     members = {member.value: member for kind in kinds if issubclass(kind, Enum) for member in kind}
     plain_kinds = frozenset(kind for kind in kinds if not issubclass(kind, Enum))
 
     def check(plain: Any) -> Any:
         if type(plain) in plain_kinds:
-            return plain
+            return bounded(plain, within)
         if members and type(plain) in (int, str) and plain in members:
             return members[plain]
         raise Broken(N_("{!r} is no {}"), str(plain)[:40], " or ".join(kind.__name__ for kind in kinds))
@@ -323,7 +351,7 @@ def _key(key: str, kind: Any) -> Any:
     if kind is not int:
         return key
     try:
-        return int(key)
+        return bounded(int(key), NUMBER)
     except ValueError:
         raise Broken(N_("{!r} is no number"), key[:40]) from None
 

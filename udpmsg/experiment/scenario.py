@@ -2,14 +2,13 @@
 
 Owns the file's schema and the sentences for what is wrong in one, with the line where it stands. How a link's faults are written
 is in `udpmsg.link.fields`. What a file does not say is as where no file is given; what is written here reads back as the same
-values.
+values. Does not touch files.
 """
 
 import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from udpmsg import units
@@ -23,6 +22,9 @@ from udpmsg.link.script import fault_text, parse_fault
 
 LARGEST_TOML_INTEGER = 2**63 - 1
 """TOML 1.0: what every reader must understand. A larger seed is written as text."""
+
+MOST_DOTS = 5000
+"""In a file: Python's TOML reader takes a second for one key of so many parts, and four times as long for twice as many."""
 
 COMPLAINTS = (
     N_("line {}, column {}"),
@@ -55,6 +57,8 @@ class Scenario:
 def load(text: str, name: str = "the scenario") -> Scenario:
     """The scenario that the text means. Raises UsageError: `name`, line, what is wrong and what would be right."""
     try:
+        if text.count(".") > MOST_DOTS:
+            raise RecursionError
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError("{}: {}", name, _broken(str(error), text)) from None
@@ -87,25 +91,6 @@ def dump(scenario: Scenario) -> str:
             content = getattr(value, entry.attribute)
             lines += _line(key, None if content is None else entry.write(content), entry.absent)
     return "\n".join(lines) + "\n"
-
-
-def read_file(path: Path) -> Scenario:
-    """The scenario in a file. Raises UsageError."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError("{}: cannot read it: {}", path, Phrase(error.strerror or str(error))) from None
-    except UnicodeDecodeError as error:
-        raise UsageError("{}: not a text in UTF-8 (byte {}), as TOML is", path, error.start) from None
-    return load(text, str(path))
-
-
-def write_file(path: Path, scenario: Scenario) -> None:
-    """Write the scenario to a file. Raises UsageError."""
-    try:
-        path.write_text(dump(scenario), encoding="utf-8")
-    except OSError as error:
-        raise UsageError("{}: cannot write it: {}", path, Phrase(error.strerror or str(error))) from None
 
 
 class _Entry(NamedTuple):

@@ -1,6 +1,6 @@
 """Who looks after a sender that nobody else can reach: the library may wait for a full kernel for as long as that stays full.
 
-Knows nothing of messages; asks a question, and wakes the sender once the answer is yes, or its time is over.
+Asks a question, and wakes the sender once the answer is yes, its time is over, or nothing has come of what it sends for too long.
 """
 
 import threading
@@ -22,13 +22,17 @@ class Watch:
         """Once it is true, whoever looks waits for nothing more."""
         self.late = False
         self._stop = stop
-        self._watched: tuple[Sender, int] | None = None
+        self._watched: tuple[Sender, int, int | None] | None = None
+        self._progress: tuple[int, int | None] | None = None
+        self._progress_at = 0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
-    def over_sender(self, sender: Sender, limit: int) -> None:
-        """Watch over this one, which may take until `limit`."""
-        self._watched = sender, limit
+    def over_sender(self, sender: Sender, limit: int, *, silence: int | None = None) -> None:
+        """Watch over this one, which may take until `limit`, and `silence` nanoseconds during which it waits and nothing more
+        is sent or delivered; None: any time."""
+        self._progress_at = clock.now()
+        self._watched = sender, limit, silence
 
     def __enter__(self) -> "Watch":
         """Begin."""
@@ -42,10 +46,16 @@ class Watch:
 
     def _run(self) -> None:
         while not self._done.wait(ASKED_EVERY):
-            watched = self._watched
-            self.late = watched is not None and clock.now() > watched[1]
+            self.late = self._watched is not None and self._too_late(*self._watched)
             if self.late or self._stop():
                 self.over = True
                 if self._watched is not None:
                     self._watched[0].wake()
                 return
+
+    def _too_late(self, sender: Sender, limit: int, silence: int | None) -> bool:
+        now, statistics = clock.now(), sender.statistics()
+        progress = statistics.messages_sent, statistics.messages_delivered
+        if progress != self._progress or not (sender.unresolved or sender.blocked):
+            self._progress, self._progress_at = progress, now
+        return now > limit or (silence is not None and now - self._progress_at > silence)

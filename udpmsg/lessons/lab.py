@@ -39,7 +39,7 @@ class RunFailed(UdpmsgError):
 
 def link(delay: str = "20ms", *faults: str, **path: Any) -> Link:
     """A link with this delay each way, these scripted faults, and other fields of `link.faults.Path` for both ways."""
-    both = Path(delay=units.parse_delay(delay), **path)
+    both = Path(delay=units.parse_nanoseconds(delay), **path)
     return Link(both, both, tuple(parse_fault(fault) for fault in faults))
 
 

@@ -6,7 +6,7 @@ A frame that the link dropped is in the file once, at the interface of the host 
 
 import struct
 from collections.abc import Iterable, Sequence
-from typing import BinaryIO
+from typing import Protocol
 
 from udpmsg.link.record import Captured, Drop, FrameRecord
 
@@ -28,8 +28,15 @@ Recorded = tuple[str, Sequence[Captured], Sequence[FrameRecord]]
 """One run: its name ("udp", or ""), the frames that its two hosts' interfaces saw, and what became of each."""
 
 
-def write(file: BinaryIO, runs: Iterable[Recorded], epoch_ns: int) -> None:
-    """Write runs into one capture, and flush it.
+class Sink(Protocol):
+    """A file, as far as a capture needs one."""
+
+    def write(self, content: bytes, /) -> object:
+        """Take all of it."""
+
+
+def write(file: Sink, runs: Iterable[Recorded], epoch_ns: int) -> None:
+    """Write runs into one capture.
 
     Each run has two interfaces, "udp sender" and "udp receiver". `epoch_ns`, nanoseconds since 1970, is added to the times of the
     frames; frames of one run are put in their order.
@@ -44,7 +51,6 @@ def write(file: BinaryIO, runs: Iterable[Recorded], epoch_ns: int) -> None:
             words = [said.get(frame.number, "") if frame.number else "made by the link", _fragment(frame.data)]
             _packet(file, interface + frame.host, frame.at + epoch_ns, frame.data, "; ".join(filter(None, words)))
         interface += len(HOSTS)
-    file.flush()
 
 
 def comment_on(record: FrameRecord, *, cut_up: bool = False) -> str:
@@ -85,22 +91,22 @@ def _fragment(data: bytes) -> str:
     return "a fragment of an IP packet" if fragment else ""
 
 
-def _section(file: BinaryIO) -> None:
+def _section(file: Sink) -> None:
     body = struct.pack("<IHHq", BYTE_ORDER, 1, 0, UNKNOWN_LENGTH)
     _block(file, SECTION, body + _options((APPLICATION, b"udpmsg")))
 
 
-def _interface(file: BinaryIO, name: str) -> None:
+def _interface(file: Sink, name: str) -> None:
     body = struct.pack("<HHI", ETHERNET_LINK, 0, NO_LIMIT)
     _block(file, INTERFACE, body + _options((NAME, name.encode()), (RESOLUTION, bytes([NANOSECONDS]))))
 
 
-def _packet(file: BinaryIO, interface: int, at: int, data: bytes, comment: str) -> None:
+def _packet(file: Sink, interface: int, at: int, data: bytes, comment: str) -> None:
     body = struct.pack("<IIIII", interface, at >> 32, at & 0xFFFFFFFF, len(data), len(data)) + _padded(data)
     _block(file, ENHANCED_PACKET, body + (_options((COMMENT, comment.encode())) if comment else b""))
 
 
-def _block(file: BinaryIO, kind: int, body: bytes) -> None:
+def _block(file: Sink, kind: int, body: bytes) -> None:
     """A block: its kind, its length before and behind, and a body of whole words."""
     length = struct.pack("<I", len(body) + 12)
     file.write(struct.pack("<I", kind) + length + body + length)

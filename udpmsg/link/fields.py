@@ -145,7 +145,7 @@ def _reorder(text: str) -> Changes:
     share, colon, time = text.partition(":")
     changes: dict[str, Any] = {"reorder": units.parse_share(share)}
     if colon:
-        changes["reorder_by"] = units.parse_delay(time)
+        changes["reorder_by"] = units.parse_nanoseconds(time)
     return changes
 
 
@@ -185,8 +185,8 @@ def _optional(attribute: str, parse: Callable[[str], Any], text: Callable[[Any],
 
 
 FIELDS: Mapping[str, Field] = {
-    "delay": _value("delay", units.parse_delay, units.duration_text, "TIME", "20ms/40ms"),
-    "jitter": _value("jitter", units.parse_delay, units.duration_text, "TIME", "5ms/0ms"),
+    "delay": _value("delay", units.parse_nanoseconds, units.duration_text, "TIME", "20ms/40ms"),
+    "jitter": _value("jitter", units.parse_nanoseconds, units.duration_text, "TIME", "5ms/0ms"),
     "loss": _value("loss", units.parse_share, units.share_text, "SHARE", "5%/0%"),
     "burst": Field(_burst, _burst_text, "ENTER:LEAVE", "1%:25%/none"),
     "duplicate": _value("duplicate", units.parse_share, units.share_text, "SHARE", "1%/0%"),

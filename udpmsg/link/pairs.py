@@ -51,9 +51,9 @@ class Half:
 class Connection:
     """A client, the target, and both directions between them."""
 
-    __slots__ = ("accepted_at", "attempt", "back", "client", "closed", "connect_by", "forward", "peer", "target")
+    __slots__ = ("accepted_at", "attempt", "back", "client", "closed", "connect_by", "forward", "hops", "peer", "target")
 
-    def __init__(self, peer: Endpoint, forward: Half, back: Half, now: int) -> None:
+    def __init__(self, peer: Endpoint, forward: Half, back: Half, now: int, hops: int | None) -> None:
         self.peer = peer
         self.client = forward.source
         self.target = forward.sink
@@ -63,6 +63,8 @@ class Connection:
         """Which of the target's addresses is being tried."""
         self.connect_by = now
         self.accepted_at = now
+        self.hops = hops
+        """How many what goes to the target may take; None: as many as the system gives."""
         self.closed = False
 
     def outward(self, side: Side) -> Half:

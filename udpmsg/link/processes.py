@@ -117,6 +117,8 @@ class Child:
         except (EOFError, OSError):
             raise ChildFailed("the {} ended unexpectedly", Phrase(self.name)) from None
         if kind == "raised":
+            if isinstance(value, OSError):
+                raise ChildFailed("the {} failed: {}", Phrase(self.name), Phrase(value.strerror or str(value)))
             raise value if isinstance(value, UdpmsgError) else ChildFailed("the {} failed:\n{}", Phrase(self.name), value)
         return kind, value
 
@@ -203,7 +205,7 @@ def outcome_of(work: Callable[[], Any]) -> tuple[str, Any]:
     """What the work returned or raised, as the parent is told it. Raises EOFError when the parent went away meanwhile."""
     try:
         return "result", work()
-    except UdpmsgError as error:
+    except (UdpmsgError, OSError) as error:
         return "raised", error
     except EOFError:
         raise

@@ -16,14 +16,15 @@ from heapq import heappop, heappush
 
 from udpmsg.core.events import Disconnected, LimitReached
 from udpmsg.core.rtt import SECOND
-from udpmsg.endpoint import Address, Endpoint, endpoint_of, resolve
+from udpmsg.endpoint import Address, Endpoint, endpoint_of
 from udpmsg.errors import N_, Phrase
+from udpmsg.link import hops
 from udpmsg.link.faults import Link
 from udpmsg.link.pairs import Connection, Half, Side, close, prepared
 from udpmsg.link.pipe import Bottleneck, Pipe
 from udpmsg.link.record import Direction
-from udpmsg.link.relaying import Cut, RelayEvent, Traffic
-from udpmsg.listening import bind
+from udpmsg.link.relaying import Cut, HopsUsedUp, RelayEvent, Traffic
+from udpmsg.listening import bind, own_address
 from udpmsg.tcp.receiver import ACCEPT_PAUSE, BACKLOG, OUT_OF_RESOURCES
 from udpmsg.tcp.sender import CHUNK
 from udpmsg.waiting import earliest
@@ -53,10 +54,10 @@ class TcpRelay:
         cut: Cut,
         tell: Callable[[RelayEvent], None],
     ) -> None:
-        """Bind and listen. `target` has every address of it, in the order of trying. Raises NameUnknown and CannotListen."""
+        """Bind and listen. `target` has every address of it, in the order of trying. Raises CannotListen and UsageError."""
         self.traffic = {direction: Traffic() for direction in Direction}
         self.connections = 0
-        self.over_limit = 0
+        self.over_limit = self.hops_used_up = 0
         self.refused = 0
         self.cut = 0
         self._target = target
@@ -75,13 +76,14 @@ class TcpRelay:
         self._scheduled = 0
         self._accept_again_at: int | None = None
         """While the system has no descriptor left: when to try again."""
-        address = resolve(host, port, socket.SOCK_STREAM)[0]
+        address = own_address(host, port, socket.SOCK_STREAM)
         self._socket = socket.socket(address.family, socket.SOCK_STREAM)
         try:
             if os.name == "posix":
                 # A relay that is started again must not wait for the old connections' TIME_WAIT to be over.
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bind(self._socket, address, "tcp")
+            hops.ask_of_connections(self._socket)
             self._socket.listen(BACKLOG)
             self._socket.setblocking(False)
         except BaseException:
@@ -151,6 +153,12 @@ class TcpRelay:
             self.over_limit += 1
             self._tell(LimitReached(peer, 0, N_("connections"), CONNECTIONS))
             return []
+        left = hops.left(hops.of_connection(accepted))
+        if left == 0:
+            close(accepted, reset=True)
+            self.hops_used_up += 1
+            self._tell(HopsUsedUp(peer))
+            return []
         self.connections += 1
         try:
             opened = prepared(socket.socket(self._target[0].family, socket.SOCK_STREAM))
@@ -160,7 +168,7 @@ class TcpRelay:
             return []
         client, target = Side(N_("client"), prepared(accepted), connected=True), Side(N_("target"), opened, connected=False)
         forward = self._half(client, target, Direction.FORWARD)
-        connection = Connection(peer, forward, self._half(target, client, Direction.BACK), now)
+        connection = Connection(peer, forward, self._half(target, client, Direction.BACK), now, left)
         self._connections[connection] = None
         self._try(connection, now)
         return []
@@ -171,6 +179,7 @@ class TcpRelay:
 
     def _try(self, connection: Connection, now: int) -> None:
         """Begin to connect to the address whose turn it is. What comes from the client meanwhile is on its way already."""
+        hops.limit(connection.target.socket, connection.hops)
         number = connection.target.socket.connect_ex(self._target[connection.attempt].sockaddr)
         if number not in UNDER_WAY:
             self._try_next(connection, Phrase(os.strerror(number)), now)

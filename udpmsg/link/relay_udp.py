@@ -15,16 +15,19 @@ from heapq import heappop, heappush
 
 from udpmsg import clock
 from udpmsg.core.events import LimitReached, Unreachable
+from udpmsg.core.framing import Run
 from udpmsg.core.rtt import SECOND
-from udpmsg.endpoint import Endpoint
+from udpmsg.endpoint import Endpoint, endpoint_of
 from udpmsg.errors import N_, UdpmsgError, UsageError
+from udpmsg.link import hops
 from udpmsg.link.faults import Link
 from udpmsg.link.frames import Tracker
 from udpmsg.link.record import Direction, Drop, FrameRecord
-from udpmsg.link.relaying import Faulted, NotSent, RelayEvent, Traffic
+from udpmsg.link.relaying import Faulted, HopsUsedUp, NotSent, RelayEvent, Traffic
 from udpmsg.link.way import Way
+from udpmsg.udp import answering
 from udpmsg.udp.receiver import UdpReceiver, kernel_drops
-from udpmsg.udp.sender import RECEIVE_BUFFER, UdpSender
+from udpmsg.udp.sender import LARGEST_DATAGRAM, RECEIVE_BUFFER, UdpSender
 
 CLIENTS = 400 if sys.platform == "win32" else 1024
 """At once. Windows waits for 512 sockets at most."""
@@ -39,14 +42,41 @@ IP_HEADERS = {4: 20, 6: 40}
 """Bytes, by the version."""
 
 
+class Listening(UdpReceiver):
+    """The relay's own socket, which also tells how many hops a datagram had left."""
+
+    hops_left: int | None = None
+    """Those of the datagram that was read last; None where the system does not tell."""
+
+    def __init__(self, host: str, port: int, *, selector: selectors.BaseSelector) -> None:
+        """Bind. Raises NameUnknown and CannotListen."""
+        super().__init__(host, port, selector=selector, receive_buffer=RECEIVE_BUFFER, offload=False)
+        self._told = hops.ask_of_datagrams(self._socket)
+
+    def _receive(self) -> tuple[list[bytes | Run], Endpoint]:
+        if not self._told:
+            return super()._receive()
+        datagram, ancillary, _, sockaddr = self._socket.recvmsg(LARGEST_DATAGRAM, answering.ROOM + hops.ROOM)
+        peer = endpoint_of("udp", sockaddr)
+        if self._answering is not None:
+            self._answering.note(peer, ancillary)
+        self.hops_left = hops.of_datagram(ancillary)
+        return [datagram], peer
+
+
 class Upstream(UdpSender):
     """One client's socket to the target: the target answers each client at an address of its own."""
 
     def __init__(
-        self, target: Endpoint, selector: selectors.BaseSelector, on_datagrams: Callable[[list[bytes], int], None]
+        self,
+        target: Endpoint,
+        selector: selectors.BaseSelector,
+        on_datagrams: Callable[[list[bytes], int], None],
+        ttl: int | None = None,
     ) -> None:
-        """Open a socket; nothing is sent. `on_datagrams` gets what comes back, if anything but a notice did, and the time."""
-        super().__init__(target.host, target.port, selector=selector, offload=False)
+        """Open a socket; nothing is sent. `on_datagrams` gets what comes back, if anything but a notice did, and the time. `ttl`:
+        how many hops what is sent lives; None: as many as the system gives."""
+        super().__init__(target.host, target.port, selector=selector, offload=False, ttl=ttl)
         self._on_datagrams = on_datagrams
 
     def kernel_drops(self) -> int | None:
@@ -88,12 +118,12 @@ class UdpRelay:
         record: bool,
         tell: Callable[[RelayEvent], None],
     ) -> None:
-        """Bind. With `record` every frame's record is kept. Raises NameUnknown, CannotListen, UsageError."""
+        """Bind. With `record` every frame's record is kept. Raises CannotListen and UsageError."""
         self.records: list[FrameRecord] = []
         self.traffic = {direction: Traffic() for direction in Direction}
         self.clients = 0
-        self.over_limit = 0
-        self.refused_icmp = 0
+        self.over_limit = self.hops_used_up = 0
+        self.refused_icmp = self.unreachable_icmp = 0
         self._target = target
         self._selector = selector
         self._record = record
@@ -117,7 +147,7 @@ class UdpRelay:
             Upstream(target, selector, lambda _, __: None).close()
         except UsageError:
             raise UsageError("{} is a broadcast address: a relay passes on to one target; name its host", target.host) from None
-        self._listening = UdpReceiver(host, port, selector=selector, receive_buffer=RECEIVE_BUFFER, offload=False)
+        self._listening = Listening(host, port, selector=selector)
         self.endpoint = self._listening.endpoint
 
     @property
@@ -127,7 +157,12 @@ class UdpRelay:
 
     def receive(self, peer: Endpoint, datagrams: list[bytes], now: int) -> None:
         """What came to the listening socket."""
-        client = self._client(peer, now)
+        left = hops.left(self._listening.hops_left)
+        if left == 0:
+            self.hops_used_up += len(datagrams)
+            self._tell(HopsUsedUp(peer))
+            return
+        client = self._client(peer, left, now)
         if client is None:
             self.over_limit += len(datagrams)
             return
@@ -159,7 +194,7 @@ class UdpRelay:
             self._forget(client)
         self._listening.close()
 
-    def _client(self, peer: Endpoint, now: int) -> Client | None:
+    def _client(self, peer: Endpoint, left: int | None, now: int) -> Client | None:
         """The client at an address, with a place of its own; None: there is none left."""
         client = self._clients.pop(peer, None)
         if client is None:
@@ -172,7 +207,7 @@ class UdpRelay:
                 self._came_back(client, datagrams, at)
 
             try:
-                client.upstream = Upstream(self._target, self._selector, came_back)
+                client.upstream = Upstream(self._target, self._selector, came_back, left)
             except (OSError, UdpmsgError):  # no descriptor left: most systems give a process fewer than there are places
                 self._tell(LimitReached(peer, 0, N_("sockets that this system gives"), len(self._clients)))
                 self._make_room(now)  # for the next one
@@ -294,7 +329,8 @@ class UdpRelay:
     def _take_notices(self, client: Client) -> None:
         for notice in client.upstream.notices:
             if isinstance(notice, Unreachable):
-                self.refused_icmp += 1
+                self.refused_icmp += notice.refused
+                self.unreachable_icmp += not notice.refused
                 self._tell(notice)
         client.upstream.notices.clear()
 

@@ -34,8 +34,15 @@ class NotSent(NamedTuple):
     """The system's name for it, such as EMSGSIZE."""
 
 
-RelayEvent = Faulted | NotSent | Unreachable | LimitReached | Disconnected
-"""Unreachable: ICMP, nobody is at the target. LimitReached: a client got no place. Disconnected: a TCP connection ended."""
+class HopsUsedUp(NamedTuple):
+    """What came had no hop left, as behind a long row of relays, or in a ring of them: it goes no further."""
+
+    peer: Endpoint
+    """Who sent it, or connected: perhaps the next relay of a ring."""
+
+
+RelayEvent = Faulted | NotSent | Unreachable | LimitReached | HopsUsedUp | Disconnected
+"""Unreachable: ICMP, the target was not reached. LimitReached: a client got no place. Disconnected: a TCP connection ended."""
 
 
 class Cut(NamedTuple):
@@ -83,8 +90,12 @@ class RelayStatistics(NamedTuple):
     """UDP clients that got a socket of their own; one that was idle and comes back counts again."""
     over_limit: int
     """Datagrams and connections of clients that got no place."""
+    hops_used_up: int
+    """Datagrams and connections that had no hop left: two relays may point at each other."""
     refused_icmp: int
-    """How often ICMP said that nobody is at the target."""
+    """How often ICMP said that nobody listens at the target."""
+    unreachable_icmp: int
+    """How often ICMP said anything else of the way to it: a firewall forbids it, or nothing leads there."""
     kernel_drops: int | None
     """Datagrams that this host discarded because a socket of the relay was full: they are in no record."""
     connections: int

@@ -4,6 +4,7 @@ Owns the two packet sockets, what is on its way, and the record. Decides nothing
 nothing in it (see `frames`). It runs in a child process of its own, inside the lab's namespaces.
 """
 
+import errno
 import gc
 import select
 import socket
@@ -29,6 +30,8 @@ SOCKET_BUFFER = 8 << 20
 LARGEST_FRAME = 65_535 + 14
 BATCH = 64
 """Frames read from one host before the other one, and what is due, get their turn."""
+UNPLUGGED = (errno.ENETDOWN, errno.ENXIO, errno.ENODEV)
+"""What the kernel says of an interface whose cable is gone: the host at its other end has ended. Who needs that host notices."""
 UNREAD_LIMIT = 1 << 28
 """Bytes of frames whose reading is put off to the end, at most."""
 SECOND = 1_000_000_000
@@ -137,8 +140,8 @@ class Router:
                 frame = receive(LARGEST_FRAME)
                 self._last_at = now = clock.now()
                 self._arrive(frame, direction, now)
-        except BlockingIOError:
-            pass
+        except OSError as error:
+            check_blocked(error)
 
     def _pass_on(self, direction: Direction) -> None:
         """There are no faults: send each frame on at once, and read it at the end."""
@@ -151,13 +154,14 @@ class Router:
                 self._last_at = at = now()
                 try:
                     send(frame)
-                except BlockingIOError:
+                except OSError as error:
+                    check_blocked(error)
                     self._not_taken += 1
                     continue
                 keep((at, frame, direction))
                 size += len(frame)
-        except BlockingIOError:
-            pass
+        except OSError as error:
+            check_blocked(error)
         self._unread_bytes += size
         if self._unread_bytes > UNREAD_LIMIT:
             self._read()
@@ -220,7 +224,8 @@ class Router:
             now = clock.now()  # before it is sent: nobody may have it before it left
             try:
                 self._sockets[1 - direction].send(frame)
-            except BlockingIOError:
+            except OSError as error:
+                check_blocked(error)
                 self._not_taken += 1
                 continue
             self._lateness.append(now - leaves_at)
@@ -229,6 +234,12 @@ class Router:
             if self._captured is not None:
                 number = 0 if record.number in self._made else record.number
                 self._captured.append(Captured(now, 1 - direction, number, frame))
+
+
+def check_blocked(error: OSError) -> None:
+    """Raise what is neither that an interface has nothing now, or no room, nor that its cable is gone."""
+    if not isinstance(error, BlockingIOError) and error.errno not in UNPLUGGED:
+        raise error
 
 
 def packet_socket(interface: str) -> socket.socket:

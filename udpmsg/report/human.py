@@ -4,6 +4,8 @@ Messages, replies and outcomes are data (standard output); everything around the
 know where messages come from.
 """
 
+from typing import TYPE_CHECKING
+
 from udpmsg.core.events import Duplicate, Goodbye, Message, Outcome, State
 from udpmsg.language import N_, _, number, plural, said, told
 from udpmsg.report.schema import Summary
@@ -20,6 +22,9 @@ from udpmsg.report.terminal import (
     shortened,
     summary_words,
 )
+
+if TYPE_CHECKING:
+    from udpmsg.kept import StoredMessage
 
 STATES = {
     State.DELIVERED: N_("message|delivered"),
@@ -76,6 +81,10 @@ class HumanLines:
         if self.hexadecimal and saved is None:
             self.data.write(hex_dump(message.payload))
 
+    def stored(self, stored: "StoredMessage", saved: str | None = None) -> None:
+        """One from a store, as it was shown when it came."""
+        self.message(stored.message, saved)
+
     def duplicate(self, event: Duplicate) -> None:
         """Words: the message itself is data only once."""
         if not self.quiet:
@@ -84,6 +93,9 @@ class HumanLines:
     def goodbye(self, event: Goodbye) -> None:
         """Words: who ended, and what never came."""
         if not self.quiet:
+            if event.messages_sent is None:
+                self._note(_("{}  said goodbye, and claimed what is impossible").format(peer_name(event.peer)))
+                return
             text = _("{}  said goodbye after {}").format(peer_name(event.peer), counted(event.messages_sent, "message"))
             lost = event.messages_lost
             if lost:

@@ -8,13 +8,16 @@ import json
 import os
 from base64 import b64encode
 from collections.abc import Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from udpmsg.core.events import Duplicate, Goodbye, Message, Outcome, State
 from udpmsg.distribution import rounded
 from udpmsg.report.schema import Summary
 from udpmsg.report.stream import Data, Words
 from udpmsg.report.terminal import peer_name, summary_words
+
+if TYPE_CHECKING:
+    from udpmsg.kept import StoredMessage
 
 VERSION = 1
 
@@ -37,21 +40,13 @@ class JsonLines:
 
     def message(self, message: Message, saved: str | None = None) -> None:
         """A message, whole: `text` if it is valid UTF-8, else `base64`; the other one of them is null."""
-        if self.quiet:
-            return
-        self._write(
-            "message",
-            transport=_transport(message.peer),
-            peer=peer_name(message.peer),
-            session=_session(message.session),
-            sequence=message.sequence,
-            size=len(message.payload),
-            **_content(message.payload),
-            raw=message.raw,
-            reordered=message.reordered,
-            transmission=message.transmission,
-            one_way_delay_s=None,
-        )
+        if not self.quiet:
+            self._write("message", **_described(message))
+
+    def stored(self, stored: "StoredMessage", saved: str | None = None) -> None:
+        """The same of one from a store, which has an id, and the date and time."""
+        described = _described(stored.message)
+        self._write("message", id=stored.id, received_at=stored.received_at, name=stored.name, title=stored.title, **described)
 
     def duplicate(self, event: Duplicate) -> None:
         """A message that came again."""
@@ -60,7 +55,7 @@ class JsonLines:
                 "duplicate",
                 transport=_transport(event.peer),
                 peer=peer_name(event.peer),
-                session=_session(event.session),
+                session=session_name(event.session),
                 sequence=event.sequence,
                 transmission=event.transmission,
             )
@@ -72,7 +67,7 @@ class JsonLines:
                 "goodbye",
                 transport=_transport(event.peer),
                 peer=peer_name(event.peer),
-                session=_session(event.session),
+                session=session_name(event.session),
                 messages_sent=event.messages_sent,
                 messages_lost=event.messages_lost,
             )
@@ -88,7 +83,7 @@ class JsonLines:
 
     def resumed(self, path: str, session: int, *, waiting: int, taken: int) -> None:
         """A run that an earlier command began goes on: so many messages of it wait, and so many of this input it had accepted."""
-        self._write("resumed", spool=path, session=_session(session), messages=waiting, accepted=taken)
+        self._write("resumed", spool=path, session=session_name(session), messages=waiting, accepted=taken)
 
     def reply(self, message: Message, note: str = "") -> None:
         """What came back; `in_reply_to` is null for raw bytes, which name no message."""
@@ -110,9 +105,24 @@ def _transport(peer: Hashable) -> str | None:
     return getattr(peer, "transport", None)
 
 
-def _session(session: int | None) -> str | None:
+def session_name(session: int | None) -> str | None:
     """Sixteen hexadecimal digits: many programs' numbers lose digits beyond 2**53."""
     return None if session is None else f"{session:016x}"
+
+
+def _described(message: Message) -> dict[str, Any]:
+    return {
+        "transport": _transport(message.peer),
+        "peer": peer_name(message.peer),
+        "session": session_name(message.session),
+        "sequence": message.sequence,
+        "size": len(message.payload),
+        **_content(message.payload),
+        "raw": message.raw,
+        "reordered": message.reordered,
+        "transmission": message.transmission,
+        "one_way_delay_s": None,
+    }
 
 
 def _content(payload: bytes) -> dict[str, str | None]:

@@ -15,13 +15,13 @@ from udpmsg.language import N_, _, number, said, told
 from udpmsg.link.faults import Link
 from udpmsg.link.pipe import streaming
 from udpmsg.link.record import Direction, FrameRecord
-from udpmsg.link.relaying import Faulted, NotSent, RelayEvent, RelayStatistics, Traffic
+from udpmsg.link.relaying import Faulted, HopsUsedUp, NotSent, RelayEvent, RelayStatistics, Traffic
 from udpmsg.link.wording import describe, options_text
 from udpmsg.report.jsonlines import VERSION
 from udpmsg.report.schema import Summary, empty_summary
 from udpmsg.report.stream import Data, Words
 from udpmsg.report.telling import label, link_words
-from udpmsg.report.terminal import byte_count, counted, duration, escape, paint, peer_name
+from udpmsg.report.terminal import byte_count, counted, duration, escape, hint_words, paint, peer_name
 
 NAMES = {Direction.FORWARD: N_("forward"), Direction.BACK: N_("back")}
 SHOWN_TROUBLES = 10
@@ -121,6 +121,8 @@ class JsonRelay:
             self._write("not_sent", **_frame(event.peer, event.record), reason=event.reason)
         elif isinstance(event, Unreachable):
             self._write("unreachable", transport="udp", target=peer_name(event.peer), reason=escape(event.reason.encode()))
+        elif isinstance(event, HopsUsedUp):
+            self._write("hops_used_up", **_peer(event.peer))
         elif isinstance(event, LimitReached):
             self._write("limit_reached", **_peer(event.peer), limit=event.limit, value=event.value)
         else:
@@ -155,7 +157,9 @@ def relay_summary(statistics: RelayStatistics, seed: int | None, held: int) -> S
         "held": held,
         "clients": statistics.clients,
         "over_limit": statistics.over_limit,
+        "hops_used_up": statistics.hops_used_up,
         "refused_icmp": statistics.refused_icmp,
+        "unreachable_icmp": statistics.unreachable_icmp,
         "connections": statistics.connections,
         "connections_refused": statistics.connections_refused,
         "connections_cut": statistics.connections_cut,
@@ -185,7 +189,9 @@ def fault_words(event: Faulted) -> str:
 def trouble_words(event: RelayEvent) -> str:
     """What is no fault of the link, in a line."""
     if isinstance(event, Unreachable):
-        return _("nobody listens on {} ({})").format(peer_name(event.peer), escape(told(event.reason).encode()))
+        return f"{hint_words(event)} ({escape(told(event.reason).encode())})"
+    if isinstance(event, HopsUsedUp):
+        return _("{}: what came has no hop left (time to live); do relays point at each other?").format(peer_name(event.peer))
     if isinstance(event, LimitReached):
         words = _("{}: no place left, the limit is {} {}")
         return words.format(peer_name(event.peer), number(event.value), told(event.limit))
@@ -204,8 +210,10 @@ def ended_words(statistics: RelayStatistics, seed: int, held: int) -> str:
         (held, N_("{} still on the way")),
         (sum(traffic.not_sent for traffic in statistics.traffic.values()), N_("{} not sent by this system")),
         (statistics.refused_icmp, N_("{} refused by the target (ICMP)")),
+        (statistics.unreachable_icmp, N_("{} stopped on the way to the target (ICMP)")),
         (statistics.kernel_drops, N_("{} discarded by the kernel before the relay saw them")),
         (statistics.over_limit, N_("{} beyond the relay's limits")),
+        (statistics.hops_used_up, N_("{} without a hop left")),
         (statistics.connections_refused, N_("{} connections refused by the target")),
         (statistics.connections_cut, N_("{} connections cut")),
     ):

@@ -104,6 +104,8 @@ class Data:
         self.terminal = is_terminal(stream)
         self.colour = colourful(stream)
         self.broken: str | None = None if stream is not None else _("standard output is closed")
+        self.gone = False
+        """Whether it is broken because its reader went away, as `head` does when it has seen enough."""
         self._words = words
 
     def write(self, line: str) -> None:
@@ -118,6 +120,7 @@ class Data:
             if self.terminal:
                 self._words.restore()
         except BrokenPipeError:
+            self.gone = True
             self._give_up(_("the reader of standard output went away"))
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)

@@ -7,6 +7,7 @@ Owns what makes a peer's bytes safe to print, and the looks of lines, hexadecima
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+from udpmsg.core.events import Unreachable
 from udpmsg.language import N_plural, _, number, plural
 
 HARMLESS = {ord(character): character for character in "\u00a0\u200c\u200d\u3000"}
@@ -47,6 +48,11 @@ def _escaped(character: str) -> str:
 def peer_name(peer: Hashable) -> str:
     """An endpoint as people write it: 127.0.0.1:5000, [::1]:5000."""
     return escape(str(peer).encode("utf-8", "backslashreplace"))
+
+
+def hint_words(unreachable: Unreachable) -> str:
+    """What ICMP says: nobody listens on 127.0.0.1:5000."""
+    return _(unreachable.hint.value).format(peer_name(unreachable.peer))
 
 
 def paint(text: str, purpose: str, colour: bool) -> str:

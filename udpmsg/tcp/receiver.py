@@ -15,9 +15,9 @@ from collections.abc import Callable
 from udpmsg.core.events import Disconnected, Event, LimitReached, Malformed
 from udpmsg.core.framing import FrameReader, FrameTooLarge, Run, frame
 from udpmsg.core.rtt import MILLISECOND, SECOND
-from udpmsg.endpoint import Endpoint, endpoint_of, resolve
+from udpmsg.endpoint import Endpoint, endpoint_of
 from udpmsg.errors import Phrase
-from udpmsg.listening import MOST_BUFFER, bind
+from udpmsg.listening import MOST_BUFFER, bind, own_address
 from udpmsg.waiting import Arrivals, earliest
 
 OnReady = Callable[[int, int], Arrivals]
@@ -99,7 +99,7 @@ class TcpReceiver:
     def __init__(
         self, host: str, port: int, *, selector: selectors.BaseSelector, frame_limit: int, connections: int, buffer: int
     ) -> None:
-        """Bind and listen. Raises NameUnknown and CannotListen.
+        """Bind and listen. Raises CannotListen and UsageError.
 
         `frame_limit` in bytes, `connections` at once, `buffer` in bytes is asked of the kernel for each connection.
         """
@@ -117,7 +117,7 @@ class TcpReceiver:
         """While the system has no descriptor left: when to try again."""
         self._suspects: dict[Endpoint, Connection] = {}
         """Connections with an unfinished frame or something unread: the only ones with a deadline."""
-        address = resolve(host, port, socket.SOCK_STREAM)[0]
+        address = own_address(host, port, socket.SOCK_STREAM)
         self._socket = socket.socket(address.family, socket.SOCK_STREAM)
         try:
             if os.name == "posix":

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 from udpmsg.core.events import Disconnected, Event
 from udpmsg.core.framing import FrameReader, FrameTooLarge, Run, each, frames
+from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
 from udpmsg.errors import N_, CannotConnect, Phrase, UsageError
 from udpmsg.tcp.lines import LineReader
-from udpmsg.waiting import Arrivals
+from udpmsg.waiting import LONGEST_WAIT, Arrivals, nanoseconds
 
 CHUNK = 64 << 10
 """Bytes read at one go."""
@@ -97,6 +98,10 @@ class TcpSender:
                 self._disconnect(Phrase("end of stream"))
         return not self._connected
 
+    def go_elsewhere(self, reason: str, *, again: bool = False) -> bool:
+        """There is nowhere to go: the handshake has tried each address of the name."""
+        return False
+
     def close(self) -> None:
         """Give the socket back."""
         if self._connected:
@@ -176,18 +181,19 @@ def connect(
                 connection.setsockopt(level, option, ttl)
             if tcp_congestion is not None:
                 choose_congestion(connection, tcp_congestion)
-            connection.settimeout(timeout)
+            connection.settimeout(min(max(nanoseconds(timeout), MILLISECOND), LONGEST_WAIT) / SECOND)
             connection.connect(address.sockaddr)
             connection.setblocking(False)
             # Nagle's algorithm would hold a small message back until the one before is acknowledged.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, not nagle)
             return connection, endpoint_of("tcp", address.sockaddr)
-        except TimeoutError:
-            connection.close()
-            reasons.append(Phrase("{} did not answer within {:g} s", endpoint_of("tcp", address.sockaddr), timeout))
         except OSError as error:
             connection.close()
-            reasons.append(Phrase("{}: {}", endpoint_of("tcp", address.sockaddr), Phrase(error.strerror or str(error))))
+            endpoint = endpoint_of("tcp", address.sockaddr)
+            if isinstance(error, TimeoutError) and error.errno is None:  # the kernel's own patience ends with ETIMEDOUT
+                reasons.append(Phrase("{} did not answer within {:g} s", endpoint, timeout))
+            else:
+                reasons.append(Phrase("{}: {}", endpoint, Phrase(error.strerror or str(error))))
         except BaseException:
             connection.close()
             raise

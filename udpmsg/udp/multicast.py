@@ -2,14 +2,19 @@
 
 import socket
 import struct
+import sys
 
 from udpmsg.errors import UsageError
+
+IP_MULTICAST_ALL, IPV6_MULTICAST_ALL = 49, 29
+"""Linux, in.h and in6.h; they have no name in Python 3.11."""
 
 # ipaddress is imported where it is needed: every sender loads this module, and most of them send to one host.
 
 
 def join(listener: socket.socket, group: str, interface: str | None) -> None:
-    """Receive what is sent to `group`, on the interface that has the address (or IPv6 name) `interface`, or the system's choice.
+    """Receive what is sent to `group`, on the interface that has the address (or IPv6 name) `interface`, or the system's choice;
+    of other groups nothing. What is sent to this machine's own addresses comes as before.
 
     Raises UsageError for an address that is no group, and OSError when the system has no such interface.
     """
@@ -22,6 +27,19 @@ def join(listener: socket.socket, group: str, interface: str | None) -> None:
     else:
         request = socket.inet_aton(group) + socket.inet_aton(ipv4(interface) if interface else "0.0.0.0")
         listener.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
+    refuse_other_groups(listener)
+
+
+def refuse_other_groups(listener: socket.socket) -> None:
+    """Linux alone gives a socket also what is sent to groups that other programs of the machine have joined (ip(7))."""
+    if sys.platform != "linux":
+        return
+    for level, option in ((socket.IPPROTO_IP, IP_MULTICAST_ALL), (socket.IPPROTO_IPV6, IPV6_MULTICAST_ALL)):
+        if level == socket.IPPROTO_IP or listener.family == socket.AF_INET6:  # an IPv6 socket may take IPv4 too
+            try:
+                listener.setsockopt(level, option, 0)
+            except OSError:
+                pass  # IPv6 before Linux 4.20: there the other groups come too
 
 
 def choose_interface(sender: socket.socket, family: int, interface: str) -> None:

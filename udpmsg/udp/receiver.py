@@ -13,9 +13,9 @@ from collections import deque
 
 from udpmsg.core.events import Event
 from udpmsg.core.framing import MOST_MESSAGES, Run
-from udpmsg.endpoint import Endpoint, endpoint_of, resolve
+from udpmsg.endpoint import Endpoint, endpoint_of
 from udpmsg.errors import CannotListen, Phrase
-from udpmsg.listening import MOST_BUFFER, bind
+from udpmsg.listening import MOST_BUFFER, bind, own_address
 from udpmsg.udp import multicast
 from udpmsg.udp import offload as offloading
 from udpmsg.udp.answering import ROOM, Answering, needed
@@ -49,7 +49,7 @@ class UdpReceiver:
         interface: str | None = None,
         offload: bool = True,
     ) -> None:
-        """Bind, and join the multicast `group` if there is one. Raises NameUnknown, CannotListen, UsageError.
+        """Bind, and join the multicast `group` if there is one. Raises CannotListen and UsageError.
 
         `receive_buffer` in bytes is asked of the kernel, which may give less. `offload`: have it hand over runs of datagrams in
         one call, where it can.
@@ -61,7 +61,7 @@ class UdpReceiver:
         self._last_counts: tuple[int, int | None] | None = None
         """The receive buffer and the kernel's drops of a socket that is closed."""
         self._waiting: deque[tuple[bytes, Endpoint]] = deque(maxlen=WAITING_LIMIT)
-        address = resolve(host, port, socket.SOCK_DGRAM)[0]
+        address = own_address(host, port, socket.SOCK_DGRAM)
         self._socket = socket.socket(address.family, socket.SOCK_DGRAM)
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, min(receive_buffer, MOST_BUFFER))

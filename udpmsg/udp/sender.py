@@ -1,4 +1,5 @@
 """The sending side of UDP: one socket, and datagrams to one address. No handshake: the first thing that leaves is a message.
+So it can't know which address of a name is the right one: the first, until `go_elsewhere` is called.
 
 Owns the socket and what the kernel has not taken yet. Knows no message: `udpmsg.sender` gives it encoded datagrams.
 Its twin is `udpmsg.tcp.sender`.
@@ -11,11 +12,12 @@ import socket
 from collections import deque
 from collections.abc import Sequence
 
-from udpmsg.core.events import Event, OffloadRefused, Unreachable
+from udpmsg.core.events import Event, Hint, NextAddress, OffloadRefused, Unreachable
 from udpmsg.core.framing import Run, each, together
 from udpmsg.endpoint import Address, Endpoint, endpoint_of, is_multicast, resolve
 from udpmsg.errors import UsageError
 from udpmsg.udp import offload as offloading
+from udpmsg.udp.hints import hint_of, may_be_earlier
 from udpmsg.udp.multicast import choose_interface
 
 LARGEST_DATAGRAM = 65_535
@@ -47,30 +49,20 @@ class UdpSender:
 
         `offload`: hand the kernel runs of datagrams in one call, where it can take them.
         """
-        address = resolve(host, port, socket.SOCK_DGRAM)[0]
-        self.endpoint: Endpoint = endpoint_of("udp", address.sockaddr)
+        self._addresses = resolve(host, port, socket.SOCK_DGRAM)
+        address = self._addresses[0]
+        self.endpoint: Endpoint
         self.one_to_many = broadcast or is_multicast(address)
         """Several receivers may answer, each from its own address."""
         self.notices: list[Event] = []
         self.failures: list[tuple[bytes, str, bool]] = []
         """Datagrams that the system refused: (datagram, reason, whether trying again is in vain)."""
-        self._address = address
         self._selector = selector
         self._waiting: deque[bytes | Run] = deque()
-        self._connected = False
-        self._socket = socket.socket(address.family, socket.SOCK_DGRAM)
-        try:
-            self._socket.setblocking(False)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-            self._set_options(address, broadcast, ttl, interface)
-            if not self.one_to_many:
-                self._connect()
-        except BaseException:
-            self._socket.close()
-            raise
-        self.offload = offload and offloading.can_segment(self._socket)
-        """Whether runs of datagrams leave in one call; False once the kernel has refused one."""
-        selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
+        self._settings = broadcast, ttl, interface
+        self.offload = offload
+        """Whether runs of datagrams leave in one call; False where the kernel can't, and once it has refused one."""
+        self._open(address)
 
     @property
     def waiting(self) -> bool:
@@ -102,6 +94,25 @@ class UdpSender:
         """Nothing more will be written. True: there is nothing to wait for."""
         return True
 
+    def go_elsewhere(self, reason: str, *, again: bool = False) -> bool:
+        """Go on at the name's next address, and tell that; after the last one at the first, if `again`. False: there is none.
+
+        What the kernel has not taken is dropped, and what comes from the former address is heard no more.
+        """
+        here = self._addresses.index(self._address)
+        for address in self._addresses[here + 1 :] + (self._addresses[:here] if again else []):
+            former, former_socket = self.endpoint, self._socket
+            try:
+                self._open(address)
+            except (OSError, UsageError):
+                continue  # this system has no such family, or no descriptor left
+            self._selector.unregister(former_socket)
+            former_socket.close()
+            self._waiting.clear()
+            self.notices.append(NextAddress(self.endpoint, former, reason))
+            return True
+        return False
+
     def close(self) -> None:
         """Give the socket back."""
         self._selector.unregister(self._socket)
@@ -119,8 +130,7 @@ class UdpSender:
             except BlockingIOError:
                 break
             except OSError as error:  # ICMP; on Windows, ConnectionResetError
-                if error.errno != errno.EMSGSIZE:  # a router found one too large: somebody is there all the same
-                    self._note_unreachable(error)
+                self._note_unreachable(error)
                 continue
             peer = endpoint_of("udp", sockaddr)
             if arrivals and arrivals[-1][0] == peer:
@@ -131,25 +141,33 @@ class UdpSender:
 
     def _send(self, datagrams: bytes | Run) -> None:
         """Hand a datagram or a run of them to the kernel. Raises BlockingIOError and RunRefused: nothing of it was sent then."""
-        for _ in (1, 2):
+        try:
+            self._call(datagrams)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            self._send_again(datagrams, error)
+
+    def _send_again(self, datagrams: bytes | Run, earlier: OSError) -> None:
+        """A send failed. ICMP that came for an earlier datagram is told by failing the next call, once: then this one leaves now.
+        Raises as `_send` does."""
+        error: OSError | None = earlier
+        if isinstance(datagrams, Run) and earlier.errno in offloading.REFUSALS:
+            raise offloading.RunRefused(os.strerror(earlier.errno or 0))
+        if may_be_earlier(earlier):
             try:
                 self._call(datagrams)
-                return
+                error = None
             except BlockingIOError:
+                self._note_unreachable(earlier)
                 raise
-            except (ConnectionRefusedError, ConnectionResetError) as error:
-                # An earlier datagram was refused, and the kernel tells it by failing this call: so send this again.
-                self._note_unreachable(error)
-                reason, permanent = "ECONNREFUSED", False
-            except OSError as error:
-                if isinstance(datagrams, Run) and error.errno in offloading.REFUSALS:
-                    raise offloading.RunRefused(os.strerror(error.errno or 0)) from None
-                reason = errno.errorcode.get(error.errno or 0, "error")
-                permanent = error.errno == errno.EMSGSIZE
-                if not permanent:
-                    break
-                # it may have been an earlier one that a router found too large (ICMP), and now the kernel knows: try again
-        self.failures += [(datagram, reason, permanent) for datagram in each([datagrams])]
+            except OSError as second:
+                error = second
+            if error is None or error.errno != earlier.errno or hint_of(earlier) is Hint.NOBODY:
+                self._note_unreachable(earlier)  # the same twice is what this system says, which has no way there
+        if error is not None:
+            reason, permanent = errno.errorcode.get(error.errno or 0, "error"), error.errno == errno.EMSGSIZE
+            self.failures += [(datagram, reason, permanent) for datagram in each([datagrams])]
 
     def _call(self, datagrams: bytes | Run) -> None:
         if isinstance(datagrams, Run):
@@ -161,33 +179,55 @@ class UdpSender:
             self._socket.sendto(datagrams, self._address.sockaddr)
 
     def _note_unreachable(self, error: OSError) -> None:
-        self.notices.append(Unreachable(self.endpoint, os.strerror(error.errno) if error.errno else str(error)))
+        if error.errno != errno.EMSGSIZE:  # a router found one too large: somebody is there all the same
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            self.notices.append(Unreachable(self.endpoint, reason, hint_of(error)))
 
-    def _connect(self) -> None:
-        """No packet leaves: it only fixes the peer, so that ICMP errors are told and strangers' datagrams are not."""
+    def _open(self, address: Address) -> None:
+        """A socket to this address. Where it can't be opened the former one stays."""
+        opened = socket.socket(address.family, socket.SOCK_DGRAM)
         try:
-            self._socket.connect(self._address.sockaddr)
-        except PermissionError:
-            raise UsageError(
-                "{} is a broadcast address: add --broadcast (broadcast=True) to send to everybody there", self.endpoint.host
-            ) from None
-        except OSError as error:
-            if error.errno not in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
-                raise
-            return  # no route now; there may be one later, and each send will say so until then
-        self._connected = True
+            opened.setblocking(False)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            self._set_options(opened, address, *self._settings)
+            connected = not self.one_to_many and connect(opened, address)
+        except BaseException:
+            opened.close()
+            raise
+        self._socket, self._address, self._connected = opened, address, connected
+        self.endpoint = endpoint_of("udp", address.sockaddr)
+        self.offload = self.offload and offloading.can_segment(opened)
+        self._selector.register(opened, selectors.EVENT_READ, self._on_ready)
 
-    def _set_options(self, address: Address, broadcast: bool, ttl: int | None, interface: str | None) -> None:
+    def _set_options(
+        self, opened: socket.socket, address: Address, broadcast: bool, ttl: int | None, interface: str | None
+    ) -> None:
         ipv6 = address.family == socket.AF_INET6
         if broadcast:
             if ipv6:
-                raise UsageError("{}: IPv6 has no broadcast; send to the group ff02::1 instead", self.endpoint.host)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+                raise UsageError("{}: IPv6 has no broadcast; send to the group ff02::1 instead", address.sockaddr[0])
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         if ttl is not None:
             if ipv6:
                 unicast, multicast, level = socket.IPV6_UNICAST_HOPS, socket.IPV6_MULTICAST_HOPS, socket.IPPROTO_IPV6
             else:
                 unicast, multicast, level = socket.IP_TTL, socket.IP_MULTICAST_TTL, socket.IPPROTO_IP
-            self._socket.setsockopt(level, multicast if is_multicast(address) else unicast, ttl)
+            opened.setsockopt(level, multicast if is_multicast(address) else unicast, ttl)
         if interface is not None:
-            choose_interface(self._socket, address.family, interface)
+            choose_interface(opened, address.family, interface)
+
+
+def connect(opened: socket.socket, address: Address) -> bool:
+    """No packet leaves: it only fixes the peer, so that ICMP errors are told and strangers' datagrams are not. False where there
+    is no route now: there may be one later, and each send will say so until then."""
+    try:
+        opened.connect(address.sockaddr)
+    except PermissionError:
+        raise UsageError(
+            "{} is a broadcast address: add --broadcast (broadcast=True) to send to everybody there", address.sockaddr[0]
+        ) from None
+    except OSError as error:
+        if error.errno not in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
+            raise
+        return False
+    return True

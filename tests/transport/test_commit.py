@@ -1,0 +1,158 @@
+"""Delivery is a commit: what the application was given is acknowledged when it is done with it, and not a moment before."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.transport.support import PATIENCE
+from udpmsg import CannotStore, Message, Receiver, Sender, State, Store, UsageError
+
+TRANSPORTS = pytest.mark.parametrize("transport", ["udp", "tcp"])
+
+
+def pair(stack: ExitStack, transport: str, **options: object) -> tuple[Receiver, Sender]:
+    receiver = stack.enter_context(Receiver(port=0, transport=transport, **options))  # type: ignore[arg-type]
+    endpoint = receiver.endpoints[0]
+    return receiver, stack.enter_context(Sender(endpoint.host, endpoint.port, transport=transport, acknowledged=True))
+
+
+def given(receiver: Receiver, number: int) -> list[Message]:
+    """So many messages, in as few calls of `poll` as it takes, each of which commits what the one before gave."""
+    messages: list[Message] = []
+    while len(messages) < number:
+        messages += [event for event in receiver.poll(PATIENCE) if isinstance(event, Message)]
+    return messages
+
+
+def ended(sender: Sender, receiver: Receiver, number: int) -> list[State]:
+    """How so many messages ended, while the receiver's application asks for more."""
+    states: list[State] = []
+    while len(states) < number:
+        states += [event.state for event in sender.poll(0.01) if hasattr(event, "state")]
+        receiver.poll(0)
+    return states
+
+
+@TRANSPORTS
+def test_what_is_in_hand_is_not_delivered_until_more_is_asked_for(stack: ExitStack, transport: str) -> None:
+    receiver, sender = pair(stack, transport)
+    sender.send("one")
+    (message,) = given(receiver, 1)
+    assert message.payload == b"one"
+    assert sender.poll(0.1) == []
+    assert receiver.statistics().messages_delivered == 0
+    assert ended(sender, receiver, 1) == [State.DELIVERED]
+    assert receiver.statistics().messages_delivered == 1
+
+
+@TRANSPORTS
+def test_done_delivers_one_of_several(stack: ExitStack, transport: str) -> None:
+    receiver, sender = pair(stack, transport)
+    sender.send_many([b"one", b"two", b"three"])
+    messages = [receiver.receive(PATIENCE) for _ in range(3)]  # the next call delivers what the one before gave
+    last = messages[-1]
+    assert last is not None
+    for _ in range(2):  # once is enough
+        receiver.done(last)
+    assert [next(sender.outcomes()).state for _ in range(3)] == [State.DELIVERED] * 3
+    assert receiver.statistics().messages_delivered == 3
+
+
+@TRANSPORTS
+def test_leaving_in_peace_delivers_and_an_exception_does_not(stack: ExitStack, transport: str) -> None:
+    for error, state in ((None, State.DELIVERED), (RuntimeError, State.UNCONFIRMED)):
+        receiver = Receiver(port=0, transport=transport)
+        endpoint = receiver.endpoints[0]
+        sender = Sender(endpoint.host, endpoint.port, transport=transport, acknowledged=True, deadline=0.5)
+        sender.send("one")
+        try:
+            with receiver:
+                assert len(given(receiver, 1)) == 1
+                if error is not None:
+                    raise error
+        except RuntimeError:
+            pass
+        assert [outcome.state for outcome in sender.outcomes()] == [state]
+        sender.close(wait=False)
+
+
+def test_a_closed_receiver_delivers_nothing_more(stack: ExitStack) -> None:
+    receiver, sender = pair(stack, "udp")
+    sender.send("one")
+    (message,) = given(receiver, 1)
+    receiver.close(commit=False)
+    with pytest.raises(UsageError, match="is not delivered any more"):
+        receiver.done(message)
+    assert receiver.statistics().messages_delivered == 0
+    sender.close(wait=False)
+
+
+@TRANSPORTS
+def test_a_store_delivers_what_is_on_the_disk_and_once_across_lives(stack: ExitStack, transport: str, tmp_path: Path) -> None:
+    path = tmp_path / "messages.db"
+    with Store(path) as store:
+        receiver, sender = pair(stack, transport, store=store)
+        sender.send("one")
+        (message,) = given(receiver, 1)
+        assert [outcome.state for outcome in sender.outcomes()] == [State.DELIVERED]  # nobody had to ask for more
+        assert (store.kept, store.commits) == (1, 1)
+        assert message.session is not None
+        known = store.remembered(message.session)
+        assert known is not None
+        assert (known.all_below, known.delivered, known.count, known.acknowledged) == (2, [], 1, True)
+    with Store.reader(path) as reader:
+        assert [stored.message.payload for stored in reader.messages()] == [b"one"]
+
+
+def test_a_session_goes_on_in_the_next_life_and_what_was_kept_is_a_duplicate(stack: ExitStack, tmp_path: Path) -> None:
+    """The datagrams of the first life come again in the second: those whose rows are there are acknowledged, and not given."""
+    import socket
+
+    from udpmsg.core.wire import Kind, decode, decode_acknowledgment, encode
+
+    def datagram(number: int, sequence: int) -> bytes:
+        at = {"session": 77, "number": number, "sent_at": 0, "sequence": sequence}
+        return encode(Kind.MESSAGE, **at, payload=b"%d" % sequence * 200, lowest=1, transmission=1)
+
+    peer = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+    peer.settimeout(PATIENCE)
+    for numbers, fresh in (((1, 3), [b"1" * 200, b"3" * 200]), ((1, 2, 3), [b"2" * 200])):
+        with Store(tmp_path / "messages.db") as store, Receiver(port=0, store=store) as receiver:
+            payloads: list[bytes] = []
+            for number in numbers:
+                peer.sendto(datagram(number, number), receiver.endpoints[0][1:])
+            while len(payloads) < len(fresh):
+                payloads += [message.payload for message in given(receiver, 1)]
+            assert payloads == fresh
+            receiver.poll(0)
+            said = decode_acknowledgment(decode(peer.recv(2000)).payload)
+            while said.all_below < len(numbers) and len(numbers) == 3:
+                said = decode_acknowledgment(decode(peer.recv(2000)).payload)
+    assert said.all_below == 4
+
+
+def test_what_cannot_be_kept_is_not_delivered_and_tried_again(
+    stack: ExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = stack.enter_context(Store(tmp_path / "messages.db"))
+    receiver, sender = pair(stack, "udp", store=store)
+    sender.send("one")
+    sound = store.keep
+
+    def full(*arguments: object, **options: object) -> None:
+        raise CannotStore("the disk is full")
+
+    monkeypatch.setattr(store, "keep", full)
+    with pytest.raises(CannotStore):
+        receiver.poll(PATIENCE)
+    assert sender.poll(0.05) == []
+    monkeypatch.setattr(store, "keep", sound)
+    assert [message.payload for message in given(receiver, 1)] == [b"one"]
+    assert [outcome.state for outcome in sender.outcomes()] == [State.DELIVERED]
+    assert store.kept == 1
+
+
+def test_counting_keeps_nothing_so_it_needs_no_store(tmp_path: Path) -> None:
+    with Store(tmp_path / "messages.db") as store, pytest.raises(UsageError, match="leave one of them out"):
+        Receiver(port=0, counting_only=True, store=store)

@@ -1,0 +1,84 @@
+"""A message is bytes in any form, or text: the same types wherever one is given, and a sentence for any other."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from tests.transport.conftest import Listening
+from tests.transport.support import PATIENCE, collect
+from udpmsg import Message, Receiver, Sender, UsageError
+from udpmsg.payload import Payload, each_encoded, encoded
+
+GIVEN: list[Payload] = [b"bytes", bytearray(b"array"), memoryview(b"a view")[2:], memoryview(b"a-b-c")[::2], "grüße", "", b""]
+CAME = [b"bytes", b"array", b"view", b"abc", "grüße".encode(), b"", b""]
+NONE = [None, 7, ["text"], 1.5, object()]
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_every_form_in_every_call(listen: Listening, transport: str, acknowledged: bool, raw: bool) -> None:
+    if raw and (acknowledged or transport == "tcp"):
+        return  # raw bytes are never acknowledged, and the lines of a stream have no empty one at its end
+    listener = listen(transport)
+    with listener.sender(acknowledged=acknowledged, raw=raw) as sender:
+        for payload in GIVEN:
+            sender.send(payload)
+        assert len(sender.send_many(iter(GIVEN))) == len(GIVEN)
+        messages = listener.wait_for(Message, 2 * len(GIVEN))
+    assert sorted(message.payload for message in messages) == sorted(CAME * 2)
+
+
+def test_every_form_as_a_reply(stack: ExitStack, transport: str) -> None:
+    receiver = stack.enter_context(Receiver(port=0, transport=transport))
+    endpoint = receiver.endpoints[0]
+    sender = Sender(endpoint.host, endpoint.port, transport=transport)
+    stack.callback(sender.close, wait=False)  # the receiver reads only when it is asked
+    sender.send("?")
+    (message,) = collect(receiver, Message)
+    for payload, came in zip(GIVEN, CAME, strict=True):
+        receiver.reply(message, payload)
+        assert next(sender.replies(PATIENCE)).payload == came
+
+
+def test_what_waits_is_not_what_the_caller_changes_later() -> None:
+    given = bytearray(b"before")
+    kept = encoded(given)
+    given[:] = b"after!"
+    assert kept == b"before"
+
+
+def test_bytes_are_not_copied() -> None:
+    given = [b"one", b"two"]
+    assert all(kept is payload for kept, payload in zip(each_encoded(given), given, strict=True))
+
+
+@pytest.mark.parametrize("payload", NONE, ids=lambda payload: type(payload).__name__)
+def test_any_other_type_is_refused_before_anything_is_sent(stack: ExitStack, transport: str, payload: object) -> None:
+    receiver = stack.enter_context(Receiver(port=0, transport=transport))
+    endpoint = receiver.endpoints[0]
+    sender = Sender(endpoint.host, endpoint.port, transport=transport)
+    stack.callback(sender.close, wait=False)  # the receiver reads only when it is asked
+    sender.send("?")
+    (message,) = collect(receiver, Message)
+    for act in (
+        lambda: sender.send(payload),  # type: ignore[arg-type]
+        lambda: sender.send_many([b"before", payload]),  # type: ignore[list-item]
+        lambda: receiver.reply(message, payload),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(UsageError, match=f"a message is bytes or text, and this is of the type '{type(payload).__name__}'"):
+            act()
+    assert sender.statistics().messages_sent == 1
+
+
+def test_half_a_character_is_no_text(stack: ExitStack) -> None:
+    sender = stack.enter_context(Sender("127.0.0.1", 9))
+    with pytest.raises(UsageError, match="lone surrogate, which UTF-8 cannot carry"):
+        sender.send("\udc80")
+
+
+@pytest.mark.parametrize("payload", ["text", b"bytes", bytearray(b"array"), memoryview(b"view")], ids=repr)
+def test_one_message_is_not_many(stack: ExitStack, payload: object) -> None:
+    sender = stack.enter_context(Sender("127.0.0.1", 9))
+    with pytest.raises(UsageError, match="several messages, and this is a single one: give it to send"):
+        sender.send_many(payload)  # type: ignore[arg-type]
+    assert sender.statistics().messages_sent == 0

@@ -1,0 +1,187 @@
+"""The command `inbox`: parse, open a store to read from, show its messages, save them or send them again, exit code."""
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from time import sleep
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+import typer
+
+from udpmsg.cli import options, rules
+from udpmsg.cli.exits import Exit
+from udpmsg.cli.options import OUTPUT, option
+from udpmsg.cli.output import Output, conduct, open_output
+from udpmsg.cli.rules import Conflict, Need
+from udpmsg.cli.signals import Interrupted, Interrupts
+from udpmsg.errors import N_, UsageError
+from udpmsg.language import _
+from udpmsg.report.stream import Words
+
+if TYPE_CHECKING:
+    from udpmsg.kept import StoredMessage
+    from udpmsg.stored import StoreReader
+
+HELP = _("""\
+Show the messages that listen --store has kept, save them to files, or send them again; also while the listener goes on.
+
+[bold]Examples[/bold]
+
+  udpmsg inbox inbox.db                         as listen shows them
+  udpmsg inbox inbox.db --follow                and those that come, until Ctrl-C
+  udpmsg inbox inbox.db --json --after 1000     JSON lines of the later ones
+  udpmsg inbox inbox.db --csv > inbox.csv       a table
+  udpmsg inbox inbox.db --save letters          each message to a file
+  udpmsg inbox inbox.db --replay 127.0.0.1      send them again, at their pace
+
+Nothing is ever removed from a store. Any program that reads SQLite can read it: its views are messages and sessions.
+""")
+
+EPILOG = _("""\
+Exit codes: 0 all well, 1 run-time error (also when the reader of the output went away), 2 usage, or a file that is no store, \
+130 Ctrl-C, 143 terminated; with --replay also 3 not all confirmed, 4 nobody there, refused, or name unknown. Every option can \
+be set by the environment: --follow by UDPMSG_FOLLOW.
+""")
+
+SELECTION, AGAIN = _("Which messages"), _("Sending again")
+TICK = 0.2
+"""Seconds after which --follow looks again: a person sees a message at once, and looking costs some 10 µs."""
+
+CONFLICTS = (
+    Conflict("json", "csv", N_("the output has one form")),
+    Conflict("csv", "save", N_("a table has the messages themselves")),
+    Conflict("replay", "csv", N_("the messages are sent, and not shown")),
+    Conflict("replay", "save", N_("do one after the other")),
+    Conflict("replay", "follow", N_("what is stored is sent again, and that has an end; --after begins behind it")),
+    Conflict("interval", "rate", N_("they say the same: --interval 100ms is --rate 10/s")),
+)
+NEEDS = tuple(Need(name, ("replay",), N_("nothing is sent")) for name in ("interval", "rate", "ack", "tcp", "max-message"))
+
+
+class Lines(Protocol):
+    """What shows stored messages: for people, as JSON lines, as CSV."""
+
+    def stored(self, stored: "StoredMessage", saved: str | None = None) -> None:
+        """Show one; `saved` is the name of the file that has it."""
+
+
+def parse_session(text: str) -> int:
+    """The hexadecimal digits that name a session. Raises UsageError."""
+    if not re.fullmatch("[0-9A-Fa-f]{1,16}", text):
+        raise UsageError("{!r} names no session; write its sixteen hexadecimal digits, as --json shows them", text)
+    return int(text, 16)
+
+
+def inbox(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=_("What listen --store writes to."), show_default=False)],
+    session: Annotated[
+        int | None,
+        option("--session", _("Those of this session."), panel=SELECTION, metavar="SESSION", parser=parse_session),
+    ] = None,
+    after: Annotated[
+        int | None,
+        option("--after", _("Those behind the one with this id."), panel=SELECTION, metavar="ID", parser=options.parse_count),
+    ] = None,
+    follow: Annotated[bool, option("--follow", _("Go on as messages come."), panel=SELECTION)] = False,
+    replay: Annotated[
+        str | None,
+        option("--replay", _("Send each of them there, as far apart as they came."), panel=AGAIN, metavar="HOST[:PORT]"),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        option("--rate", _("Messages a second, such as 1000/s."), panel=AGAIN, metavar="RATE", parser=options.parse_rate),
+    ] = None,
+    interval: Annotated[
+        float | None,
+        option(
+            "--interval",
+            _("From one message to the next, such as 100ms."),
+            panel=AGAIN,
+            metavar="TIME",
+            parser=options.parse_positive_duration,
+        ),
+    ] = None,
+    ack: Annotated[bool, option("--ack", _("Have each message confirmed, and retransmit until it is."), panel=AGAIN)] = False,
+    tcp: options.Tcp = False,
+    max_message: options.MaxMessage = None,
+    lang: options.Lang = None,
+    json: options.Json = False,
+    csv: Annotated[
+        bool, option("--csv", _("A table with a header row (RFC 4180); what is no text is base64."), panel=OUTPUT)
+    ] = False,
+    save: Annotated[Path | None, option("--save", _("Write each message to a file there."), panel=OUTPUT, metavar="DIR")] = None,
+) -> int:
+    """Check the options, open the store, and show, save or send; return the exit code. HELP is what users read."""
+    from udpmsg.store import Store
+
+    rules.check({name.replace("_", "-"): value for name, value in context.params.items()}, CONFLICTS, NEEDS)
+    destination = None if replay is None else options.parse_destination(replay, None)
+    interrupts: Interrupts = context.obj
+    output, words = open_output(json=json)
+    with Store.reader(file) as reader:
+        chosen = messages(reader, interrupts, after=after or 0, session=session, follow=follow)
+        if destination is not None:
+            from udpmsg.cli.replaying import MAX_MESSAGE, Replay
+
+            pace = 1 / rate if rate is not None else interval
+            resent = Replay(*destination, tcp=tcp, ack=ack, interval=pace, max_message=max_message or MAX_MESSAGE)
+            return conduct(
+                partial(resent.run, chosen, output, words, interrupts), output, words, interrupts, resent.empty_summary
+            )
+        try:
+            return show(chosen, output, words, interrupts, csv=csv, save=save, file=file)
+        except Interrupted:
+            words.say(interrupts.words)
+            return interrupts.code
+
+
+def messages(
+    reader: "StoreReader", interrupts: Interrupts, *, after: int, session: int | None, follow: bool
+) -> Iterator["StoredMessage"]:
+    """The messages that are asked for; with `follow` for ever. Then a signal raises Interrupted."""
+    while True:
+        reader.changed()  # before it is read: what comes meanwhile is a change
+        for stored in reader.messages(after):
+            after = stored.id
+            if session is None or stored.message.session == session:
+                yield stored
+        if not follow:
+            return
+        while not reader.changed():
+            interrupts.opening(partial(sleep, TICK))
+
+
+def show(
+    chosen: Iterator["StoredMessage"],
+    output: Output,
+    words: Words,
+    interrupts: Interrupts,
+    *,
+    csv: bool,
+    save: Path | None,
+    file: Path,
+) -> int:
+    """Show each message, and write it to a file if asked to. A signal raises Interrupted, and never in the middle of a file."""
+    lines: Lines = output
+    if csv:
+        from udpmsg.report.csvlines import CsvLines
+
+        lines = CsvLines(output.data)
+    saver = None
+    if save is not None:
+        from udpmsg.cli.saving import Saver
+
+        saver = Saver(save, N_("Those before it are saved; choose another directory, or make room"))
+    shown = 0
+    for stored in chosen:
+        saved = saver.save(stored.message) if saver is not None else None
+        interrupts.opening(partial(lines.stored, stored, saved))
+        if output.data.broken is not None:
+            words.say(f"udpmsg: {output.data.broken}")
+            return Exit.ERROR
+        shown += 1
+    if not shown and output.for_people:
+        words.say(_("There is no such message in {}").format(file))
+    return Exit.WELL

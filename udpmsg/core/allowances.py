@@ -1,0 +1,125 @@
+"""How much an address may be sent: no more than came from it, until it has proved itself. Owns what is known of addresses.
+
+Anyone can forge the source of a datagram, so whatever is larger than what it answers would turn this listener against a third
+party (RFC 9000, section 8.1). A connection has proved its addresses by its handshake; whoever is told of no proof here asks
+nothing of anybody. Knows no datagram: it is told sizes in bytes and the time in nanoseconds.
+"""
+
+from collections.abc import Hashable
+
+from udpmsg.core.events import Peer
+from udpmsg.core.rtt import SECOND
+
+PEERS_KEPT = 4096
+"""Addresses of each sort that are remembered. One that is forgotten begins anew: with what its next datagram brings."""
+RAW_AT_ONCE, RAW_RATE = 16 << 10, 4 << 10
+"""Bytes, and bytes a second, that one address may be sent above what came from it, when it can prove nothing: raw datagrams.
+So that `nc -u` gets its answer, and nobody an amplifier."""
+RAW_RATE_OF_ALL = 256 << 10
+"""Bytes a second of the same for all addresses together, and as many at once."""
+
+
+class Allowances:
+    """What each address may be sent. `of_everybody`: no address needs a proof, as over connections."""
+
+    def __init__(self, *, of_everybody: bool = False) -> None:
+        self._of_everybody = of_everybody
+        self._left: dict[Peer, int] = {}
+        """Bytes that came from an address, less those that it was sent."""
+        self._proved: dict[Peer, None] = {}
+        self._newly_proved: list[Peer] = []
+        self._buckets: dict[Hashable, Bucket] = {}
+        self._bucket_of_all = Bucket(RAW_RATE_OF_ALL, RAW_RATE_OF_ALL)
+
+    def received(self, peer: Peer, size: int) -> None:
+        """So many bytes came from this address."""
+        if self._of_everybody or peer in self._proved:
+            return
+        left = self._left.get(peer)
+        if left is None:
+            make_room(self._left)
+            left = 0
+        self._left[peer] = left + size
+
+    def prove(self, peer: Peer) -> None:
+        """It returned what was sent to it alone."""
+        self._left.pop(peer, None)
+        if self._proved.pop(peer, self) is self:
+            make_room(self._proved)
+        self._proved[peer] = None
+        self._newly_proved.append(peer)
+
+    def take_proved(self) -> list[Peer]:
+        """Who has proved itself since the last call."""
+        newly, self._newly_proved = self._newly_proved, []
+        return newly
+
+    def proved(self, peer: Peer) -> bool:
+        """Whether this address may be sent anything."""
+        return self._of_everybody or peer in self._proved
+
+    def left(self, peer: Peer) -> int | None:
+        """Bytes that this address may be sent now; None: as many as one likes."""
+        return None if self.proved(peer) else self._left.get(peer, 0)
+
+    def grant(self, peer: Peer, size: int) -> bool:
+        """Whether this address may be sent so many bytes; they are taken from what it has left."""
+        left = self.left(peer)
+        if left is None:
+            return True
+        if size > left:
+            return False
+        self._left[peer] = left - size
+        return True
+
+    def spend(self, peer: Peer, size: int) -> None:
+        """An answer that every datagram gets was sent to this address: what it has left is less by that, as far as it goes."""
+        left = self._left.get(peer)
+        if left is not None:
+            self._left[peer] = max(0, left - size)
+
+    def grant_raw(self, peer: Peer, origin: Hashable, size: int, *, now: int) -> bool:
+        """The same for a program that can prove nothing; what is above its own bytes comes out of the bucket of its `origin`."""
+        above = max(0, size - (self.left(peer) or 0))
+        bucket = self._buckets.get(origin)
+        if bucket is None:
+            make_room(self._buckets)
+            bucket = self._buckets[origin] = Bucket(RAW_AT_ONCE, RAW_RATE)
+        if not (bucket.holds(above, now) and self._bucket_of_all.holds(above, now)):
+            return False
+        bucket.take(above)
+        self._bucket_of_all.take(above)
+        self.grant(peer, size - above)
+        return True
+
+
+class Bucket:
+    """A token bucket: `size` bytes at once, and `rate` bytes a second."""
+
+    __slots__ = ("_at", "_left", "_rate", "_size")
+
+    def __init__(self, size: int, rate: int) -> None:
+        self._size = size
+        self._rate = rate
+        self._left = size
+        self._at: int | None = None
+
+    def holds(self, size: int, now: int) -> bool:
+        """Whether so many bytes are in it now."""
+        if self._at is None:
+            self._at = now
+        came = (now - self._at) * self._rate // SECOND
+        if came:
+            self._left = min(self._size, self._left + came)
+            self._at = now
+        return size <= self._left
+
+    def take(self, size: int) -> None:
+        """Take so many bytes, which it holds, out."""
+        self._left -= size
+
+
+def make_room(table: "dict[Peer, int] | dict[Peer, None] | dict[Hashable, Bucket]") -> None:
+    """Forget whoever has been in a full table for longest."""
+    if len(table) >= PEERS_KEPT:
+        del table[next(iter(table))]

@@ -1,0 +1,146 @@
+"""What waits for the application, and what it has in its hands. Owns the queue, and the commit: when a message is delivered.
+
+A message is handed over by `take`, and it is delivered when the application is done with it: it asks for more (`commit`), or says
+so of this one (`done`). Only then is it acknowledged, and only then is its memory given back.
+"""
+
+from collections import deque
+from operator import itemgetter
+from typing import NamedTuple
+
+from udpmsg.core.events import NOTICES_KEPT, Event, Goodbye, Message
+from udpmsg.core.session import Session
+from udpmsg.core.sessions import Sessions
+
+PAYLOAD = itemgetter(Message._fields.index("payload"))
+
+
+class Batch(NamedTuple):
+    """Messages of one session (None: raw ones), which stand together where they came together; `size` bytes of payload in all."""
+
+    messages: list[Message]
+    session: Session | None
+    size: int
+
+
+class Delivery:
+    """From the queue into the application's hands, and out of them."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._queue: deque[Batch | Event] = deque()
+        self._in_hand: list[Batch] = []
+        self._notices = 0
+        self.raw_waiting = 0
+        """Raw messages that the application is not done with."""
+
+    def __len__(self) -> int:
+        """What waits to be handed over."""
+        return len(self._queue)
+
+    @property
+    def uncommitted(self) -> bool:
+        """Whether the application has something that it is not done with."""
+        return bool(self._in_hand)
+
+    @property
+    def in_hand(self) -> list[Message]:
+        """The messages that the application has and is not done with."""
+        return [message for messages, _, _ in self._in_hand for message in messages]
+
+    def in_hand_by_session(self) -> list[tuple[Session, list[tuple[int, int]]]]:
+        """Which sequence numbers of each acknowledged session they have, as (first, last)."""
+        found: dict[int, tuple[Session, list[tuple[int, int]]]] = {}
+        for messages, session, _ in self._in_hand:
+            if session is not None and session.acknowledged:
+                found.setdefault(session.identity, (session, []))[1].extend(stretches(messages))
+        return list(found.values())
+
+    def put(self, messages: list[Message], session: Session | None, size: int | None = None) -> None:
+        """For the application; `size`: bytes of all their payloads, where that is known."""
+        if not messages:
+            return
+        if session is None:
+            self.raw_waiting += len(messages)
+        else:
+            session.queued_messages += len(messages)
+        self._queue.append(Batch(messages, session, sum(map(len, map(PAYLOAD, messages))) if size is None else size))
+
+    def tell(self, goodbye: Goodbye) -> None:
+        """There is at most one for each session."""
+        self._queue.append(goodbye)
+
+    def notify(self, event: Event) -> None:
+        """Tell what a peer could repeat without end, unless so much of that waits already."""
+        if self._notices < NOTICES_KEPT:
+            self._notices += 1
+            self._queue.append(event)
+
+    def take(self, limit: int | None, *, hand_over: bool = True) -> list[Event]:
+        """What comes next, at most `limit` events. Not `hand_over`: the messages among them are done with, and not returned."""
+        events: list[Event] = []
+        while self._queue and (limit is None or len(events) < limit):
+            entry = self._queue.popleft()
+            if isinstance(entry, Batch):
+                if limit is not None and hand_over:
+                    entry = self._cut(entry, limit - len(events))
+                self._in_hand.append(entry)
+                if hand_over:
+                    events += entry.messages
+            else:
+                events.append(entry)
+                self._notices -= not isinstance(entry, Goodbye)
+        return events
+
+    def commit(self) -> list[Session]:
+        """The application is done with all that it has in its hands; returns the sessions that it came from."""
+        batches, self._in_hand = self._in_hand, []
+        return self._finish(batches)
+
+    def done(self, message: Message) -> list[Session]:
+        """The application is done with this message; nothing happens where it was before, or never had it."""
+        for place, (messages, session, size) in enumerate(self._in_hand):
+            for index, other in enumerate(messages):
+                if other is message:
+                    rest = messages[:index] + messages[index + 1 :]
+                    bytes_of_it = len(message.payload)
+                    self._in_hand[place : place + 1] = [Batch(rest, session, size - bytes_of_it)] if rest else []
+                    return self._finish([Batch([message], session, bytes_of_it)])
+        return []
+
+    def _cut(self, batch: Batch, room: int) -> Batch:
+        """As many messages of a batch as there is room for; the others stay first in the queue."""
+        messages, session, size = batch
+        if len(messages) <= room:
+            return batch
+        rest = messages[room:]
+        rest_size = sum(map(len, map(PAYLOAD, rest)))
+        self._queue.appendleft(Batch(rest, session, rest_size))
+        return Batch(messages[:room], session, size - rest_size)
+
+    def _finish(self, batches: list[Batch]) -> list[Session]:
+        sessions = []
+        for messages, session, size in batches:
+            if session is None:
+                self.raw_waiting -= len(messages)
+                self._sessions.release_raw(size, len(messages))
+                continue
+            session.queued_messages -= len(messages)
+            session.payload_bytes += size
+            self._sessions.release(session, size, len(messages))
+            if session.acknowledged:
+                for first, last in stretches(messages):
+                    session.deliver(first, last)
+            sessions.append(session)
+        return sessions
+
+
+def stretches(messages: list[Message]) -> list[tuple[int, int]]:
+    """Which sequence numbers these have, as (first, last); they stand in ascending order, and mostly are one stretch."""
+    first, last = messages[0].sequence, messages[-1].sequence
+    assert first is not None
+    assert last is not None
+    if last - first == len(messages) - 1:
+        return [(first, last)]
+    numbers = [message.sequence for message in messages if message.sequence is not None]
+    return list(zip(numbers, numbers, strict=True))

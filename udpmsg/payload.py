@@ -1,0 +1,30 @@
+"""What a caller may give as a message, made bytes. The one place that says which types these are; knows no socket."""
+
+from collections.abc import Iterable
+
+from udpmsg.errors import UsageError
+
+Payload = bytes | bytearray | memoryview | str
+"""Bytes in any of their forms, or text, which is sent as UTF-8."""
+
+
+def encoded(payload: Payload) -> bytes:
+    """The bytes of a message, copied where the caller could change them later. Raises UsageError for any other type."""
+    if type(payload) is bytes:
+        return payload
+    if isinstance(payload, str):
+        try:
+            return payload.encode()
+        except UnicodeEncodeError:
+            raise UsageError("this text has a lone surrogate, which UTF-8 cannot carry: encode it, and send the bytes") from None
+    if isinstance(payload, bytes | bytearray | memoryview):
+        return bytes(payload)
+    raise UsageError("a message is bytes or text, and this is of the type {!r}: convert it first", type(payload).__name__)
+
+
+def each_encoded(payloads: Iterable[Payload]) -> list[bytes]:
+    """The same for several messages; that all are bytes already, as most often, is seen without a look at each from Python."""
+    given = list(payloads)
+    if {*map(type, given)} <= {bytes}:
+        return given  # type: ignore[return-value]
+    return [encoded(payload) for payload in given]
