@@ -97,6 +97,7 @@ class Session:
         self.now_delivered += [
             event.sequence for event in self.receiver.events() if isinstance(event, Message) and event.sequence
         ]
+        self.receiver.commit()
         assert len(set(self.now_delivered)) == len(self.now_delivered), "delivered twice in one receiver's life"
         self.delivered |= set(self.now_delivered)
         back = [data for data, _ in self.receiver.data_to_send(now=self.now) if self.random.random() >= loss]
