@@ -132,6 +132,8 @@ class Receiver:
                 self._sessions.totals_ended.malformed += 1
                 length = size + wire.overhead(acknowledged=messages.acknowledged, reply=False, fragment=False)
                 self._notify(Malformed(peer, str(error), length))
+                if self._framed:
+                    return  # the connection will be closed: one is enough
 
     def disconnected(self, peer: Peer) -> None:
         """The connection is gone: its sessions say nothing more."""
