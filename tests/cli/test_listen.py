@@ -16,6 +16,7 @@ import pytest
 
 from tests.cli.conftest import COMMAND, Commands, Running, free_port
 from tests.core.support import RemoteSender
+from udpmsg import Sender, State
 from udpmsg.core import wire
 from udpmsg.core.framing import frame
 
@@ -598,3 +599,38 @@ def test_places_for_connections_come_with_their_descriptors(commands: Commands) 
             peer.sendall(frame(RemoteSender(session, acknowledged=False, framed=True).message(1, b"hello")))
         assert listener.wait() == 0
     assert listener.summary()["messages_delivered"] == 60
+
+
+@pytest.mark.parametrize("kind", ["empty", "tiny", "malformed", "unfinished", "messages"])
+def test_what_strangers_send_over_tcp_takes_no_more_than_the_budget(commands: Commands, kind: str) -> None:
+    """200 connections, as fast as they are read; who is closed comes again. Honest senders are served meanwhile."""
+    stranger = RemoteSender(7, acknowledged=False, framed=True)
+    data = {
+        "empty": lambda: frame(b"") * 65_536,
+        "tiny": lambda: frame(b"x") * 52_000,
+        "malformed": lambda: frame(b"UM\x01\x01" + bytes(36)) * 6_000,
+        "unfinished": lambda: struct.pack(">I", 1 << 20) + bytes(1_000_000),
+        "messages": lambda: frame(stranger.message(1, b"")) * 6_000,
+    }[kind]()
+    listener = commands.listen("--tcp", "--quiet")
+    where = ("127.0.0.1", listener.port)
+    before = peak(listener.process.pid)
+    with contextlib.ExitStack() as stack:
+        peers: dict[int, tuple[socket.socket, memoryview]] = {}
+        for _ in range(20):
+            for number in range(200):
+                if number not in peers:
+                    peer = stack.enter_context(socket.create_connection(where))
+                    peer.setblocking(False)
+                    peers[number] = peer, memoryview(data)
+                peer, rest = peers[number]
+                try:
+                    peers[number] = peer, rest[peer.send(rest) :]
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    peers.pop(number)[0].close()
+            with Sender(*where, transport="tcp", acknowledged=True) as honest:
+                honest.send("hello")
+                assert [outcome.state for outcome in honest.outcomes()] == [State.DELIVERED]
+    assert peak(listener.process.pid) - before < 64 << 10

@@ -73,6 +73,20 @@ def test_the_first_frame_that_is_no_message_closes_the_connection(listen: Listen
     assert len(listener.of(Malformed)) == 1
 
 
+def test_a_run_that_means_nothing_in_its_session_is_told_once_too(listen: Listening, stack: ExitStack) -> None:
+    """Each frame is well-formed, and the session began with acknowledgments."""
+    listener = listen("tcp")
+    sender = stack.enter_context(listener.sender(acknowledged=True))
+    sender.send("acknowledged")
+    session = listener.wait_for(Message)[0].session
+    peer = stack.enter_context(connect(listener.endpoint()))
+    peer.sendall(b"".join(hello(session, number) for number in range(2, 60)))
+    assert is_closed(peer)
+    listener.wait_for(Disconnected)
+    assert len(listener.of(Malformed)) == 1
+    assert listener.receiver.statistics().malformed == 1
+
+
 def test_one_byte_a_second_is_closed_at_a_deadline(stack: ExitStack, clock: VirtualClock) -> None:
     receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
     slow, honest = (stack.enter_context(connect(receiver.endpoints[0])) for _ in range(2))

@@ -161,6 +161,8 @@ class Receiver:
             except MalformedDatagram as error:
                 self._sessions.totals_ended.malformed += 1
                 self._delivery.notify(Malformed(peer, str(error), size + overhead))
+                if self._framed:
+                    return  # the connection will be closed: one is enough
 
     def disconnected(self, peer: Peer) -> None:
         """The connection is gone: its sessions say nothing more."""

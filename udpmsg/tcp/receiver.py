@@ -7,16 +7,14 @@ Connections are served in turns: of what one has sent a little is taken, then it
 from a connection before all that was read is taken. A peer can hold a connection open, but not for nothing: an unfinished frame
 and an unread answer each have a deadline, and who is silent gives its place to who asks for one (`udpmsg.tcp.places`).
 
-What is kept for a connection is charged at what it really takes. A part of the memory is set aside for the places, so that a
-small message of anybody can always be read, whatever large ones others have begun. When the rest is short, nothing is read for
-which there is no memory, and the connection that has held some of it longest without a whole message gives way.
+What is kept for a connection is charged (`udpmsg.tcp.memory`). When memory is short, nothing is read for which there is none, and
+the connection that has held much longest without a whole message gives way.
 """
 
 import errno
 import os
 import selectors
 import socket
-import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -27,6 +25,8 @@ from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of
 from udpmsg.errors import N_, Phrase
 from udpmsg.listening import MOST_BUFFER, bind, own_address
+from udpmsg.tcp.connection import Connection
+from udpmsg.tcp.memory import BUFFER, Memory
 from udpmsg.tcp.places import Places
 from udpmsg.waiting import Arrivals, earliest
 
@@ -35,95 +35,20 @@ BACKLOG = 1024
 """Connections that the kernel keeps ready until they are accepted."""
 ACCEPTED_AT_ONCE = 64
 """Connections that are accepted before others have their turn."""
-BUFFER = 256 << 10
-"""Bytes read from one connection before others have their turn: some 210 messages of 1200 bytes."""
-SMALL_READ = 8 << 10
-"""Bytes that are worth a read when memory is short; and the most that are read before it is known that the peer speaks udpmsg:
-to turn somebody away must be cheap."""
-SET_ASIDE = 4
-"""This part of the memory is set aside for the places, the same for each: 16 KiB of 64 MiB at 1,024 places."""
 ROUND = 256
 """Messages in a round of turns, if that leaves each connection more than SHORTEST_TURN."""
 SHORTEST_TURN = 16
 """Messages: a turn must not cost more than what is taken in it."""
-SLACK = 16
-"""Bytes that a buffer takes at most beyond an eighth more than it needs."""
 HELD = N_("held {} bytes of what was unfinished or unread when memory ran short")
 MEMORY_PAUSE = 100 * MILLISECOND
 """How soon to look for memory again."""
 MEMORY_PATIENCE = SECOND
 """How long a connection waits for memory before another one gives way."""
-FRAME_GRACE = 10 * SECOND
-"""How long a frame may take in any case; above that it must come at MIN_FRAME_RATE."""
-MIN_FRAME_RATE = 16 * 1024
-"""Bytes a second of a large frame: 1 MiB has 74 seconds."""
-WRITE_GRACE = 10 * SECOND
-"""How long a peer may read nothing of what waits for it."""
 ACCEPT_PAUSE = 100 * MILLISECOND
 """How soon to look again for a place or a descriptor; connections that come meanwhile wait in the kernel."""
 OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 WAITING_LIMIT = 1 << 20
 """Bytes that may wait for one peer; above that nothing more is read from it until it reads."""
-
-
-class Connection:
-    """One accepted sender: its stream in, and what waits to go out."""
-
-    __slots__ = (
-        "charged",
-        "ended",
-        "endpoint",
-        "failure",
-        "frame_since",
-        "known",
-        "mask",
-        "paused",
-        "reader",
-        "socket",
-        "unread_since",
-        "waiting",
-    )
-
-    def __init__(self, connected: socket.socket, endpoint: Endpoint, reader: FrameReader) -> None:
-        self.socket = connected
-        self.endpoint = endpoint
-        self.reader = reader
-        self.waiting = bytearray()
-        self.charged = 0
-        """Bytes of the budget, beyond what is set aside for its place."""
-        self.ended = False
-        """The peer will send nothing more."""
-        self.failure: str | None = None
-        """Why it must be closed as soon as what it has sent is taken."""
-        self.frame_since: int | None = None
-        """When the unfinished frame began to come, in nanoseconds."""
-        self.unread_since: int | None = None
-        """Since when the peer has read nothing of what waits for it."""
-        self.known = False
-        """Messages of it were taken, and it was not refused."""
-        self.paused = False
-        """There is more to read, and what was read is not taken yet."""
-        self.mask = selectors.EVENT_READ
-
-    @property
-    def held(self) -> int:
-        """Bytes of memory that it really takes."""
-        return self.reader.held + sys.getsizeof(self.waiting)
-
-    def deadline(self) -> int | None:
-        """When this connection will have wasted its time; None while nothing is unfinished or unread."""
-        frame_due = unread_due = None
-        if self.frame_since is not None and self.mask & selectors.EVENT_READ:  # while nothing is read, nothing can come
-            frame_due = self.frame_since + FRAME_GRACE + (self.reader.announced or 0) * SECOND // MIN_FRAME_RATE
-        if self.unread_since is not None:
-            unread_due = self.unread_since + WRITE_GRACE
-        return earliest(frame_due, unread_due)
-
-    def offence(self) -> str:
-        """What the deadline was missed with."""
-        if self.waiting:
-            return Phrase("read nothing for {} s", WRITE_GRACE // SECOND)
-        return Phrase("sent an unfinished frame too slowly ({} bytes of it)", self.reader.pending)
 
 
 class TcpReceiver:
@@ -158,7 +83,6 @@ class TcpReceiver:
         self._limit = connections
         self._connections: dict[Endpoint, Connection] = {}
         self._places = Places(connections)
-        self._budget = budget
         self._excused = 0
         """Nanoseconds in all that nobody looked at the sockets. Deadlines are kept on a clock that stands still meanwhile."""
         self._newcomer: tuple[socket.socket, Endpoint] | None = None
@@ -173,8 +97,6 @@ class TcpReceiver:
         """Connections with an unfinished frame or something unread: the only ones with a deadline."""
         self._queued: dict[Endpoint, Connection] = {}
         """Those with whole frames, in the order of their turns."""
-        self._large: dict[Endpoint, Connection] = {}
-        """Those that hold more than is set aside for each, in the order in which they began to, or last had a whole message."""
         self._starved: dict[Endpoint, Connection] = {}
         """Those that can't be read for want of memory, in the order in which they came to wait for it."""
         self._short_since: int | None = None
@@ -196,10 +118,7 @@ class TcpReceiver:
             raise
         self.endpoint: Endpoint = endpoint_of("tcp", self._socket.getsockname())
         selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
-        set_aside = budget.limit // SET_ASIDE
-        self._set_aside = set_aside if budget.charge(set_aside) else 0
-        self._share = self._set_aside // max(connections, 1)
-        """Bytes that each connection has for certain."""
+        self._memory = Memory(budget, connections)
 
     @property
     def waiting(self) -> bool:
@@ -228,13 +147,11 @@ class TcpReceiver:
             self.notices.append(Malformed(endpoint, str(error), connection.reader.pending))
             self.refuse(endpoint, str(error))
             return endpoint, []
-        self._large.pop(endpoint, None)  # it gives what it is given memory for
+        self._memory.renew(connection)
         if connection.reader.ready:
             self._queued[endpoint] = connection
-            self._charge(connection)
             return endpoint, runs
         self._places.silent(endpoint, now=now - self._excused)
-        self._charge(connection)
         connection.paused = False
         connection.known = True
         if connection.failure is not None:
@@ -297,8 +214,7 @@ class TcpReceiver:
         if self._accept_again_at is None:
             self._selector.unregister(self._socket)
         self._socket.close()
-        self._budget.give_back(self._set_aside)
-        self._set_aside = 0
+        self._memory.close()
 
     # Places --------------------------------------------------------------------------------------------------------------
 
@@ -378,7 +294,7 @@ class TcpReceiver:
     def _on_connection_ready(self, connection: Connection, mask: int, now: int) -> Arrivals:
         """The selector's call for one connection."""
         if mask & selectors.EVENT_WRITE and self._flush(connection, now):
-            self._charge(connection)
+            self._memory.charge(connection)
         dropped = connection.endpoint not in self._connections  # writing has shown that it is gone
         if dropped or connection.ended or not mask & selectors.EVENT_READ:
             return []
@@ -391,7 +307,7 @@ class TcpReceiver:
 
     def _read(self, connection: Connection, now: int) -> None:
         """Read once; what came is taken in turns."""
-        room = self._room(connection)
+        room = self._memory.room(connection)
         if not room:
             self._starved[connection.endpoint] = connection
             if self._short_since is None:
@@ -402,19 +318,19 @@ class TcpReceiver:
         try:
             size = connection.socket.recv_into(self._buffer, room)
         except BlockingIOError:
-            self._charge(connection)
+            self._memory.charge(connection)
             return
         except OSError as error:
             self._drop(connection, Phrase(os.strerror(error.errno) if error.errno else str(error)))
             return
         if not size:
             connection.ended = True
-            self._charge(connection)
+            self._memory.charge(connection)
             self._flush(connection, now)  # closes it, unless an answer waits
             return
         reader = connection.reader
         reader.add(memoryview(self._buffer)[:size])
-        self._charge(connection)
+        self._memory.charge(connection)
         if reader.ready:
             self._queued[connection.endpoint] = connection
             self._places.busy(connection.endpoint)
@@ -470,7 +386,7 @@ class TcpReceiver:
         connection.ended = True
         connection.waiting.clear()
         connection.unread_since = None
-        self._charge(connection)
+        self._memory.charge(connection)
         self._watch(connection, now)
 
     def _drop(self, connection: Connection, reason: str) -> None:
@@ -478,43 +394,19 @@ class TcpReceiver:
         if connection.mask:
             self._selector.unregister(connection.socket)
         connection.socket.close()
-        for table in (self._connections, self._suspects, self._queued, self._large, self._starved):
+        for table in (self._connections, self._suspects, self._queued, self._starved):
             table.pop(endpoint, None)
         self._places.leave(endpoint)
-        self._budget.give_back(connection.charged)
+        self._memory.forget(connection)
         self.notices.append(Disconnected(endpoint, reason))
 
     # Memory --------------------------------------------------------------------------------------------------------------
-
-    def _charge(self, connection: Connection, size: int | None = None) -> bool:
-        """Charge what a connection holds, or may come to hold, beyond its share. False: there is no memory for it, and nothing
-        has changed."""
-        beyond = max((connection.held if size is None else size) - self._share, 0)
-        more = beyond - connection.charged
-        if more > 0 and not self._budget.charge(more):
-            return False
-        if more < 0:
-            self._budget.give_back(-more)
-        connection.charged = beyond
-        if beyond:
-            self._large.setdefault(connection.endpoint, connection)
-        else:
-            self._large.pop(connection.endpoint, None)
-        return True
-
-    def _room(self, connection: Connection) -> int:
-        """How many bytes may be read from it, for which there is memory, charged by now; 0: none."""
-        held = connection.held
-        for size in (BUFFER, SMALL_READ) if connection.known else (SMALL_READ,):
-            if self._charge(connection, grown(held + size)):
-                return size
-        return max((self._share - SLACK) * 8 // 9 - held, 0)
 
     def _relieve(self, now: int) -> None:
         """Those that wait for memory go on one after the other as there is some; if they have waited long, whoever holds much
         gives way."""
         for endpoint, connection in list(self._starved.items()):
-            if not self._room(connection):
+            if not self._memory.room(connection):
                 break
             del self._starved[endpoint]
             self._watch(connection, now)
@@ -527,7 +419,7 @@ class TcpReceiver:
 
     def _keep_unread(self, connection: Connection) -> None:
         """What the kernel has not taken is kept; when there is no memory for it, whoever holds much gives way at once."""
-        while not self._charge(connection):
+        while not self._memory.charge(connection):
             if not self._free_memory():
                 self._drop(connection, Phrase(HELD, connection.held))
             if connection.endpoint not in self._connections:
@@ -535,13 +427,8 @@ class TcpReceiver:
 
     def _free_memory(self) -> bool:
         """Close the connection that has held more than its share longest without a whole message; False: there is none."""
-        for endpoint, connection in self._large.items():
-            if endpoint not in self._queued:
-                self._drop(connection, Phrase(HELD, connection.held))
-                return True
-        return False
-
-
-def grown(size: int) -> int:
-    """Bytes that a buffer of so many takes at most: it grows by an eighth more than it needs."""
-    return size + size // 8 + SLACK
+        holder = self._memory.oldest_holder(self._queued)
+        if holder is None:
+            return False
+        self._drop(holder, Phrase(HELD, holder.held))
+        return True
