@@ -1,0 +1,83 @@
+"""Strangers take places at a listener, in all ways there are; whoever comes new still gets one."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.cli.conftest import Commands, Running
+from tests.hostile.conftest import Strangers
+from tests.hostile.support import MIB, WITHIN, Process, at_night, is_served, served
+
+Listen = Callable[..., Running]
+PLACES = 1024
+MORE = 64 * MIB
+NEARLY_ALL = 0.99
+
+
+def is_command_served(commands: Commands, listener: Running, *options: str) -> bool:
+    """Whether the command `send --ack` has its message acknowledged in time."""
+    return commands.send(listener.address, "hello", "--ack", "--deadline", f"{WITHIN:g}s", *options).wait() == 0
+
+
+@pytest.mark.parametrize("ask", [True, False], ids=["acknowledged", "fire-and-forget"])
+def test_forged_sessions(commands: Commands, listen: Listen, strangers: Strangers, ask: bool) -> None:
+    """From many addresses and ports come messages of many thousand sessions, a few of each.
+
+    Newcomers are served while they come and right after; memory stays within the budget.
+    """
+    listener = listen()
+    assert is_served(listener.port)
+    process = Process(listener.process.pid)
+    flood = strangers.start(
+        "forged",
+        port=listener.port,
+        sessions=at_night(20_000, 50_000),
+        count=at_night(100_000, 1_000_000),
+        rate=20_000,
+        ask=ask,
+    )
+    flood.out.wait_for("half")
+    during = served(listener.port, 100)
+    flood.out.wait_for("done", patience=60)
+    after = served(listener.port, 100)
+    seen = f"{during:.0%} served while it went on, {after:.0%} after it, {process.grown() / MIB:.0f} MiB more"
+    assert during + after >= 2 * NEARLY_ALL, seen
+    assert process.grown() <= MORE, seen
+    assert is_command_served(commands, listener)
+
+
+PEERS = {
+    "datagrams": ("udp", "many_sessions", {"source": "127.0.0.2"}),
+    "datagrams of the newcomer's own address": ("udp", "many_sessions", {"source": "127.0.0.1"}),
+    "one connection": ("tcp", "one_connection", {}),
+    "connections": ("tcp", "many_connections", {}),
+}
+
+
+@pytest.mark.parametrize("alive", [False, True], ids=["silent", "kept alive"])
+@pytest.mark.parametrize("peer", PEERS)
+def test_one_peer_takes_every_place(commands: Commands, listen: Listen, strangers: Strangers, peer: str, alive: bool) -> None:
+    """One peer opens as many sessions as there are places, by datagrams, in one connection or in as many; then it is silent,
+    or gives a sign of life in each twice a second. A newcomer is served in time, and so is the next.
+    """
+    transport, program, arguments = PEERS[peer]
+    options = [] if transport == "udp" else ["--tcp"]
+    listener = listen(*options)
+    assert is_served(listener.port, transport)
+    flood = strangers.start(program, port=listener.port, count=PLACES, alive=alive, **arguments)
+    flood.out.wait_for("done")
+    assert served(listener.port, 5, transport) == 1
+    assert is_command_served(commands, listener, *options)
+
+
+def test_first_fragments(listen: Listen, strangers: Strangers) -> None:
+    """64 datagrams of 85 bytes announce 1 MiB each, and nothing follows. What was announced takes no room: large messages
+    come through.
+    """
+    listener = listen()
+    assert is_served(listener.port)
+    process = Process(listener.process.pid)
+    flood = strangers.start("fragments", port=listener.port, sessions=64, each=1, size=17, total=MIB, rate=20_000)
+    flood.out.wait_for("done")
+    assert served(listener.port, 8, payload=bytes(256 * 1024)) == 1
+    assert process.grown() <= MORE, f"{process.grown() / MIB:.0f} MiB more"
