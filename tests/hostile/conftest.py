@@ -49,3 +49,13 @@ def listen(commands: Commands) -> Callable[..., Running]:  # noqa: F811
         return running
 
     return start
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was measured, a line a test, whether it was good enough or not."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    lines = [f"{report.location[2]}: {value}" for report in reports for name, value in report.user_properties if name == "seen"]
+    if lines:
+        terminalreporter.section("strangers")
+        for line in lines:
+            terminalreporter.write_line(line)

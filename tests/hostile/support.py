@@ -5,6 +5,7 @@ that.
 import os
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,6 +25,10 @@ ELSEWHERE = "127.0.0.2"
 def at_night(small: int, full: int) -> int:
     """The size of a row: as it was first seen at night, smaller otherwise."""
     return full if NIGHTLY else small
+
+
+Record = Callable[[str, object], None]
+"""pytest's `record_property`: what is recorded as "seen" is printed at the end of all tests."""
 
 
 class Process:

@@ -32,7 +32,7 @@ def send(port: int, transport: str, count: int = COUNT) -> tuple[set[str], int]:
     """Send so many different texts; those that were acknowledged, and how many were not."""
     acknowledged: set[str] = set()
     try:
-        with Sender("127.0.0.1", port, transport=transport, acknowledged=True, deadline=3.0) as sender:
+        with Sender("127.0.0.1", port, transport=transport, acknowledged=True, deadline=2.0) as sender:
             for number in range(1, count + 1):
                 sender.send(text(number))
             for outcome in sender.outcomes():

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.conftest import Commands, Running
 from tests.hostile.conftest import Strangers
-from tests.hostile.support import MIB, WITHIN, Process, at_night, is_served, served
+from tests.hostile.support import MIB, WITHIN, Process, Record, at_night, is_served, served
 
 Listen = Callable[..., Running]
 PLACES = 1024
@@ -20,7 +20,7 @@ def is_command_served(commands: Commands, listener: Running, *options: str) -> b
 
 
 @pytest.mark.parametrize("ask", [True, False], ids=["acknowledged", "fire-and-forget"])
-def test_forged_sessions(commands: Commands, listen: Listen, strangers: Strangers, ask: bool) -> None:
+def test_forged_sessions(commands: Commands, listen: Listen, strangers: Strangers, record_property: Record, ask: bool) -> None:
     """From many addresses and ports come messages of many thousand sessions, a few of each.
 
     Newcomers are served while they come and right after; memory stays within the budget.
@@ -41,6 +41,7 @@ def test_forged_sessions(commands: Commands, listen: Listen, strangers: Stranger
     flood.out.wait_for("done", patience=60)
     after = served(listener.port, 100)
     seen = f"{during:.0%} served while it went on, {after:.0%} after it, {process.grown() / MIB:.0f} MiB more"
+    record_property("seen", seen)
     assert during + after >= 2 * NEARLY_ALL, seen
     assert process.grown() <= MORE, seen
     assert is_command_served(commands, listener)
@@ -56,7 +57,9 @@ PEERS = {
 
 @pytest.mark.parametrize("alive", [False, True], ids=["silent", "kept alive"])
 @pytest.mark.parametrize("peer", PEERS)
-def test_one_peer_takes_every_place(commands: Commands, listen: Listen, strangers: Strangers, peer: str, alive: bool) -> None:
+def test_one_peer_takes_every_place(
+    commands: Commands, listen: Listen, strangers: Strangers, record_property: Record, peer: str, alive: bool
+) -> None:
     """One peer opens as many sessions as there are places, by datagrams, in one connection or in as many; then it is silent,
     or gives a sign of life in each twice a second. A newcomer is served in time, and so is the next.
     """
@@ -66,11 +69,13 @@ def test_one_peer_takes_every_place(commands: Commands, listen: Listen, stranger
     assert is_served(listener.port, transport)
     flood = strangers.start(program, port=listener.port, count=PLACES, alive=alive, **arguments)
     flood.out.wait_for("done")
-    assert served(listener.port, 5, transport) == 1
+    share = served(listener.port, 5, transport)
+    record_property("seen", f"{share:.0%} served")
+    assert share == 1
     assert is_command_served(commands, listener, *options)
 
 
-def test_first_fragments(listen: Listen, strangers: Strangers) -> None:
+def test_first_fragments(listen: Listen, strangers: Strangers, record_property: Record) -> None:
     """64 datagrams of 85 bytes announce 1 MiB each, and nothing follows. What was announced takes no room: large messages
     come through.
     """
@@ -79,5 +84,8 @@ def test_first_fragments(listen: Listen, strangers: Strangers) -> None:
     process = Process(listener.process.pid)
     flood = strangers.start("fragments", port=listener.port, sessions=64, each=1, size=17, total=MIB, rate=20_000)
     flood.out.wait_for("done")
-    assert served(listener.port, 8, payload=bytes(256 * 1024)) == 1
-    assert process.grown() <= MORE, f"{process.grown() / MIB:.0f} MiB more"
+    share = served(listener.port, 8, payload=bytes(256 * 1024))
+    seen = f"{share:.0%} of large messages served, {process.grown() / MIB:.0f} MiB more"
+    record_property("seen", seen)
+    assert share == 1, seen
+    assert process.grown() <= MORE, seen
