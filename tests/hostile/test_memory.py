@@ -42,14 +42,14 @@ with Sender("127.0.0.1", int(sys.argv[1]), acknowledged=True) as sender:
 
 def test_fragments_of_one_byte(commands: Commands, strangers: Strangers, record_property: Record) -> None:
     """Fragments of one byte, which cost many times that to keep. They are charged at what they cost: a listener with a
-    limit of 1 MiB keeps no more than twice that, and takes a newcomer's large message after it.
+    limit of 1 MiB keeps no more than twice that, and serves newcomers after it.
     """
     port = free_port()
     listener = commands.start(program=[sys.executable, "-c", SMALL_LISTENER, str(port)], port=port)
     listener.out.wait_for("ready")
     assert is_served(port, payload=bytes(100_000))
     process = Process(listener.process.pid)
-    each = at_night(15_000, 60_000)
+    each = at_night(10_000, 60_000)
     flood = strangers.start("fragments", port=port, sessions=8, each=each, size=1, total=60_000, rate=20_000)
     flood.out.wait_for("done")
     record_property("seen", f"{process.grown() / MIB:.1f} MiB more, with a limit of 1 MiB")
