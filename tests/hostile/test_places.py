@@ -85,8 +85,8 @@ FRAGMENTS = {
 def test_messages_that_are_never_whole(
     listen: Listen, strangers: Strangers, record_property: Record, sent: dict[str, int]
 ) -> None:
-    """Sessions announce 1 MiB each, and send one fragment of it or nearly all. What is announced takes no room, and what came gives
-    way: a newcomer's message is served, small or large.
+    """Sessions announce 1 MiB each, and send one fragment of it or nearly all. What is announced takes no room, and what came
+    gives way: a newcomer's message is served, small or large.
     """
     listener = listen()
     assert is_served(listener.port)
