@@ -31,6 +31,10 @@ Record = Callable[[str, object], None]
 """pytest's `record_property`: what is recorded as "seen" is printed at the end of all tests."""
 
 
+FLOOD = at_night(20, 200)
+"""Seconds in which a flood is over, whatever else the machine does."""
+
+
 class Process:
     """What a process takes, from when it was first looked at. Sizes in bytes, times in seconds."""
 

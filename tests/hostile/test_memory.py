@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Commands, Running, free_port
 from tests.hostile.conftest import Strangers
-from tests.hostile.support import MIB, Process, Record, at_night, is_served, served
+from tests.hostile.support import FLOOD, MIB, Process, Record, at_night, is_served, served
 
 Listen = Callable[..., Running]
 MORE = 64 * MIB
@@ -28,7 +28,7 @@ with Receiver(port=int(sys.argv[1]), limits=Limits(total_bytes=1 << 20)) as rece
 """
 SENDER = """
 import json, sys, time
-from tests.hostile.support import Process
+from tests.hostile.support import FLOOD, Process
 from udpmsg import Sender
 with Sender("127.0.0.1", int(sys.argv[1]), acknowledged=True) as sender:
     process = Process("self")
@@ -51,7 +51,7 @@ def test_fragments_of_one_byte(commands: Commands, strangers: Strangers, record_
     process = Process(listener.process.pid)
     each = at_night(10_000, 60_000)
     flood = strangers.start("fragments", port=port, sessions=8, each=each, size=1, total=60_000, rate=20_000)
-    flood.out.wait_for("done")
+    flood.out.wait_for("done", patience=FLOOD)
     record_property("seen", f"{process.grown() / MIB:.1f} MiB more, with a limit of 1 MiB")
     assert process.grown() <= 2 * MIB + 2 * MIB  # 2 MiB: what any flood moves about
     assert served(port, 4, payload=bytes(100_000)) == 1
@@ -66,7 +66,7 @@ def test_replies_that_nobody_confirms(listen: Listen, strangers: Strangers, reco
     process = Process(listener.process.pid)
     count = at_night(20_000, 100_000)
     flood = strangers.start("passers_by", port=listener.port, count=count, rate=4_000)
-    flood.out.wait_for("done")
+    flood.out.wait_for("done", patience=FLOOD)
     process.busy(5.0)
     busy = process.busy(2.0)
     seen = f"{process.grown() / MIB:.0f} MiB more; 5 s after, {busy:.2f} s of 2 s on a processor"
@@ -85,9 +85,9 @@ def test_frames_of_nothing(listen: Listen, strangers: Strangers, record_property
     flood = strangers.start(
         "frames", port=listener.port, connections=at_night(100, 200), size=at_night(128, 256) * 1024, shape=shape
     )
-    flood.out.wait_for("half")
+    flood.out.wait_for("half", patience=FLOOD)
     share = served(listener.port, 20, "tcp")
-    flood.out.wait_for("done")
+    flood.out.wait_for("done", patience=FLOOD)
     seen = f"{share:.0%} of the honest clients served, {process.grown() / MIB:.0f} MiB more"
     record_property("seen", seen)
     assert process.grown() <= MORE, seen
@@ -102,7 +102,7 @@ def test_streams_of_malformed_frames(listen: Listen, strangers: Strangers, recor
     assert is_served(listener.port, "tcp")
     process = Process(listener.process.pid)
     flood = strangers.start("malformed", port=listener.port, connections=20, seconds=at_night(4, 10))
-    flood.out.wait_for("half")
+    flood.out.wait_for("half", patience=FLOOD)
     share = served(listener.port, at_night(200, 1_500), "tcp")
     seen = f"{share:.0%} of the honest clients served, {process.grown() / MIB:.0f} MiB more"
     record_property("seen", seen)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.conftest import Commands, Running
 from tests.hostile.conftest import Strangers
-from tests.hostile.support import MIB, WITHIN, Process, Record, at_night, is_served, served
+from tests.hostile.support import FLOOD, MIB, WITHIN, Process, Record, at_night, is_served, served
 
 Listen = Callable[..., Running]
 PLACES = 1024
@@ -36,9 +36,9 @@ def test_forged_sessions(commands: Commands, listen: Listen, strangers: Stranger
         rate=20_000,
         ask=ask,
     )
-    flood.out.wait_for("half")
+    flood.out.wait_for("half", patience=FLOOD)
     during = served(listener.port, 100)
-    flood.out.wait_for("done", patience=60)
+    flood.out.wait_for("done", patience=FLOOD)
     after = served(listener.port, 100)
     seen = f"{during:.0%} served while it went on, {after:.0%} after it, {process.grown() / MIB:.0f} MiB more"
     record_property("seen", seen)
@@ -68,7 +68,7 @@ def test_one_peer_takes_every_place(
     listener = listen(*options)
     assert is_served(listener.port, transport)
     flood = strangers.start(program, port=listener.port, count=PLACES, alive=alive, **arguments)
-    flood.out.wait_for("done")
+    flood.out.wait_for("done", patience=FLOOD)
     share = served(listener.port, 5, transport)
     record_property("seen", f"{share:.0%} served")
     assert share == 1
@@ -92,7 +92,7 @@ def test_messages_that_are_never_whole(
     assert is_served(listener.port)
     process = Process(listener.process.pid)
     flood = strangers.start("fragments", port=listener.port, total=MIB, rate=20_000, **sent)
-    flood.out.wait_for("done")
+    flood.out.wait_for("done", patience=FLOOD)
     small, large = served(listener.port, 8), served(listener.port, 8, payload=bytes(256 * 1024))
     seen = f"{small:.0%} of small and {large:.0%} of large messages served, {process.grown() / MIB:.0f} MiB more"
     record_property("seen", seen)
