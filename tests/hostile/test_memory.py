@@ -28,7 +28,7 @@ with Receiver(port=int(sys.argv[1]), limits=Limits(total_bytes=1 << 20)) as rece
 """
 SENDER = """
 import json, sys, time
-from tests.hostile.support import FLOOD, Process
+from tests.hostile.support import Process
 from udpmsg import Sender
 with Sender("127.0.0.1", int(sys.argv[1]), acknowledged=True) as sender:
     process = Process("self")
