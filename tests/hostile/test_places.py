@@ -46,7 +46,8 @@ def test_forged_sessions(commands: Commands, listen: Listen, strangers: Stranger
     busy = (process.cpu() - spent) / (time.monotonic() - begun)
     flood.out.wait_for("done", patience=FLOOD)
     after = served(listener.port, 100)
-    seen = f"{during:.0%} served while it went on ({busy:.0%} of a processor), {after:.0%} after it, {process.grown() / MIB:.0f} MiB more"
+    seen = f"{during:.0%} served while it went on ({busy:.0%} of a processor), {after:.0%} after it"
+    seen += f", {process.grown() / MIB:.0f} MiB more"
     record_property("seen", seen)
     assert during + after >= 2 * NEARLY_ALL, seen
     assert process.grown() <= MORE, seen
