@@ -17,7 +17,7 @@ from tests.crash.harness import ROUND, SEED, TIMES, Tally, kill, listen, number_
 
 KILLS = 5 * TIMES
 """Of each of the two who read from a pipe; twice as many of who reads from a file."""
-OPTIONS = ("--ack", "--json", "--wait", "10ms")
+OPTIONS = ("--ack", "--json")
 SHORT = 100
 """Bytes of a line at most: a round of them fits into a pipe."""
 LATE = 0.03
