@@ -76,6 +76,11 @@ class Replies:
         """Replies that are not confirmed yet, of those that ask for it."""
 
     @property
+    def waiting(self) -> bool:
+        """Whether a reply is not confirmed yet, or waits for its address to prove itself."""
+        return self.unresolved > 0 or self._strangers.waiting
+
+    @property
     def left_out(self) -> int:
         """Replies that never left, because their address proved nothing."""
         return self._strangers.left_out
