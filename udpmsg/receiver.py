@@ -314,9 +314,18 @@ class Receiver:
                     events += core.events(limit - len(events))
                 if self._slow:
                     core.flush(now=clock.now())
-            self._settle()
+            if not events or self._urgent():
+                self._settle()
         events += [self._events.popleft() for _ in range(min(limit - len(events), len(self._events)))]
         return events
+
+    def _urgent(self) -> bool:
+        """Whether something is to be done before the application runs. What is not will be when it asks for more."""
+        return (
+            any(socket.notices or socket.failures for socket in self._sockets.values())
+            or any(core.next_timeout() == 0 for core in self._cores.values())
+            or self._replies.next_timeout() == 0
+        )
 
     def _commit(self, now: int) -> bool:
         """The application is done with what it was given: that is delivered, and acknowledged at once. False: it had nothing."""
