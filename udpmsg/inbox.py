@@ -41,6 +41,8 @@ class Inbox:
         self._restarts = 0
         """How many restarts of the receiver were known when it began to."""
         self._strays = 0
+        self._told = False
+        """Whether the application is done with replies whose acknowledgments have not left."""
         self.dropped = 0
         """Datagrams of replies that were dropped because too many replies wait."""
 
@@ -71,20 +73,29 @@ class Inbox:
 
     def done(self, replies: Sequence[Message]) -> None:
         """The application is done with these replies: they are delivered now, and acknowledged."""
-        if self._receiver is not None:
+        if self._receiver is not None and replies:
             for reply in replies:
                 self._receiver.done(reply)
+            self._told = True
 
     def commit(self) -> None:
         """The application is done with everything, and wants nothing more."""
         if self._receiver is not None:
             self._receiver.commit()
+            self._told = True
+
+    def next_timeout(self) -> int | None:
+        """When an acknowledgment is due, in nanoseconds."""
+        return None if self._receiver is None else self._receiver.next_timeout()
 
     def data_to_send(self, *, now: int) -> list[bytes]:
-        """The acknowledgments of replies that ask for one, at once: the application is about to run for nobody knows how long."""
+        """The acknowledgments of replies that ask for one: at once of those that the application is done with, of the others when
+        they have waited for as long as they may."""
         if self._receiver is None:
             return []
-        self._receiver.flush(now=now)
+        if self._told:
+            self._receiver.flush(now=now)
+            self._told = False
         return [datagram for datagram, _ in self._receiver.data_to_send(now=now)]
 
     def _answers(self, message: bytes) -> bool:

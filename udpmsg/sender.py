@@ -517,7 +517,7 @@ class Sender:
 
     def _turn(self, until: int | None) -> None:
         """One round: wait for input or a timeout, then settle everything that follows from it."""
-        due = self._core.next_timeout()
+        due = earliest(self._core.next_timeout(), self._inbox.next_timeout())
         if due is not None and self._socket.waiting:
             due = max(due, clock.now() + BLOCKED_TICK)
         for peer, messages, now in self._waiter.wait(earliest(until, due)):

@@ -130,6 +130,8 @@ def test_a_reply_in_fragments() -> None:
 def test_a_stray_is_not_acknowledged_and_a_reply_is() -> None:
     _, inbox = an_inbox(acknowledged=True)
     given(inbox, RemoteSender(1).message(1, reply_to=1))
+    assert inbox.data_to_send(now=at(1)) == []  # the application may be done with it before an acknowledgment may wait no longer
+    inbox.commit()
     (acknowledgment,) = read(inbox.data_to_send(now=at(1)))
     assert acknowledgment.kind is Kind.ACK
     given(inbox, RemoteSender(2).message(1, reply_to=1))
