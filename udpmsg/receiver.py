@@ -144,6 +144,7 @@ class Receiver:
         """When the application was last given something: the time until it asks again is not the peers' fault."""
         self._slow = False
         """The application took longer for what it had last than an acknowledgment may wait."""
+        self._allowances = allowances
         self._replies = Replies(self.limits, budget, allowances)
 
     # Public --------------------------------------------------------------------------------------------------------------
@@ -194,14 +195,25 @@ class Receiver:
         self._left_at = clock.now()
         return events
 
-    def done(self, message: Message) -> None:
-        """The application is done with this message, before it asks for more: it is delivered, and acknowledged, now."""
+    def done(self, *messages: Message) -> None:
+        """The application is done with these messages, before it asks for more: they are delivered, and acknowledged, now."""
         if self.closed:
             raise UsageError("this receiver is closed: what it handed over is not delivered any more")
+        for message in messages:
+            self._core_of(message.peer).done(message)
+        for core in self._cores.values():
+            core.flush(now=clock.now())
+        self._settle()
+
+    def proved(self, message: Message) -> bool:
+        """Whether somebody is at the address that this message came from: it has returned what was sent to it alone."""
         assert isinstance(message.peer, Endpoint)
-        core = self._cores[message.peer.transport]
-        core.done(message)
-        core.flush(now=clock.now())
+        return self._socket_of(message.peer).framed or self._allowances.proved(message.peer)
+
+    def challenge(self, message: Message) -> None:
+        """Ask the address that this message, which is not raw, came from to prove itself. Its sender answers while it lives."""
+        assert message.session is not None
+        self._core_of(message.peer).challenge(message.session, message.peer, now=clock.now())
         self._settle()
 
     def receive(self, timeout: float | None = None) -> Message | None:
@@ -267,6 +279,7 @@ class Receiver:
             jitter_s=max(jitters) / SECOND if jitters else None,
             sessions=sum(part.sessions for part in totals),
             raw_messages=sum(part.raw_messages for part in totals),
+            messages_undelivered=sum(core.undelivered for core in self._cores.values()) + self._waiting_in_frames(),
         )
 
     def close(self, *, linger: float = 1.0, commit: bool = True) -> None:
@@ -299,6 +312,13 @@ class Receiver:
     def _something_waits(self) -> bool:
         """Whether there is something for the application already."""
         return bool(self._events or self._frames) or any(core.waiting for core in self._cores.values())
+
+    def _waiting_in_frames(self) -> int:
+        """Messages that were read from streams, and that the core has not been given."""
+        return sum(
+            len(frame.numbers) if isinstance(frame, Messages) else not wire.is_ours(frame) or wire.kind_of(frame) == Kind.MESSAGE
+            for _, frame in self._frames
+        )
 
     def _hand_over(self, limit: int) -> list[Event]:
         """Take events for the application. If it was slow last time, its peers are told before it runs what has arrived.
@@ -454,6 +474,10 @@ class Receiver:
     def _socket_of(self, peer: object) -> UdpReceiver | TcpReceiver:
         assert isinstance(peer, Endpoint)
         return self._sockets[peer.transport]
+
+    def _core_of(self, peer: object) -> CoreReceiver:
+        assert isinstance(peer, Endpoint)
+        return self._cores[peer.transport]
 
     def _close_sockets(self) -> None:
         for socket in self._sockets.values():

@@ -173,7 +173,8 @@ def show(
     if save is not None:
         from udpmsg.cli.saving import Saver
 
-        saver = Saver(save, N_("Those before it are saved; choose another directory, or make room"))
+        advice = N_("Those before it are saved; choose another directory, or make room")
+        saver = Saver(save, advice, durable=False)  # they are in the store
     shown = 0
     for stored in chosen:
         saved = saver.save(stored.message) if saver is not None else None
