@@ -171,7 +171,8 @@ class Replies:
         share = self._budget.limit // SHARE
         if answered.cost + size > share:
             return share
-        return self._budget.limit if size + REPLY_COST > self._budget.left else None
+        acknowledged = answered.sender.config.acknowledged  # else nothing waits here: it is with the socket at once
+        return self._budget.limit if acknowledged and size + REPLY_COST > self._budget.left else None
 
     def _find(self, message: Message, session: int, peer: Endpoint, *, framed: bool, now: int) -> Answered | None:
         """Whom to answer, made if it is new and there is room."""
@@ -181,10 +182,10 @@ class Replies:
             return known
         if known is not None:
             self._forget(known)
-        while len(self._answered) >= self._limits.sessions and self._give_way():
-            pass
-        if not self._budget.charge(ANSWERED_COST):
-            return None
+        while len(self._answered) >= self._limits.sessions or self._budget.left < ANSWERED_COST:
+            if not self._give_way():
+                return None
+        self._budget.charge(ANSWERED_COST)
         config = SenderConfig(
             acknowledged=message.acknowledged,
             datagram_size=None if framed else DATAGRAM_SIZE,

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import struct
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ import pytest
 
 from tests.cli.conftest import COMMAND, Commands, Running, free_port
 from tests.core.support import RemoteSender
+from udpmsg import Sender, State
 from udpmsg.core import wire
 from udpmsg.core.framing import frame
 
@@ -24,6 +26,15 @@ def raw(listener: Running, *datagrams: bytes) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as peer:
         for datagram in datagrams:
             peer.sendto(datagram, ("127.0.0.1", listener.port))
+
+
+def peak(process: int) -> int:
+    """KiB of memory that a process has taken at most; 0 where nobody tells."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0
+    return int(status.partition("VmHWM:")[2].split()[0])
 
 
 def test_a_line_for_each_message(commands: Commands, transport: str, over: list[str]) -> None:
@@ -175,9 +186,87 @@ def test_a_command_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> 
     from udpmsg.core.events import Message
 
     monkeypatch.setattr(executor, "TIME_LIMIT", 0.1)
-    runner = executor.Executor("sleep 100", lambda: None)
+    runner = executor.Executor("sleep 100", lambda: None, 1000)
     runner.take(Message(b"x", "somebody"))
     assert "was ended after 0.1 s" in runner.troubles.get(timeout=20)
+    runner.close()
+
+
+def test_a_command_that_prints_more_than_a_reply_may_have_is_ended(commands: Commands) -> None:
+    """It would print 300 MB. What is read of it is bounded, and its children end with it."""
+    listener = commands.listen("--exec", "cat > /dev/null; yes | head -c 300000000 | cat")
+    before = peak(listener.process.pid)
+    sender = commands.send(listener.address, "hello", "--wait", "5s")
+    told = listener.err.wait_for("printed more than")
+    assert "#1 from 127.0.0.1" in told
+    assert "printed more than 1048576 bytes; it was ended and gets no reply" in told
+    assert peak(listener.process.pid) - before < 32 << 10
+    assert sender.wait() == 3
+
+
+def test_an_output_of_exactly_the_largest_reply_is_one(commands: Commands) -> None:
+    listener = commands.listen("--max-message", "4000", "--exec", "head -c $(cat) /dev/zero")
+    sender = commands.send(listener.address, "4000", "--wait", "10s", "--json")
+    assert sender.wait() == 0
+    assert [len(event["text"]) for event in sender.events("reply")] == [4000]
+    commands.send(listener.address, "4001", "--wait", "0")
+    assert "#1 from" in listener.err.wait_for("printed more than 4000 bytes")
+
+
+def test_a_command_that_reads_nothing_and_one_that_prints_before_it_reads(tmp_path: Path) -> None:
+    """Neither waits for the other: a message above what a pipe holds is given while the output is read."""
+    from udpmsg.cli import executor
+    from udpmsg.core.events import Message
+
+    for command, output in (("echo done", b"done\n"), ("head -c 200000 /dev/zero; wc -c", bytes(200_000) + b"300000\n")):
+        woken = threading.Event()
+        runner = executor.Executor(command, woken.set, 1 << 20)
+        runner.take(Message(b"x" * 300_000, "somebody"))
+        assert woken.wait(20)
+        ((_, printed),) = runner.ready()
+        assert printed.replace(b" ", b"") == output
+        assert runner._waiting.used == 0
+        runner.close()
+
+
+def test_no_more_outputs_are_kept_than_commands_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The listener is busy elsewhere: no command starts before it has taken the reply of an earlier one."""
+    from udpmsg.cli import executor
+    from udpmsg.core.events import Message
+
+    monkeypatch.setattr(executor, "WORKERS", 2)
+    woken = threading.Semaphore(0)
+    runner = executor.Executor("cat", woken.release, 1000)
+    for number in range(5):
+        runner.take(Message(b"%d" % number, "somebody"))
+    for _ in range(2):
+        assert woken.acquire(timeout=20)
+    assert runner._done.qsize() == 2
+    assert not runner._outputs.acquire(blocking=False)
+    replies = list(runner.ready())
+    while runner.pending:
+        assert woken.acquire(timeout=20)
+        replies += runner.ready()
+    assert sorted(payload for _, payload in replies) == [b"%d" % number for number in range(5)]
+    runner.close()
+
+
+def test_what_waits_for_a_command_or_a_line_is_counted_in_bytes_too() -> None:
+    from udpmsg.cli import answering, executor
+    from udpmsg.core.events import Message
+
+    large = Message(bytes(answering.WAITING_BYTES // 4), "somebody")
+    said: list[str] = []
+    typed = answering.Typed(SimpleNamespace(ended=False), said.append)  # type: ignore[arg-type]
+    for _ in range(4):
+        typed.take(large)
+    assert typed.pending == 3
+    assert "3 others wait for a line already" in said[0]
+    runner = executor.Executor("sleep 100", lambda: None, 1000)
+    for _ in range(4):
+        runner.take(large)
+    assert runner.pending == 3
+    assert "stays unanswered" in runner.troubles.get(timeout=20)
     runner.close()
 
 
@@ -187,7 +276,7 @@ def test_messages_beyond_what_waits_stay_unanswered_and_that_is_said(monkeypatch
 
     monkeypatch.setattr(executor, "WAITING", 1)
     monkeypatch.setattr(executor, "WORKERS", 1)
-    runner = executor.Executor("sleep 100", lambda: None)
+    runner = executor.Executor("sleep 100", lambda: None, 1000)
     for _ in range(4):
         runner.take(Message(b"x", "somebody"))
     assert "stays unanswered" in runner.troubles.get(timeout=20)
@@ -206,77 +295,6 @@ def test_who_types_has_so_many_messages_waiting_and_no_more(monkeypatch: pytest.
         typed.take(Message(b"x", "somebody", sequence=number))
     assert said == ["#3 from somebody stays unanswered: 2 others wait for a line already"]
     assert typed.pending == 2
-
-
-def test_messages_are_saved_under_names_of_ours(commands: Commands, over: list[str], tmp_path: Path) -> None:
-    inbox = tmp_path / "new" / "inbox"
-    listener = commands.listen(*over, "--once", "--save", str(inbox), words=True)
-    commands.send(listener.address, "--ack", *over, "../x", "/etc/passwd")
-    assert listener.wait() == 0
-    (saved,) = inbox.iterdir()
-    assert re.fullmatch(r"000001-[0-9a-f]{16}-000001\.msg", saved.name)
-    assert saved.read_bytes() == b"../x /etc/passwd"
-    assert f"16 bytes saved as {saved.name}" in listener.out.finish()
-    assert [path.name for path in tmp_path.iterdir()] == ["new"]
-
-
-def test_saving_goes_on_where_an_earlier_run_stopped(commands: Commands, tmp_path: Path) -> None:
-    for _ in range(2):
-        listener = commands.listen("--count", "2", "--save", str(tmp_path))
-        raw(listener, b"one", b"two")
-        assert listener.wait() == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"00000{number}-raw.msg" for number in range(1, 5)]
-
-
-def test_a_file_that_lies_there_is_never_opened(tmp_path: Path) -> None:
-    from udpmsg.cli.saving import Saver
-    from udpmsg.core.events import Message
-
-    saver = Saver(tmp_path)
-    target = tmp_path / "precious"
-    target.write_text("precious")
-    (tmp_path / "000001-raw.msg").symlink_to(target)
-    assert saver.save(Message(b"x", "somebody")) == "000001-raw-1.msg"
-    assert target.read_text() == "precious"
-
-
-def test_a_full_disk_ends_the_listener_and_names_what_is_not_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from udpmsg.cli.saving import CannotSave, Saver
-    from udpmsg.core.events import Message
-
-    resource = pytest.importorskip("resource")
-    signals = pytest.importorskip("signal")
-    saver = Saver(tmp_path)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    monkeypatch.setattr(signals, "SIGXFSZ", signals.SIGXFSZ)
-    handler = signals.signal(signals.SIGXFSZ, signals.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-        with pytest.raises(CannotSave, match=r"not written: message #7 from somebody \(5,000 bytes\): .*File too large"):
-            saver.save(Message(b"x" * 5000, "somebody", session=1, sequence=7))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signals.signal(signals.SIGXFSZ, handler)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_listener_that_cannot_save_ends_with_1(commands: Commands, tmp_path: Path) -> None:
-    limited = ["sh", "-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "sh"]
-    from tests.cli.conftest import COMMAND, free_port
-
-    port = free_port()
-    listener = commands.start(
-        "listen", "--port", str(port), "--save", str(tmp_path), "--json", program=[*limited, *COMMAND], port=port
-    )
-    listener.out.wait_for("listening")
-    sender = commands.send(listener.address, "--size", "4000", "--ack")
-    assert sender.wait() == 0
-    assert listener.wait() == 1
-    assert "not written: message #1 from 127.0.0.1" in listener.err.finish()
-    assert "File too large" in listener.err.finish()
-    assert listener.events("message") == []
-    assert listener.summary()["messages_delivered"] == 1
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("options", [["--count", "2"], ["--for", "50ms"], ["--idle", "50ms"]], ids=["count", "for", "idle"])
@@ -306,28 +324,6 @@ def test_idle_begins_again_with_each_message(commands: Commands) -> None:
     listener.wait()
     assert listener.summary()["messages_delivered"] == 5
     assert time.monotonic() - began >= 2.5 + 2 - 0.05
-
-
-@pytest.mark.parametrize("word", ["stop", "stop\n"])
-def test_the_stop_word_is_answered_and_ends_the_listener(commands: Commands, over: list[str], word: str) -> None:
-    listener = commands.listen(*over, "--stop-word", "stop", "--echo")
-    sender = commands.send(listener.address, word, "--wait", "10s", *over)
-    assert sender.wait() == 0
-    assert listener.wait() == 0
-    assert [message["text"] for message in listener.events("message")] == [word]
-
-
-def test_once_ends_with_the_first_goodbye(commands: Commands, over: list[str]) -> None:
-    listener = commands.listen(*over, "--once")
-    commands.send(listener.address, "hello", *over)
-    assert listener.wait() == 0
-
-
-def test_once_ends_with_a_farewell_of_a_raw_peer(commands: Commands) -> None:
-    listener = commands.listen("--once")
-    raw(listener, b"hello\n", b"bye\n")
-    assert listener.wait() == 0
-    assert listener.summary()["messages_delivered"] == 2
 
 
 def test_without_once_it_runs_on(commands: Commands, over: list[str]) -> None:
@@ -388,18 +384,12 @@ def test_a_message_that_comes_again_is_a_word_to_people(commands: Commands) -> N
 
 
 def test_a_reply_is_never_answered(commands: Commands) -> None:
-    first = commands.listen("--echo")
-    datagram = captured(commands, "hello")
+    listener = commands.listen("--echo", "--count", "1")
     with socket.socket(type=socket.SOCK_DGRAM) as peer:
-        peer.connect(("127.0.0.1", first.port))
-        peer.settimeout(20)
-        peer.send(datagram)
-        reply = peer.recv(65535)
-        second = commands.listen("--echo", "--count", "1")
-        peer.connect(("127.0.0.1", second.port))
-        peer.send(reply)
-        assert second.wait() == 0
-        assert second.events("message")[0]["text"] == "hello"
+        peer.connect(("127.0.0.1", listener.port))
+        peer.send(wire.encode(wire.Kind.MESSAGE, session=7, number=1, sent_at=0, sequence=1, payload=b"hello", reply_to=3))
+        assert listener.wait() == 0
+        assert listener.events("message")[0]["text"] == "hello"
         peer.settimeout(0.1)
         with pytest.raises((TimeoutError, ConnectionRefusedError)):
             peer.recv(65535)
@@ -461,7 +451,9 @@ def test_a_peer_that_acknowledges_a_reply_from_two_sessions_stops_nobody(command
             wire.encode(wire.Kind.MESSAGE, session=7, number=1, sent_at=0, sequence=1, payload=b"x", lowest=1, transmission=1)
         )
         while wire.kind_of(reply := peer.recv(65_535)) != wire.Kind.MESSAGE:
-            pass
+            if wire.kind_of(reply) == wire.Kind.CHALLENGE:  # an acknowledged reply waits for a proof
+                cookie = wire.encode_cookie(wire.decode_challenge(wire.decode(reply).payload))
+                peer.send(wire.encode(wire.Kind.COOKIE, session=7, number=2, sent_at=0, payload=cookie))
         arrived = wire.Acknowledgment(wire.session_of(reply), 1, 0, 9, 1, [(1, 1)], [])
         for session in (1001, 1002):
             payload = wire.encode_acknowledgment(arrived)
@@ -474,17 +466,18 @@ def test_a_peer_that_acknowledges_a_reply_from_two_sessions_stops_nobody(command
 # How many senders --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("places", "delivered"), [("2", 2), ("3", 3)])
+@pytest.mark.parametrize(("places", "delivered"), [("2", 1), ("4", 2), ("6", 3)])
 def test_more_senders_than_there_are_places_are_turned_away_and_told_how_many_are_allowed(
     commands: Commands, places: str, delivered: int
 ) -> None:
+    """Half of the places are for anyone; who only sends can't prove the address that the other half takes."""
     listener = commands.listen("--count", str(delivered + 1), env={"UDPMSG_MAX_SESSIONS": places})
     raw(listener, *(RemoteSender(session, acknowledged=False).message(1, b"hello") for session in (1, 2, 3)), b"the end")
     assert listener.wait() == 0
     assert [event["text"] for event in listener.events("message")] == ["hello"] * delivered + ["the end"]
     summary = listener.summary()
     assert (summary["messages_delivered"], summary["over_limit"]) == (delivered + 1, 3 - delivered)
-    turned_away = "is turned away: there is room for 2 senders at once (--max-sessions allows more)"
+    turned_away = "has no place for now: there is room for 2 senders at once (--max-sessions allows more)"
     assert (turned_away in listener.err.finish()) == (delivered == 2)
 
 
@@ -510,3 +503,38 @@ def test_places_for_connections_come_with_their_descriptors(commands: Commands) 
             peer.sendall(frame(RemoteSender(session, acknowledged=False, framed=True).message(1, b"hello")))
         assert listener.wait() == 0
     assert listener.summary()["messages_delivered"] == 60
+
+
+@pytest.mark.parametrize("kind", ["empty", "tiny", "malformed", "unfinished", "messages"])
+def test_what_strangers_send_over_tcp_takes_no_more_than_the_budget(commands: Commands, kind: str) -> None:
+    """200 connections, as fast as they are read; who is closed comes again. Honest senders are served meanwhile."""
+    stranger = RemoteSender(7, acknowledged=False, framed=True)
+    data = {
+        "empty": lambda: frame(b"") * 65_536,
+        "tiny": lambda: frame(b"x") * 52_000,
+        "malformed": lambda: frame(b"UM\x01\x01" + bytes(36)) * 6_000,
+        "unfinished": lambda: struct.pack(">I", 1 << 20) + bytes(1_000_000),
+        "messages": lambda: frame(stranger.message(1, b"")) * 6_000,
+    }[kind]()
+    listener = commands.listen("--tcp", "--quiet")
+    where = ("127.0.0.1", listener.port)
+    before = peak(listener.process.pid)
+    with contextlib.ExitStack() as stack:
+        peers: dict[int, tuple[socket.socket, memoryview]] = {}
+        for _ in range(20):
+            for number in range(200):
+                if number not in peers:
+                    peer = stack.enter_context(socket.create_connection(where))
+                    peer.setblocking(False)
+                    peers[number] = peer, memoryview(data)
+                peer, rest = peers[number]
+                try:
+                    peers[number] = peer, rest[peer.send(rest) :]
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    peers.pop(number)[0].close()
+            with Sender(*where, transport="tcp", acknowledged=True) as honest:
+                honest.send("hello")
+                assert [outcome.state for outcome in honest.outcomes()] == [State.DELIVERED]
+    assert peak(listener.process.pid) - before < 64 << 10

@@ -40,8 +40,8 @@ Receive messages from any number of senders, over UDP, TCP (--tcp) or both (--bo
   udpmsg listen --store inbox.db           keep all, each once; see udpmsg inbox
   udpmsg listen --json --for 10s           JSON lines, for ten seconds
 
-A line for each message: who sent it, its number, its text. Bytes of other programs are shown as raw. What is written, and with
---save or --store on the disk, is acknowledged then, and not before.
+A line for each message: who sent it, its number, its text. Bytes of other programs are shown as raw.
+A message is acknowledged when its line is written; with --save or --store, when it is on the disk.
 """)
 
 EPILOG = _("""\
@@ -120,9 +120,7 @@ def listen(
     ] = False,
     stop_word: Annotated[
         str | None,
-        option(
-            "--stop-word", _("When a client sends this word that can be asked whether it is there."), panel=ENDING, metavar="WORD"
-        ),
+        option("--stop-word", _("When a client sends this word and proves that it is there."), panel=ENDING, metavar="WORD"),
     ] = None,
     lang: options.Lang = None,
     json: options.Json = False,
@@ -228,7 +226,7 @@ def listen(
             if exec is not None:
                 from udpmsg.cli.executor import Executor
 
-                return Executor(exec, receiver.wake)
+                return Executor(exec, receiver.wake, largest)
             if interactive:
                 from udpmsg.cli.lines import Lines
 
@@ -258,7 +256,7 @@ def allow_descriptors(wanted: int) -> None:
             pass  # macOS may refuse: connections that find no descriptor wait, as they do anyway
 
 
-def announce(receiver: Receiver, output: Output, words: Words, *, quiet: bool, store: "Store | None") -> None:
+def announce(receiver: Receiver, output: Output, words: Words, *, quiet: bool, store: "Store | None" = None) -> None:
     """Say where somebody can send to now, and how; and where it is kept."""
     path = None if store is None else str(store.path)
     for endpoint in receiver.endpoints:

@@ -5,7 +5,8 @@ Owns the loop, what is delivered when, and the exit code. Does not know how line
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
 from time import sleep
 
 from udpmsg import clock
@@ -71,9 +72,14 @@ class ListenRun:
         self._asked: Message | None = None
         self._failure: str | None = None
         self._troubles = 0
+        self._files: deque[str] = deque()
+        """The names of those that this turn's messages were saved in, from the first one on."""
+        self._unsaved: CannotSave | None = None
+        """Why the next one was not."""
         self._whole: list[Message] = []
         """What was handed over last, as far as it is written: with that, this run is done."""
         self._handlers: dict[type, Callable[[Event], None]] = {
+            Message: self._on_message,
             Duplicate: self._on_duplicate,
             Goodbye: self._on_goodbye,
             Malformed: self._on_malformed,
@@ -111,24 +117,20 @@ class ListenRun:
 
     def _take(self, events: list[Event]) -> None:
         """Write what came, until that fails. Raises CannotSave."""
-        saved, failure = self._save([event for event in events if isinstance(event, Message)])
+        if self.saver is not None:
+            files, self._unsaved = self.saver.save_all([event for event in events if isinstance(event, Message)])
+            self._files = deque(files)
         for index, event in enumerate(events):
-            if isinstance(event, Message):
-                name = next(saved, None)
-                if self.saver is not None and name is None:
-                    assert failure is not None
-                    self._say_unsaved(events[index + 1 :])
-                    raise failure
-                self._on_message(event, name)
-            elif handler := self._handlers.get(type(event)):  # not that a peer which confirms replies was restarted, say
+            handler = self._handlers.get(type(event))
+            if handler is None:
+                continue  # that a peer which confirms replies was restarted, say: nothing to show here
+            try:
                 handler(event)
+            except CannotSave:
+                self._say_unsaved(events[index + 1 :])
+                raise
             if self.output.data.broken is not None:
                 return
-
-    def _save(self, messages: list[Message]) -> tuple[Iterator[str], CannotSave | None]:
-        """The files' names, of as many as there could be, and why not of all."""
-        names, failure = ([], None) if self.saver is None else self.saver.save_all(messages)
-        return iter(names), failure
 
     def _answer(self) -> None:
         for message, payload in self.answerer.ready():
@@ -175,8 +177,12 @@ class ListenRun:
             return self.interrupts.code
         return Exit.ERROR if self._failure is not None or self.output.data.broken is not None else Exit.WELL
 
-    def _on_message(self, message: Message, saved: str | None) -> None:
-        self.output.message(message, saved)
+    def _on_message(self, event: Event) -> None:
+        assert isinstance(event, Message)
+        message = event
+        if self._unsaved is not None and not self._files:
+            raise self._unsaved
+        self.output.message(message, self._files.popleft() if self._files else None)
         if self.output.data.broken is not None:
             return
         self._whole.append(message)
@@ -204,7 +210,7 @@ class ListenRun:
     def _on_limit(self, event: Event) -> None:
         assert isinstance(event, LimitReached)
         if event.limit == "sessions":
-            text = _("{} is turned away: there is room for {} at once (--max-sessions allows more)")
+            text = _("{} has no place for now: there is room for {} at once (--max-sessions allows more)")
             self._trouble(text.format(peer_name(event.peer), counted(event.value, "sender")))
             return
         text = _("{} sends more than is kept: dropped at the limit of {} ({})")

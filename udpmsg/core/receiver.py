@@ -73,7 +73,7 @@ class Receiver:
         self._cookies = cookies
         self._allowances = allowances or Allowances(of_everybody=cookies is None)
         self._encoder = Encoder(session=session, started=now, framed=framed)
-        self._sessions = Sessions(self.limits, self.budget, origin_of=origin_of, restore=restore)
+        self._sessions = Sessions(self.limits, self.budget, origin_of=origin_of, restore=restore, lossless=framed)
         self._delivery = Delivery(self._sessions)
         self._raw_limit_told = False
         self._sessions_limit_told = False
@@ -103,6 +103,11 @@ class Receiver:
     def waiting(self) -> bool:
         """Whether there is something for the application."""
         return len(self._delivery) > 0
+
+    @property
+    def malformed(self) -> int:
+        """Malformed datagrams and frames so far."""
+        return self._sessions.totals_ended.malformed
 
     @property
     def held_bytes(self) -> int:
@@ -156,6 +161,8 @@ class Receiver:
             except MalformedDatagram as error:
                 self._sessions.totals_ended.malformed += 1
                 self._delivery.notify(Malformed(peer, str(error), size + overhead))
+                if self._framed:
+                    return  # the connection will be closed: one is enough
 
     def disconnected(self, peer: Peer) -> None:
         """The connection is gone: its sessions say nothing more."""

@@ -45,13 +45,16 @@ class Sessions:
         *,
         origin_of: Callable[[Peer], Hashable],
         restore: Restore | None,
+        lossless: bool = False,
     ) -> None:
-        """`origin_of`: which peers count as one address."""
+        """`origin_of`: which peers count as one address. `lossless`: messages come by streams, whose reader has seen to it that
+        there is memory for them; dropped ones would not come again."""
         self.limits = limits
         self.budget = budget
         self.totals_ended = Totals()
         """What was counted in sessions that are forgotten, and outside of any session."""
         self._origin_of = origin_of
+        self._lossless = lossless
         self._restore = restore
         self._table: dict[int, Session] = {}
         """Those that take a place."""
@@ -191,7 +194,7 @@ class Sessions:
         """Whether so many bytes more can be charged; sessions that are over make room."""
         if cost > self.budget.left:
             self._evict(now)
-        return cost <= self.budget.left
+        return cost <= self.budget.left or self._lossless
 
     def _forget_unfinished(self, session: Session) -> None:
         """What only its sender can finish is dropped. If it asked for acknowledgments it learns of that, and sends it again."""
