@@ -227,9 +227,6 @@ def test_a_message_that_cannot_be_saved(monkeypatch: pytest.MonkeyPatch, tmp_pat
             with pytest.raises(CannotSave) as lost:
                 saver.save(message)
             assert_told(lost.value.told(language._))
-    shown = Shown()
-    listening(shown)._say_unsaved([Message(b"1", HERE, 7, 2)])
-    assert_told(shown.text)
 
 
 def test_a_long_message_and_no_bytes() -> None:

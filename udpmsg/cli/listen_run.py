@@ -120,15 +120,11 @@ class ListenRun:
         if self.saver is not None:
             files, self._unsaved = self.saver.save_all([event for event in events if isinstance(event, Message)])
             self._files = deque(files)
-        for index, event in enumerate(events):
+        for event in events:
             handler = self._handlers.get(type(event))
             if handler is None:
                 continue  # that a peer which confirms replies was restarted, say: nothing to show here
-            try:
-                handler(event)
-            except CannotSave:
-                self._say_unsaved(events[index + 1 :])
-                raise
+            handler(event)
             if self.output.data.broken is not None:
                 return
 
@@ -233,12 +229,6 @@ class ListenRun:
             self.words.say(paint(text, "warning", self.words.colour))
         elif self._troubles == SHOWN_TROUBLES + 1:
             self.words.say(paint(_("more of the like is only counted"), "warning", self.words.colour))
-
-    def _say_unsaved(self, events: list[Event]) -> None:
-        for event in events:
-            if isinstance(event, Message):
-                text = _("not written either: #{} from {}").format(event.sequence, peer_name(event.peer))
-                self.words.say(f"udpmsg: {text}")
 
     def _nap(self, seconds: float) -> None:
         until = after(seconds)
