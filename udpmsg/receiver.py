@@ -293,8 +293,8 @@ class Receiver:
         if commit:
             self._commit(now)
         self._settle()
-        self.closed = True  # from here on nothing is received but acknowledgments
-        while (self._replies.unresolved or any(s.waiting for s in self._sockets.values())) and not passed(until):
+        self.closed = True  # from here on nothing is received but acknowledgments and cookies
+        while (self._replies.waiting or any(s.waiting for s in self._sockets.values())) and not passed(until):
             self._turn(until)
             self._settle()
         self._close_sockets()
@@ -416,7 +416,7 @@ class Receiver:
         if wire.is_ours(message) and wire.kind_of(message) in (Kind.ACK, Kind.PROBE_REPLY):
             if not self._replies.receive(message, peer, now=now):
                 self._stray_acknowledgments += 1
-        elif not self.closed:
+        elif not self.closed or (wire.is_ours(message) and wire.kind_of(message) == Kind.COOKIE):
             self._cores[peer.transport].receive([message], now=now, peer=peer)
 
     def _settle(self) -> None:

@@ -16,7 +16,7 @@ MAGIC, VERSION = 0x554D, 1
 MOST = (1 << 64) - 1
 """The largest number that a field of 64 bits holds."""
 QUERY_PADDING = 624
-COOKIE_PADDING = 48
+COOKIE_PADDING = 52
 
 
 class Fragment(NamedTuple):

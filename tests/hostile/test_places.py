@@ -13,9 +13,9 @@ Listen = Callable[..., Running]
 PLACES = 1024
 MORE = 64 * MIB
 NEARLY_ALL = 0.99
-RATE = at_night(20_000, 10_000)
-"""Datagrams a second. At night it goes on for longer than the socket's buffer lasts, so there it is what a listener can take
-while the machine does other things: what the kernel drops, nobody can serve."""
+RATE = 10_000
+"""Datagrams a second: what a listener can take for a minute while the machine does other things. What the kernel drops, nobody
+can serve."""
 
 
 def is_command_served(commands: Commands, listener: Running, *options: str) -> bool:
@@ -46,7 +46,8 @@ def test_forged_sessions(commands: Commands, listen: Listen, strangers: Stranger
     busy = (process.cpu() - spent) / (time.monotonic() - begun)
     flood.out.wait_for("done", patience=FLOOD)
     after = served(listener.port, 100)
-    seen = f"{during:.0%} served while it went on ({busy:.0%} of a processor), {after:.0%} after it, {process.grown() / MIB:.0f} MiB more"
+    seen = f"{during:.0%} served while it went on ({busy:.0%} of a processor), {after:.0%} after it"
+    seen += f", {process.grown() / MIB:.0f} MiB more"
     record_property("seen", seen)
     assert during + after >= 2 * NEARLY_ALL, seen
     assert process.grown() <= MORE, seen
@@ -103,4 +104,4 @@ def test_messages_that_are_never_whole(
     seen = f"{small:.0%} of small and {large:.0%} of large messages served, {process.grown() / MIB:.0f} MiB more"
     record_property("seen", seen)
     assert (small, large) == (1, 1), seen
-    assert process.grown() <= MORE + 8 * 256 * 1024, seen
+    assert process.grown() <= 1.25 * MORE, seen  # the budget is 64 MiB, and what is charged to it may cost a little more
