@@ -3,7 +3,7 @@
 import errno
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,13 @@ from tests.cli.test_listen import raw
 from udpmsg.cli import saving
 from udpmsg.cli.saving import CannotSave, Saver
 from udpmsg.core.events import Message
+
+
+@pytest.fixture
+def saver(tmp_path: Path) -> Iterator[Saver]:
+    """Saves into the test's own directory."""
+    with Saver(tmp_path) as saver:
+        yield saver
 
 
 def named(*payloads: bytes) -> list[Message]:
@@ -44,9 +51,8 @@ def test_saving_goes_on_where_an_earlier_run_stopped(commands: Commands, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"00000{number}-raw.msg" for number in range(1, 5)]
 
 
-def test_a_file_that_lies_there_is_never_opened(tmp_path: Path) -> None:
+def test_a_file_that_lies_there_is_never_opened(saver: Saver, tmp_path: Path) -> None:
 
-    saver = Saver(tmp_path)
     target = tmp_path / "precious"
     target.write_text("precious")
     (tmp_path / "000001-raw.msg").symlink_to(target)
@@ -54,11 +60,12 @@ def test_a_file_that_lies_there_is_never_opened(tmp_path: Path) -> None:
     assert target.read_text() == "precious"
 
 
-def test_a_full_disk_ends_the_listener_and_names_what_is_not_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_listener_and_names_what_is_not_written(
+    saver: Saver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
 
     resource = pytest.importorskip("resource")
     signals = pytest.importorskip("signal")
-    saver = Saver(tmp_path)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     monkeypatch.setattr(signals, "SIGXFSZ", signals.SIGXFSZ)
     handler = signals.signal(signals.SIGXFSZ, signals.SIG_IGN)
@@ -90,7 +97,7 @@ def test_a_listener_that_cannot_save_ends_with_1(commands: Commands, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-def test_several_wait_for_the_disk_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_wait_for_the_disk_together(saver: Saver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All are written, then all are on the disk, then all are named, then the directory is on the disk: in this order."""
     calls: list[str] = []
 
@@ -101,7 +108,6 @@ def test_several_wait_for_the_disk_together(tmp_path: Path, monkeypatch: pytest.
 
         return call
 
-    saver = Saver(tmp_path)
     monkeypatch.setattr(saving, "write", noting("write", saving.write))
     monkeypatch.setattr(saving, "name_exclusively", noting("name", saving.name_exclusively))
     monkeypatch.setattr(os, "fsync", noting("fsync", os.fsync))
@@ -111,7 +117,9 @@ def test_several_wait_for_the_disk_together(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("step", ["write", "synchronise", "name_exclusively"])
-def test_what_came_before_the_one_that_fails_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def test_what_came_before_the_one_that_fails_is_saved(
+    saver: Saver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     real, count = getattr(saving, step), 0
 
     def failing(*arguments: object) -> object:
@@ -122,15 +130,14 @@ def test_what_came_before_the_one_that_fails_is_saved(tmp_path: Path, monkeypatc
         return real(*arguments)
 
     monkeypatch.setattr(saving, step, failing)
-    saved, failure = Saver(tmp_path).save_all(named(b"one", b"two2", b"three"))
+    saved, failure = saver.save_all(named(b"one", b"two2", b"three"))
     assert saved == ["000001-raw.msg"] == names(tmp_path)
     assert "a raw message from somebody (4 bytes)" in str(failure)
     assert "No space left on device" in str(failure)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="only POSIX has directories that can be written to the disk")
-def test_a_name_that_is_not_on_the_disk_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    saver = Saver(tmp_path)
+def test_a_name_that_is_not_on_the_disk_is_none(saver: Saver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.fsync
 
     def failing(descriptor: int) -> None:
@@ -144,11 +151,10 @@ def test_a_name_that_is_not_on_the_disk_is_none(tmp_path: Path, monkeypatch: pyt
     assert "Input/output error" in str(failure)
 
 
-def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_without_links(saver: Saver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
-    saver = Saver(tmp_path)
     monkeypatch.setattr(os, "link", refused)
     (tmp_path / "000001-raw.msg").write_text("precious")
     assert saver.save(Message(b"x", "somebody")) == "000001-raw-1.msg"
@@ -159,13 +165,13 @@ def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.skipif(os.name != "posix", reason="what a killed run leaves stays there elsewhere")
 def test_what_a_killed_run_has_left_goes_when_nobody_else_saves_there(tmp_path: Path) -> None:
     left, other = tmp_path / ".0123456789abcdef-7.part", tmp_path / ".notes.part"
-    first = Saver(tmp_path)
-    left.touch()
-    other.touch()
-    second = Saver(tmp_path)
-    assert names(tmp_path) == [left.name, other.name]  # it might be the first one's
-    del first, second
-    Saver(tmp_path)
+    with Saver(tmp_path):
+        left.touch()
+        other.touch()
+        with Saver(tmp_path):
+            assert names(tmp_path) == [left.name, other.name]  # it might be the first one's
+    with Saver(tmp_path):
+        pass
     assert names(tmp_path) == [other.name]
 
 
@@ -174,5 +180,6 @@ def test_who_has_the_messages_elsewhere_does_not_wait_for_the_disk(tmp_path: Pat
         raise AssertionError
 
     monkeypatch.setattr(os, "fsync", never)
-    assert Saver(tmp_path, durable=False).save(Message(b"x", "somebody")) == "000001-raw.msg"
+    with Saver(tmp_path, durable=False) as saver:
+        assert saver.save(Message(b"x", "somebody")) == "000001-raw.msg"
     assert (tmp_path / "000001-raw.msg").read_bytes() == b"x"

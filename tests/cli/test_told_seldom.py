@@ -216,7 +216,6 @@ def test_a_file_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_a_message_that_cannot_be_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    saver = Saver(Path("1"))
     for failure in (FileExistsError(errno.EEXIST, ""), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))):
 
         def refuse(*_: Any, error: OSError = failure) -> None:
@@ -224,7 +223,7 @@ def test_a_message_that_cannot_be_saved(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
         monkeypatch.setattr(saving, "name_exclusively", refuse)
         for message in (Message(b"1", HERE, 7, 2), Message(b"22", HERE)):
-            with pytest.raises(CannotSave) as lost:
+            with Saver(Path("1")) as saver, pytest.raises(CannotSave) as lost:
                 saver.save(message)
             assert_told(lost.value.told(language._))
 

@@ -127,7 +127,7 @@ class Ends:
             self._end()
         elif message.session is None:
             self._tell(_("{} asks to stop, and is not obeyed: a raw peer must have said something before"), message.peer)
-        elif message.session not in self._unproved:
+        else:
             remember(self._unproved, message.session, (clock.now() + PROOF_WAIT, message))
             self._receiver.challenge(message)
 

@@ -188,7 +188,7 @@ def listen(
         if save is not None:
             from udpmsg.cli.saving import Saver
 
-            saver = Saver(save)
+            saver = closing.enter_context(Saver(save))
         usual = Limits()
         largest = max_message or usual.max_message
         if max_sessions is not None and transport != "udp":

@@ -11,7 +11,6 @@ import errno
 import os
 import re
 import sys
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -35,7 +34,7 @@ class CannotSave(UdpmsgError):
 
 
 class Saver:
-    """Writes messages into one directory, which is made if it is not there."""
+    """Writes messages into one directory, which is made if it is not there. Use it as a context manager, or close it."""
 
     def __init__(self, directory: Path, advice: str = END_OF_LISTENING, *, durable: bool = True) -> None:
         """`advice`: what a message that can't be written means, in a sentence. `durable`: what is saved is on the disk; for who
@@ -54,8 +53,6 @@ class Saver:
         if not os.access(directory, os.W_OK | os.X_OK):
             raise UsageError("--save {}: no permission to write there; choose another directory", directory)
         self._descriptor = claim(directory)
-        if self._descriptor is not None:
-            weakref.finalize(self, os.close, self._descriptor)
         numbers = [name.partition("-")[0] for name in os.listdir(directory) if name.endswith(".msg")]
         self._counter = max((int(number) for number in numbers if number.isascii() and number.isdigit()), default=0)
         self._stem = f".{os.urandom(8).hex()}"
@@ -88,6 +85,19 @@ class Saver:
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
         return names, None if error is None else self._cannot_save(messages[len(names)], error)
+
+    def close(self) -> None:
+        """Nothing more is saved."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
+    def __enter__(self) -> "Saver":
+        """Use it in a `with` statement."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
 
     def _unfinished_path(self) -> Path:
         self._written += 1
