@@ -477,8 +477,8 @@ def test_more_senders_than_there_are_places_are_turned_away_and_told_how_many_ar
     assert [event["text"] for event in listener.events("message")] == ["hello"] * delivered + ["the end"]
     summary = listener.summary()
     assert (summary["messages_delivered"], summary["over_limit"]) == (delivered + 1, 3 - delivered)
-    turned_away = "has no place for now: there is room for 2 senders at once (--max-sessions allows more)"
-    assert (turned_away in listener.err.finish()) == (delivered == 2)
+    turned_away = f"has no place for now: there is room for {places} senders at once (--max-sessions allows more)"
+    assert (turned_away in listener.err.finish()) == (delivered < 3)
 
 
 def test_who_said_goodbye_takes_no_place(commands: Commands) -> None:

@@ -38,9 +38,9 @@ class Patience:
         """Write a text, whole. Raises Stalled, OSError, ValueError."""
         try:
             descriptor = stream.fileno()
-        except (OSError, ValueError):
+        except (AttributeError, OSError, ValueError):  # it is none of the system's
             descriptor = None
-        if descriptor is None or sys.platform == "win32":  # not the system's, or its pipes can't be waited for
+        if descriptor is None or sys.platform == "win32":  # there pipes can't be waited for
             stream.write(text)
             stream.flush()
             return
