@@ -29,6 +29,7 @@ DATA = re.compile(
   | (?:/[\w.-]+)+                           # files
   | \b\d{6}-(?:raw|[0-9a-f]{16}-\d{6})\.msg
   | \b[0-9a-f]{4}(?:\ \ ?[0-9a-f]{2})+      # bytes
+  | \b0x[0-9a-f]+\b
   | \b\d*(?:s|ms|µs|us|min|KiB|MiB|mbit|kbit/s|Mbit/s|Gbit/s|bit/s)\b
   | \b(?:udpmsg|listen|send|compare|demo|bench|report|relay|capture|inbox|udp|tcp|both|bye|en|pt)\b
     """,

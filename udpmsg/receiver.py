@@ -202,14 +202,25 @@ class Receiver:
         self._left_at = clock.now()
         return events
 
-    def done(self, message: Message) -> None:
-        """The application is done with this message, before it asks for more: it is delivered, and acknowledged, now."""
+    def done(self, *messages: Message) -> None:
+        """The application is done with these messages, before it asks for more: they are delivered, and acknowledged, now."""
         if self.closed:
             raise UsageError("this receiver is closed: what it handed over is not delivered any more")
+        for message in messages:
+            self._core_of(message.peer).done(message)
+        for core in self._cores.values():
+            core.flush(now=clock.now())
+        self._settle()
+
+    def proved(self, message: Message) -> bool:
+        """Whether somebody is at the address that this message came from: it has returned what was sent to it alone."""
         assert isinstance(message.peer, Endpoint)
-        core = self._cores[message.peer.transport]
-        core.done(message)
-        core.flush(now=clock.now())
+        return self._socket_of(message.peer).framed or self._allowances.proved(message.peer)
+
+    def challenge(self, message: Message) -> None:
+        """Ask the address that this message, which is not raw, came from to prove itself. Its sender answers while it lives."""
+        assert message.session is not None
+        self._core_of(message.peer).challenge(message.session, message.peer, now=clock.now())
         self._settle()
 
     def receive(self, timeout: float | None = None) -> Message | None:
@@ -275,6 +286,7 @@ class Receiver:
             jitter_s=max(jitters) / SECOND if jitters else None,
             sessions=sum(part.sessions for part in totals),
             raw_messages=sum(part.raw_messages for part in totals),
+            messages_undelivered=sum(core.undelivered for core in self._cores.values()),
         )
 
     def close(self, *, linger: float = 1.0, commit: bool = True) -> None:
@@ -501,6 +513,10 @@ class Receiver:
     def _socket_of(self, peer: object) -> UdpReceiver | TcpReceiver:
         assert isinstance(peer, Endpoint)
         return self._sockets[peer.transport]
+
+    def _core_of(self, peer: object) -> CoreReceiver:
+        assert isinstance(peer, Endpoint)
+        return self._cores[peer.transport]
 
     def _close_sockets(self) -> None:
         for socket in self._sockets.values():

@@ -54,6 +54,8 @@ class ReceiverStatistics(NamedTuple):
     jitter_s: float | None
     sessions: int
     raw_messages: int
+    messages_undelivered: int = 0
+    """They came, and the application is not done with them, or was not given them: their senders were told nothing."""
 
 
 class SessionReport(NamedTuple):

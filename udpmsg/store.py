@@ -95,6 +95,13 @@ class Store:
             raise failed(self.path, error) from None
         return None if row is None else remembered_of(row)
 
+    def count(self) -> int:
+        """How many messages there are in it. Raises CannotStore."""
+        try:
+            return int(self._database.execute("SELECT count(*) FROM kept_messages").fetchone()[0])
+        except sqlite3.Error as error:
+            raise failed(self.path, error) from None
+
     def keep(self, messages: Sequence[Message], sessions: Sequence[tuple[int, Remembered]], *, now_ns: int) -> None:
         """Keep these messages, and what is to be remembered of these sessions: all of it, or nothing.
 

@@ -7,7 +7,7 @@ from udpmsg.report.schema import KEYS
 
 COMMON = {"event", "v", "run"}
 EVENTS = {
-    "listening": {"transport", "host", "port", "receive_buffer_bytes", "offload"},
+    "listening": {"transport", "host", "port", "receive_buffer_bytes", "offload", "store"},
     "message": {
         "transport", "peer", "session", "sequence", "size", "text", "base64", "raw", "reordered", "transmission",
         "one_way_delay_s",

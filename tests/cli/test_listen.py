@@ -297,77 +297,6 @@ def test_who_types_has_so_many_messages_waiting_and_no_more(monkeypatch: pytest.
     assert typed.pending == 2
 
 
-def test_messages_are_saved_under_names_of_ours(commands: Commands, over: list[str], tmp_path: Path) -> None:
-    inbox = tmp_path / "new" / "inbox"
-    listener = commands.listen(*over, "--once", "--save", str(inbox), words=True)
-    commands.send(listener.address, "--ack", *over, "../x", "/etc/passwd")
-    assert listener.wait() == 0
-    (saved,) = inbox.iterdir()
-    assert re.fullmatch(r"000001-[0-9a-f]{16}-000001\.msg", saved.name)
-    assert saved.read_bytes() == b"../x /etc/passwd"
-    assert f"16 bytes saved as {saved.name}" in listener.out.finish()
-    assert [path.name for path in tmp_path.iterdir()] == ["new"]
-
-
-def test_saving_goes_on_where_an_earlier_run_stopped(commands: Commands, tmp_path: Path) -> None:
-    for _ in range(2):
-        listener = commands.listen("--count", "2", "--save", str(tmp_path))
-        raw(listener, b"one", b"two")
-        assert listener.wait() == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"00000{number}-raw.msg" for number in range(1, 5)]
-
-
-def test_a_file_that_lies_there_is_never_opened(tmp_path: Path) -> None:
-    from udpmsg.cli.saving import Saver
-    from udpmsg.core.events import Message
-
-    saver = Saver(tmp_path)
-    target = tmp_path / "precious"
-    target.write_text("precious")
-    (tmp_path / "000001-raw.msg").symlink_to(target)
-    assert saver.save(Message(b"x", "somebody")) == "000001-raw-1.msg"
-    assert target.read_text() == "precious"
-
-
-def test_a_full_disk_ends_the_listener_and_names_what_is_not_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from udpmsg.cli.saving import CannotSave, Saver
-    from udpmsg.core.events import Message
-
-    resource = pytest.importorskip("resource")
-    signals = pytest.importorskip("signal")
-    saver = Saver(tmp_path)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    monkeypatch.setattr(signals, "SIGXFSZ", signals.SIGXFSZ)
-    handler = signals.signal(signals.SIGXFSZ, signals.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-        with pytest.raises(CannotSave, match=r"not written: message #7 from somebody \(5,000 bytes\): .*File too large"):
-            saver.save(Message(b"x" * 5000, "somebody", session=1, sequence=7))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signals.signal(signals.SIGXFSZ, handler)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_listener_that_cannot_save_ends_with_1(commands: Commands, tmp_path: Path) -> None:
-    limited = ["sh", "-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "sh"]
-    from tests.cli.conftest import COMMAND, free_port
-
-    port = free_port()
-    listener = commands.start(
-        "listen", "--port", str(port), "--save", str(tmp_path), "--json", program=[*limited, *COMMAND], port=port
-    )
-    listener.out.wait_for("listening")
-    sender = commands.send(listener.address, "--size", "4000", "--ack")
-    assert sender.wait() == 0
-    assert listener.wait() == 1
-    assert "not written: message #1 from 127.0.0.1" in listener.err.finish()
-    assert "File too large" in listener.err.finish()
-    assert listener.events("message") == []
-    assert listener.summary()["messages_delivered"] == 1
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize("options", [["--count", "2"], ["--for", "50ms"], ["--idle", "50ms"]], ids=["count", "for", "idle"])
 def test_every_run_can_end_by_itself(commands: Commands, over: list[str], options: list[str]) -> None:
     listener = commands.listen(*over, *options)
@@ -395,28 +324,6 @@ def test_idle_begins_again_with_each_message(commands: Commands) -> None:
     listener.wait()
     assert listener.summary()["messages_delivered"] == 5
     assert time.monotonic() - began >= 2.5 + 2 - 0.05
-
-
-@pytest.mark.parametrize("word", ["stop", "stop\n"])
-def test_the_stop_word_is_answered_and_ends_the_listener(commands: Commands, over: list[str], word: str) -> None:
-    listener = commands.listen(*over, "--stop-word", "stop", "--echo")
-    sender = commands.send(listener.address, word, "--wait", "10s", *over)
-    assert sender.wait() == 0
-    assert listener.wait() == 0
-    assert [message["text"] for message in listener.events("message")] == [word]
-
-
-def test_once_ends_with_the_first_goodbye(commands: Commands, over: list[str]) -> None:
-    listener = commands.listen(*over, "--once")
-    commands.send(listener.address, "hello", *over)
-    assert listener.wait() == 0
-
-
-def test_once_ends_with_a_farewell_of_a_raw_peer(commands: Commands) -> None:
-    listener = commands.listen("--once")
-    raw(listener, b"hello\n", b"bye\n")
-    assert listener.wait() == 0
-    assert listener.summary()["messages_delivered"] == 2
 
 
 def test_without_once_it_runs_on(commands: Commands, over: list[str]) -> None:
@@ -477,18 +384,12 @@ def test_a_message_that_comes_again_is_a_word_to_people(commands: Commands) -> N
 
 
 def test_a_reply_is_never_answered(commands: Commands) -> None:
-    first = commands.listen("--echo")
-    datagram = captured(commands, "hello")
+    listener = commands.listen("--echo", "--count", "1")
     with socket.socket(type=socket.SOCK_DGRAM) as peer:
-        peer.connect(("127.0.0.1", first.port))
-        peer.settimeout(20)
-        peer.send(datagram)
-        reply = peer.recv(65535)
-        second = commands.listen("--echo", "--count", "1")
-        peer.connect(("127.0.0.1", second.port))
-        peer.send(reply)
-        assert second.wait() == 0
-        assert second.events("message")[0]["text"] == "hello"
+        peer.connect(("127.0.0.1", listener.port))
+        peer.send(wire.encode(wire.Kind.MESSAGE, session=7, number=1, sent_at=0, sequence=1, payload=b"hello", reply_to=3))
+        assert listener.wait() == 0
+        assert listener.events("message")[0]["text"] == "hello"
         peer.settimeout(0.1)
         with pytest.raises((TimeoutError, ConnectionRefusedError)):
             peer.recv(65535)
@@ -550,7 +451,9 @@ def test_a_peer_that_acknowledges_a_reply_from_two_sessions_stops_nobody(command
             wire.encode(wire.Kind.MESSAGE, session=7, number=1, sent_at=0, sequence=1, payload=b"x", lowest=1, transmission=1)
         )
         while wire.kind_of(reply := peer.recv(65_535)) != wire.Kind.MESSAGE:
-            pass
+            if wire.kind_of(reply) == wire.Kind.CHALLENGE:  # an acknowledged reply waits for a proof
+                cookie = wire.encode_cookie(wire.decode_challenge(wire.decode(reply).payload))
+                peer.send(wire.encode(wire.Kind.COOKIE, session=7, number=2, sent_at=0, payload=cookie))
         arrived = wire.Acknowledgment(wire.session_of(reply), 1, 0, 9, 1, [(1, 1)], [])
         for session in (1001, 1002):
             payload = wire.encode_acknowledgment(arrived)
@@ -563,18 +466,19 @@ def test_a_peer_that_acknowledges_a_reply_from_two_sessions_stops_nobody(command
 # How many senders --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("places", "delivered"), [("2", 2), ("3", 3)])
+@pytest.mark.parametrize(("places", "delivered"), [("2", 1), ("4", 2), ("6", 3)])
 def test_more_senders_than_there_are_places_are_turned_away_and_told_how_many_are_allowed(
     commands: Commands, places: str, delivered: int
 ) -> None:
+    """Half of the places are for anyone; who only sends can't prove the address that the other half takes."""
     listener = commands.listen("--count", str(delivered + 1), env={"UDPMSG_MAX_SESSIONS": places})
     raw(listener, *(RemoteSender(session, acknowledged=False).message(1, b"hello") for session in (1, 2, 3)), b"the end")
     assert listener.wait() == 0
     assert [event["text"] for event in listener.events("message")] == ["hello"] * delivered + ["the end"]
     summary = listener.summary()
     assert (summary["messages_delivered"], summary["over_limit"]) == (delivered + 1, 3 - delivered)
-    turned_away = "has no place for now: there is room for 2 senders at once (--max-sessions allows more)"
-    assert (turned_away in listener.err.finish()) == (delivered == 2)
+    turned_away = f"has no place for now: there is room for {places} senders at once (--max-sessions allows more)"
+    assert (turned_away in listener.err.finish()) == (delivered < 3)
 
 
 def test_who_said_goodbye_takes_no_place(commands: Commands) -> None:

@@ -15,7 +15,7 @@ from tests import marked
 from tests.cli.test_told import assert_told
 from tests.experiment.samples import sample
 from udpmsg import language
-from udpmsg.cli import rules
+from udpmsg.cli import rules, saving
 from udpmsg.cli.answering import Silence, Typed
 from udpmsg.cli.exchange import Exchange
 from udpmsg.cli.executor import Executor
@@ -88,7 +88,7 @@ def listening(shown: Shown) -> ListenRun:
 
 def exchange(shown: Shown) -> Exchange:
     """A run of `send` that handles what it is given."""
-    sender: Any = SimpleNamespace(endpoint=HERE)
+    sender: Any = SimpleNamespace(endpoint=HERE, spool=None)
     return Exchange(sender, shown.lines, shown.words, Interrupts(), deadline=60)
 
 
@@ -216,20 +216,16 @@ def test_a_file_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_a_message_that_cannot_be_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    saver = Saver(Path("1"))
-    for opened in (FileExistsError(errno.EEXIST, ""), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))):
+    for failure in (FileExistsError(errno.EEXIST, ""), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))):
 
-        def refuse(*_: Any, error: OSError = opened) -> None:
+        def refuse(*_: Any, error: OSError = failure) -> None:
             raise error
 
-        monkeypatch.setattr(Path, "open", refuse)
+        monkeypatch.setattr(saving, "name_exclusively", refuse)
         for message in (Message(b"1", HERE, 7, 2), Message(b"22", HERE)):
-            with pytest.raises(CannotSave) as lost:
+            with Saver(Path("1")) as saver, pytest.raises(CannotSave) as lost:
                 saver.save(message)
             assert_told(lost.value.told(language._))
-    shown = Shown()
-    listening(shown)._say_unsaved([Message(b"1", HERE, 7, 2)])
-    assert_told(shown.text)
 
 
 def test_a_long_message_and_no_bytes() -> None:

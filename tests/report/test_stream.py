@@ -1,6 +1,9 @@
 """The writers: a reader that went away, a full disk, a closed stream, a terminal's bottom line."""
 
 import io
+import os
+import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -111,3 +114,62 @@ def test_what_an_encoding_lacks_is_escaped() -> None:
     forgiving(stream)
     Data(stream, Words(None)).write("1 µs · 漢")
     assert raw.getvalue() == rb"1 \xb5s \xb7 \u6f22" + b"\n"
+
+
+@pytest.fixture
+def full() -> Iterator[tuple[int, io.TextIOWrapper]]:
+    """A pipe that nobody has read, and that is full: its reading end, and a stream into it."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    try:
+        while os.write(writing, b"." * 512):
+            pass
+    except BlockingIOError:
+        pass
+    os.set_blocking(writing, True)
+    stream = os.fdopen(writing, "w")
+    yield reading, stream
+    stream.close()
+    os.close(reading)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes that can be waited for are POSIX's")
+def test_who_is_asked_to_end_does_not_wait_for_a_reader(full: tuple[int, io.TextIOWrapper]) -> None:
+    words = Words(None)
+    data = Data(full[1], words)
+    asked = threading.Event()
+    words.patience.asked_to_end = asked.is_set
+    writer = threading.Thread(target=data.write, args=("one",), daemon=True)
+    writer.start()
+    writer.join(0.3)
+    assert writer.is_alive()  # it waits for as long as it takes
+    asked.set()
+    writer.join(20)
+    assert not writer.is_alive()
+    assert data.broken == "nobody reads standard output, and it is full: the rest is not written"
+    assert not data.gone
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes that can be waited for are POSIX's")
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_reader_that_goes_on_gets_all_of_a_long_line(full: tuple[int, io.TextIOWrapper], blocking: bool) -> None:
+    reading, stream = full
+    os.set_blocking(stream.fileno(), blocking)
+    data = Data(stream, Words(None))
+    line = "0123456789" * 50_000
+    writer = threading.Thread(target=data.write, args=(line,), daemon=True)
+    writer.start()
+    read = b""
+    while not read.endswith(b"\n"):
+        read += os.read(reading, 65_536)
+    writer.join(20)
+    assert read.lstrip(b".") == line.encode() + b"\n"
+    assert data.broken is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes that can be waited for are POSIX's")
+def test_words_are_not_waited_for_either(full: tuple[int, io.TextIOWrapper]) -> None:
+    words = Words(full[1])
+    words.patience.asked_to_end = lambda: True
+    words.say("one")
+    assert words.stream is None

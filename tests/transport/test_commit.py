@@ -60,6 +60,39 @@ def test_done_delivers_one_of_several(stack: ExitStack, transport: str) -> None:
 
 
 @TRANSPORTS
+def test_done_delivers_several_and_the_others_are_counted(stack: ExitStack, transport: str) -> None:
+    receiver, sender = pair(stack, transport)
+    sender.send_many([b"one", b"two", b"three", b"four"])
+    sender.poll(0)
+    total = 0
+    while total < 4:
+        messages = given(receiver, 1)
+        assert receiver.statistics().messages_undelivered >= len(messages)
+        receiver.done(*messages)
+        total += len(messages)
+        assert receiver.statistics().messages_delivered == total
+    assert receiver.statistics().messages_undelivered == 0
+
+
+def test_an_address_that_is_asked_proves_that_somebody_is_there(stack: ExitStack) -> None:
+    receiver, sender = pair(stack, "udp")
+    sender.send("one")
+    (message,) = given(receiver, 1)
+    assert not receiver.proved(message)
+    receiver.challenge(message)
+    while not receiver.proved(message):
+        sender.poll(0.01)
+        receiver.poll(0)
+
+
+def test_a_connection_has_proved_its_address(stack: ExitStack) -> None:
+    receiver, sender = pair(stack, "tcp")
+    sender.send("one")
+    (message,) = given(receiver, 1)
+    assert receiver.proved(message)
+
+
+@TRANSPORTS
 def test_leaving_in_peace_delivers_and_an_exception_does_not(stack: ExitStack, transport: str) -> None:
     for error, state in ((None, State.DELIVERED), (RuntimeError, State.UNCONFIRMED)):
         receiver = Receiver(port=0, transport=transport)

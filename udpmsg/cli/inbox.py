@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from time import sleep
@@ -169,19 +170,21 @@ def show(
         from udpmsg.report.csvlines import CsvLines
 
         lines = CsvLines(output.data)
-    saver = None
-    if save is not None:
-        from udpmsg.cli.saving import Saver
+    with ExitStack() as closing:
+        saver = None
+        if save is not None:
+            from udpmsg.cli.saving import Saver
 
-        saver = Saver(save, N_("Those before it are saved; choose another directory, or make room"))
-    shown = 0
-    for stored in chosen:
-        saved = saver.save(stored.message) if saver is not None else None
-        interrupts.opening(partial(lines.stored, stored, saved))
-        if output.data.broken is not None:
-            words.say(f"udpmsg: {output.data.broken}")
-            return Exit.ERROR
-        shown += 1
+            advice = N_("Those before it are saved; choose another directory, or make room")
+            saver = closing.enter_context(Saver(save, advice, durable=False))  # they are in the store
+        shown = 0
+        for stored in chosen:
+            saved = saver.save(stored.message) if saver is not None else None
+            interrupts.opening(partial(lines.stored, stored, saved))
+            if output.data.broken is not None:
+                words.say(f"udpmsg: {output.data.broken}")
+                return Exit.ERROR
+            shown += 1
     if not shown and output.for_people:
         words.say(_("There is no such message in {}").format(file))
     return Exit.WELL

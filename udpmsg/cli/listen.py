@@ -1,8 +1,9 @@
 """The command `listen`: parse, open the library's receiver, run, exit code."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +11,8 @@ from udpmsg import Limits
 from udpmsg.cli import options, rules
 from udpmsg.cli.answering import Answerer, Silence, Typed, fixed
 from udpmsg.cli.answering import echo as echoing
-from udpmsg.cli.listen_run import Ending, ListenRun
+from udpmsg.cli.ending import Ending
+from udpmsg.cli.listen_run import ListenRun
 from udpmsg.cli.options import LIMITS, NETWORK, OUTPUT, option
 from udpmsg.cli.output import Output, conduct, open_output
 from udpmsg.cli.signals import Interrupts
@@ -19,7 +21,10 @@ from udpmsg.language import _, number
 from udpmsg.receiver import Receiver
 from udpmsg.report.schema import empty_summary
 from udpmsg.report.stream import Words
-from udpmsg.report.terminal import paint
+from udpmsg.report.terminal import counted, paint
+
+if TYPE_CHECKING:
+    from udpmsg.store import Store
 
 HELP = _("""\
 Receive messages from any number of senders, over UDP, TCP (--tcp) or both (--both), until Ctrl-C.
@@ -32,9 +37,11 @@ Receive messages from any number of senders, over UDP, TCP (--tcp) or both (--bo
   udpmsg listen --interactive              answer by hand
   udpmsg listen --exec 'tr a-z A-Z'        answer with a command's output
   udpmsg listen --save inbox --count 1     one message to a file
+  udpmsg listen --store inbox.db           keep all, each once; see udpmsg inbox
   udpmsg listen --json --for 10s           JSON lines, for ten seconds
 
 A line for each message: who sent it, its number, its text. Bytes of other programs are shown as raw.
+A message is acknowledged when its line is written; with --save or --store, when it is on the disk.
 """)
 
 EPILOG = _("""\
@@ -45,7 +52,7 @@ environment: --receive-buffer by UDPMSG_RECEIVE_BUFFER.
 
 REPLIES, ENDING = _("Replies"), _("When to end (the first that comes)")
 LAST_PRIVILEGED_PORT = 1023
-LOOKING = ("echo", "reply", "exec", "interactive", "count", "idle", "once", "stop-word", "slow", "save")
+LOOKING = ("echo", "reply", "exec", "interactive", "count", "idle", "once", "stop-word", "slow", "save", "store")
 """Options for which the messages themselves are looked at, also where none is shown."""
 OTHER_DESCRIPTORS = 64
 """What a process has open besides its connections, and what a command that answers may need."""
@@ -91,7 +98,8 @@ def listen(
     ] = None,
     interactive: Annotated[bool, option("--interactive", _("Answer by hand: line n answers message n."), panel=REPLIES)] = False,
     count: Annotated[
-        int | None, option("--count", _("After N messages."), panel=ENDING, metavar="N", parser=options.parse_count)
+        int | None,
+        option("--count", _("After N messages, whosever they are."), panel=ENDING, metavar="N", parser=options.parse_count),
     ] = None,
     duration: Annotated[
         float | None,
@@ -107,15 +115,22 @@ def listen(
             parser=options.parse_positive_duration,
         ),
     ] = None,
-    once: Annotated[bool, option("--once", _("When the first client has said goodbye (or bye)."), panel=ENDING)] = False,
+    once: Annotated[
+        bool, option("--once", _("When the first client whose message came has said goodbye (or bye)."), panel=ENDING)
+    ] = False,
     stop_word: Annotated[
-        str | None, option("--stop-word", _("When a client sends this word."), panel=ENDING, metavar="WORD")
+        str | None,
+        option("--stop-word", _("When a client sends this word and proves that it is there."), panel=ENDING, metavar="WORD"),
     ] = None,
     lang: options.Lang = None,
     json: options.Json = False,
     hex: Annotated[bool, option("--hex", _("Show the bytes."), panel=OUTPUT)] = False,  # noqa: A002 - the option's name
     quiet: Annotated[bool, option("--quiet", _("Show no messages, only the summary."), panel=OUTPUT)] = False,
     save: Annotated[Path | None, option("--save", _("Write each message to a file there."), panel=OUTPUT, metavar="DIR")] = None,
+    store: Annotated[
+        Path | None,
+        option("--store", _("Keep each message, once, in this database."), panel=OUTPUT, metavar="FILE"),
+    ] = None,
     receive_buffer: Annotated[
         int | None,
         option(
@@ -160,11 +175,20 @@ def listen(
     transport = "both" if both else "tcp" if tcp else "udp"
 
     def run() -> int:
+        with ExitStack() as closing:
+            return listening(closing)
+
+    def listening(closing: ExitStack) -> int:
+        kept = None
+        if store is not None:
+            from udpmsg.store import Store
+
+            kept = closing.enter_context(Store(store))
         saver = None
         if save is not None:
             from udpmsg.cli.saving import Saver
 
-            saver = Saver(save)
+            saver = closing.enter_context(Saver(save))
         usual = Limits()
         largest = max_message or usual.max_message
         if max_sessions is not None and transport != "udp":
@@ -185,10 +209,11 @@ def listen(
                 ),
                 offload=offload and not slow,  # who is slow on purpose wants to see each drop counted
                 counting_only=quiet and all(given[name] in (None, False) for name in LOOKING),
+                store=kept,
             )
         )
         interrupts.defer_to(receiver)
-        announce(receiver, output, words, quiet=quiet)
+        announce(receiver, output, words, quiet=quiet, store=kept)
         ending = Ending(
             count, duration, idle, once, None if stop_word is None else os.fsencode(stop_word).strip(), options.FAREWELL.encode()
         )
@@ -231,12 +256,16 @@ def allow_descriptors(wanted: int) -> None:
             pass  # macOS may refuse: connections that find no descriptor wait, as they do anyway
 
 
-def announce(receiver: Receiver, output: Output, words: Words, *, quiet: bool) -> None:
-    """Say where somebody can send to now, and how."""
+def announce(receiver: Receiver, output: Output, words: Words, *, quiet: bool, store: "Store | None" = None) -> None:
+    """Say where somebody can send to now, and how; and where it is kept."""
+    path = None if store is None else str(store.path)
     for endpoint in receiver.endpoints:
         udp = endpoint.transport == "udp"
         buffer, offload = (receiver.receive_buffer, receiver.offload) if udp else (None, None)
-        output.listening(endpoint.transport, endpoint.host, endpoint.port, buffer, offload)
+        output.listening(endpoint.transport, endpoint.host, endpoint.port, buffer, offload, path)
+    if store is not None:
+        text = _("Keeping what comes in {} ({} there already)")
+        words.say(text.format(store.path, counted(store.count(), "message")))
     first = receiver.endpoints[0]
     if first.port <= LAST_PRIVILEGED_PORT:
         text = _("Port {} is below 1024, where the system's own services live: others may expect one of them here")

@@ -1,15 +1,17 @@
 """One run of `listen`: the library's receiver, everything that comes, and the reasons to end.
 
-Owns the loop and the exit code. Does not know how lines look (see `report`) nor how replies are made (see `answering`).
+Owns the loop, what is delivered when, and the exit code. Does not know how lines look (see `report`), how replies are made (see
+`answering`), nor whose word ends a run (see `ending`).
 """
 
 import sys
-from collections.abc import Callable, Hashable
+from collections import deque
+from collections.abc import Callable
 from time import sleep
-from typing import NamedTuple
 
 from udpmsg import clock
 from udpmsg.cli.answering import Answerer, Typed
+from udpmsg.cli.ending import Ending, Ends
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.output import Output
 from udpmsg.cli.saving import CannotSave, Saver
@@ -21,11 +23,9 @@ from udpmsg.receiver import Receiver
 from udpmsg.report.schema import listener_summary
 from udpmsg.report.stream import Words, is_terminal
 from udpmsg.report.terminal import counted, paint, peer_name
-from udpmsg.waiting import after, nanoseconds
+from udpmsg.waiting import after
 
 SECOND = 1_000_000_000
-FAREWELL_WAIT = SECOND
-"""How long --once waits for the goodbye after the farewell word: it follows at once, unless it was lost or the peer is raw."""
 ANSWER_WAIT = 11 * SECOND
 """At the end: for replies under way. A second more than a command may take."""
 SHOWN_TROUBLES = 10
@@ -42,17 +42,6 @@ LIMITS = (
 """What a LimitReached may name besides the sessions; marked here, as the core's names are no words."""
 NAP = 0.1
 """Seconds after which a sleep looks whether Ctrl-C came."""
-
-
-class Ending(NamedTuple):
-    """When to end, times in seconds; None or False: not for this reason."""
-
-    messages: int | None
-    duration: float | None
-    idle: float | None
-    once: bool
-    stop_word: bytes | None
-    farewell: bytes
 
 
 class ListenRun:
@@ -74,25 +63,21 @@ class ListenRun:
         self.output = output
         self.words = words
         self.interrupts = interrupts
-        self.ending = ending
         self.answerer = answerer
         self.saver = saver
         self.slow = slow
         self.by_hand = is_terminal(sys.stdin)
         """Whether answers are typed, so that a prompt has a reader."""
+        self.ends = Ends(ending, receiver, self._trouble)
         self._asked: Message | None = None
-        self._messages = 0
         self._failure: str | None = None
-        self._over = False
-        """A message or a goodbye ended the run."""
-        self._answers_awaited = False
         self._troubles = 0
-        self._tcp_peers: set[Hashable] = set()
-        """With --once: connections that a message came from."""
-        begun = clock.now()
-        self._for_until = None if ending.duration is None else begun + nanoseconds(ending.duration)
-        self._idle_until = None if ending.idle is None else begun + nanoseconds(ending.idle)
-        self._goodbye_until: int | None = None
+        self._files: deque[str] = deque()
+        """The names of those that this turn's messages were saved in, from the first one on."""
+        self._unsaved: CannotSave | None = None
+        """Why the next one was not."""
+        self._whole: list[Message] = []
+        """What was handed over last, as far as it is written: with that, this run is done."""
         self._handlers: dict[type, Callable[[Event], None]] = {
             Message: self._on_message,
             Duplicate: self._on_duplicate,
@@ -106,8 +91,11 @@ class ListenRun:
     def run(self) -> int:
         """Receive until the end; then close, write the summary and return the exit code."""
         try:
-            self._loop()
-            if self._answers_awaited:
+            try:
+                self._loop()
+            finally:
+                self.receiver.done(*self._whole)
+            if self.ends.answers_awaited:
                 self._await_answers()
         except UdpmsgError as error:
             self._failure = told(error)
@@ -116,31 +104,29 @@ class ListenRun:
         return self._finish()
 
     def _loop(self) -> None:
-        while not self._over and self.interrupts.number is None and self.output.data.broken is None:
-            now = clock.now()
-            deadlines = [t for t in (self._for_until, self._idle_until, self._goodbye_until) if t is not None]
-            if deadlines and min(deadlines) <= now:
+        """A turn: ask for more, with which what came before is delivered; then write what came, and answer it."""
+        while not self.ends.over and self.interrupts.number is None and self.output.data.broken is None:
+            wait = self.ends.wait()
+            if wait == 0:
                 return
-            timeout = (min(deadlines) - now) / SECOND if deadlines else None
-            events = self.receiver.poll(timeout, self._limit())
-            if events and self._idle_until is not None and any(type(event) is Message for event in events):
-                self._idle_until = after(self.ending.idle or 0)
-            for index, event in enumerate(events):
-                handler = self._handlers.get(type(event))
-                if handler is None:
-                    continue  # that a peer which confirms replies was restarted, say: nothing to show here
-                try:
-                    handler(event)
-                except CannotSave:
-                    self._say_unsaved(events[index + 1 :])
-                    raise
+            events = self.receiver.poll(wait, 1 if self.slow else self.ends.messages_left)
+            self._whole.clear()
+            self._take(events)
             self._answer()
+            self.ends.look()
 
-    def _limit(self) -> int | None:
-        """How many events to take: never a message more than can be shown and kept, for it would count as delivered."""
-        if self.saver is not None or self.slow:
-            return 1
-        return None if self.ending.messages is None else self.ending.messages - self._messages
+    def _take(self, events: list[Event]) -> None:
+        """Write what came, until that fails. Raises CannotSave."""
+        if self.saver is not None:
+            files, self._unsaved = self.saver.save_all([event for event in events if isinstance(event, Message)])
+            self._files = deque(files)
+        for event in events:
+            handler = self._handlers.get(type(event))
+            if handler is None:
+                continue  # that a peer which confirms replies was restarted, say: nothing to show here
+            handler(event)
+            if self.output.data.broken is not None:
+                return
 
     def _answer(self) -> None:
         for message, payload in self.answerer.ready():
@@ -181,7 +167,7 @@ class ListenRun:
         where = _(" and ").join(f"{endpoint.transport} {endpoint}" for endpoint in self.receiver.endpoints)
         statistics = self.receiver.statistics()  # before the sockets are closed: the kernel's count is theirs
         self.interrupts.release()
-        self.receiver.close(linger=0.0 if self.interrupts.number is not None else 1.0)
+        self.receiver.close(linger=0.0 if self.interrupts.number is not None else 1.0, commit=False)
         self.output.summary(listener_summary(statistics), where)
         if self.interrupts.number is not None:
             return self.interrupts.code
@@ -190,21 +176,15 @@ class ListenRun:
     def _on_message(self, event: Event) -> None:
         assert isinstance(event, Message)
         message = event
-        self._messages += 1
-        saved = self.saver.save(message) if self.saver is not None else None
-        self.output.message(message, saved)
+        if self._unsaved is not None and not self._files:
+            raise self._unsaved
+        self.output.message(message, self._files.popleft() if self._files else None)
+        if self.output.data.broken is not None:
+            return
+        self._whole.append(message)
+        self.ends.on_message(message)
         if message.reply_to is None:
             self.answerer.take(message)
-        ending = self.ending
-        if ending.messages is not None and self._messages >= ending.messages:
-            self._over = self._answers_awaited = True
-        if ending.stop_word is not None and message.payload.strip() == ending.stop_word:
-            self._over = self._answers_awaited = True
-        if ending.once:
-            if not message.raw and getattr(message.peer, "transport", None) == "tcp":
-                self._tcp_peers.add(message.peer)
-            if message.payload.strip() == ending.farewell and self._goodbye_until is None:
-                self._goodbye_until = clock.now() + FAREWELL_WAIT
         if self.slow:
             self._answer()
             self._nap(self.slow)
@@ -216,8 +196,7 @@ class ListenRun:
     def _on_goodbye(self, event: Event) -> None:
         assert isinstance(event, Goodbye)
         self.output.goodbye(event)
-        if self.ending.once:
-            self._over = True
+        self.ends.on_goodbye(event)
 
     def _on_malformed(self, event: Event) -> None:
         assert isinstance(event, Malformed)
@@ -237,8 +216,7 @@ class ListenRun:
         assert isinstance(event, Disconnected)
         if event.reason != "end of stream":
             self._trouble(_("{}: the connection ended: {}").format(peer_name(event.peer), told(event.reason)))
-        if event.peer in self._tcp_peers:
-            self._over = True
+        self.ends.on_disconnected(event)
 
     def _on_outcome(self, event: Event) -> None:
         assert isinstance(event, Outcome)
@@ -251,12 +229,6 @@ class ListenRun:
             self.words.say(paint(text, "warning", self.words.colour))
         elif self._troubles == SHOWN_TROUBLES + 1:
             self.words.say(paint(_("more of the like is only counted"), "warning", self.words.colour))
-
-    def _say_unsaved(self, events: list[Event]) -> None:
-        for event in events:
-            if isinstance(event, Message):
-                text = _("not written either: #{} from {}").format(event.sequence, peer_name(event.peer))
-                self.words.say(f"udpmsg: {text}")
 
     def _nap(self, seconds: float) -> None:
         until = after(seconds)

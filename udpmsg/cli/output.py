@@ -62,6 +62,7 @@ def conduct(
     `run` writes the summary itself once it has begun to work. What ends it before that (a name unknown, nobody there, a port
     in use, Ctrl-C while it connects) is said here, and a JSON reader gets the empty summary.
     """
+    words.patience.asked_to_end = lambda: interrupts.number is not None
     try:
         return run()
     except (UdpmsgError, OSError) as error:

@@ -48,6 +48,11 @@ class Delivery:
         """The messages that the application has and is not done with."""
         return [message for messages, _, _ in self._in_hand for message in messages]
 
+    @property
+    def undelivered(self) -> int:
+        """Messages that the application is not done with, whether it has them or not."""
+        return sum(len(entry.messages) for entry in (*self._in_hand, *self._queue) if isinstance(entry, Batch))
+
     def in_hand_by_session(self) -> list[tuple[Session, list[tuple[int, int]]]]:
         """Which sequence numbers of each acknowledged session they have, as (first, last)."""
         found: dict[int, tuple[Session, list[tuple[int, int]]]] = {}

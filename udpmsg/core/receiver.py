@@ -185,6 +185,11 @@ class Receiver:
         return self._delivery.uncommitted
 
     @property
+    def undelivered(self) -> int:
+        """Messages that are whole, and that the application is not done with, or has not been given."""
+        return self._delivery.undelivered
+
+    @property
     def in_hand(self) -> list[Message]:
         """The messages that were handed over, and are not committed."""
         return self._delivery.in_hand

@@ -52,6 +52,8 @@ class Figures:
     """Sent, and the sender was never told; None where it asks for no acknowledgments."""
     messages_refused: int
     messages_lost: int | None
+    messages_undelivered: None
+    """Nobody asks the receiver what it had when it ended."""
     duplicates: int | None
     reordered: int | None
     retransmissions: int | None
@@ -110,6 +112,7 @@ def figures(run: Run, rows: list[Row], comparison: Comparison) -> Figures:
         messages_unconfirmed=sum(message.state == "unconfirmed" for message in run.sent) if acknowledged else None,
         messages_refused=len(rows) - len(sent),
         messages_lost=len(lost) if answered else None,
+        messages_undelivered=None,
         duplicates=_whole(word, "duplicates") if network else sum(row.duplicates for row in rows),
         reordered=_whole(word, "reordered") if network else sum(row.reordered for row in rows),
         retransmissions=_repeated(run.frames) if run.mode is Mode.TCP else run.retransmissions,

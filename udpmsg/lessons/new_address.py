@@ -98,6 +98,8 @@ class Conversation:
             self.router.pass_on()
             for event in self.receiver.poll(0):
                 self.note(event)
+                if isinstance(event, Message):
+                    self.receiver.done(event)  # so that its acknowledgment leaves now, and not when more is asked for
             self.router.pass_on()
             for event in self.sender.poll(TICK if self.confirmed < confirmed else 0):
                 self.confirmed += isinstance(event, Outcome) and event.state is State.DELIVERED

@@ -48,7 +48,9 @@ class HumanLines:
         self._peer_width = 0
         self._limit = LONGEST_SHOWN if data.terminal else None
 
-    def listening(self, transport: str, host: str, port: int, receive_buffer: int | None, offload: bool | None) -> None:
+    def listening(
+        self, transport: str, host: str, port: int, receive_buffer: int | None, offload: bool | None, store: str | None = None
+    ) -> None:
         """Words: where somebody can send to now."""
         where = f"{transport} [{host}]:{port}" if ":" in host else f"{transport} {host}:{port}"
         where = paint(where, "number", self.words.colour)

@@ -34,9 +34,19 @@ class JsonLines:
         self.run = os.urandom(8).hex()
         """Names this run in each of its lines: many runs may write to one file."""
 
-    def listening(self, transport: str, host: str, port: int, receive_buffer: int | None, offload: bool | None) -> None:
+    def listening(
+        self, transport: str, host: str, port: int, receive_buffer: int | None, offload: bool | None, store: str | None = None
+    ) -> None:
         """Somebody can send now; one line for each endpoint."""
-        self._write("listening", transport=transport, host=host, port=port, receive_buffer_bytes=receive_buffer, offload=offload)
+        self._write(
+            "listening",
+            transport=transport,
+            host=host,
+            port=port,
+            receive_buffer_bytes=receive_buffer,
+            offload=offload,
+            store=store,
+        )
 
     def message(self, message: Message, saved: str | None = None) -> None:
         """A message, whole: `text` if it is valid UTF-8, else `base64`; the other one of them is null."""

@@ -23,6 +23,7 @@ KEYS = (
     "messages_unconfirmed",
     "messages_refused",
     "messages_lost",
+    "messages_undelivered",  # came to the receiver, whose application was not done with them: their senders were told nothing
     "duplicates",
     "reordered",
     "retransmissions",
@@ -67,6 +68,7 @@ def listener_summary(statistics: "ReceiverStatistics") -> Summary:
         messages_sent=statistics.messages_sent,
         messages_delivered=statistics.messages_delivered,
         messages_lost=statistics.messages_lost,
+        messages_undelivered=statistics.messages_undelivered,
         duplicates=statistics.duplicates,
         reordered=statistics.reordered,
         kernel_drops=statistics.kernel_drops,
@@ -89,6 +91,7 @@ def empty_summary(transport: str, observer: str, acknowledged: bool | None = Non
         messages_delivered=0 if observer == "listener" or acknowledged else None,
         messages_unconfirmed=0 if acknowledged else None,
         messages_refused=0 if observer == "sender" else None,
+        messages_undelivered=0 if observer == "listener" else None,
         payload_bytes=0,
         duration_s=0.0,
     )

@@ -1,13 +1,70 @@
 """Where a run's data and words go: standard output and standard error, which may be a terminal, a file, full or closed.
 
 Owns the two writers and the line at the bottom of a terminal. A reader that went away is a fact that the writer keeps
-(`broken`), not an error that it raises: the command ends in order and says so. Does not know what is written.
+(`broken`), not an error that it raises: the command ends in order and says so. Nor does a reader that stalls hold up a command
+that was asked to end. Does not know what is written.
 """
 
 import os
+import select
+import sys
+from collections.abc import Callable
 from typing import TextIO
 
+from udpmsg import clock
 from udpmsg.language import _
+
+SECOND = 1_000_000_000
+PIECE: int = getattr(select, "PIPE_BUF", 512)
+"""Bytes that a pipe takes without blocking once it is ready to be written to (POSIX)."""
+LOOK = 0.1
+"""Seconds after which a writer that waits for its reader looks whether the command was asked to end."""
+GRACE = SECOND // 4
+"""How long it still waits then, in all."""
+
+
+class Stalled(Exception):
+    """Nobody reads, and the command was asked to end."""
+
+
+class Patience:
+    """How long may be waited for whoever reads: for ever, until the command is asked to end."""
+
+    def __init__(self) -> None:
+        self.asked_to_end: Callable[[], bool] = lambda: False
+        self._until: int | None = None
+
+    def put(self, stream: TextIO, text: str) -> None:
+        """Write a text, whole. Raises Stalled, OSError, ValueError."""
+        try:
+            descriptor = stream.fileno()
+        except (AttributeError, OSError, ValueError):  # it is none of the system's
+            descriptor = None
+        if descriptor is None or sys.platform == "win32":  # there pipes can't be waited for
+            stream.write(text)
+            stream.flush()
+            return
+        stream.flush()
+        left = memoryview(text.encode(stream.encoding, stream.errors or "strict"))
+        while left:
+            self._await_room(descriptor)
+            try:
+                left = left[os.write(descriptor, left[:PIECE]) :]
+            except BlockingIOError:
+                pass  # somebody has made it non-blocking, and somebody else has just filled it
+
+    def _await_room(self, descriptor: int) -> None:
+        while not select.select((), (descriptor,), (), self._wait())[1]:
+            if self._until is not None and clock.now() >= self._until:
+                raise Stalled
+
+    def _wait(self) -> float:
+        """Seconds to wait now."""
+        if self._until is None:
+            if not self.asked_to_end():
+                return LOOK
+            self._until = clock.now() + GRACE
+        return max(0.0, min(LOOK, (self._until - clock.now()) / SECOND))
 
 
 def colourful(stream: TextIO | None) -> bool:
@@ -46,6 +103,8 @@ class Words:
         self.stream = stream
         self.terminal = is_terminal(stream)
         self.colour = colourful(stream)
+        self.patience = Patience()
+        """With whoever reads this, or standard output."""
         self._bottom = ""
         self._stays = False
 
@@ -89,9 +148,8 @@ class Words:
         if self.stream is None:
             return
         try:
-            self.stream.write(text)
-            self.stream.flush()
-        except (OSError, ValueError):
+            self.patience.put(self.stream, text)
+        except (OSError, ValueError, Stalled):
             self.stream = None
             self.terminal = False
 
@@ -115,13 +173,14 @@ class Data:
         if self.terminal:
             self._words.clear()
         try:
-            self.stream.write(line + "\n")
-            self.stream.flush()
+            self._words.patience.put(self.stream, line + "\n")
             if self.terminal:
                 self._words.restore()
         except BrokenPipeError:
             self.gone = True
             self._give_up(_("the reader of standard output went away"))
+        except Stalled:
+            self._give_up(_("nobody reads standard output, and it is full: the rest is not written"))
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             self._give_up(_("cannot write to standard output: {}").format(_(reason)))

@@ -133,6 +133,13 @@ PARTS_OF_SENDER: tuple[tuple[str, tuple[str, str]], ...] = (
 )
 PARTS_OF_LISTENER: tuple[tuple[str, tuple[str, str]], ...] = (
     ("messages_lost", N_plural("{} lost", "{} lost")),
+    (
+        "messages_undelivered",
+        N_plural(
+            "{} message came and was not written (its sender was told nothing)",
+            "{} messages came and were not written (their senders were told nothing)",
+        ),
+    ),
     ("duplicates", N_plural("{} suppressed as duplicates", "{} suppressed as duplicates")),
     ("reordered", N_plural("{} reordered", "{} reordered")),
     ("kernel_drops", N_plural("{} kernel drops", "{} kernel drops")),
