@@ -31,7 +31,8 @@ from udpmsg.replies import Replies
 from udpmsg.statistics import ReceiverStatistics
 from udpmsg.tcp.receiver import TcpReceiver
 from udpmsg.udp.multicast import check_group
-from udpmsg.udp.receiver import UdpReceiver
+from udpmsg.udp.receiver import ROUND_BYTES, UdpReceiver
+from udpmsg.udp.sender import LARGEST_DATAGRAM
 from udpmsg.waiting import Waiter, after, earliest, nanoseconds, passed
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ SECRET_SIZE = 32
 """Bytes of the secret under which cookies are made."""
 TURN = 256
 """Messages handed over by one `poll` that sets no limit: then they are acknowledged, and their sender goes on meanwhile."""
+GROUP = 1024
+"""The same with a store: the disk takes hardly longer for so many than for one, and each commit waits for it once."""
+ROUND = ROUND_BYTES + LARGEST_DATAGRAM
+"""Bytes that a UDP socket brings at most before it is asked again."""
 SAME_PORT_ATTEMPTS = 16
 """How often the system is asked for a port that is free over UDP and over TCP."""
 
@@ -179,7 +184,7 @@ class Receiver:
         committed = self._commit(now)
         for socket in self._sockets.values():
             socket.excuse(now - self._left_at)
-        most = TURN if limit is None else limit
+        most = limit if limit is not None else TURN if self._store is None else GROUP
         events: list[Event] = []
         if self.closed or self._something_waits():
             events = self._hand_over(most)
@@ -191,6 +196,8 @@ class Receiver:
             events = self._hand_over(most)
             looked = True
         if self._store is not None and events:
+            if limit is None:
+                self._gather(events)
             self._keep(events)
         self._left_at = clock.now()
         return events
@@ -281,8 +288,8 @@ class Receiver:
         if commit:
             self._commit(now)
         self._settle()
-        self.closed = True  # from here on nothing is received but acknowledgments
-        while (self._replies.unresolved or any(s.waiting for s in self._sockets.values())) and not passed(until):
+        self.closed = True  # from here on nothing is received but acknowledgments and cookies
+        while (self._replies.waiting or any(s.waiting for s in self._sockets.values())) and not passed(until):
             self._turn(until)
             self._settle()
         self._close_sockets()
@@ -315,9 +322,18 @@ class Receiver:
                     events += core.events(limit - len(events))
                 if self._slow or self._counting_only:
                     core.flush(now=clock.now())
-            self._settle()
+            if not events or self._urgent():
+                self._settle()
         events += [self._events.popleft() for _ in range(min(limit - len(events), len(self._events)))]
         return events
+
+    def _urgent(self) -> bool:
+        """Whether something is to be done before the application runs. What is not will be when it asks for more."""
+        return (
+            any(socket.notices or socket.failures for socket in self._sockets.values())
+            or any(core.next_timeout() == 0 for core in self._cores.values())
+            or self._replies.next_timeout() == 0
+        )
 
     def _commit(self, now: int) -> bool:
         """The application is done with what it was given: that is delivered, and acknowledged at once. False: it had nothing."""
@@ -330,6 +346,21 @@ class Receiver:
             core.commit()
             core.flush(now=now)
         return bool(cores)
+
+    def _gather(self, events: list[Event]) -> None:
+        """What comes over UDP in whole rounds is kept in one group, as long as the limits have room for a round more.
+
+        A part of a round is not worth waiting for: then what is there is kept first. TCP brings whole turns by itself."""
+        core, came = self._cores.get("udp"), len(events)
+        while core is not None and came >= TURN // 2 and len(events) + TURN <= min(GROUP, self.limits.session_messages):
+            size = sum(len(event.payload) for event in events if isinstance(event, Message))
+            if size + ROUND > self.limits.session_bytes or self._budget.left < ROUND:
+                return
+            self._turn(0)
+            more = core.events(TURN)
+            self._settle()
+            events += more
+            came = len(more)
 
     def _keep(self, events: list[Event]) -> None:
         """Put what was just handed over into the store, and acknowledge it. If that fails the application gets it later."""
@@ -405,7 +436,7 @@ class Receiver:
         if wire.is_ours(message) and wire.kind_of(message) in (Kind.ACK, Kind.PROBE_REPLY):
             if not self._replies.receive(message, peer, now=now):
                 self._stray_acknowledgments += 1
-        elif not self.closed:
+        elif not self.closed or (wire.is_ours(message) and wire.kind_of(message) == Kind.COOKIE):
             self._cores[peer.transport].receive([message], now=now, peer=peer)
 
     def _settle(self) -> None:

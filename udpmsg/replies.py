@@ -76,6 +76,11 @@ class Replies:
         """Replies that are not confirmed yet, of those that ask for it."""
 
     @property
+    def waiting(self) -> bool:
+        """Whether a reply is not confirmed yet, or waits for its address to prove itself."""
+        return self.unresolved > 0 or self._strangers.waiting
+
+    @property
     def left_out(self) -> int:
         """Replies that never left, because their address proved nothing."""
         return self._strangers.left_out
@@ -140,10 +145,13 @@ class Replies:
         for answered in self._stirred.values():
             answered.sender.handle_timeout(now=now)
             self._count(answered)
-        for held in self._strangers.proved():
-            self._begin(held.message, held.payload, framed=False, now=now)
+        left_out: list[Event] = []
+        if self._strangers.stirred:
+            for held in self._strangers.proved():
+                self._begin(held.message, held.payload, framed=False, now=now)
+            left_out = self._strangers.events(now=now)
         events, self._notices = self._notices, []
-        return events + self._strangers.events(now=now)
+        return events + left_out
 
     def not_sent(self, datagram: bytes, reason: str, *, permanent: bool, now: int) -> None:
         """The system refused to send this; an acknowledgment is simply lost, a reply is told to its sender."""

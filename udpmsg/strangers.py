@@ -97,10 +97,20 @@ class Strangers:
             return False
         return True
 
+    @property
+    def stirred(self) -> bool:
+        """Whether an address has proved itself, or something is left out, or waits."""
+        return bool(self._in_order or self._events or self._allowances.newly_proved)
+
     def proved(self) -> list[Held]:
         """What waited for addresses that have proved themselves since the last call."""
         peers = self._allowances.take_proved()
         return [held for peer in peers if isinstance(peer, Endpoint) for held in self._let_go(peer)]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a reply waits for its address to prove itself."""
+        return bool(self._held)
 
     def next_timeout(self) -> int | None:
         """When something has waited for long enough, in nanoseconds."""

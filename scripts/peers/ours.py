@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from itertools import repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from peers.side import ADDRESS, PAYLOAD, QUIET, SMALL, Meter, middle, run, say, told_to_end
 from udpmsg import Message, Outcome, Receiver, Sender, State
@@ -33,12 +33,12 @@ def datagram_size(*, acknowledged: bool) -> int:
 # Receiving ----------------------------------------------------------------------------------------------------------------
 
 
-def receive(transport: str) -> None:
-    """Take every message and look at its payload, which is bytes."""
+def receive(transport: str, **options: Any) -> None:
+    """Take every message and look at its payload, which is bytes. `options` are the Receiver's."""
     count = size = 0
     payload = b""
     meter = Meter()
-    with Receiver(ADDRESS, 0, transport=transport) as receiver:
+    with Receiver(ADDRESS, 0, transport=transport, **options) as receiver:
         say(port=receiver.endpoints[0].port)
         while True:
             events = receiver.poll(QUIET)
@@ -131,15 +131,19 @@ def search(port: int, seconds: float) -> None:
     say(rate=highest)
 
 
-def acknowledged(port: int, seconds: float) -> None:
-    """Every message confirmed: the time ends with the last outcome."""
+def batch(sender: Sender) -> int:
+    """Hand a batch to the library; how many messages it has."""
+    return len(sender.send_many([PAYLOAD] * TURN))
+
+
+def acknowledged(port: int, seconds: float, send: Callable[[Sender], int] = batch, **options: Any) -> None:
+    """Every message confirmed: the time ends with the last outcome. `send` hands some over; `options` are the Sender's."""
     count = 0
-    messages = [PAYLOAD] * TURN
-    with Sender(ADDRESS, port, acknowledged=True, datagram_size=datagram_size(acknowledged=True)) as sender:
+    with Sender(ADDRESS, port, acknowledged=True, datagram_size=datagram_size(acknowledged=True), **options) as sender:
         begun = time.perf_counter()
         delivered = 0
         while time.perf_counter() - begun < seconds:
-            count += len(sender.send_many(messages))
+            count += send(sender)
             delivered += confirmed(sender, 0)
         while sender.unresolved:
             delivered += confirmed(sender, None)
@@ -180,18 +184,19 @@ def stream(port: int, seconds: float) -> None:
     say(sent=count)
 
 
-def ask(port: int, seconds: float) -> None:
+def ask(port: int, seconds: float, payload: bytes = SMALL) -> None:
     """One acknowledged message after the other: from `send` to the outcome."""
     times = []
     with Sender(ADDRESS, port, acknowledged=True) as sender:
-        until = time.perf_counter() + seconds
-        while time.perf_counter() < until:
-            begun = time.perf_counter_ns()
-            sender.send(SMALL)
+        first = begun = time.perf_counter_ns()
+        while begun - first < seconds * 1e9:
+            sender.send(payload)
             while not confirmed(sender, None):
                 pass
-            times.append(time.perf_counter_ns() - begun)
-    say(p50_us=middle(times), count=len(times))
+            ended = time.perf_counter_ns()
+            times.append(ended - begun)
+            begun = ended
+    say(p50_us=middle(times), count=len(times), rate=len(times) * 1e9 / (begun - first))
 
 
 # The lab ------------------------------------------------------------------------------------------------------------------

@@ -104,4 +104,4 @@ def test_messages_that_are_never_whole(
     seen = f"{small:.0%} of small and {large:.0%} of large messages served, {process.grown() / MIB:.0f} MiB more"
     record_property("seen", seen)
     assert (small, large) == (1, 1), seen
-    assert process.grown() <= MORE + 8 * 256 * 1024, seen
+    assert process.grown() <= 1.25 * MORE, seen  # the budget is 64 MiB, and what is charged to it may cost a little more

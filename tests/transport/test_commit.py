@@ -161,6 +161,27 @@ def test_what_is_only_counted_is_acknowledged_as_it_comes(stack: ExitStack, monk
     assert [event.state for event in sender.poll(0) if isinstance(event, Outcome)] == [State.DELIVERED]
 
 
+def test_what_came_in_rounds_is_kept_in_one_group(stack: ExitStack, tmp_path: Path) -> None:
+    store = stack.enter_context(Store(tmp_path / "messages.db"))
+    receiver = stack.enter_context(Receiver(port=0, store=store))
+    sender = stack.enter_context(Sender("127.0.0.1", receiver.endpoints[0].port))
+    sender.send_many([b"x"] * 400)  # more than one round of the socket brings, and all of it is there
+    assert len(receiver.poll(PATIENCE)) == 400
+    assert (store.commits, store.kept) == (1, 400)
+
+
+def test_a_group_is_no_larger_than_the_limits_have_room_for(stack: ExitStack, tmp_path: Path) -> None:
+    store = stack.enter_context(Store(tmp_path / "messages.db"))
+    receiver = stack.enter_context(Receiver(port=0, store=store))
+    sender = stack.enter_context(Sender("127.0.0.1", receiver.endpoints[0].port, datagram_size=7100))
+    sender.send_many([bytes(7000)] * 400)  # 2.8 MB, and a session may have 2 MiB waiting
+    while events := receiver.poll(0.2):
+        assert all(isinstance(event, Message) for event in events)  # LimitReached, else
+    statistics = receiver.statistics()
+    assert statistics.over_limit == 0
+    assert store.kept == statistics.messages_delivered > 0
+
+
 def test_counting_keeps_nothing_so_it_needs_no_store(tmp_path: Path) -> None:
     with Store(tmp_path / "messages.db") as store, pytest.raises(UsageError, match="leave one of them out"):
         Receiver(port=0, counting_only=True, store=store)

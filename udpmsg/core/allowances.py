@@ -28,7 +28,8 @@ class Allowances:
         self._of_everybody = of_everybody
         self._accounts: dict[Peer, Account] = {}
         self._proved: dict[Peer, None] = {}
-        self._newly_proved: list[Peer] = []
+        self.newly_proved: list[Peer] = []
+        """Who has proved itself since the last `take_proved`."""
         self._buckets: dict[Hashable, Bucket] = {}
         self._bucket_of_all = Bucket(RAW_RATE_OF_ALL, RAW_RATE_OF_ALL)
 
@@ -49,11 +50,11 @@ class Allowances:
         if self._proved.pop(peer, self) is self:
             make_room(self._proved)
         self._proved[peer] = None
-        self._newly_proved.append(peer)
+        self.newly_proved.append(peer)
 
     def take_proved(self) -> list[Peer]:
         """Who has proved itself since the last call."""
-        newly, self._newly_proved = self._newly_proved, []
+        newly, self.newly_proved = self.newly_proved, []
         return newly
 
     def proved(self, peer: Peer) -> bool:

@@ -82,7 +82,7 @@ class Delivery:
         while self._queue and (limit is None or len(events) < limit):
             entry = self._queue.popleft()
             if isinstance(entry, Batch):
-                if limit is not None and hand_over:
+                if limit is not None and hand_over and len(entry.messages) > limit - len(events):
                     entry = self._cut(entry, limit - len(events))
                 self._in_hand.append(entry)
                 if hand_over:
@@ -109,10 +109,8 @@ class Delivery:
         return []
 
     def _cut(self, batch: Batch, room: int) -> Batch:
-        """As many messages of a batch as there is room for; the others stay first in the queue."""
+        """As many messages of a batch as there is room for, which is not all; the others stay first in the queue."""
         messages, session, size = batch
-        if len(messages) <= room:
-            return batch
         rest = messages[room:]
         rest_size = sum(map(len, map(PAYLOAD, rest)))
         self._queue.appendleft(Batch(rest, session, rest_size))

@@ -34,8 +34,8 @@ UNFINISHED_KEPT = 10 * SECOND
 """A fire-and-forget message whose fragments have not all come by then has lost one."""
 CHALLENGE_PAUSE = 100 * MILLISECOND
 """How long a challenge has to be answered before an acknowledgment asks for it again."""
-BARE_RANGES = 2
-"""Ranges of an acknowledgment that any datagram may be answered with: it has 112 bytes then, twice what asked for it."""
+BARE_RANGES = 1
+"""Ranges of an acknowledgment that any datagram may be answered with: it has 96 bytes then, less than twice what asked for it."""
 CHALLENGE_SIZE = wire.HEADER.size + wire.COOKIE_SIZE + wire.CHECKSUM_BLOCK.size
 """Bytes of a challenge: no more than any message has that asks for an acknowledgment."""
 ACK_SIZE = wire.HEADER.size + wire.ACK_BODY.size + wire.CHECKSUM_BLOCK.size
