@@ -117,12 +117,12 @@ def memory(sessions: int) -> int:
         wire.settimeout(5)
         for session in range(1, sessions + 1):
             # a core sender each, so that a thousand sessions need no thousand sockets here
-            sender = Sender(SenderConfig(acknowledged=True), session=session << 32, now=0)
-            sender.send([b"one message"], now=0)
-            for datagram in each(sender.data_to_send(now=0)):
-                wire.send(datagram)
+            sender = Sender(SenderConfig(acknowledged=True), session=session << 32, now=time.monotonic_ns())
+            sender.send([b"one message"], now=time.monotonic_ns())
             while sender.unresolved:
-                sender.receive([wire.recv(65_535)], now=1)
+                for datagram in each(sender.data_to_send(now=time.monotonic_ns())):
+                    wire.send(datagram)
+                sender.receive([wire.recv(65_535)], now=time.monotonic_ns())
             (outcome,) = sender.events()
             if not isinstance(outcome, Outcome) or outcome.state is not State.DELIVERED:
                 raise SystemExit(f"bench: a message was not delivered: {outcome}")

@@ -20,10 +20,13 @@ from typing import Any, NamedTuple
 
 from udpmsg import Goodbye, Limits, Message, Outcome, Receiver, Sender, State
 from udpmsg.core import wire
+from udpmsg.core.allowances import Allowances
+from udpmsg.core.budget import Budget
 from udpmsg.core.config import SenderConfig
 from udpmsg.core.framing import each, frame, together
 from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.sender import Sender as CoreSender
+from udpmsg.core.wire import Kind
 from udpmsg.endpoint import Endpoint
 from udpmsg.replies import Replies
 
@@ -40,6 +43,8 @@ them, so a receiver's batches are the same however many sessions are open."""
 NEWCOMERS = 4000
 """Sessions a second that come, send one message and go."""
 PEER = Endpoint("udp", "127.0.0.1", 9)
+MEMORY = 1 << 40
+"""Bytes that replies may take: more than there are, for what they cost is measured, and not who gives way."""
 PART = 500
 """Messages that are timed at one go."""
 REPETITIONS = 20
@@ -154,6 +159,7 @@ class Pair:
         self.now += TRAVEL
         self.receiver.receive(batch, now=self.now, peer=PEER)
         self.delivered += sum(isinstance(event, Message) for event in self.receiver.events())
+        self.receiver.commit()
         if self._acknowledged:
             self.receiver.flush(now=self.now)
             back = [data for data, _ in self.receiver.data_to_send(now=self.now)]
@@ -263,6 +269,7 @@ def core_sessions(sessions: int, messages: int, active: int) -> float:
         sender.send([PAYLOAD], now=now)
         receiver.receive(sender.data_to_send(now=now), now=now, peer=PEER)
         receiver.events()
+        receiver.commit()
         receiver.flush(now=now)
         sender.receive([data for data, _ in receiver.data_to_send(now=now)], now=now + TRAVEL)
         receiver.next_timeout()
@@ -292,13 +299,14 @@ def passing_sessions(sessions: int) -> tuple[float, int]:
         sender.goodbye(now=now)
         receiver.receive(sender.data_to_send(now=now), now=now, peer=PEER)
         receiver.events()
+        receiver.commit()
     return watch.read() / sessions, sessions - receiver.totals().sessions
 
 
 def unconfirmed_replies(sessions: int, turns: int) -> float:
     """CPU seconds of a turn that answers one peer, while as many others have not confirmed the answer that they got."""
     now = 10**9
-    replies = Replies(Limits(sessions=sessions + 1))
+    replies = Replies(Limits(sessions=sessions + 1), Budget(MEMORY), Allowances(of_everybody=True))
     for number in range(1, sessions + 1):
         replies.add(Message(b"?", PEER, number << 32, 1, acknowledged=True), PAYLOAD, framed=False, now=now)
     replies.data_to_send(now=now)
@@ -349,11 +357,12 @@ def _serve(tell: Any, sessions: int, messages: int, transport: str) -> None:
         receiver.poll(PATIENCE)
 
 
-def _phases(sessions: int, messages: int) -> Iterator[list[int]]:
-    """Which session sends, message by message: each once, all in turn, the first alone."""
-    yield list(range(sessions))
-    yield [number % sessions for number in range(messages)]
-    yield [0] * messages
+def _phases(sessions: int, messages: int) -> Iterator[tuple[int, list[int]]]:
+    """How many messages may be on their way, and which session sends, message by message: each once, all in turn, the first
+    alone. They begin one by one, so that who is challenged to prove their address is known."""
+    yield 1, list(range(sessions))
+    yield WINDOW, [number % sessions for number in range(messages)]
+    yield WINDOW, [0] * messages
 
 
 def _drive_udp(port: int, sessions: int, messages: int) -> Iterator[None]:
@@ -368,9 +377,10 @@ def _drive_udp(port: int, sessions: int, messages: int) -> Iterator[None]:
             for datagram in each(sender.data_to_send(now=time.monotonic_ns())):
                 line.send(datagram)
 
-        def read(_: CoreSender) -> None:
+        def read(sender: CoreSender) -> None:
             datagram = line.recv(65_535)
-            sender = by_session[wire.acknowledged_session(datagram)]
+            if wire.kind_of(datagram) != Kind.CHALLENGE:  # it names no session: it is for who waits
+                sender = by_session[wire.acknowledged_session(datagram)]
             sender.receive([datagram], now=time.monotonic_ns())
             write(sender)  # what pace or window held back
 
@@ -408,9 +418,9 @@ def _drive(
     senders: list[CoreSender], messages: int, write: Callable[[CoreSender], None], read: Callable[[CoreSender], None]
 ) -> Iterator[None]:
     """The three phases, a window at a time; `read` takes what came, for this sender or another."""
-    for phase in _phases(len(senders), messages):
-        for begin in range(0, len(phase), WINDOW):
-            chosen = [senders[number] for number in phase[begin : begin + WINDOW]]
+    for window, phase in _phases(len(senders), messages):
+        for begin in range(0, len(phase), window):
+            chosen = [senders[number] for number in phase[begin : begin + window]]
             for sender in chosen:
                 sender.send([PAYLOAD], now=time.monotonic_ns())
                 write(sender)

@@ -90,6 +90,7 @@ while left or sender.unresolved:
     now += 50_000
     receiver.receive(left_now, now=now, peer="peer")
     receiver.events()
+    receiver.commit()
     if acknowledged:
         receiver.flush(now=now)
         now += 50_000

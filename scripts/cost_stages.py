@@ -70,6 +70,7 @@ def stages(*, acknowledged: bool, counting_only: bool = False) -> dict[str, floa
                     receiver.receive_run(messages, now=now, peer=None)
             times.append(time.perf_counter_ns())
             receiver.events()
+            receiver.commit()
             times.append(time.perf_counter_ns())
             receiver.flush(now=now)
             back = [data for data, _ in receiver.data_to_send(now=now)]

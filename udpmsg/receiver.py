@@ -321,7 +321,8 @@ class Receiver:
         return bool(self._events or self._streams_wait) or any(core.waiting for core in self._cores.values())
 
     def _hand_over(self, limit: int) -> list[Event]:
-        """Take events for the application. If it was slow last time, its peers are told before it runs what has arrived.
+        """Take events for the application. If it was slow last time, its peers are told before it runs what has arrived; what is
+        only counted is delivered by now, and they are told so.
 
         Messages come before what ended them: that their connection is gone, say."""
         events: list[Event] = []
@@ -331,7 +332,7 @@ class Receiver:
                 while name == "tcp" and len(events) < limit and self._unlooked < TURN and self._has_turn(events):
                     self._feed()
                     events += core.events(limit - len(events))
-                if self._slow:
+                if self._slow or self._counting_only:
                     core.flush(now=clock.now())
             if not events or self._urgent():
                 self._settle()

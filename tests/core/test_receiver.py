@@ -822,7 +822,7 @@ def test_a_copy_of_the_newest_datagram_moves_nobody(acknowledged: bool) -> None:
     data = remote.message(1)
     receiver.receive([data], now=at(0), peer="here")
     receiver.receive([data], now=at(7), peer="elsewhere")
-    assert receiver.events()[1] == Duplicate("here", SENDER, 1, 1)
+    assert receiver.events()[1] == Duplicate("elsewhere", SENDER, 1, 1)
     assert [peer for _, peer in receiver.data_to_send(now=at(7))] == ["here"] * acknowledged
 
 

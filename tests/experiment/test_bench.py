@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from udpmsg.errors import NameUnknown, UsageError
+from udpmsg.errors import NameUnknown, UdpmsgError, UsageError
 from udpmsg.experiment import bench_path
 from udpmsg.experiment.bench import bench
 from udpmsg.experiment.bench_receiver import OwnReceiver
@@ -106,11 +106,15 @@ def test_a_receiver_that_is_killed_is_said(receiver: OwnReceiver) -> None:
         receiver.look()
 
 
-def test_a_connection_that_ends_during_the_round_trips_is_nobody_and_no_lost_round_trip(receiver: OwnReceiver) -> None:
+@pytest.mark.parametrize(("ours", "error"), [(False, NobodyThere), (True, ChildFailed)], ids=["elsewhere", "our-own"])
+def test_a_connection_that_ends_during_the_round_trips_is_nobody_and_no_lost_round_trip(
+    receiver: OwnReceiver, ours: bool, error: type[UdpmsgError]
+) -> None:
     child = receiver._child.pid
     assert child is not None
-    ended = replace(way(receiver, Mode.TCP), tick=lambda: os.kill(child, 9))
-    with pytest.raises(NobodyThere):
+    to_it = way(receiver, Mode.TCP)
+    ended = replace(to_it, receiver=receiver if ours else None, tick=lambda: os.kill(child, 9))
+    with pytest.raises(error):
         round_trips(ended, 0.3)
 
 

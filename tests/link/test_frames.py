@@ -109,6 +109,8 @@ def test_acknowledgments_and_controls_are_counted_each_direction_and_kind_alone(
         tracker.frame(wires.udp(control(Kind.QUERY, wire.encode_query(1))), FORWARD),
         tracker.frame(wires.udp(control(Kind.PROBE_REPLY, nothing), back=True), BACK),
         tracker.frame(wires.udp(control(Kind.REPORT, bytes(120)), back=True), BACK),
+        tracker.frame(wires.udp(control(Kind.CHALLENGE, bytes(12)), back=True), BACK),
+        tracker.frame(wires.udp(control(Kind.COOKIE, wire.encode_cookie(bytes(12)))), FORWARD),
         tracker.frame(wires.udp(goodbye(2, number=9)), FORWARD),
         tracker.frame(wires.udp(goodbye(2, number=10)), FORWARD),
     ]
@@ -120,10 +122,16 @@ def test_acknowledgments_and_controls_are_counted_each_direction_and_kind_alone(
         ("control", 2, 1, 0, "ack", "query"),
         ("control", 1, 1, 0, "ack", "probe reply"),
         ("control", 2, 1, 0, "ack", "report"),
-        ("control", 3, 1, 0, "teardown", "goodbye"),
+        ("control", 3, 1, 0, "ack", "challenge"),
+        ("control", 3, 1, 0, "ack", "cookie"),
         ("control", 4, 1, 0, "teardown", "goodbye"),
+        ("control", 5, 1, 0, "teardown", "goodbye"),
     ]
     assert {carried(reading) for reading in told} == {(0, 0)}
+
+
+def test_every_kind_that_is_no_message_has_its_name() -> None:
+    assert set(frames.CONTENTS) == set(wire.ACCEPTED_KINDS) - {Kind.MESSAGE}
 
 
 def test_the_acknowledgment_of_a_goodbye_is_teardown_and_an_earlier_one_is_not() -> None:

@@ -197,8 +197,8 @@ def test_disagreements_are_told() -> None:
 
 LABELS = [
     "message 4", "messages 4–6", "messages 4–6, FIN", "message 4, part 2", "messages 4–6, part 2", "segment 3", "datagram 2",
-    "acknowledgment", "goodbye", "probe", "probe reply", "query", "report", "goodbye, FIN", "other", "not understood",
-    "IP fragment", "IP fragment of message 4, part 2", "IP protocol 47", "ICMP port unreachable (message 4)",
+    "acknowledgment", "goodbye", "probe", "probe reply", "challenge", "cookie", "query", "report", "goodbye, FIN", "other",
+    "not understood", "IP fragment", "IP fragment of message 4, part 2", "IP protocol 47", "ICMP port unreachable (message 4)",
     "ICMP host unreachable (goodbye)", "ICMP communication unreachable", "ICMP too large", "ICMP time exceeded",
     "ICMP echo", "ICMP echo reply", "ICMP type 13",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.transport.support import PATIENCE
-from udpmsg import CannotStore, Message, Receiver, Sender, State, Store, UsageError
+from udpmsg import CannotStore, Message, Outcome, Receiver, Sender, State, Store, UsageError
 
 TRANSPORTS = pytest.mark.parametrize("transport", ["udp", "tcp"])
 
@@ -184,6 +184,14 @@ def test_what_cannot_be_kept_is_not_delivered_and_tried_again(
     assert [message.payload for message in given(receiver, 1)] == [b"one"]
     assert [outcome.state for outcome in sender.outcomes()] == [State.DELIVERED]
     assert store.kept == 1
+
+
+def test_what_is_only_counted_is_acknowledged_as_it_comes(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("udpmsg.core.receiver.MAX_ACK_DELAY", 10**15)  # nobody waits for that
+    receiver, sender = pair(stack, "udp", counting_only=True)
+    sender.send("one")
+    assert receiver.poll(0) == []
+    assert [event.state for event in sender.poll(0) if isinstance(event, Outcome)] == [State.DELIVERED]
 
 
 def test_what_came_in_rounds_is_kept_in_one_group(stack: ExitStack, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class Outcome(NamedTuple):
 
 # The rest are rare, and named tuples: a frozen dataclass takes ten times as long to define, at every start of the program.
 class Duplicate(NamedTuple):
-    """A message that was delivered before came again, and was suppressed."""
+    """A message that was delivered before came again, and was suppressed. `peer`: where it came from now, proved or not."""
 
     peer: Peer
     session: int

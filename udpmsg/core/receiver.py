@@ -281,7 +281,7 @@ class Receiver:
         self._resolve_below(session, datagram.lowest)
         arrival = session.arrivals.classify(datagram.sequence)
         if arrival is Arrival.DUPLICATE or arrival is Arrival.STALE:
-            self._suppress(session, datagram, arrival, now)
+            self._suppress(session, datagram, arrival, now, peer)
             return
         payload: bytes | None = datagram.payload
         transmission = datagram.transmission or 1
@@ -413,13 +413,13 @@ class Receiver:
             data = self._encoder.encode(Kind.PROBE_REPLY, now=now, payload=wire.NUMBER.pack(session))
             self._answers.append((data, peer))
 
-    def _suppress(self, session: Session, datagram: Datagram, arrival: Arrival, now: int) -> None:
+    def _suppress(self, session: Session, datagram: Datagram, arrival: Arrival, now: int, peer: Peer) -> None:
         """It came before, or too late: not delivered again, but its sender must learn that it need not be sent again."""
         if arrival is Arrival.STALE:
             session.over_limit += 1
         elif datagram.fragment is None or datagram.fragment[0] == 0:  # a repeated fragment is not a repeated message
             session.duplicates += 1
-            self._delivery.notify(Duplicate(session.peer, session.identity, datagram.sequence, datagram.transmission or 1))
+            self._delivery.notify(Duplicate(peer, session.identity, datagram.sequence, datagram.transmission or 1))
         self._acknowledge(session, datagram, now, at_once=True)
 
     def _acknowledge(self, session: Session, datagram: Datagram, now: int, *, at_once: bool = False) -> None:

@@ -4,7 +4,9 @@ import select
 from dataclasses import dataclass
 
 from udpmsg import clock
+from udpmsg.core import wire
 from udpmsg.core.events import Duplicate, Event, Message, Outcome, State
+from udpmsg.core.wire import Kind
 from udpmsg.endpoint import Endpoint
 from udpmsg.language import N_, _
 from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
@@ -45,11 +47,6 @@ class Seen(Observations):
         """The sequence numbers that the application was given."""
         return tuple(sequence for sequence, _port, given in self.udp_arrivals if given)
 
-    @property
-    def again(self) -> tuple[int, ...]:
-        """The sequence numbers that came once more, and were not given."""
-        return tuple(sequence for sequence, _port, given in self.udp_arrivals if not given)
-
 
 class Router:
     """What stands between a sender at home and everybody else: it sends on by a port of its own, and may get another one."""
@@ -59,8 +56,8 @@ class Router:
         self.inside, self.outside = stage.udp_listener(), stage.udp()
         self.answers = True
         """Whether what comes back is passed on."""
-        self.loses = False
-        """Whether the next datagram from inside is lost."""
+        self.loses_questions = False
+        """Whether a PROBE from inside is lost: the question what has come."""
         self._target = target
         self._sender: tuple[str, int] | None = None
 
@@ -69,9 +66,8 @@ class Router:
         while ready := select.select([self.inside, self.outside], [], [], 0)[0]:
             if self.inside in ready:
                 datagram, self._sender = self.inside.recvfrom(LARGEST)
-                if not self.loses:
+                if not (self.loses_questions and wire.kind_of(datagram) == Kind.PROBE):
                     self.outside.sendto(datagram, self._target)
-                self.loses = False
             if self.outside in ready:
                 datagram = self.outside.recv(LARGEST)
                 if self.answers and self._sender:
@@ -99,7 +95,7 @@ class Conversation:
             for event in self.receiver.poll(0):
                 self.note(event)
                 if isinstance(event, Message):
-                    self.receiver.done(event)  # so that its acknowledgment leaves now, and not when more is asked for
+                    self.receiver.done(event)  # the sender is not to wait until we ask for more
             self.router.pass_on()
             for event in self.sender.poll(TICK if self.confirmed < confirmed else 0):
                 self.confirmed += isinstance(event, Outcome) and event.state is State.DELIVERED
@@ -137,8 +133,8 @@ def run(stage: Stage, *, moves: bool = True) -> Seen:
 
 
 def over_udp(stage: Stage, moves: bool) -> tuple[int, tuple[tuple[int, int, bool], ...], int]:
-    """Messages before and after the move; the acknowledgment of the last one before it is lost with the old address, and so is
-    the first datagram after it: udpmsg's question what has come, whose answer would save the repetition."""
+    """Messages before and after the move; the acknowledgment of the last one before it is lost with the old address, and after it
+    udpmsg's question what has come, whose answer would save the repetition."""
     talk = Conversation(stage)
     try:
         stage.step(_("udpmsg over UDP: messages 1 to {}, acknowledged, through a router").format(MOVES_AFTER))
@@ -150,11 +146,12 @@ def over_udp(stage: Stage, moves: bool) -> tuple[int, tuple[tuple[int, int, bool
         talk.go_on(delivered=MOVES_AFTER)
         stage.step(
             _(
-                "the router gets a new port; the acknowledgment of message {} goes to the old one, and the next datagram is lost"
+                "the router gets a new port; the acknowledgment of message {} goes to the old one, and the question what has come "
+                "is lost"
             ).format(MOVES_AFTER)
         )
         if moves:
-            talk.router.answers, talk.router.loses, talk.router.outside = True, True, stage.udp()
+            talk.router.answers, talk.router.loses_questions, talk.router.outside = True, True, stage.udp()
         talk.go_on(confirmed=MOVES_AFTER)
         for number in range(MOVES_AFTER + 1, COUNT + 1):
             talk.sender.send(f"message {number}")
@@ -217,7 +214,11 @@ LESSON = Lesson(
         Expectation(
             "no-duplicate",
             N_("UDP: message 3, sent again from the new port, is known by its number, and is not given twice."),
-            lambda seen: len(seen.ports) == 2 and MOVES_AFTER in seen.again and len(set(seen.given)) == len(seen.given),
+            lambda seen: (
+                len(seen.ports) == 2
+                and (MOVES_AFTER, seen.ports[1], False) in seen.udp_arrivals
+                and len(set(seen.given)) == len(seen.given)
+            ),
             N_("its acknowledgment was not lost, so it was not sent again."),
         ),
         Expectation(
@@ -241,11 +242,10 @@ LESSON = Lesson(
         ),
         N_("A datagram belongs to whatever the program says: udpmsg writes a session number and a sequence number into each."),
         N_(
-            "So the receiver knows a session wherever it comes from, answers where the newest datagram came from, and counts nothing twice."
+            "So the receiver knows a session wherever it comes from, and counts nothing twice. It answers the new address as soon as "
+            "that has returned a cookie which was sent there: anybody can write another sender's address into a datagram."
         ),
-        N_(
-            "QUIC does the same by its connection IDs, and asks the new address for proof before it sends much there (RFC 9000, 9)."
-        ),
+        N_("QUIC does the same by its connection IDs, and asks the new address for such a proof as well (RFC 9000, 9)."),
         N_("It need not be a phone: a router that translates addresses forgets a silent UDP port after minutes (RFC 4787, 4.3)."),
     ),
     by_hand=(

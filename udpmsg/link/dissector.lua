@@ -7,11 +7,12 @@
 local udpmsg = Proto("udpmsg", "udpmsg messages")
 
 local PORT, HEADER, LENGTH, RANGE = 5000, 40, 4, 16
-local MESSAGE, ACK, GOODBYE, PROBE, PROBE_REPLY, QUERY, REPORT = 1, 2, 3, 4, 5, 8, 9
+local MESSAGE, ACK, GOODBYE, PROBE, PROBE_REPLY, CHALLENGE, COOKIE, QUERY, REPORT = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local KINDS = {
-    [1] = "MESSAGE", [2] = "ACK", [3] = "GOODBYE", [4] = "PROBE", [5] = "PROBE_REPLY", [6] = "CHALLENGE (reserved)",
-    [7] = "COOKIE (reserved)", [8] = "QUERY", [9] = "REPORT",
+    [MESSAGE] = "MESSAGE", [ACK] = "ACK", [GOODBYE] = "GOODBYE", [PROBE] = "PROBE", [PROBE_REPLY] = "PROBE_REPLY",
+    [CHALLENGE] = "CHALLENGE", [COOKIE] = "COOKIE", [QUERY] = "QUERY", [REPORT] = "REPORT",
 }
+local COOKIE_SIZE, PADDED_COOKIE_SIZE = 12, 64
 local ACK_REQUESTED, FRAGMENT, REPLY, ORDERED, CHECKSUM, SEALED = 1, 2, 4, 8, 16, 32
 local LARGEST_FRAME = 2 ^ 28 -- the receiver's memory is 64 MiB in all: a length above this is some other program's text
 local PT_TCP = 2
@@ -63,6 +64,8 @@ local f = {
     delivered_last = ProtoField.uint64("udpmsg.ack.delivered.last", "Last sequence number"),
     goodbye_messages = ProtoField.uint64("udpmsg.goodbye.messages", "Messages sent"),
     probe_reply_session = ProtoField.uint64("udpmsg.probe_reply.session", "Session that asked, and is not known", base.HEX),
+    cookie = ProtoField.bytes("udpmsg.cookie", "Cookie", base.NONE, "What an address returns, to prove that it is there"),
+    cookie_padding = ProtoField.bytes("udpmsg.cookie.padding", "Zeros: longer than the CHALLENGE"),
     query_from = ProtoField.uint64("udpmsg.query.from", "From sequence number"),
     query_padding = ProtoField.bytes("udpmsg.query.padding", "Zeros: as long as the longest answer"),
     missing_first = ProtoField.uint64("udpmsg.report.missing.first", "First sequence number"),
@@ -176,6 +179,23 @@ local function add_probe_reply(tree, data)
     return "probe reply: the session is not known"
 end
 
+local function add_challenge(tree, data)
+    if data:len() ~= COOKIE_SIZE then
+        return nil
+    end
+    tree:add(f.cookie, data)
+    return "challenge: return this cookie"
+end
+
+local function add_cookie(tree, data)
+    if data:len() ~= PADDED_COOKIE_SIZE then
+        return nil
+    end
+    tree:add(f.cookie, data(0, COOKIE_SIZE))
+    tree:add(f.cookie_padding, data(COOKIE_SIZE))
+    return "cookie: returned"
+end
+
 local function add_query(tree, data)
     if data:len() < 8 then
         return nil
@@ -208,6 +228,8 @@ local PAYLOADS = {
     [ACK] = add_ack,
     [GOODBYE] = add_goodbye,
     [PROBE_REPLY] = add_probe_reply,
+    [CHALLENGE] = add_challenge,
+    [COOKIE] = add_cookie,
     [QUERY] = add_query,
     [REPORT] = add_report,
 }

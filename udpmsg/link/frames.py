@@ -7,8 +7,8 @@ be understood is CONTROL, "other", "not understood".
 A retransmission is not a new data frame: it has the index and part of what was sent before, and the next transmission number.
 Of a message in several fragments, `part` is our fragment's index * 8192, plus the offset of an IP fragment in units of 8 bytes.
 
-What is neither handshake, data nor teardown is billed as ACKNOWLEDGMENT: PROBE, QUERY, REPORT, ICMP (unless it refuses a GOODBYE:
-TEARDOWN) and other programs' protocols.
+What is neither handshake, data nor teardown is billed as ACKNOWLEDGMENT: PROBE, CHALLENGE, COOKIE, QUERY, REPORT, ICMP (unless it
+refuses a GOODBYE: TEARDOWN) and other programs' protocols.
 """
 
 import struct
@@ -56,6 +56,8 @@ CONTENTS = {
     Kind.GOODBYE.value: (CONTROL, TEARDOWN, N_("goodbye")),
     Kind.PROBE.value: (CONTROL, ACKNOWLEDGMENT, N_("probe")),
     Kind.PROBE_REPLY.value: (CONTROL, ACKNOWLEDGMENT, N_("probe reply")),
+    Kind.CHALLENGE.value: (CONTROL, ACKNOWLEDGMENT, N_("challenge")),
+    Kind.COOKIE.value: (CONTROL, ACKNOWLEDGMENT, N_("cookie")),
     Kind.QUERY.value: (CONTROL, ACKNOWLEDGMENT, N_("query")),
     Kind.REPORT.value: (CONTROL, ACKNOWLEDGMENT, N_("report")),
 }
