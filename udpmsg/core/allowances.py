@@ -12,6 +12,9 @@ from udpmsg.core.rtt import SECOND
 
 PEERS_KEPT = 4096
 """Addresses of each sort that are remembered. One that is forgotten begins anew: with what its next datagram brings."""
+BARE = 3
+"""An answer that every datagram gets, a short acknowledgment say, may be larger than what it answers, as long as its address
+was sent no more than so many times what came from it (RFC 9000, section 8.1)."""
 RAW_AT_ONCE, RAW_RATE = 16 << 10, 4 << 10
 """Bytes, and bytes a second, that one address may be sent above what came from it, when it can prove nothing: raw datagrams.
 So that `nc -u` gets its answer, and nobody an amplifier."""
@@ -24,8 +27,8 @@ class Allowances:
 
     def __init__(self, *, of_everybody: bool = False) -> None:
         self._of_everybody = of_everybody
-        self._left: dict[Peer, int] = {}
-        """Bytes that came from an address, less those that it was sent."""
+        self._account: dict[Peer, tuple[int, int]] = {}
+        """Bytes that came from an address, and bytes that it was sent."""
         self._proved: dict[Peer, None] = {}
         self._newly_proved: list[Peer] = []
         self._buckets: dict[Hashable, Bucket] = {}
@@ -35,15 +38,16 @@ class Allowances:
         """So many bytes came from this address."""
         if self._of_everybody or peer in self._proved:
             return
-        left = self._left.get(peer)
-        if left is None:
-            make_room(self._left)
-            left = 0
-        self._left[peer] = left + size
+        account = self._account.get(peer)
+        if account is None:
+            make_room(self._account)
+            account = 0, 0
+        came, sent = account
+        self._account[peer] = came + size, sent
 
     def prove(self, peer: Peer) -> None:
         """It returned what was sent to it alone."""
-        self._left.pop(peer, None)
+        self._account.pop(peer, None)
         if self._proved.pop(peer, self) is self:
             make_room(self._proved)
         self._proved[peer] = None
@@ -58,29 +62,21 @@ class Allowances:
         """Whether this address may be sent anything."""
         return self._of_everybody or peer in self._proved
 
-    def left(self, peer: Peer) -> int | None:
-        """Bytes that this address may be sent now; None: as many as one likes."""
-        return None if self.proved(peer) else self._left.get(peer, 0)
-
     def grant(self, peer: Peer, size: int) -> bool:
-        """Whether this address may be sent so many bytes; they are taken from what it has left."""
-        left = self.left(peer)
-        if left is None:
-            return True
-        if size > left:
-            return False
-        self._left[peer] = left - size
-        return True
+        """Whether this address may be sent so many bytes, which then count as sent: all in all no more than came from it."""
+        return self._spend(peer, size, 1)
 
-    def spend(self, peer: Peer, size: int) -> None:
-        """An answer that every datagram gets was sent to this address: what it has left is less by that, as far as it goes."""
-        left = self._left.get(peer)
-        if left is not None:
-            self._left[peer] = max(0, left - size)
+    def grant_bare(self, peer: Peer, size: int, *, keep: int = 0) -> bool:
+        """The same for an answer that every datagram gets: all in all no more than `BARE` times what came from it, and so that
+        `keep` bytes are left of that for another."""
+        return self._spend(peer, size, BARE, keep)
 
     def grant_raw(self, peer: Peer, origin: Hashable, size: int, *, now: int) -> bool:
         """The same for a program that can prove nothing; what is above its own bytes comes out of the bucket of its `origin`."""
-        above = max(0, size - (self.left(peer) or 0))
+        if self.proved(peer):
+            return True
+        came, sent = self._account.get(peer, (0, 0))
+        above = min(size, max(0, sent + size - came))
         bucket = self._buckets.get(origin)
         if bucket is None:
             make_room(self._buckets)
@@ -89,7 +85,16 @@ class Allowances:
             return False
         bucket.take(above)
         self._bucket_of_all.take(above)
-        self.grant(peer, size - above)
+        self._spend(peer, size - above, 1)
+        return True
+
+    def _spend(self, peer: Peer, size: int, times: int, keep: int = 0) -> bool:
+        if self.proved(peer):
+            return True
+        came, sent = self._account.get(peer, (0, 0))
+        if sent + size + keep > came * times:
+            return False
+        self._account[peer] = came, sent + size
         return True
 
 
@@ -111,7 +116,7 @@ class Bucket:
         came = (now - self._at) * self._rate // SECOND
         if came:
             self._left = min(self._size, self._left + came)
-            self._at = now
+            self._at += came * SECOND // self._rate  # not `now`: whoever looks often must not lose the parts of a byte
         return size <= self._left
 
     def take(self, size: int) -> None:
@@ -119,7 +124,7 @@ class Bucket:
         self._left -= size
 
 
-def make_room(table: "dict[Peer, int] | dict[Peer, None] | dict[Hashable, Bucket]") -> None:
+def make_room(table: "dict[Peer, tuple[int, int]] | dict[Peer, None] | dict[Hashable, Bucket]") -> None:
     """Forget whoever has been in a full table for longest."""
     if len(table) >= PEERS_KEPT:
         del table[next(iter(table))]

@@ -143,6 +143,7 @@ class Receiver:
         overhead = wire.overhead(acknowledged=messages.acknowledged, reply=False, fragment=False)
         self._allowances.received(peer, (size + overhead) * count)
         if session is not None and session.placed and session.expects(messages):
+            session.last_seen_at = now  # so it is not what has to go
             if messages.acknowledged:
                 self._resolve_below(session, messages.lowest[0])
             if self._has_room(session, messages, size, count, now):
@@ -209,7 +210,7 @@ class Receiver:
             self._owed_later.pop(session.identity, None)
             batch += self._acknowledgment(session, now)
         answers, self._answers = self._answers, []
-        return batch + answers
+        return batch + [(data, peer) for data, peer in answers if self._allowances.grant_bare(peer, len(data))]
 
     def challenge(self, session: int, peer: Peer, *, now: int) -> None:
         """Ask this address to prove itself, for this session."""
@@ -354,18 +355,21 @@ class Receiver:
             session.said_goodbye = True
             if messages_sent < datagram.number and messages_sent <= MOST_RATE * (datagram.sent_at + SECOND // 1000):
                 session.messages_sent = messages_sent
-            self._delivery.tell(Goodbye(session.peer, session.identity, session.messages_sent, session.messages_lost))
+            goodbye = Goodbye(session.peer, session.identity, session.messages_sent, session.messages_lost)
+            if session.arrivals.unique:
+                self._delivery.tell(goodbye)
+            else:  # whoever sends nothing else could have as many sessions as datagrams
+                self._delivery.notify(goodbye)
 
     def _receive_probe(self, datagram: Datagram, now: int, peer: Peer) -> None:
         session = self._sessions.find(datagram.session)
+        if session is not None:
+            self._resolve_below(session, datagram.lowest)
         if session is None or session.reneged:
             self._disclaim(datagram.session, now, peer)
-            if session is not None:
-                session.reneged = False
             return
         session = self._session(datagram, now, peer)
         if session is not None:
-            self._resolve_below(session, datagram.lowest)
             self._acknowledge(session, datagram, now, at_once=True)
 
     def _receive_cookie(self, datagram: Datagram, now: int, peer: Peer) -> None:
@@ -375,7 +379,6 @@ class Receiver:
         self._allowances.prove(peer)
         session = self._sessions.find(datagram.session)
         if session is not None:
-            session.proved = True
             self._note_sender(session, datagram.number, now, peer)
             if session.acknowledged:
                 self._owed_now[session.identity] = session
@@ -423,7 +426,8 @@ class Receiver:
             self._delivery.put(session.fill(), session)
 
     def _session(self, datagram: Datagram, now: int, peer: Peer) -> Session | None:
-        """The session of a datagram, opened if there is a place for it."""
+        """The session of a datagram, opened if there is a place for it. A known one needs none for its goodbye."""
+        farewell = datagram.kind is Kind.GOODBYE
         session = self._sessions.find(datagram.session)
         proved = self._allowances.proved(peer)
         if session is None:
@@ -436,7 +440,7 @@ class Receiver:
         elif session.acknowledged is not datagram.acknowledged:
             # flipped bits must not turn a checked message into an unchecked one
             raise MalformedDatagram("a session asks for acknowledgments always or never")
-        elif not (session.placed or session.ended or self._sessions.come_back(session, now, proved=proved)):
+        elif not (session.placed or session.ended or farewell or self._sessions.come_back(session, now, proved=proved)):
             self._turn_away(datagram, now, peer, proved=proved)
             return None
         self._note_sender(session, datagram.number, now, peer)
@@ -458,25 +462,31 @@ class Receiver:
         """A datagram with this number came from there: follow its sender to another address, if that has proved itself."""
         session.last_seen_at = now
         newest = session.is_newest(number)
-        if peer != session.peer:
-            if not self._allowances.proved(peer):
-                self.challenge(session.identity, peer, now=now)
-            elif newest:
-                session.peer = peer
+        if peer == session.peer and session.proved:
+            return
+        if self._allowances.proved(peer):
+            if newest or peer == session.peer:
+                self._sessions.follow(session, peer)
+        elif peer != session.peer:
+            self.challenge(session.identity, peer, now=now)
 
     def _acknowledgment(self, session: Session, now: int) -> list[tuple[bytes, Peer]]:
-        """What this session's sender is told now; a challenge instead, where its address may not be sent as much as that."""
-        ranges, left = session.ranges(), self._allowances.left(session.peer)
-        if left is not None and ranges > BARE_RANGES and ranges > (left - ACK_SIZE) // wire.RANGE.size:
-            if session.challenged_at is None or now - session.challenged_at >= CHALLENGE_PAUSE:
-                session.challenged_at = now
-                self.challenge(session.identity, session.peer, now=now)
+        """What this session's sender is told now, with no more ranges than its address may be sent. Where that leaves something
+        out it is asked to prove itself, and told all when it has."""
+        ranges, peer = session.ranges(), session.peer
+        if not self._allowances.grant(peer, ACK_SIZE + ranges * wire.RANGE.size):
+            pauses = session.challenged_at is not None and now - session.challenged_at < CHALLENGE_PAUSE
+            left_out, ranges = ranges > BARE_RANGES, min(ranges, BARE_RANGES)
+            size = ACK_SIZE + ranges * wire.RANGE.size
+            keep = size if session.waiting_messages else 0  # that they are delivered matters more than that they arrived
+            if (left_out and not pauses) or not self._allowances.grant_bare(peer, size, keep=keep):
+                if (left_out or not keep) and not pauses:
+                    session.challenged_at = now
+                    self.challenge(session.identity, peer, now=now)
                 return []
-            ranges = BARE_RANGES
         acknowledgment = session.acknowledgment(now, credit=self._sessions.credit(session), ranges=ranges)
-        data = self._encoder.encode(Kind.ACK, now=now, payload=wire.encode_acknowledgment(acknowledgment))
-        self._allowances.spend(session.peer, len(data))
-        return [(data, session.peer)]
+        payload = wire.encode_acknowledgment(acknowledgment)
+        return [(self._encoder.encode(Kind.ACK, now=now, payload=payload), peer)]
 
     def _owe_delivered(self, sessions: Sequence[Session]) -> None:
         """These have messages that are delivered now: whoever asked to be told is told."""
