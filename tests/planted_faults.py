@@ -34,6 +34,8 @@ SCENARIOS = (
     "ordered",
     "window-7",
     "deadline-short",
+    "moves",
+    "store",
 )
 """The simulations that are run; the whole of them takes longer and is not needed to notice these faults."""
 
@@ -101,8 +103,8 @@ FAULTS = (
     Fault(
         "lowest unresolved off by one",
         "core/sender.py",
-        "now=now, lowest=self._outbox.lowest, ordered",
-        "now=now, lowest=self._outbox.lowest + 1, ordered",
+        "now=now, lowest=self._lowest, ordered",
+        "now=now, lowest=self._lowest + 1, ordered",
     ),
     Fault(
         "what a restarted receiver lost is not sent again",
@@ -119,7 +121,7 @@ FAULTS = (
     Fault(
         "limit of bytes never applied",
         "core/sessions.py",
-        'return "total_bytes" if self.waiting_bytes + total > limits.total_bytes else None',
+        'return None if self._affords(total + messages * MESSAGE_COST, now) else "total_bytes"',
         "return None",
     ),
     Fault(
@@ -131,20 +133,190 @@ FAULTS = (
     Fault(
         "ended sessions forgotten too soon",
         "core/sessions.py",
-        "if oldest.last_seen_at + ENDED_SESSION_KEPT > session.last_seen_at:",
-        "if oldest.last_seen_at > session.last_seen_at:",
+        "expires = session.last_seen_at + (ENDED_KEPT if",
+        "expires = session.last_seen_at + (0 if",
     ),
     Fault(
         "an ended session leaves with what waits",
         "core/sessions.py",
-        "if session.waiting_messages or session.identity not in self._table:",
-        "if session.identity not in self._table:",
+        "if session.waiting_messages or not session.placed:",
+        "if not session.placed:",
     ),
     Fault(
         "a late message of an ended session needs no place",
         "core/sessions.py",
-        "if session.ended and self._ended.pop(session.identity, None) is not None:",
-        "if session.ended and self._ended.pop(session.identity, None) is None:",
+        "if session.ended and not self._may_come_back(session, now):",
+        "if session.ended and now < 0:",
+    ),
+    Fault(
+        "commit: acknowledged when it is handed over",
+        "core/delivery.py",
+        "                if hand_over:\n                    events += entry.messages\n",
+        "                if hand_over:\n                    events += entry.messages\n"
+        "                    for first, last in stretches(entry.messages) if entry.session else ():\n"
+        "                        entry.session.deliver(first, last)\n",
+    ),
+    Fault(
+        "commit: done with one is done with all",
+        "core/delivery.py",
+        "return self._finish([Batch([message], session, bytes_of_it)])",
+        "return self._finish([Batch([message], session, bytes_of_it)]) + self.commit()",
+    ),
+    Fault(
+        "commit: what is in hand is not remembered",
+        "core/receiver.py",
+        "(session.identity, session.remembered(also)) for",
+        "(session.identity, session.remembered()) for",
+    ),
+    Fault(
+        "commit: the next life forgets the ranges",
+        "core/session.py",
+        "self.arrivals = Arrivals.of(known.all_below, known.delivered, known.count,",
+        "self.arrivals = Arrivals.of(known.all_below, [], known.count,",
+    ),
+    Fault(
+        "budget: nothing charged for a message",
+        "core/sessions.py",
+        "self.budget.used += (size + MESSAGE_COST) * messages",
+        "self.budget.used += 0",
+    ),
+    Fault(
+        "budget: nothing charged for a fragment",
+        "core/sessions.py",
+        "return self._affords(size + FRAGMENT_COST, now) and self.budget.charge(size + FRAGMENT_COST)",
+        "return self._affords(size + FRAGMENT_COST, now)",
+    ),
+    Fault(
+        "budget: nothing given back",
+        "core/sessions.py",
+        "        session.release(size, messages)\n        self.budget.give_back(size + MESSAGE_COST * messages)\n        if",
+        "        session.release(size, messages)\n        if",
+    ),
+    Fault(
+        "budget: what is dropped with a place stays charged",
+        "core/sessions.py",
+        "            session.release(size, messages)\n            self.budget.give_back(size + MESSAGE_COST * messages)\n",
+        "            session.release(size, messages)\n",
+    ),
+    Fault(
+        "proof: an unproved address followed",
+        "core/receiver.py",
+        "        if self._allowances.proved(peer):\n            if newest",
+        "        if peer:\n            if newest",
+    ),
+    Fault(
+        "proof: any cookie proves",
+        "core/receiver.py",
+        "if self._cookies is None or not self._cookies.proves(cookie, datagram.session, peer, now=now):",
+        "if self._cookies is None:",
+    ),
+    Fault(
+        "proof: a cookie for another session proves",
+        "core/cookies.py",
+        "repr((session, peer, slot))",
+        "repr((peer, slot))",
+    ),
+    Fault(
+        "proof: a cookie from another address proves",
+        "core/cookies.py",
+        "repr((session, peer, slot))",
+        "repr((session, slot))",
+    ),
+    Fault(
+        "proof: a moved session counts as of its old address",
+        "core/sessions.py",
+        "            if session.placed:\n                self._leave(session)\n                self._enter(session)\n",
+        "            pass\n",
+    ),
+    Fault(
+        "allowance: what is sent is not counted",
+        "core/allowances.py",
+        "        account.left -= size\n        return True",
+        "        return True",
+    ),
+    Fault(
+        "allowance: short answers without a bound",
+        "core/allowances.py",
+        "        account.answers -= 1\n",
+        "",
+    ),
+    Fault(
+        "allowance: an acknowledgment as long as one likes",
+        "core/receiver.py",
+        "granted = granted or self._allowances.grant(peer, ACK_SIZE + wire.RANGE.size * ranges)",
+        "granted = True",
+    ),
+    Fault(
+        "allowance: the bucket of an address never empty",
+        "core/allowances.py",
+        "        bucket.take(above)\n",
+        "",
+    ),
+    Fault(
+        "places: nobody challenged where half are taken",
+        "core/receiver.py",
+        "        if not proved:\n            self.challenge(datagram.session, peer, now=now)\n            if",
+        "        if not proved:\n            if",
+    ),
+    Fault(
+        "places: who gave way leaves no tombstone",
+        "core/sessions.py",
+        "                self._forget_unfinished(session)\n                self._tombstones.keep(session)\n",
+        "                self._forget_unfinished(session)\n                self.totals_ended.add(session)\n",
+    ),
+    Fault(
+        "places: young tombstones forgotten",
+        "core/tombstones.py",
+        "if oldest is not None and oldest.last_seen_at + kept_for(oldest) <= now:",
+        "if oldest is not None:",
+    ),
+    Fault(
+        "places: an address may keep more than its eighth",
+        "core/sessions.py",
+        "        share = max(self.limits.sessions // SHARE, 1)\n",
+        "        share = self.limits.sessions\n",
+    ),
+    Fault(
+        "places: an address keeps nothing",
+        "core/sessions.py",
+        "        share = max(self.limits.sessions // SHARE, 1)\n",
+        "        share = 0\n",
+    ),
+    Fault(
+        "places: one address fills all tombstones",
+        "core/sessions.py",
+        "if now < self._next_walk or self._tombstones.of(origin) >= self._tombstones.most // SHARE:",
+        "if now < self._next_walk:",
+    ),
+    Fault(
+        "places: the silent never give way",
+        "core/sessions.py",
+        "if s.last_seen_at + GIVES_WAY_AFTER <= now), now)",
+        "if s.last_seen_at < 0), now)",
+    ),
+    Fault(
+        "places: who must send again is not told",
+        "core/receiver.py",
+        "if session is None or session.reneged:",
+        "if session is None:",
+    ),
+    Fault(
+        "places: who comes back is forgotten to make room for it",
+        "core/sessions.py",
+        "        session.last_seen_at = now  # so it is not what has to go\n        if not self._has_place",
+        "        if not self._has_place",
+    ),
+    Fault(
+        "claims: an impossible goodbye believed",
+        "core/receiver.py",
+        "if messages_sent < datagram.number and messages_sent <=",
+        "if messages_sent >= 0 or messages_sent <=",
+    ),
+    Fault(
+        "claims: an impossible time believed",
+        "core/session.py",
+        "self.times_believed = self.times_believed and abs(transit - self._last_transit) <= LONGEST_FLIGHT",
+        "self.times_believed = True",
     ),
     Fault(
         "an unconfirmed reply has no timer",
@@ -156,8 +328,8 @@ FAULTS = (
     Fault(
         "what replies take is never free again",
         "replies.py",
-        "self._cost += cost - answered.cost",
-        "self._cost += max(cost - answered.cost, 0)",
+        "self._budget.give_back(answered.cost + ANSWERED_COST)",
+        "self._budget.give_back(0)",
         suite=("tests/transport/test_replies.py",),
     ),
     Fault(

@@ -6,6 +6,7 @@ The peers write their datagrams with the codec, which `test_wire.py` nails down 
 from collections.abc import Iterable, Sequence
 
 from udpmsg.core.config import Limits, SenderConfig
+from udpmsg.core.cookies import Cookies
 from udpmsg.core.events import Event, Message, Outcome
 from udpmsg.core.framing import Run, each
 from udpmsg.core.receiver import Receiver as CoreReceiver
@@ -21,6 +22,7 @@ from udpmsg.core.wire import (
     decode_report,
     encode,
     encode_acknowledgment,
+    encode_cookie,
     encode_query,
     encode_report,
 )
@@ -188,6 +190,12 @@ class RemoteSender:
         payload = encode_query(begins_at) if payload is None else payload
         return encode(Kind.QUERY, session=self.session, number=self.number, sent_at=0, payload=payload, framed=self.framed)
 
+    def cookie(self, cookie: bytes) -> bytes:
+        """You sent me this."""
+        self.number += 1
+        payload = encode_cookie(cookie)
+        return encode(Kind.COOKIE, session=self.session, number=self.number, sent_at=0, payload=payload, framed=self.framed)
+
     def _control(self, kind: Kind, payload: bytes) -> bytes:
         self.number += 1
         return encode(
@@ -215,6 +223,27 @@ def a_receiver(*, now: int = START, framed: bool = False, **limits: int) -> Rece
     """A receiver with room for 256 messages and 1 MiB of a session, unless the story says otherwise."""
     limits = {"session_messages": 256, "session_bytes": 1 << 20, **limits}
     return Receiver(session=RECEIVER, now=now, framed=framed, limits=Limits(**limits))
+
+
+def a_wary_receiver(*, now: int = START, receiver: type[CoreReceiver] = Receiver, **limits: int) -> CoreReceiver:
+    """A receiver whose peers must prove their addresses: names of a host and a port, of which the host counts as the address."""
+    limits = {"session_messages": 256, "session_bytes": 1 << 20, **limits}
+    return receiver(
+        session=RECEIVER, now=now, limits=Limits(**limits), cookies=Cookies(b"a secret"), origin_of=lambda peer: peer[0]
+    )
+
+
+def proves(receiver: CoreReceiver, remote: RemoteSender, peer: tuple[str, int], now: int) -> None:
+    """The sender at this address returns the cookie that it is given there, for a probe of nobody's session."""
+    receiver.receive([RemoteSender(1 << 63).probe()], now=now, peer=peer)
+    receiver.challenge(remote.session, peer, now=now)
+    (cookie,) = [data[40:52] for data, to in receiver.data_to_send(now=now) if to == peer and data[3] == Kind.CHALLENGE]
+    receiver.receive([remote.cookie(cookie)], now=now, peer=peer)
+
+
+def answers(receiver: CoreReceiver, now: int) -> list[tuple[Kind, object]]:
+    """What leaves now, as kinds, and to whom."""
+    return [(decode(data).kind, peer) for data, peer in receiver.data_to_send(now=now)]
 
 
 def read(batch: Iterable[bytes | Run], *, framed: bool = False) -> list[Datagram]:

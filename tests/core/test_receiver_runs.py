@@ -79,3 +79,22 @@ def test_what_waited_for_a_message_that_was_given_up_has_no_acknowledgment_of_it
     assert receiver.totals().messages_delivered == 2
     assert receiver.data_to_send(now=at(1)) == []  # one in order may wait
     assert len(receiver.data_to_send(now=at(26))) == 1
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_run_in_order_and_one_behind_a_gap(ordered: bool) -> None:
+    receiver, sender = Receiver(session=RECEIVER, now=at(0)), RemoteSender(ordered=ordered)
+
+    def run(*sequences: int) -> Run:
+        datagrams = [sender.message(sequence, b"%03d" % sequence) for sequence in sequences]
+        return Run(b"".join(datagrams), len(datagrams[0]))
+
+    def given() -> list[int | None]:
+        return [event.sequence for event in receiver.events() if isinstance(event, Message)]
+
+    receiver.receive([sender.message(1, b"001"), run(2, 3), run(6, 7)], now=at(0), peer="p")
+    assert given() == [1, 2, 3] + [6, 7] * (not ordered)
+    (told,) = acknowledgments(receiver.data_to_send(now=at(0)))
+    assert (told.all_below, told.arrived, told.delivered) == (4, [(1, 5)], [(6, 7)] * (not ordered))
+    receiver.receive([run(4, 5)], now=at(1), peer="p")
+    assert given() == [4, 5] + [6, 7] * ordered

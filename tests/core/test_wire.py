@@ -561,3 +561,10 @@ def test_a_cookie_that_is_not_padded_with_zeros_is_malformed(payload: bytes) -> 
 @pytest.mark.parametrize("text", [b"", b"U", b"UM", b"UMA MENSAGEM", b"UM\x02\x01", b"UM\x01\x00", b"UM\x01\x0a"])
 def test_a_text_that_begins_with_our_magic_is_still_raw(text: bytes) -> None:
     assert not is_ours(text)
+
+
+def test_the_session_of_a_reply_shows_which_session_it_answers() -> None:
+    session = wire.reply_session(0x0102030405060708, 7)
+    assert (session >> 32, session & 0xFFFFFFFF) == (0x3FCA88C5, 7)
+    assert wire.may_answer(session, 0x0102030405060708)
+    assert not wire.may_answer(session, 0x0102030405060709)

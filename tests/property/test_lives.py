@@ -8,10 +8,10 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.core.support import Receiver
 from udpmsg.core.config import Earlier, SenderConfig
 from udpmsg.core.events import Malformed, Message, Outcome, State
 from udpmsg.core.framing import each
-from udpmsg.core.receiver import Receiver
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import Kind, decode
 

@@ -10,10 +10,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tests.core.support import Receiver
 from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Duplicate, Goodbye, Malformed, Message
+from udpmsg.core.receiver import Receiver
 from udpmsg.core.wire import NUMBER, Kind, decode, decode_acknowledgment, decode_report, encode, encode_query
 
 LIMITS = Limits(sessions=3, reassemblies=2, session_bytes=200, session_messages=6, total_bytes=2400, max_message=100, gaps=4)
@@ -36,6 +36,8 @@ class ModelSession:
     seen: set[int] = field(default_factory=set)
     delivered: list[int] = field(default_factory=list)
     queued: list[int] = field(default_factory=list)
+    in_hand: list[int] = field(default_factory=list)
+    """Handed over, and the application is not done with it."""
     held: set[int] = field(default_factory=set)
     sizes: dict[int, int] = field(default_factory=dict)
     parts: dict[int, set[int]] = field(default_factory=dict)
@@ -71,15 +73,19 @@ class ModelSession:
         return found
 
     def waiting_messages(self) -> int:
-        return len(self.queued) + len(self.held) + len(self.parts)
+        return len(self.whole()) + len(self.parts)
+
+    def whole(self) -> list[int]:
+        """The messages that are kept whole."""
+        return [*self.in_hand, *self.queued, *self.held]
 
     def waiting_bytes(self) -> int:
-        whole = sum(self.sizes[number] for number in [*self.queued, *self.held])
+        whole = sum(self.sizes[number] for number in self.whole())
         return whole + FRAGMENTED_SIZE * len(self.parts)
 
     def cost(self) -> int:
         """What it takes of the memory for all: each message that waits, and of the unfinished ones what came."""
-        whole = [self.sizes[number] + MESSAGE_COST for number in [*self.queued, *self.held]]
+        whole = [self.sizes[number] + MESSAGE_COST for number in self.whole()]
         return sum(whole) + sum(fragment_cost(index) for parts in self.parts.values() for index in parts)
 
     def leave(self) -> None:
@@ -90,7 +96,7 @@ class ModelSession:
         """In ordered mode: what no gap below holds back is queued. A gap that the sender gave up holds nothing back."""
         for number in sorted(self.held):
             before = set(range(self.lowest, number))
-            if number < self.lowest or before <= set(self.delivered) | set(self.queued):
+            if number < self.lowest or before <= {*self.delivered, *self.in_hand, *self.queued}:
                 self.held.discard(number)
                 self.queued.append(number)
 
@@ -108,6 +114,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         self.malformed = 0
         self.told_duplicates = 0
         self.waiting: list[tuple[int, int]] = []
+        self.in_hand: list[Message] = []
         self.owed: set[int] = set()
         self.questions: dict[tuple[int, int], int] = {}
 
@@ -365,9 +372,9 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
                 session = self.model[identity]
                 assert event.payload == bytes([identity, sequence] * 60)[: session.sizes[sequence]]
                 session.queued.remove(sequence)
-                assert sequence not in session.delivered
-                session.delivered.append(sequence)
-                session.leave()
+                assert sequence not in [*session.delivered, *session.in_hand]
+                session.in_hand.append(sequence)
+                self.in_hand.append(event)
             elif isinstance(event, Duplicate):
                 self.told_duplicates -= 1
             elif isinstance(event, Goodbye):
@@ -377,6 +384,30 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         if limit is None:
             assert not self.waiting
             assert self.told_duplicates == 0
+
+    @rule()
+    def commit(self) -> None:
+        """The application is done with all that it has."""
+        self.receiver.commit()
+        while self.in_hand:
+            self.is_done_with(self.in_hand.pop())
+
+    @rule(which=st.integers(0, 10), again=st.booleans())
+    def done(self, which: int, again: bool) -> None:
+        """It is done with one of them; to say so twice changes nothing."""
+        if self.in_hand:
+            message = self.in_hand.pop(which % len(self.in_hand))
+            for _ in range(1 + again):
+                self.receiver.done(message)
+            self.is_done_with(message)
+
+    def is_done_with(self, message: Message) -> None:
+        assert message.session is not None
+        session = self.model[message.session]
+        assert message.sequence is not None
+        session.in_hand.remove(message.sequence)
+        session.delivered.append(message.sequence)
+        session.leave()
 
     @rule(step=st.integers(0, 30_000_000), flush=st.booleans())
     def send(self, step: int, flush: bool) -> None:
@@ -436,6 +467,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
 
     @invariant()
     def counts_agree(self) -> None:
+        assert sorted(map(id, self.receiver.in_hand)) == sorted(map(id, self.in_hand))
         totals = self.receiver.totals()
         sessions = self.model.values()
         assert totals.sessions == len(sessions)
@@ -475,6 +507,7 @@ def test_more_ranges_than_an_acknowledgment_holds() -> None:
         )
         receiver.receive([data], now=sequence, peer="peer")
         assert len(receiver.events()) == 1
+        receiver.commit()
         receiver.flush(now=sequence)
         ((answer, _),) = receiver.data_to_send(now=sequence)
         acknowledgment = decode_acknowledgment(decode(answer).payload)
@@ -494,6 +527,7 @@ def test_when_an_acknowledgment_is_due(datagrams: list[int], at_once: bool) -> N
         data = encode(Kind.MESSAGE, session=1, number=number, sent_at=0, sequence=number, payload=b"", lowest=1, transmission=1)
         receiver.receive([data], now=5, peer="peer")
     receiver.events()
+    receiver.commit()
     assert len(receiver.data_to_send(now=5)) == at_once
     assert receiver.next_timeout() == (None if at_once else 5 + ACK_DELAY)
     receiver.handle_timeout(now=4 + ACK_DELAY)

@@ -4,11 +4,12 @@ Owns how bad datagrams are made, from the drawing in `udpmsg/core/wire.py` but w
 """
 
 from random import Random
-from struct import pack
+from struct import Struct, pack
 from zlib import crc32
 
 MESSAGE, ACK, GOODBYE, PROBE, PROBE_REPLY, CHALLENGE, COOKIE, QUERY, REPORT = range(1, 10)
-COOKIE_SIZE = 16
+HEAD = Struct(">HBBHHQQQQ")
+COOKIE_SIZE = 12
 QUERY_SIZE = 632
 ACK_REQUESTED, FRAGMENT, REPLY, ORDERED, CHECKSUM, SEALED = 1, 2, 4, 8, 16, 32
 HUGE = (2**64 - 1, 2**64 - 2, 2**63, 2**53 + 1, 2**32, 2**31 - 1, 100_000)
@@ -72,6 +73,8 @@ class Hostile:
     def __init__(self, random: Random) -> None:
         self.random = random
         self.overheard: list[bytes] = []
+        self.cookies: list[bytes] = []
+        """All that the receiver gave to anybody."""
         self.sessions = [random.getrandbits(64) | 1 for _ in range(6)]
 
     def garbage(self) -> bytes:
@@ -88,7 +91,7 @@ class Hostile:
 
         makers = (
             lambda: b"UM\x01\x01" + random.randbytes(random.randint(0, 35)),
-            lambda: forge(random.choice((6, 7)), payload=b"", **good),
+            lambda: forge(random.choice((CHALLENGE, COOKIE)), payload=b"", **good),
             lambda: forge(MESSAGE, flags=1 << random.randint(5, 15), payload=b"x", **good),
             lambda: forge(MESSAGE, flags=0, payload=b"x" * 9, length=random.choice((1, 8, 10, 65535)), **good),
             lambda: forge(MESSAGE, flags=0, payload=b"x", session=0, sequence=1, datagram=1),
@@ -117,7 +120,7 @@ class Hostile:
     def to_receiver(self) -> bytes:
         """Well formed, or nearly, and meant to confuse or to fill a listener."""
         random = self.random
-        choice = random.randrange(13)
+        choice = random.randrange(15)
         session = random.choice(self.sessions)
         number = random.randint(1, 2**40)
         if choice == 0:
@@ -161,6 +164,11 @@ class Hostile:
             asked = random.choice((*self.sessions, number))
             payload = pack(">Q", random.choice((1, 40, *HUGE))).ljust(QUERY_SIZE, b"\0")
             return forge(QUERY, session=asked, datagram=number, payload=payload)
+        if choice >= 13:
+            # An old cookie, somebody else's, one for another session, or none at all; now and then it is right.
+            asked = random.choice((*self.sessions, number, *(HEAD.unpack_from(d)[5] for d in self.overheard[-1:])))
+            cookie = random.choice((random.randbytes(COOKIE_SIZE), *random.sample(self.cookies, min(2, len(self.cookies)))))
+            return forge(COOKIE, session=asked, datagram=number, payload=cookie.ljust(random.choice((64, 64, 64, 16, 80)), b"\0"))
         return forge(MESSAGE, flags=REPLY, session=session, datagram=number, sequence=1, blocks=pack(">Q", 1))
 
     def flood(self) -> list[bytes]:
@@ -186,7 +194,7 @@ class Hostile:
         if choice == 1:
             return self.garbage()
         if choice == 7:
-            size = random.choice((COOKIE_SIZE, COOKIE_SIZE, COOKIE_SIZE, 0, 15, 64))
+            size = random.choice((COOKIE_SIZE, COOKIE_SIZE, COOKIE_SIZE, 0, 11, 64))
             return forge(CHALLENGE, session=random.choice(self.sessions), payload=random.randbytes(size))
         if choice == 2:
             return forge(PROBE_REPLY, session=random.choice(self.sessions), payload=pack(">Q", random.getrandbits(64)))

@@ -12,11 +12,16 @@ from random import Random
 from struct import Struct
 from zlib import crc32
 
+from tests.simulation.addresses import Addresses
 from tests.simulation.hostile import Hostile
 from tests.simulation.link import MILLISECOND, SECOND, Faults, Link
+from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST
+from udpmsg.core.cookies import Cookies
+from udpmsg.core.delivery import Batch
 from udpmsg.core.events import Goodbye, Message, Outcome, PeerRestarted, State
 from udpmsg.core.framing import each
 from udpmsg.core.receiver import Limits, Receiver
+from udpmsg.core.remembered import Remembered
 from udpmsg.core.sender import Sender, SenderConfig
 
 HEADER = Struct(">HBBHHQQQQ")
@@ -62,7 +67,13 @@ class Scenario:
     max_transmissions: int = 8
     limits: Limits = field(default_factory=Limits)
     receiver_restarts: int = 0
+    store: bool = False
+    """What was committed outlives the receiver."""
     sender_restarts: int = 0
+    moves: int = 0
+    """How often the sender gets another address in mid-session."""
+    cookies: bool | None = None
+    """Addresses must prove themselves. None: in every second run; never in frames."""
     hostile: int = 0
     """How many bad datagrams are thrown in, at each side."""
     flood: bool = False
@@ -117,8 +128,10 @@ class Ledger:
 class Life:
     """One receiver's life: what its application was given, by session."""
 
-    def __init__(self, session: int, receiver: Receiver) -> None:
+    def __init__(self, session: int, receiver: Receiver, addresses: Addresses | None) -> None:
         self.session = session
+        self.addresses = addresses
+        """The world's account of them; None: none of them needs to prove itself."""
         self.receiver = receiver
         self.delivered: dict[int, bytearray] = {}
         """What the application was given."""
@@ -143,6 +156,7 @@ class World:
         self.scenario = scenario
         self.random = Random(f"{scenario.name}:{seed}")
         self.tell = tell
+        self.cookies = not scenario.framed and (seed % 2 == 0 if scenario.cookies is None else scenario.cookies)
         self.start = self.now = self.random.randrange(1, 10**15)
         self.trace = 0
         self.steps = 0
@@ -168,6 +182,8 @@ class World:
         self.delivered_share = 0.0
         """Of the messages accepted, how many are known to be delivered; known at the end."""
         self.remaining = scenario.messages
+        self.sender_peer: tuple[str, int] = SENDER_PEER
+        self.store: dict[int, Remembered] = {}
         self._new_sender()
         self._new_receiver()
         self._plan()
@@ -188,6 +204,8 @@ class World:
             at += random.randrange(2 * scenario.span // len(chunks) + 1)
         for _ in range(scenario.receiver_restarts):
             self._at(self.start + random.randrange(2 * scenario.span), "restart receiver", None)
+        for _ in range(scenario.moves):
+            self._at(self.start + random.randrange(scenario.span), "move", None)
         for _ in range(scenario.sender_restarts):
             self._at(self.start + random.randrange(scenario.span), "restart sender", random.random() < 0.5)
         for _ in range(scenario.hostile):
@@ -221,8 +239,17 @@ class World:
     def _new_receiver(self) -> None:
         session = self.random.getrandbits(64) | 1
         scenario = self.scenario
-        self.receiver = Receiver(session=session, now=self.now, framed=scenario.framed, limits=scenario.limits)
-        self.life = Life(session, self.receiver)
+        secret = self.random.randbytes(32)
+        self.receiver = Receiver(
+            session=session,
+            now=self.now,
+            framed=scenario.framed,
+            limits=scenario.limits,
+            cookies=Cookies(secret) if self.cookies else None,
+            origin_of=lambda peer: peer[0],
+            restore=self.store.get if scenario.store else None,
+        )
+        self.life = Life(session, self.receiver, Addresses(secret) if self.cookies else None)
         self.lives.append(self.life)
         self.receiver_timer = NEVER
 
@@ -286,8 +313,7 @@ class World:
                 while heap and heap[0][0] == at and heap[0][2] == what and heap[0][3] == who:
                     batch.append(heappop(heap)[4])
                 if what == "to receiver":
-                    self.receiver.receive(batch, now=at, peer=who)
-                    self._drain_receiver()
+                    self._give_receiver(batch, who)
                 else:
                     self.acknowledgments_seen += 1
                     before = self.sender.rtt.latest
@@ -299,8 +325,13 @@ class World:
                 self._send(who)
             elif what == "hostile":
                 self._strike()
+            elif what == "move":
+                self.sender_peer = (f"sender {self.order}", 40_000)
+                self._note(f"the sender is at {self.sender_peer}")
             elif what == "restart receiver":
-                self._note("receiver restarts")
+                self._note(f"receiver restarts, {len(self.life.in_hand)} messages in hand")
+                if self.scenario.store and self.random.random() < 0.5:
+                    self._keep(self.life)  # it dies after the disk has it and before anybody hears of it
                 self._new_receiver()
                 self._drain_receiver()
             elif what == "restart sender":
@@ -309,6 +340,13 @@ class World:
     def _note(self, what: str) -> None:
         if self.tell is not None:
             self.tell(f"{(self.now - self.start) / 1e9:12.6f}  {what}")
+
+    def _give_receiver(self, batch: list[bytes], peer: tuple[str, int]) -> None:
+        if self.life.addresses is not None:
+            for datagram in batch:
+                self.life.addresses.received(datagram, peer, now=self.now)
+        self.receiver.receive(batch, now=self.now, peer=peer)
+        self._drain_receiver()
 
     # -- the sending side --------------------------------------------------------------------------------------------
 
@@ -497,12 +535,12 @@ class World:
                 sender.not_sent([datagram], "ENOBUFS", now=now)
                 continue
             for at, arrived in carry(datagram, now=now):
-                self._at(at, "to receiver", SENDER_PEER, arrived)
+                self._at(at, "to receiver", self.sender_peer, arrived)
         self.trace = hash((trace, now))
         if scenario.hostile and len(self.hostile.overheard) < 200:
             self.hostile.overheard += datagrams
         if acknowledged and messages and not framed:
-            self._check_flight(ledger, sum(map(len, datagrams)), began=began > 0)
+            self._check_flight(ledger, sum(len(datagram) for datagram in datagrams if datagram[3] != COOKIE), began=began > 0)
         if scenario.window is not None and ledger.in_flight > scenario.window:
             raise Broken(f"{ledger.in_flight} messages in flight, the window is {scenario.window}")
 
@@ -521,9 +559,10 @@ class World:
         if congestion.bytes_in_flight > congestion.window:
             raise Broken(f"{congestion.bytes_in_flight} bytes in flight, the congestion window is {congestion.window}")
         if not self.acknowledgments_seen and self.now < self.sender_started + INITIAL_RTO:
-            # RFC 9002 section 7.2: ten datagrams at first. No acknowledgment came, and no timer has fired.
+            # RFC 9002 section 7.2: ten datagrams at first. No acknowledgment came, and no timer has fired. A CHALLENGE says that
+            # nothing of it was kept, so each of them leaves once more; anybody can forge one.
             ledger.first_flight += size
-            if ledger.first_flight > 10 * 1200:
+            if ledger.first_flight > 10 * 1200 * (2 if ledger.last_cookie_at else 1):
                 raise Broken(f"{ledger.first_flight} bytes sent before any acknowledgment")
         if began and sender.credit is not None and sender.messages_in_flight > sender.credit:
             raise Broken(f"{sender.messages_in_flight} messages in flight, the credit is {sender.credit}")
@@ -552,6 +591,8 @@ class World:
 
     def _check_limits(self, receiver: Receiver) -> None:
         limits = self.scenario.limits
+        if self.steps % 8 == 0:
+            check_budget(receiver)
         if receiver.held_bytes < 0 or receiver.held_bytes > limits.total_bytes:
             raise Broken(f"{receiver.held_bytes} bytes held, the limit is {limits.total_bytes}")
         if receiver.sessions_open > limits.sessions:
@@ -610,8 +651,17 @@ class World:
                 raise Broken(f"{took} messages of {size} bytes waited, above the limits of {sessions} sessions")
         return took
 
+    def _keep(self, life: Life) -> None:
+        """The store has what the application has in its hands: nothing of it is handed over again, in any life."""
+        for session, known in life.receiver.remembered():
+            self.store[session] = known
+        for message in life.in_hand:
+            self._note_commit(life, message)
+
     def _commit(self, life: Life) -> None:
         """The application is done with what it has: now and then first with one of it."""
+        if self.scenario.store:
+            self._keep(life)
         if life.in_hand and self.random.random() < 0.2:
             message = life.in_hand.pop(self.random.randrange(len(life.in_hand)))
             life.receiver.done(message)
@@ -627,8 +677,8 @@ class World:
         if ledger is None or not 0 < sequence <= len(ledger.payloads):
             return
         committed = life.committed.setdefault(session, bytearray(self.scenario.messages + 2))
+        life.delivered_count += not committed[sequence]
         committed[sequence] = 1
-        life.delivered_count += 1
         ledger.delivered_ever[sequence] = 1
 
     def _deliver(self, life: Life, message: Message) -> None:
@@ -661,6 +711,8 @@ class World:
             delivered = life.delivered[session] = bytearray(self.scenario.messages + 2)
         if delivered[sequence]:
             raise Broken(f"message {sequence} delivered twice in one receiver's life")
+        if self.scenario.store and ledger.delivered_ever[sequence]:
+            raise Broken(f"message {sequence} is in the store, and is delivered again")
         delivered[sequence] = 1
         if message.payload != ledger.payloads[sequence - 1] and not self._may_be_corrupt():
             raise Broken(f"message {sequence} delivered with other bytes")
@@ -680,6 +732,8 @@ class World:
             return
         ledger = self.by_session[event.session]
         delivered = life.delivered.get(event.session, b"").count(1)
+        if self.scenario.store:
+            delivered = sum(map(max, life.delivered.get(event.session, bytes(len(ledger.ended))), ledger.delivered_ever))
         if event.messages_sent != ledger.sent():
             raise Broken(f"{event} says other than the {ledger.sent()} that were sent")
         if not 0 <= event.messages_lost <= event.messages_sent:
@@ -704,12 +758,19 @@ class World:
                 self._check_acknowledgment(life, datagram)
             elif datagram[3] == MESSAGE:
                 raise Broken("the receiver sends a message")
+            if life.addresses is not None:
+                life.addresses.sent(datagram, peer, now=now, honest=self._is_honest(datagram))
             if self.tell is not None:
                 self._note(f"receiver -> {self._describe(datagram)} to {peer}")
-            if peer == SENDER_PEER:
+            if peer == self.sender_peer:
                 for at, arrived in carry(datagram, now=now):
                     self._at(at, "to sender", RECEIVER_PEER, arrived)
         self.trace = hash((trace, now))
+
+    def _is_honest(self, datagram: bytes) -> bool:
+        """Whether it acknowledges a session that did not end: after that it may be forgotten, and begin anew from anywhere."""
+        ledger = self.by_session.get(ACK_BODY.unpack_from(datagram, 40)[0]) if datagram[3] == ACK else None
+        return ledger is not None and not ledger.said_goodbye
 
     def _describe(self, datagram: bytes) -> str:
         _, _, kind, _, _, _, number, _, _ = HEADER.unpack_from(datagram)
@@ -732,7 +793,8 @@ class World:
             raise Broken(f"datagram {largest} acknowledged, {ledger.last_datagram_number} was the last one sent")
         if not arrived and not delivered_ranges and below <= 1:
             return
-        delivered = life.committed.get(session) or bytes(self.scenario.messages + 2)
+        delivered = ledger.delivered_ever if self.scenario.store else life.committed.get(session)
+        delivered = delivered or bytes(self.scenario.messages + 2)
         verified = life.verified_below.get(session, 1)
         while verified < below:
             verified = delivered.find(0, verified, below)
@@ -770,17 +832,17 @@ class World:
         dice = random.random()
         if dice < 0.25:
             self.garbage_sent += 1
-            self.receiver.receive([hostile.garbage()], now=now, peer=GARBAGE_PEER)
-            self._drain_receiver()
+            self._give_receiver([hostile.garbage()], GARBAGE_PEER)
         elif dice < 0.7:
             # Now and then from the honest peer's own address.
-            peer = SENDER_PEER if random.random() < 0.2 else HOSTILE_PEER
+            peer = self.sender_peer if random.random() < 0.2 else HOSTILE_PEER
+            if self.life.addresses is not None:
+                hostile.cookies = self.life.addresses.cookies
             if self.scenario.flood and random.random() < 0.5:
                 batch = hostile.flood()
             else:
                 batch = [hostile.to_receiver() for _ in range(random.randint(1, 4))]
-            self.receiver.receive(batch, now=now, peer=peer)
-            self._drain_receiver()
+            self._give_receiver(batch, peer)
         else:
             peer = RECEIVER_PEER if random.random() < 0.5 else HOSTILE_PEER
             for datagram in [hostile.to_sender()] * random.choice((1, 1, 3)):
@@ -799,6 +861,7 @@ class World:
             accepted = len(ledger.payloads)
             if scenario.acknowledged and not ledger.crashed and sum(ledger.outcomes.values()) != accepted:
                 raise Broken(f"{accepted} accepted, and the outcomes are {ledger.outcomes}")
+        check_budget(self.receiver)
         self._check_sender_counts()
         self._check_receiver_counts()
         accepted = sum(len(ledger.payloads) for ledger in self.ledgers)
@@ -838,8 +901,11 @@ class World:
             return
         if self._may_be_corrupt():
             return
-        if totals.messages_delivered != life.delivered_count + life.raw:
-            has = life.delivered_count
+        has = life.delivered_count
+        if scenario.store:  # of each session that it knows, with what its earlier lives had
+            known = [ledger for ledger in self.ledgers if life.receiver._sessions.find(ledger.session)]
+            has = sum(ledger.delivered_ever.count(1) for ledger in known)
+        if totals.messages_delivered != has + life.raw:
             raise Broken(f"{totals.messages_delivered} delivered in all, and the application has {has}")
         if scenario.within_limits and totals.over_limit:
             raise Broken(f"{totals.over_limit} over a limit, though the sender had credit for all that it sent")
@@ -855,6 +921,23 @@ class World:
         ended = len(life.goodbyes) == len(self.ledgers) and scenario.acknowledged and drained
         if ended and life.receiver.held_bytes:
             raise Broken(f"{life.receiver.held_bytes} bytes held when everything has ended")
+
+
+def check_budget(receiver: Receiver) -> None:
+    """What is charged is what is there, counted anew."""
+    delivery, sessions = receiver._delivery, receiver._sessions
+    whole = [
+        message for entry in [*delivery._queue, *delivery._in_hand] if isinstance(entry, Batch) for message in entry.messages
+    ]
+    parts = 0
+    for session in [*sessions._table.values(), *sessions._tombstones]:
+        whole += session.held.values()
+        parts += sum(
+            len(part) + FRAGMENT_COST for reassembly in session.reassemblies.values() for part in reassembly._parts.values()
+        )
+    there = sum(len(message.payload) + MESSAGE_COST for message in whole) + parts
+    if receiver.held_bytes != there:
+        raise Broken(f"{receiver.held_bytes} bytes are charged, and {there} are there")
 
 
 def vars_of(totals: object) -> dict[str, object]:

@@ -12,6 +12,9 @@ from udpmsg.core.rtt import SECOND
 
 PEERS_KEPT = 4096
 """Addresses of each sort that are remembered. One that is forgotten begins anew: with what its next datagram brings."""
+BARE = 3
+"""An answer that every datagram gets, a short acknowledgment say, may be larger than what it answers, as long as its address
+was sent no more than so many times what came from it (RFC 9000, section 8.1)."""
 RAW_AT_ONCE, RAW_RATE = 16 << 10, 4 << 10
 """Bytes, and bytes a second, that one address may be sent above what came from it, when it can prove nothing: raw datagrams.
 So that `nc -u` gets its answer, and nobody an amplifier."""
@@ -61,36 +64,33 @@ class Allowances:
         """Whether this address may be sent anything."""
         return self._of_everybody or peer in self._proved
 
-    def left(self, peer: Peer) -> int | None:
-        """Bytes that this address may be sent now; None: as many as one likes."""
-        if self.proved(peer):
-            return None
-        account = self._accounts.get(peer)
-        return 0 if account is None else account.left
-
     def grant(self, peer: Peer, size: int) -> bool:
         """Whether this address may be sent so many bytes; they are taken from what it has left."""
         if self.proved(peer):
             return True
-        account = self._accounts.get(peer)
-        if account is None or size > account.left:
+        account = self._accounts.get(peer) or Account()
+        if size > account.left:
             return False
         account.left -= size
         return True
 
-    def grant_answer(self, peer: Peer) -> bool:
-        """Whether this address may be sent a bare answer, of at most three times the shortest datagram that asks for one."""
+    def grant_answer(self, peer: Peer, *, keep: bool = False) -> bool:
+        """Whether this address may be sent a bare answer, of at most three times the shortest datagram that asks for one; and so
+        that another is left, if it is to `keep` one."""
         if self.proved(peer):
             return True
         account = self._accounts.get(peer)
-        if account is None or not account.answers:
+        if account is None or account.answers <= keep:
             return False
         account.answers -= 1
         return True
 
     def grant_raw(self, peer: Peer, origin: Hashable, size: int, *, now: int) -> bool:
         """The same for a program that can prove nothing; what is above its own bytes comes out of the bucket of its `origin`."""
-        above = max(0, size - (self.left(peer) or 0))
+        if self.proved(peer):
+            return True
+        account = self._accounts.get(peer) or Account()
+        above = max(0, size - account.left)
         bucket = self._buckets.get(origin)
         if bucket is None:
             make_room(self._buckets)
@@ -99,7 +99,7 @@ class Allowances:
             return False
         bucket.take(above)
         self._bucket_of_all.take(above)
-        self.grant(peer, size - above)
+        account.left -= size - above
         return True
 
 
@@ -133,7 +133,7 @@ class Bucket:
         came = (now - self._at) * self._rate // SECOND
         if came:
             self._left = min(self._size, self._left + came)
-            self._at = now
+            self._at += came * SECOND // self._rate  # not `now`: whoever looks often must not lose the parts of a byte
         return size <= self._left
 
     def take(self, size: int) -> None:

@@ -23,12 +23,18 @@ class Batch(NamedTuple):
     size: int
 
 
+class Notice(NamedTuple):
+    """An event that a peer could cause without end, as it waits in the queue."""
+
+    event: Event
+
+
 class Delivery:
     """From the queue into the application's hands, and out of them."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._queue: deque[Batch | Event] = deque()
+        self._queue: deque[Batch | Notice | Goodbye] = deque()
         self._in_hand: list[Batch] = []
         self._notices = 0
         self.raw_waiting = 0
@@ -72,14 +78,14 @@ class Delivery:
         self._queue.append(Batch(messages, session, sum(map(len, map(PAYLOAD, messages))) if size is None else size))
 
     def tell(self, goodbye: Goodbye) -> None:
-        """There is at most one for each session."""
+        """Of a session that something came of: there is at most one for each."""
         self._queue.append(goodbye)
 
     def notify(self, event: Event) -> None:
         """Tell what a peer could repeat without end, unless so much of that waits already."""
         if self._notices < NOTICES_KEPT:
             self._notices += 1
-            self._queue.append(event)
+            self._queue.append(Notice(event))
 
     def take(self, limit: int | None, *, hand_over: bool = True) -> list[Event]:
         """What comes next, at most `limit` events. Not `hand_over`: the messages among them are done with, and not returned."""
@@ -92,9 +98,11 @@ class Delivery:
                 self._in_hand.append(entry)
                 if hand_over:
                     events += entry.messages
+            elif isinstance(entry, Notice):
+                events.append(entry.event)
+                self._notices -= 1
             else:
                 events.append(entry)
-                self._notices -= not isinstance(entry, Goodbye)
         return events
 
     def commit(self) -> list[Session]:

@@ -150,6 +150,7 @@ class Receiver:
         overhead = wire.overhead(acknowledged=messages.acknowledged, reply=False, fragment=False)
         self._allowances.received(peer, (size + overhead) * count, count)
         if session is not None and session.placed and session.expects(messages):
+            session.last_seen_at = now  # so it is not what has to go
             if messages.acknowledged:
                 self._resolve_below(session, messages.lowest[0])
             if self._has_room(session, messages, size, count, now):
@@ -370,18 +371,21 @@ class Receiver:
             session.said_goodbye = True
             if messages_sent < datagram.number and messages_sent <= MOST_RATE * (datagram.sent_at + SECOND // 1000):
                 session.messages_sent = messages_sent
-            self._delivery.tell(Goodbye(session.peer, session.identity, session.messages_sent, session.messages_lost))
+            goodbye = Goodbye(session.peer, session.identity, session.messages_sent, session.messages_lost)
+            if session.arrivals.unique:
+                self._delivery.tell(goodbye)
+            else:  # whoever sends nothing else could have as many sessions as datagrams
+                self._delivery.notify(goodbye)
 
     def _receive_probe(self, datagram: Datagram, now: int, peer: Peer) -> None:
         session = self._sessions.find(datagram.session)
+        if session is not None:
+            self._resolve_below(session, datagram.lowest)
         if session is None or session.reneged:
             self._disclaim(datagram.session, now, peer)
-            if session is not None:
-                session.reneged = False
             return
         session = self._session(datagram, now, peer)
         if session is not None:
-            self._resolve_below(session, datagram.lowest)
             self._acknowledge(session, datagram, now, at_once=True)
 
     def _receive_cookie(self, datagram: Datagram, now: int, peer: Peer) -> None:
@@ -391,7 +395,6 @@ class Receiver:
         self._allowances.prove(peer)
         session = self._sessions.find(datagram.session)
         if session is not None:
-            session.proved = True
             self._note_sender(session, datagram.number, now, peer)
             if session.acknowledged:
                 self._owed_now[session.identity] = session
@@ -409,9 +412,9 @@ class Receiver:
 
     def _disclaim(self, session: int, now: int, peer: Peer) -> None:
         """A session of before this receiver's life, or one that was forgotten: say so, keep nothing."""
-        if self._allowances.grant_answer(peer):
-            data = self._encoder.encode(Kind.PROBE_REPLY, now=now, payload=wire.NUMBER.pack(session))
-            self._answers.append((data, peer))
+        self._allowances.grant_answer(peer)  # there is one for each datagram
+        data = self._encoder.encode(Kind.PROBE_REPLY, now=now, payload=wire.NUMBER.pack(session))
+        self._answers.append((data, peer))
 
     def _suppress(self, session: Session, datagram: Datagram, arrival: Arrival, now: int, peer: Peer) -> None:
         """It came before, or too late: not delivered again, but its sender must learn that it need not be sent again."""
@@ -440,7 +443,8 @@ class Receiver:
             self._delivery.put(session.fill(), session)
 
     def _session(self, datagram: Datagram, now: int, peer: Peer) -> Session | None:
-        """The session of a datagram, opened if there is a place for it."""
+        """The session of a datagram, opened if there is a place for it. A known one needs none for its goodbye."""
+        farewell = datagram.kind is Kind.GOODBYE
         session = self._sessions.find(datagram.session)
         proved = self._allowances.proved(peer)
         if session is None:
@@ -453,7 +457,7 @@ class Receiver:
         elif session.acknowledged is not datagram.acknowledged:
             # flipped bits must not turn a checked message into an unchecked one
             raise MalformedDatagram("a session asks for acknowledgments always or never")
-        elif not (session.placed or session.ended or self._sessions.come_back(session, now, proved=proved)):
+        elif not (session.placed or session.ended or farewell or self._sessions.come_back(session, now, proved=proved)):
             self._turn_away(datagram, now, peer, proved=proved)
             return None
         self._note_sender(session, datagram.number, now, peer)
@@ -475,11 +479,13 @@ class Receiver:
         """A datagram with this number came from there: follow its sender to another address, if that has proved itself."""
         session.last_seen_at = now
         newest = session.is_newest(number)
-        if peer != session.peer:
-            if not self._allowances.proved(peer):
-                self.challenge(session.identity, peer, now=now)
-            elif newest:
-                session.peer = peer
+        if peer == session.peer and session.proved:
+            return
+        if self._allowances.proved(peer):
+            if newest or peer == session.peer:
+                self._sessions.follow(session, peer)
+        elif peer != session.peer:
+            self.challenge(session.identity, peer, now=now)
 
     def _acknowledgment(self, session: Session, now: int) -> list[tuple[bytes, Peer]]:
         """What this session's sender is told now. Where its address may not be sent as much as that, it is asked to prove itself,
@@ -487,15 +493,15 @@ class Receiver:
         ranges, peer = session.ranges(), session.peer
         if not self._allowances.proved(peer):
             bare = min(ranges, BARE_RANGES)
-            if ranges == bare:
-                granted = self._allowances.grant_answer(peer) or self._allowances.grant(peer, ACK_SIZE + wire.RANGE.size * bare)
-            else:
-                granted = self._allowances.grant(peer, ACK_SIZE + wire.RANGE.size * ranges)
-            if not granted and (session.challenged_at is None or now - session.challenged_at >= CHALLENGE_PAUSE):
+            keep = session.waiting_messages > 0  # that they are delivered matters more than that they arrived
+            granted = ranges == bare and self._allowances.grant_answer(peer, keep=keep)
+            granted = granted or self._allowances.grant(peer, ACK_SIZE + wire.RANGE.size * ranges)
+            pauses = session.challenged_at is not None and now - session.challenged_at < CHALLENGE_PAUSE
+            if not (granted or pauses or (keep and ranges == bare)):
                 session.challenged_at = now
                 self.challenge(session.identity, peer, now=now)
                 return []
-            if not granted and not self._allowances.grant_answer(peer):
+            if not (granted or self._allowances.grant_answer(peer, keep=keep)):
                 return []  # its next datagram, or its cookie, is answered
             ranges = ranges if granted else bare
         acknowledgment = session.acknowledgment(now, credit=self._sessions.credit(session), ranges=ranges)

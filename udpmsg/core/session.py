@@ -6,7 +6,7 @@ Knows neither the other sessions nor the queue to the application; `udpmsg.core.
 from collections.abc import Hashable, Sequence
 from itertools import groupby
 
-from udpmsg.core.arrivals import Arrivals
+from udpmsg.core.arrivals import Arrival, Arrivals
 from udpmsg.core.events import Message, Peer
 from udpmsg.core.fragments import Reassembly
 from udpmsg.core.ranges import RangeSet
@@ -28,6 +28,7 @@ class Session:
     __slots__ = (
         "_arrived",
         "_delivered",
+        "_dropped",
         "_largest",
         "_largest_at",
         "_last_transit",
@@ -57,7 +58,6 @@ class Session:
         "proved",
         "queued_messages",
         "reassemblies",
-        "reneged",
         "reordered",
         "said_goodbye",
         "times_believed",
@@ -104,8 +104,8 @@ class Session:
         self._unacknowledged = 0
         self.challenged_at: int | None = None
         """When its address was last asked to prove itself instead of being sent an acknowledgment."""
-        self.reneged = False
-        """What had arrived, and was acknowledged as that, was dropped again: the sender must be told to send it anew."""
+        self._dropped = 0
+        """The last of the messages that had arrived, and were acknowledged as that, and were dropped again; 0: none were."""
         # what is reported
         self.said_goodbye = False
         self.messages_sent: int | None = None
@@ -115,7 +115,7 @@ class Session:
         self.over_limit = 0
         self.payload_bytes = 0
         self.limit_told = False
-        self.first_arrival_at = 0
+        self.first_arrival_at: int | None = None
         self.last_arrival_at = 0
         self.kernel_drops_before: int | None = None
         """What the kernel had discarded at the socket before this session began; None: not known."""
@@ -182,7 +182,7 @@ class Session:
 
     def note_arrival(self, now: int) -> None:
         """A message came that had not come before."""
-        if not self.arrivals.unique:
+        if self.first_arrival_at is None:
             self.first_arrival_at = now
         self.last_arrival_at = now
 
@@ -202,12 +202,17 @@ class Session:
         self.waiting_messages -= messages
         self.waiting_bytes -= size
 
-    def renege(self, known: Remembered) -> None:
-        """What had arrived and was not delivered was dropped: go back to what was remembered before, and tell the sender."""
+    def renege(self, known: Remembered, dropped: int) -> None:
+        """Messages that had arrived were dropped, the last of them with this number: go back to what was remembered before."""
+        self._dropped = max(self._dropped, dropped)
         self.held.clear()
         self._arrived = RangeSet()
         self.restore(known)
-        self.reneged = True
+
+    @property
+    def reneged(self) -> bool:
+        """What was dropped must be sent anew, and did not come yet: its sender may not have heard of it."""
+        return self.arrivals.classify(self._dropped) in (Arrival.NEW, Arrival.REORDERED)
 
     def in_order(self, message: Message) -> list[Message]:
         """Take an ordered message; return what may be delivered now, in order."""
@@ -323,7 +328,7 @@ class Session:
             payload_bytes=self.payload_bytes,
             highest=arrivals.highest,
             forgotten=arrivals.forgotten,
-            duration_us=(self.last_arrival_at - self.first_arrival_at) // 1000,
+            duration_us=0 if self.first_arrival_at is None else (self.last_arrival_at - self.first_arrival_at) // 1000,
             kernel_drops=None if kernel_drops is None or before is None else kernel_drops - before,
             begins_at=begins_at,
             goes_on_at=goes_on_at,

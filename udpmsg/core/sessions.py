@@ -4,7 +4,8 @@ Knows neither bytes of the wire format nor the queue to the application.
 
 Places: below half full anyone gets one, without a handshake; above, only who has proved its address. Who only sends, and so can
 prove nothing, gets there the place of another that has not. When all are taken, whoever was silent longest gives way: first of
-those that have proved nothing, then of an address that has more than an eighth of the places. A tombstone is left of it.
+those that have proved nothing, then of an address that has more than an eighth of the places, then of all that were silent for a
+while. A tombstone is left of it.
 """
 
 from collections import Counter
@@ -17,7 +18,7 @@ from udpmsg.core.config import Limits
 from udpmsg.core.events import Peer
 from udpmsg.core.fragments import Reassembly
 from udpmsg.core.remembered import Remembered
-from udpmsg.core.rtt import SECOND
+from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.core.session import Session
 from udpmsg.core.tombstones import ENDED_KEPT, GAPS_KEPT, SILENT_KEPT, Tombstones
 from udpmsg.core.totals import Totals
@@ -28,8 +29,13 @@ LOOK_AGAIN = SECOND
 """How soon to ask again whether the application has taken what keeps a session: a newcomer must not cost a walk each time."""
 SILENCE = SECOND
 """Whoever sends a message in fragments sends the next one within that time, or again what was lost."""
+GIVES_WAY_AFTER = 2 * SECOND
+"""A session that has proved itself and was silent for so long gives its place to one that asks for it."""
+WALK_AGAIN = 10 * MILLISECOND
+"""How soon to look again for one, where none was found: not for each newcomer."""
 SHARE = 8
-"""One address may have this part of the places while others ask for one."""
+"""One address may have this part of the places while others ask for one, and nobody gives way to one that has left this part of
+the tombstones: else it would fill them all, and then nobody could be made room for."""
 AT_ONE_GO = 16
 """This part of the places is made free by one walk through the table, so that a newcomer does not cost a walk each time."""
 
@@ -67,6 +73,7 @@ class Sessions:
         """Whose connection is gone, and whose sessions were not looked for yet."""
         self._next_eviction = 0
         self._next_relief = 0
+        self._next_walk = 0
 
     def __len__(self) -> int:
         return len(self._table)
@@ -78,7 +85,7 @@ class Sessions:
     def open(self, identity: int, peer: Peer, now: int, *, acknowledged: bool, proved: bool) -> Session | None:
         """A place for a new session; None when there is none for it."""
         self._gone.discard(peer)  # a new connection must not end with the old one
-        if not self._has_place(now, acknowledged=acknowledged, proved=proved):
+        if not self._has_place(peer, now, acknowledged=acknowledged, proved=proved):
             return None
         session = Session(identity, peer, self.limits.gaps, acknowledged=acknowledged)
         if self._restore is not None and (known := self._restore(identity)) is not None:
@@ -89,12 +96,21 @@ class Sessions:
 
     def come_back(self, session: Session, now: int, *, proved: bool) -> bool:
         """Whether a session that gave its place up has one again."""
-        if not self._has_place(now, acknowledged=session.acknowledged, proved=proved):
+        session.last_seen_at = now  # so it is not what has to go
+        if not self._has_place(session.peer, now, acknowledged=session.acknowledged, proved=proved):
             return False
         self._tombstones.take(session)
-        session.proved = session.proved or proved
         self._enter(session)
         return True
+
+    def follow(self, session: Session, peer: Peer) -> None:
+        """Its sender is at this address, which has proved itself: it is answered there, and its place counts as of there."""
+        session.proved = True
+        if peer != session.peer:
+            session.peer = peer
+            if session.placed:
+                self._leave(session)
+                self._enter(session)
 
     def disconnected(self, peer: Peer) -> None:
         """The connection is gone: its sessions say nothing more. They are looked for when their places are needed: a walk through
@@ -214,7 +230,8 @@ class Sessions:
 
     def _forget_unfinished(self, session: Session) -> None:
         """What only its sender can finish is dropped. If it asked for acknowledgments it learns of that, and sends it again."""
-        known = session.remembered() if session.acknowledged and (session.reassemblies or session.held) else None
+        dropped = max(chain(session.reassemblies, session.held), default=0)
+        known = session.remembered() if session.acknowledged and dropped else None
         for sequence in list(session.reassemblies):
             self.drop(session, sequence)
         if session.held:
@@ -222,7 +239,7 @@ class Sessions:
             session.release(size, messages)
             self.budget.give_back(size + MESSAGE_COST * messages)
         if known is not None:
-            session.renege(known)
+            session.renege(known, dropped)
 
     # Helpers: places -----------------------------------------------------------------------------------------------------
 
@@ -239,7 +256,7 @@ class Sessions:
             del self._of_origin[session.origin]
         del self._table[session.identity]
 
-    def _has_place(self, now: int, *, acknowledged: bool, proved: bool) -> bool:
+    def _has_place(self, peer: Peer, now: int, *, acknowledged: bool, proved: bool) -> bool:
         """Whether there is a place for one session more; those that are over, or silent, make room."""
         if self._free(proved):
             return True
@@ -251,9 +268,19 @@ class Sessions:
         if proved or not acknowledged:  # whoever waits for an answer can return a cookie
             self._give_way((session for session in self._table.values() if not session.proved), now)
         if proved and not self._free(proved):
-            share = max(self.limits.sessions // SHARE, 1)
-            self._give_way((s for s in self._table.values() if self._of_origin[s.origin] > share), now, share)
+            self._make_proved_give_way(self._origin_of(peer), now)
         return self._free(proved)
+
+    def _make_proved_give_way(self, origin: Hashable, now: int) -> None:
+        """All places belong to sessions that have proved themselves: one is asked for at this address."""
+        if now < self._next_walk or self._tombstones.of(origin) >= self._tombstones.most // SHARE:
+            return
+        share = max(self.limits.sessions // SHARE, 1)
+        self._give_way((s for s in self._table.values() if self._of_origin[s.origin] > share), now, share)
+        if not self._free(proved=True):
+            self._give_way((s for s in self._table.values() if s.last_seen_at + GIVES_WAY_AFTER <= now), now)
+        if not self._free(proved=True):
+            self._next_walk = now + WALK_AGAIN
 
     def _free(self, proved: bool) -> bool:
         """Whether there is a free place: for anyone below half full, then for who has proved its address."""
@@ -262,6 +289,8 @@ class Sessions:
     def _give_way(self, those: Iterable[Session], now: int, share: int = 0) -> None:
         """Take the places of some of those that hold the application up in nothing, and were silent longest; an address keeps
         its `share` of them. Who has something unfinished comes last: it would have to be sent again."""
+        if not self._tombstones.make_room(now):
+            return
         idle = [session for session in those if not session.queued_messages]
         idle.sort(key=lambda session: (session.waiting_messages > 0, session.last_seen_at))
         for session in idle[: max(self.limits.sessions // AT_ONE_GO, 1)]:
@@ -289,7 +318,7 @@ class Sessions:
     def _may_come_back(self, session: Session, now: int) -> bool:
         """Whether an ended session has a place for a message that comes late: the goodbye overtook it on the way, say."""
         session.last_seen_at = now  # so it is not what has to go
-        return session.placed or self._has_place(now, acknowledged=session.acknowledged, proved=session.proved)
+        return session.placed or self._has_place(session.peer, now, acknowledged=session.acknowledged, proved=session.proved)
 
     def _forget(self, session: Session) -> None:
         self._leave(session)

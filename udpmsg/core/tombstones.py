@@ -5,7 +5,8 @@ but for what they had not finished: a late duplicate is still one, and who comes
 never forgotten for what is new. Times in nanoseconds.
 """
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator
 from itertools import chain
 
 from udpmsg.core.rtt import SECOND
@@ -29,8 +30,9 @@ class Tombstones:
     """At most so many sessions without a place, about 1 KiB each. `forget` is told of each that is not kept any longer."""
 
     def __init__(self, most: int, forget: Callable[[Session], None]) -> None:
-        self._most = most
+        self.most = most
         self._forget = forget
+        self._of_origin: Counter[Hashable] = Counter()
         self._short: dict[int, Session] = {}
         """Those that are kept for a moment, in the order in which they lost their places."""
         self._long: dict[int, Session] = {}
@@ -45,12 +47,13 @@ class Tombstones:
 
     def make_room(self, now: int) -> bool:
         """Whether one session more can be kept; the oldest is forgotten for it, unless that is young."""
-        if len(self._short) + len(self._long) < self._most:
+        if len(self._short) + len(self._long) < self.most:
             return True
         for table in (self._short, self._long):
             oldest = next(iter(table.values()), None)
             if oldest is not None and oldest.last_seen_at + kept_for(oldest) <= now:
-                self._forget(table.pop(oldest.identity))
+                self.take(oldest)
+                self._forget(oldest)
                 return True
         return False
 
@@ -58,8 +61,16 @@ class Tombstones:
         """Keep a session that has just lost its place; there is room."""
         table = self._long if kept_for(session) == SILENT_KEPT else self._short
         table[session.identity] = session
+        self._of_origin[session.origin] += 1
 
     def take(self, session: Session) -> None:
-        """This session has a place again."""
+        """This session has a place again, or is forgotten."""
         if self._short.pop(session.identity, None) is None:
             del self._long[session.identity]
+        self._of_origin[session.origin] -= 1
+        if not self._of_origin[session.origin]:
+            del self._of_origin[session.origin]
+
+    def of(self, origin: Hashable) -> int:
+        """How many of one address are kept."""
+        return self._of_origin[origin]
