@@ -36,7 +36,7 @@ ERRORS = [
     "CannotStore",
     "CannotWrite",
     "MalformedDatagram",
-    "FrameTooLarge",
+    "BadFrame",
     "Phrase",
 ]
 PLACES = {

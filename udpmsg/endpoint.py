@@ -9,6 +9,10 @@ from typing import Any, NamedTuple
 from udpmsg.errors import NameUnknown, Phrase, UsageError
 
 DEFAULT_PORT = 5000
+NETWORK = 8
+"""Bytes of an IPv6 address that tell whose it is: the rest are the owner's to choose."""
+MAPPED = bytes(10) + b"\xff\xff"
+"""How an IPv4 address begins that an IPv6 socket shows."""
 MOST_HOPS = 255
 
 
@@ -41,13 +45,21 @@ def endpoint_of(transport: str, sockaddr: tuple[Any, ...]) -> Endpoint:
     return Endpoint(transport, host, port)
 
 
-def origin_of(peer: Hashable) -> str:
-    """What counts as one address: an IPv4 address, or an IPv6 network of 64 bits, which one host may have whole."""
-    assert isinstance(peer, Endpoint)
-    host = peer.host.removeprefix("::ffff:")
+@lru_cache(maxsize=4096)
+def owner(host: str) -> str:
+    """Whose an address is: an IPv6 address counts as its network, one that stands for an IPv4 address as that."""
     if ":" not in host:
         return host
-    return socket.inet_pton(socket.AF_INET6, host.split("%")[0])[:8].hex()
+    packed = socket.inet_pton(socket.AF_INET6, host.split("%")[0])
+    if packed.startswith(MAPPED):
+        return socket.inet_ntop(socket.AF_INET, packed[len(MAPPED) :])
+    return packed[:NETWORK].hex()
+
+
+def origin_of(peer: Hashable) -> str:
+    """What counts as one address, of the endpoints that a receiver is told."""
+    assert isinstance(peer, Endpoint)
+    return owner(peer.host)
 
 
 def resolve(host: str, port: int, kind: int) -> list[Address]:

@@ -25,8 +25,8 @@ class Inbox:
     """Receives the replies to what `sender` sent, of at most `max_message` bytes; `framed` as the sender's socket is. `raw`: all
     that comes is a reply.
 
-    The first session that answers is the one that may. Another takes its place when it answers what was sent after the last
-    reply, or once the receiver was found restarted; `one_to_many`: any may answer."""
+    The first session that answers is the one that may. Another takes its place when its id shows that it saw a message of ours,
+    or once the receiver was found restarted; `one_to_many`: any may answer."""
 
     def __init__(self, sender: Sender, *, raw: bool, framed: bool, max_message: int, one_to_many: bool) -> None:
         self._sender = sender
@@ -38,8 +38,6 @@ class Inbox:
         self._receiver: Receiver | None = None
         self._bound = 0
         """The session that answers; 0: none has yet."""
-        self._sent_before = 0
-        """The last number that had been sent when the last reply came."""
         self._restarts = 0
         """How many restarts of the receiver were known when it began to."""
         self._strays = 0
@@ -95,16 +93,15 @@ class Inbox:
         session = wire.session_of(message)
         if wire.kind_of(message) != wire.MESSAGE:
             return session == self._bound
-        number, last = wire.answered_number(message), self._sender.last_sequence
-        if not 1 <= number <= last:
+        if not 1 <= wire.answered_number(message) <= self._sender.last_sequence:
             return False
         if session != self._bound and not self._one_to_many:
-            if self._bound and number <= self._sent_before and self._restarts == self._sender.restarts:
+            saw = wire.may_answer(session, self._sender.session)
+            if self._bound and not saw and self._restarts == self._sender.restarts:
                 return False
             try:
                 wire.decode(message, framed=self._framed)
             except MalformedDatagram:
                 return True  # the receiver will say what is wrong with it
             self._bound, self._restarts = session, self._sender.restarts
-        self._sent_before = last
         return True

@@ -23,10 +23,9 @@ from udpmsg.core.events import Disconnected, Event, Malformed, Message
 from udpmsg.core.framing import FRAME_OVERHEAD, Run, each
 from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.rtt import MAX_ACK_DELAY, SECOND
-from udpmsg.core.runs import Messages
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session, origin_of
-from udpmsg.errors import CannotListen, CannotStore, UsageError
+from udpmsg.errors import CannotListen, CannotStore, Phrase, UsageError
 from udpmsg.payload import Payload, encoded
 from udpmsg.replies import Replies
 from udpmsg.statistics import ReceiverStatistics
@@ -109,8 +108,9 @@ class Receiver:
         self._sockets: dict[str, UdpReceiver | TcpReceiver] = {}
         self._cores: dict[str, CoreReceiver] = {}
         self._events: deque[Event] = deque()
-        self._frames: deque[tuple[Endpoint, bytes | Messages]] = deque()
-        """Read from streams, and not yet given to the core: a stream lost nothing, so what is too much at once waits here."""
+        self._budget = Budget(self.limits.total_bytes)
+        self._unlooked = 0
+        """Messages taken from streams since somebody looked at the sockets."""
         self._malformed_frames = 0
         self._stray_acknowledgments = 0
         try:
@@ -125,7 +125,8 @@ class Receiver:
         except BaseException:
             self._close_sockets()
             raise
-        budget, allowances = Budget(self.limits.total_bytes), Allowances()
+        self._allowances = Allowances()
+        """What may be sent to whom over UDP."""
         for name, socket in self._sockets.items():
             self._cores[name] = CoreReceiver(
                 session=new_session(),
@@ -133,8 +134,8 @@ class Receiver:
                 framed=socket.framed,
                 limits=self.limits,
                 counting_only=counting_only,
-                budget=budget,
-                allowances=None if socket.framed else allowances,
+                budget=self._budget,
+                allowances=None if socket.framed else self._allowances,
                 cookies=None if socket.framed else Cookies(os.urandom(SECRET_SIZE)),
                 origin_of=origin_of,
                 restore=None if store is None else store.remembered,
@@ -144,7 +145,7 @@ class Receiver:
         """When the application was last given something: the time until it asks again is not the peers' fault."""
         self._slow = False
         """The application took longer for what it had last than an acknowledgment may wait."""
-        self._replies = Replies(self.limits, budget, allowances)
+        self._replies = Replies(self.limits, self._budget, self._allowances)
 
     # Public --------------------------------------------------------------------------------------------------------------
 
@@ -280,8 +281,8 @@ class Receiver:
         if commit:
             self._commit(now)
         self._settle()
-        self.closed = True  # from here on nothing is received but acknowledgments
-        while (self._replies.unresolved or any(s.waiting for s in self._sockets.values())) and not passed(until):
+        self.closed = True  # from here on nothing is received but acknowledgments and cookies
+        while (self._replies.waiting or any(s.waiting for s in self._sockets.values())) and not passed(until):
             self._turn(until)
             self._settle()
         self._close_sockets()
@@ -298,7 +299,7 @@ class Receiver:
 
     def _something_waits(self) -> bool:
         """Whether there is something for the application already."""
-        return bool(self._events or self._frames) or any(core.waiting for core in self._cores.values())
+        return bool(self._events or self._streams_wait) or any(core.waiting for core in self._cores.values())
 
     def _hand_over(self, limit: int) -> list[Event]:
         """Take events for the application. If it was slow last time, its peers are told before it runs what has arrived.
@@ -308,8 +309,8 @@ class Receiver:
         if not self.closed:
             for name, core in self._cores.items():
                 events += core.events(limit - len(events))
-                while self._frames and name == "tcp" and len(events) < limit:
-                    self._feed(core, limit - len(events))
+                while name == "tcp" and len(events) < limit and self._unlooked < TURN and self._has_turn(events):
+                    self._feed()
                     events += core.events(limit - len(events))
                 if self._slow:
                     core.flush(now=clock.now())
@@ -338,19 +339,33 @@ class Receiver:
             self._events.extendleft(reversed(events))
             raise
 
-    def _feed(self, core: CoreReceiver, most: int) -> None:
-        """Give an empty core the next frame that waits; of a run, at most so many messages as are asked for and have room."""
-        peer, frame = self._frames.popleft()
+    @property
+    def _streams_wait(self) -> bool:
+        """Whether something was read from streams and not yet given to the core: a stream lost nothing, so it waits there."""
+        tcp = self._sockets.get("tcp")
+        return isinstance(tcp, TcpReceiver) and tcp.queued
+
+    def _has_turn(self, events: list[Event]) -> bool:
+        """Whether a connection has a turn; not one of which the application has something in hand: there might be no room."""
+        tcp = self._sockets["tcp"]
+        assert isinstance(tcp, TcpReceiver)
+        peer = tcp.next_turn
+        return peer is not None and not any(isinstance(event, Message) and event.peer == peer for event in events)
+
+    def _feed(self) -> None:
+        """Give the core of TCP what the next connection has in its turn: at most as much as there is room for."""
+        tcp = self._sockets["tcp"]
+        assert isinstance(tcp, TcpReceiver)
         now = clock.now()
-        if not isinstance(frame, Messages):
-            core.receive([frame], now=now, peer=peer)
-            return
-        room = min(self.limits.session_bytes, self.limits.total_bytes) // max(frame.size, 1)
-        fitting = max(min(most, self.limits.session_messages, room), 1)
-        if fitting < len(frame.numbers):
-            frame, rest = frame.split(fitting)
-            self._frames.appendleft((peer, rest))
-        core.receive_run(frame, now=now, peer=peer)
+        room = min(self.limits.session_bytes, self.limits.total_bytes)
+        peer, messages = tcp.take_turn(self.limits.session_messages, room, now=now)
+        self._unlooked += sum(run.message_count for run in messages)
+        malformed = self._cores["tcp"].malformed
+        for message in messages:
+            self._take(peer, [message], now)
+            if self._cores["tcp"].malformed != malformed:
+                tcp.refuse(peer, Phrase("it sent a frame that is no message"))
+                return
 
     def _turn(self, until: int | None) -> None:
         """Wait for input or a timeout, and take what comes; what follows from it is for `_settle`."""
@@ -362,34 +377,34 @@ class Receiver:
         )
         for peer, messages, now in self._waiter.wait(due):
             self._take(peer, messages, now)
+        self._unlooked = 0
+        while self.closed and self._streams_wait:
+            self._feed()
         for socket in self._sockets.values():
             socket.handle_timeout(now=clock.now())
         self._note_kernel_drops()
 
     def _take(self, peer: Endpoint, messages: Sequence[bytes | Run], now: int) -> None:
         """Input: acknowledgments are for a reply that was sent, everything else is for the core. Most of it are runs of messages,
-        which stay together."""
+        which stay together. Of a stream, nothing is taken after what is malformed."""
+        core = self._cores[peer.transport]
+        framed = self._sockets[peer.transport].framed
         for message in messages:
             run = runs.decode(message, payloads=not self._counting_only) if isinstance(message, Run) else None
             if run is None:
+                malformed = core.malformed
                 for single in each([message]):
                     self._take_one(peer, single, now)
-            elif self.closed:
-                continue
-            elif self._sockets[peer.transport].framed:
-                self._frames.append((peer, run))
-            else:
-                self._cores[peer.transport].receive_run(run, now=now, peer=peer)
+                    if framed and core.malformed != malformed:
+                        return
+            elif not self.closed:
+                core.receive_run(run, now=now, peer=peer)
 
     def _take_one(self, peer: Endpoint, message: bytes, now: int) -> None:
         if wire.is_ours(message) and wire.kind_of(message) in (Kind.ACK, Kind.PROBE_REPLY):
             if not self._replies.receive(message, peer, now=now):
                 self._stray_acknowledgments += 1
-        elif self.closed:
-            return
-        elif self._sockets[peer.transport].framed:
-            self._frames.append((peer, message))
-        else:
+        elif not self.closed or (wire.is_ours(message) and wire.kind_of(message) == Kind.COOKIE):
             self._cores[peer.transport].receive([message], now=now, peer=peer)
 
     def _settle(self) -> None:
@@ -448,6 +463,7 @@ class Receiver:
                     frame_limit=self.limits.max_message + FRAME_OVERHEAD,
                     connections=self.limits.sessions,
                     buffer=receive_buffer,
+                    budget=self._budget,
                 )
             port = self._sockets[name].endpoint.port  # the same one for both, also when the system chose it
 

@@ -7,6 +7,7 @@ A turn looks only at the senders that something happened to, or that are due: a 
 were answered cost the others nothing.
 """
 
+import os
 from heapq import heappop, heappush
 
 from udpmsg.core import wire
@@ -17,8 +18,8 @@ from udpmsg.core.events import Event, LimitReached, Message, Outcome, State
 from udpmsg.core.framing import each
 from udpmsg.core.rtt import SECOND
 from udpmsg.core.sender import Sender
-from udpmsg.core.wire import Kind
-from udpmsg.endpoint import Endpoint, new_session
+from udpmsg.core.wire import Kind, reply_session
+from udpmsg.endpoint import Endpoint
 from udpmsg.errors import Phrase
 from udpmsg.strangers import Strangers
 from udpmsg.waiting import earliest
@@ -73,6 +74,11 @@ class Replies:
         self._notices: list[Event] = []
         self.unresolved = 0
         """Replies that are not confirmed yet, of those that ask for it."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a reply is not confirmed yet, or waits for its address to prove itself."""
+        return self.unresolved > 0 or self._strangers.waiting
 
     @property
     def left_out(self) -> int:
@@ -171,7 +177,8 @@ class Replies:
         share = self._budget.limit // SHARE
         if answered.cost + size > share:
             return share
-        return self._budget.limit if size + REPLY_COST > self._budget.left else None
+        acknowledged = answered.sender.config.acknowledged  # else nothing waits here: it is with the socket at once
+        return self._budget.limit if acknowledged and size + REPLY_COST > self._budget.left else None
 
     def _find(self, message: Message, session: int, peer: Endpoint, *, framed: bool, now: int) -> Answered | None:
         """Whom to answer, made if it is new and there is room."""
@@ -181,16 +188,17 @@ class Replies:
             return known
         if known is not None:
             self._forget(known)
-        while len(self._answered) >= self._limits.sessions and self._give_way():
-            pass
-        if not self._budget.charge(ANSWERED_COST):
-            return None
+        while len(self._answered) >= self._limits.sessions or self._budget.left < ANSWERED_COST:
+            if not self._give_way():
+                return None
+        self._budget.charge(ANSWERED_COST)
         config = SenderConfig(
             acknowledged=message.acknowledged,
             datagram_size=None if framed else DATAGRAM_SIZE,
             max_message=self._limits.max_message,
         )
-        answered = Answered(session, Sender(config, session=new_session(), now=now), peer)
+        own = reply_session(session, int.from_bytes(os.urandom(4), "big"))
+        answered = Answered(session, Sender(config, session=own, now=now), peer)
         self._answered[session] = self._by_own_session[answered.sender.session] = answered
         return answered
 

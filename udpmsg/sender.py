@@ -36,6 +36,8 @@ FIRST_BATCH, BATCH = 16, 256
 BATCH_BYTES = 128 << 10
 """What a batch has at most if its messages are as long as the longest of the batch before. Freed memory above so much goes back
 to the system, at glibc's standard, and comes again page by page: at 256 KiB and more that took longer than sending."""
+SPOOLED_BYTES = 512 << 10
+"""The same with a spool, where a batch is one commit, which takes longer than sending: the fewer, the better."""
 FOR_THE_CORE = (Kind.ACK, Kind.PROBE_REPLY, Kind.CHALLENGE, Kind.REPORT)
 """What only a receiver says. Everything else that comes may be a reply."""
 BACKLOG = 256
@@ -237,7 +239,7 @@ class Sender:
         iterator = iter(payloads)
         while batch := each_encoded(islice(iterator, self._batch)):
             numbers = self._accept(batch)
-            self._batch = batch_of(max(map(len, batch)))
+            self._batch = batch_of(max(map(len, batch)), BATCH_BYTES if self._spool is None else SPOOLED_BYTES)
             first, last = first or numbers[0], numbers[-1]
             if self._waiter.take_woken():
                 break
@@ -593,7 +595,7 @@ class Sender:
         return elsewhere or self._core.unresolved < unresolved
 
 
-def batch_of(largest: int) -> int:
-    """How many messages, of `largest` bytes at most, `send_many` gives the core at one go: whole runs, if one has room there."""
-    most = min(BATCH, max(BATCH_BYTES // max(largest, 1), 1))
+def batch_of(largest: int, size: int = BATCH_BYTES) -> int:
+    """How many messages, of `largest` bytes at most, `send_many` gives the core at one go: whole runs, if `size` has room."""
+    most = min(BATCH, max(size // max(largest, 1), 1))
     return most - most % most_in_run(largest + CHECKED_OVERHEAD) or most

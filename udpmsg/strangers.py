@@ -102,6 +102,11 @@ class Strangers:
         peers = self._allowances.take_proved()
         return [held for peer in peers if isinstance(peer, Endpoint) for held in self._let_go(peer)]
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a reply waits for its address to prove itself."""
+        return bool(self._held)
+
     def next_timeout(self) -> int | None:
         """When something has waited for long enough, in nanoseconds."""
         return self._in_order[0][0] if self._in_order else None

@@ -66,8 +66,8 @@ class Output:
         if self._pipe is not None:
             self._pipe.close()
 
-    def wait_for(self, wanted: Callable[[str], bool] | str, count: int = 1) -> str:
-        """The `count`-th line that fits; fails when the output ends without it."""
+    def wait_for(self, wanted: Callable[[str], bool] | str, count: int = 1, patience: float = PATIENCE) -> str:
+        """The `count`-th line that fits; fails when the output ends without it, or it does not come within `patience` seconds."""
         fits = wanted if callable(wanted) else (lambda line: wanted in line)
         with self._changed:
             while True:
@@ -75,7 +75,7 @@ class Output:
                 if len(found) >= count:
                     return found[count - 1]
                 assert not self._ended, f"the output ended without {wanted!r}: {self.lines}"
-                assert self._changed.wait(PATIENCE), f"{wanted!r} did not come: {self.lines}"
+                assert self._changed.wait(patience), f"{wanted!r} did not come: {self.lines}"
 
     def finish(self) -> str:
         """All of it, once the process has ended."""

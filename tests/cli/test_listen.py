@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import struct
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ import pytest
 
 from tests.cli.conftest import COMMAND, Commands, Running, free_port
 from tests.core.support import RemoteSender
+from udpmsg import Sender, State
 from udpmsg.core import wire
 from udpmsg.core.framing import frame
 
@@ -24,6 +26,15 @@ def raw(listener: Running, *datagrams: bytes) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as peer:
         for datagram in datagrams:
             peer.sendto(datagram, ("127.0.0.1", listener.port))
+
+
+def peak(process: int) -> int:
+    """KiB of memory that a process has taken at most; 0 where nobody tells."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0
+    return int(status.partition("VmHWM:")[2].split()[0])
 
 
 def test_a_line_for_each_message(commands: Commands, transport: str, over: list[str]) -> None:
@@ -175,9 +186,87 @@ def test_a_command_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> 
     from udpmsg.core.events import Message
 
     monkeypatch.setattr(executor, "TIME_LIMIT", 0.1)
-    runner = executor.Executor("sleep 100", lambda: None)
+    runner = executor.Executor("sleep 100", lambda: None, 1000)
     runner.take(Message(b"x", "somebody"))
     assert "was ended after 0.1 s" in runner.troubles.get(timeout=20)
+    runner.close()
+
+
+def test_a_command_that_prints_more_than_a_reply_may_have_is_ended(commands: Commands) -> None:
+    """It would print 300 MB. What is read of it is bounded, and its children end with it."""
+    listener = commands.listen("--exec", "cat > /dev/null; yes | head -c 300000000 | cat")
+    before = peak(listener.process.pid)
+    sender = commands.send(listener.address, "hello", "--wait", "5s")
+    told = listener.err.wait_for("printed more than")
+    assert "#1 from 127.0.0.1" in told
+    assert "printed more than 1048576 bytes; it was ended and gets no reply" in told
+    assert peak(listener.process.pid) - before < 32 << 10
+    assert sender.wait() == 3
+
+
+def test_an_output_of_exactly_the_largest_reply_is_one(commands: Commands) -> None:
+    listener = commands.listen("--max-message", "4000", "--exec", "head -c $(cat) /dev/zero")
+    sender = commands.send(listener.address, "4000", "--wait", "10s", "--json")
+    assert sender.wait() == 0
+    assert [len(event["text"]) for event in sender.events("reply")] == [4000]
+    commands.send(listener.address, "4001", "--wait", "0")
+    assert "#1 from" in listener.err.wait_for("printed more than 4000 bytes")
+
+
+def test_a_command_that_reads_nothing_and_one_that_prints_before_it_reads(tmp_path: Path) -> None:
+    """Neither waits for the other: a message above what a pipe holds is given while the output is read."""
+    from udpmsg.cli import executor
+    from udpmsg.core.events import Message
+
+    for command, output in (("echo done", b"done\n"), ("head -c 200000 /dev/zero; wc -c", bytes(200_000) + b"300000\n")):
+        woken = threading.Event()
+        runner = executor.Executor(command, woken.set, 1 << 20)
+        runner.take(Message(b"x" * 300_000, "somebody"))
+        assert woken.wait(20)
+        ((_, printed),) = runner.ready()
+        assert printed.replace(b" ", b"") == output
+        assert runner._waiting.used == 0
+        runner.close()
+
+
+def test_no_more_outputs_are_kept_than_commands_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The listener is busy elsewhere: no command starts before it has taken the reply of an earlier one."""
+    from udpmsg.cli import executor
+    from udpmsg.core.events import Message
+
+    monkeypatch.setattr(executor, "WORKERS", 2)
+    woken = threading.Semaphore(0)
+    runner = executor.Executor("cat", woken.release, 1000)
+    for number in range(5):
+        runner.take(Message(b"%d" % number, "somebody"))
+    for _ in range(2):
+        assert woken.acquire(timeout=20)
+    assert runner._done.qsize() == 2
+    assert not runner._outputs.acquire(blocking=False)
+    replies = list(runner.ready())
+    while runner.pending:
+        assert woken.acquire(timeout=20)
+        replies += runner.ready()
+    assert sorted(payload for _, payload in replies) == [b"%d" % number for number in range(5)]
+    runner.close()
+
+
+def test_what_waits_for_a_command_or_a_line_is_counted_in_bytes_too() -> None:
+    from udpmsg.cli import answering, executor
+    from udpmsg.core.events import Message
+
+    large = Message(bytes(answering.WAITING_BYTES // 4), "somebody")
+    said: list[str] = []
+    typed = answering.Typed(SimpleNamespace(ended=False), said.append)  # type: ignore[arg-type]
+    for _ in range(4):
+        typed.take(large)
+    assert typed.pending == 3
+    assert "3 others wait for a line already" in said[0]
+    runner = executor.Executor("sleep 100", lambda: None, 1000)
+    for _ in range(4):
+        runner.take(large)
+    assert runner.pending == 3
+    assert "stays unanswered" in runner.troubles.get(timeout=20)
     runner.close()
 
 
@@ -187,7 +276,7 @@ def test_messages_beyond_what_waits_stay_unanswered_and_that_is_said(monkeypatch
 
     monkeypatch.setattr(executor, "WAITING", 1)
     monkeypatch.setattr(executor, "WORKERS", 1)
-    runner = executor.Executor("sleep 100", lambda: None)
+    runner = executor.Executor("sleep 100", lambda: None, 1000)
     for _ in range(4):
         runner.take(Message(b"x", "somebody"))
     assert "stays unanswered" in runner.troubles.get(timeout=20)
@@ -484,7 +573,7 @@ def test_more_senders_than_there_are_places_are_turned_away_and_told_how_many_ar
     assert [event["text"] for event in listener.events("message")] == ["hello"] * delivered + ["the end"]
     summary = listener.summary()
     assert (summary["messages_delivered"], summary["over_limit"]) == (delivered + 1, 3 - delivered)
-    turned_away = "is turned away: there is room for 2 senders at once (--max-sessions allows more)"
+    turned_away = "has no place for now: there is room for 2 senders at once (--max-sessions allows more)"
     assert (turned_away in listener.err.finish()) == (delivered == 2)
 
 
@@ -510,3 +599,38 @@ def test_places_for_connections_come_with_their_descriptors(commands: Commands) 
             peer.sendall(frame(RemoteSender(session, acknowledged=False, framed=True).message(1, b"hello")))
         assert listener.wait() == 0
     assert listener.summary()["messages_delivered"] == 60
+
+
+@pytest.mark.parametrize("kind", ["empty", "tiny", "malformed", "unfinished", "messages"])
+def test_what_strangers_send_over_tcp_takes_no_more_than_the_budget(commands: Commands, kind: str) -> None:
+    """200 connections, as fast as they are read; who is closed comes again. Honest senders are served meanwhile."""
+    stranger = RemoteSender(7, acknowledged=False, framed=True)
+    data = {
+        "empty": lambda: frame(b"") * 65_536,
+        "tiny": lambda: frame(b"x") * 52_000,
+        "malformed": lambda: frame(b"UM\x01\x01" + bytes(36)) * 6_000,
+        "unfinished": lambda: struct.pack(">I", 1 << 20) + bytes(1_000_000),
+        "messages": lambda: frame(stranger.message(1, b"")) * 6_000,
+    }[kind]()
+    listener = commands.listen("--tcp", "--quiet")
+    where = ("127.0.0.1", listener.port)
+    before = peak(listener.process.pid)
+    with contextlib.ExitStack() as stack:
+        peers: dict[int, tuple[socket.socket, memoryview]] = {}
+        for _ in range(20):
+            for number in range(200):
+                if number not in peers:
+                    peer = stack.enter_context(socket.create_connection(where))
+                    peer.setblocking(False)
+                    peers[number] = peer, memoryview(data)
+                peer, rest = peers[number]
+                try:
+                    peers[number] = peer, rest[peer.send(rest) :]
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    peers.pop(number)[0].close()
+            with Sender(*where, transport="tcp", acknowledged=True) as honest:
+                honest.send("hello")
+                assert [outcome.state for outcome in honest.outcomes()] == [State.DELIVERED]
+    assert peak(listener.process.pid) - before < 64 << 10

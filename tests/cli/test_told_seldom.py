@@ -254,7 +254,7 @@ def test_answers_that_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_told(*said)
     monkeypatch.setattr("udpmsg.cli.executor.WORKERS", 0)
     monkeypatch.setattr("udpmsg.cli.executor.WAITING", 1)
-    executor = Executor("cat", lambda: None)
+    executor = Executor("cat", lambda: None, 1000)
     for _ in range(2):
         executor.take(Message(b"1", HERE, 7, 2))
     assert_told(executor.troubles.get())

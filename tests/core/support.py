@@ -82,7 +82,7 @@ class RemoteReceiver:
         """It knows nothing of that session."""
         return self._encode(Kind.PROBE_REPLY, NUMBER.pack(of), None)
 
-    def challenge(self, cookie: bytes = b"0123456789abcdef") -> bytes:
+    def challenge(self, cookie: bytes = b"0123456789ab") -> bytes:
         """Return this, so that I know that you are where you say."""
         return self._encode(Kind.CHALLENGE, cookie, None)
 

@@ -17,7 +17,7 @@ from udpmsg.core.events import Malformed, State
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import Kind, decode_cookie
 
-COOKIE = b"sixteen bytes!!!"
+COOKIE = b"twelve bytes"
 MS = MILLISECOND
 
 
@@ -157,14 +157,14 @@ def test_a_challenge_says_nothing_of_who_the_receiver_is() -> None:
     assert [outcome.state for outcome in outcomes(sender)] == [State.DELIVERED] * 2  # and no PeerRestarted
 
 
-@pytest.mark.parametrize("payload", [b"", bytes(15), bytes(17)])
+@pytest.mark.parametrize("payload", [b"", bytes(11), bytes(13)])
 def test_what_is_no_challenge_is_malformed(payload: bytes) -> None:
     sender = plain_sender()
     sender.send([b"a"], now=at(0))
     sender.data_to_send(now=at(0))
     data = RemoteReceiver().challenge(payload)
     sender.receive([data], now=at(5), peer="p")
-    assert sender.events() == [Malformed("p", f"{len(payload)} bytes where a cookie of 16 must be", len(data))]
+    assert sender.events() == [Malformed("p", f"{len(payload)} bytes where a cookie of 12 must be", len(data))]
     assert sender.data_to_send(now=at(5)) == []
 
 

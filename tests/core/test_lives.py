@@ -173,3 +173,16 @@ def test_what_is_too_large_is_refused_before_it_is_accepted() -> None:
     with pytest.raises(MessageTooLarge):
         sender.check(101)
     assert sender.accepted == 0
+
+
+def test_a_report_counts_what_earlier_lives_sent_too() -> None:
+    """It has 9,000 bytes of 50 seconds; this life has sent nothing in its one. What no life can have sent is not believed."""
+    sender, receiver = another_life(accepted=9, elapsed=60_000_000_000, max_message=1000), RemoteReceiver()
+    sender.skip(9)
+    for claim, believed in ((9_000, 9_000), (9_001, None)):
+        question = sender.ask(now=at(1000))
+        (query,) = read(sender.data_to_send(now=at(1000)))
+        report = receiver.report(query.number, highest=9, arrived=9, payload_bytes=claim, duration_us=50_000_000)
+        sender.receive([report], now=at(1010))
+        assert question.report is not None
+        assert (question.report.payload_bytes, question.report.duration_us) == (believed, 50_000_000)

@@ -427,15 +427,15 @@ def test_the_limit_of_256_messages_a_session() -> None:
 
 def test_the_limit_of_64_mebibytes_in_all() -> None:
     """64 sessions send a message of almost a mebibyte each; only what is empty still fits."""
-    receiver = a_receiver(framed=True)
-    size = (1 << 20) - MESSAGE_COST - 8
+    receiver = a_receiver()
     for session in range(1, 65):
-        receiver.receive([RemoteSender(session, framed=True).message(1, bytes(size))], now=at(0), peer="p")
-    assert receiver.held_bytes == (64 << 20) - 64 * 8
-    receiver.receive([RemoteSender(65, framed=True).message(1)], now=at(0), peer="p")
-    refused(receiver, RemoteSender(66, framed=True).message(1, bytes(257)), "total_bytes", 64 << 20, session=66)
+        remote = RemoteSender(session)
+        receiver.receive([remote.message(sequence, bytes(61_424)) for sequence in range(1, 18)], now=at(0), peer="p")
+    assert receiver.held_bytes == 64 * 17 * (61_424 + MESSAGE_COST) == (64 << 20) - 1024
+    receiver.receive([RemoteSender(65).message(1)], now=at(0), peer="p")
+    refused(receiver, RemoteSender(66).message(1, bytes(600)), "total_bytes", 64 << 20, session=66)
     assert receiver.held_bytes == 0
-    receiver.receive([RemoteSender(66, framed=True).message(1, bytes(257))], now=at(3000), peer="p")
+    receiver.receive([RemoteSender(66).message(1, bytes(600))], now=at(3000), peer="p")
     assert len(receiver.events()) == 1
 
 
@@ -771,11 +771,14 @@ def test_memory_that_silent_sessions_reserved_is_given_back() -> None:
     silent = RemoteSender(1)
     receiver.receive([silent.fragments(1, bytes(100), 60)[0]], now=at(0), peer="p")
     young = RemoteSender(2)
-    receiver.receive([young.message(1, b"x")], now=at(119_000), peer="q")
+    receiver.receive([young.message(1, b"x")], now=at(999), peer="q")
     assert receiver.events() == [LimitReached("q", 2, "total_bytes", 400)]
-    receiver.receive([young.message(1, b"x")], now=at(120_000), peer="q")
+    receiver.receive([young.message(1, b"x")], now=at(1100), peer="q")  # it is looked for ten times a second
     assert payloads(receiver.events()) == [b"x"]
-    assert (receiver.sessions_open, receiver.held_bytes) == (1, 0)
+    assert (receiver.sessions_open, receiver.held_bytes) == (2, 0)
+    receiver.data_to_send(now=at(1100))
+    receiver.receive([silent.probe()], now=at(1101), peer="p")  # it must learn that its fragment has to be sent again
+    assert [read([data])[0].kind for data, to in receiver.data_to_send(now=at(1101)) if to == "p"] == [Kind.PROBE_REPLY]
 
 
 def test_a_table_that_had_a_place_again_tells_its_limit_again() -> None:

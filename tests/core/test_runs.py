@@ -70,15 +70,6 @@ def test_a_run_is_decoded_as_each_of_it_would_be(lowest: int, framed: bool) -> N
     assert each([run, b"last"]) == [*datagrams, b"last"]
 
 
-def test_a_run_can_be_split() -> None:
-    messages = runs.decode(run_of(encoded(b"one", b"two", b"six")))
-    assert messages is not None
-    first, others = messages.split(1)
-    assert [datagram.payload for datagram in first.datagrams()] == [b"one"]
-    assert [datagram.sequence for datagram in others.datagrams()] == [6, 7]
-    assert first.session == others.session == 7
-
-
 @pytest.mark.parametrize("order", [(0, 2), (1, 0), (0, 0), (0, 2, 1)])
 def test_what_is_missing_doubled_or_out_of_order_is_not_in_a_row(order: tuple[int, ...]) -> None:
     datagrams = encoded(b"one", b"two", b"six")

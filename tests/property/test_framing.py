@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.support import messages as whole
-from udpmsg.core.framing import LENGTH, FrameReader, FrameTooLarge, frame
+from udpmsg.core.framing import LENGTH, BadFrame, FrameReader, frame
 
 
 def cut(stream: bytes, places: list[int]) -> list[bytes]:
@@ -15,7 +15,7 @@ def cut(stream: bytes, places: list[int]) -> list[bytes]:
     return [stream[first:last] for first, last in pairwise(edges)]
 
 
-@given(st.lists(st.binary(max_size=60), max_size=20), st.lists(st.integers(0, 1300), max_size=30))
+@given(st.lists(st.binary(min_size=1, max_size=60), max_size=20), st.lists(st.integers(0, 1300), max_size=30))
 def test_framing_does_not_depend_on_how_the_stream_is_cut(messages: list[bytes], places: list[int]) -> None:
     reader = FrameReader(60)
     out = []
@@ -25,7 +25,7 @@ def test_framing_does_not_depend_on_how_the_stream_is_cut(messages: list[bytes],
     assert reader.pending == 0
 
 
-@given(st.lists(st.binary(max_size=9), max_size=9))
+@given(st.lists(st.binary(min_size=1, max_size=9), max_size=9))
 def test_one_byte_at_a_time(messages: list[bytes]) -> None:
     reader = FrameReader(9)
     out = []
@@ -37,7 +37,7 @@ def test_one_byte_at_a_time(messages: list[bytes]) -> None:
 
 @given(
     st.integers(0, 100),
-    st.lists(st.binary(max_size=30), max_size=5),
+    st.lists(st.binary(min_size=1, max_size=30), max_size=5),
     st.integers(1, 2**32 - 1),
     st.lists(st.integers(0, 200), max_size=9),
 )
@@ -69,6 +69,27 @@ def feed_all(reader: FrameReader, pieces: list[bytes], out: list[bytes], limit: 
             out += whole(reader.feed(piece))
             assert reader.pending <= limit + LENGTH.size
             assert reader.announced is None or reader.announced <= limit + LENGTH.size
-    except FrameTooLarge:
+    except BadFrame:
         return False
     return True
+
+
+@given(
+    st.lists(st.binary(min_size=1, max_size=60), max_size=20),
+    st.lists(st.tuples(st.integers(1, 5), st.integers(0, 200)), max_size=20),
+    st.lists(st.integers(0, 1300), max_size=9),
+)
+def test_portions_change_nothing(messages: list[bytes], portions: list[tuple[int, int]], places: list[int]) -> None:
+    reader = FrameReader(60)
+    out: list[bytes] = []
+    for piece in cut(b"".join(map(frame, messages)), places):
+        reader.add(piece)
+        for most, size in portions:
+            taken = whole(reader.take(most, size))
+            assert len(taken) <= most
+            assert len(taken) <= 1 or sum(map(len, taken)) <= size
+            out += taken
+    while reader.ready:
+        out += whole(reader.take())
+    assert out == messages
+    assert reader.pending == 0

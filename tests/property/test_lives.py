@@ -36,15 +36,16 @@ class Session:
         self.framed = framed
         self.loss = 0.0 if framed else loss
         self.now = 10**9
-        self.receiver = Receiver(session=5, now=self.now, framed=framed)
-        self.receiver_timer: int | None = None
+        self.receivers = 0
         self.spool: dict[int, bytes] = {}
         self.accepted = 0
-        self.delivered: list[int] = []
+        self.delivered: set[int] = set()
+        """In any receiver's life; `now_delivered` in that of the present one, in the order of delivery."""
         self.numbers: set[int] = set()
         self.latest = (0, 0)
         self.lives = 0
         self.begin()
+        self.restart_receiver()
 
     def begin(self) -> None:
         """A life of the sender. What was on its way to the one before is lost: its socket is gone."""
@@ -52,6 +53,12 @@ class Session:
         self.sender = Sender(self.config, session=SESSION, now=self.now, earlier=earlier)
         self.lives += 1
         self.left = sorted(self.spool)
+
+    def restart_receiver(self) -> None:
+        """It has forgotten everything."""
+        self.receivers += 1
+        self.receiver = Receiver(session=self.receivers, now=self.now, framed=self.framed)
+        self.now_delivered: list[int] = []
 
     def accept(self, sizes: list[int]) -> None:
         for size in sizes:
@@ -87,7 +94,12 @@ class Session:
         if not self.framed:
             there.sort(key=lambda _: self.random.random() < 0.1)
         self.receiver.receive(there, now=self.now, peer=self.lives)
-        self.delivered += [event.sequence for event in self.receiver.events() if isinstance(event, Message) and event.sequence]
+        self.now_delivered += [
+            event.sequence for event in self.receiver.events() if isinstance(event, Message) and event.sequence
+        ]
+        self.receiver.commit()
+        assert len(set(self.now_delivered)) == len(self.now_delivered), "delivered twice in one receiver's life"
+        self.delivered |= set(self.now_delivered)
         back = [data for data, _ in self.receiver.data_to_send(now=self.now) if self.random.random() >= loss]
         self.sender.receive(back, now=self.now)
         for event in self.sender.events():
@@ -116,8 +128,11 @@ class Session:
     loss=st.sampled_from((0.0, 0.5, 0.8)),
     forgetting=st.sampled_from((0.0, 0.3)),
     lives=st.lists(
-        st.tuples(st.lists(st.integers(0, 100) | st.integers(150, 500), max_size=12), st.integers(0, 30)), min_size=1, max_size=6
+        st.tuples(st.lists(st.integers(0, 100) | st.integers(150, 500), max_size=12), st.integers(0, 30), st.booleans()),
+        min_size=1,
+        max_size=6,
     ),
+    forgetful=st.booleans(),
 )
 def test_each_message_is_delivered_once_whenever_the_sender_dies(
     seed: int,
@@ -126,19 +141,23 @@ def test_each_message_is_delivered_once_whenever_the_sender_dies(
     window: int | None,
     loss: float,
     forgetting: float,
-    lives: list[tuple[list[int], int]],
+    lives: list[tuple[list[int], int, bool]],
+    forgetful: bool,
 ) -> None:
+    """`forgetful`: the receiver restarts too, now and then: each message comes at least once, and once in each of its lives."""
     session = Session(seed=seed, ordered=ordered, framed=framed, window=window, loss=loss)
-    for sizes, turns in lives:
+    for sizes, turns, restarts in lives:
         session.accept(sizes)
-        for _ in range(turns):
+        for turn in range(turns):
+            if forgetful and restarts and turn == turns // 2:
+                session.restart_receiver()
             session.turn(forgetting=forgetting)
         session.begin()
     for _ in range(4):  # a life may end with some unconfirmed, for which the next one is there
         for _ in range(400):
             session.turn(loss=0.0)
         session.begin()
-    assert sorted(session.delivered) == list(range(1, session.accepted + 1))
+    assert session.delivered == set(range(1, session.accepted + 1))
     assert session.spool == {}
     if ordered:
-        assert session.delivered == sorted(session.delivered)
+        assert session.now_delivered == sorted(session.now_delivered)

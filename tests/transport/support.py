@@ -13,7 +13,9 @@ from types import TracebackType
 from typing import Any
 
 from udpmsg import Disconnected, Goodbye, Message, Outcome, Receiver, Sender, waiting
+from udpmsg.core import runs
 from udpmsg.core.events import Event
+from udpmsg.core.framing import each, frame
 from udpmsg.endpoint import Endpoint
 
 PATIENCE = 30.0
@@ -185,6 +187,12 @@ def connect(endpoint: Endpoint, family: int = socket.AF_INET) -> socket.socket:
     client.settimeout(PATIENCE)
     client.connect((endpoint.host, endpoint.port))
     return client
+
+
+def hello(session: int, number: int = 1, payload: bytes = b"?") -> bytes:
+    """A frame with one message, for a client that is not ours."""
+    (message,) = each(runs.encode([payload], session=session, number=number, sequence=number, sent_at=0, framed=True))
+    return frame(message)
 
 
 def reset(client: socket.socket) -> None:

@@ -4,15 +4,16 @@ import errno
 import resource
 import socket
 import struct
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
 from tests.transport.conftest import Listening
-from tests.transport.support import LOOPBACK, PATIENCE, Listener, VirtualClock, collect, connect, reset
+from tests.transport.support import LOOPBACK, PATIENCE, Listener, VirtualClock, collect, connect, hello, reset
 from udpmsg import Disconnected, LimitReached, Limits, Malformed, Message, Outcome, Receiver, Sender, State
 from udpmsg.core.events import Event
 from udpmsg.core.framing import each, frame
+from udpmsg.tcp.receiver import ROUND, SHORTEST_TURN
 
 HTTP = b"GET / HTTP/1.1\r\nHost: example\r\n\r\n"
 
@@ -52,15 +53,38 @@ def test_what_is_no_stream_of_ours_is_closed_at_once(listen: Listening, stack: E
     assert still_serves(listener)
 
 
-def test_frames_that_are_no_messages_are_counted_and_never_answered(listen: Listening, stack: ExitStack) -> None:
+@pytest.mark.parametrize("data", [b"", b"x", b"UM", bytes(40), b"UM\x01\x01" + bytes(60), b"UM\x07\x01" + bytes(60)])
+def test_the_first_frame_that_is_no_message_closes_the_connection(listen: Listening, stack: ExitStack, data: bytes) -> None:
+    """It is counted and told once, whatever comes behind it, and never answered; what came before it is delivered."""
     listener = listen("tcp")
+    honest = stack.enter_context(listener.sender(acknowledged=True))
+    honest.send("before")
     peer = stack.enter_context(connect(listener.endpoint()))
-    for data in (b"", b"x", b"UM", bytes(40), b"UM\x01\x01" + bytes(60), b"UM\x07\x01" + bytes(60)):
-        peer.sendall(frame(data))
-    assert len(listener.wait_for(Malformed, 6)) == 6
-    peer.shutdown(socket.SHUT_WR)
-    assert peer.recv(100) == b""
-    assert listener.receiver.statistics().malformed == 6
+    peer.sendall(hello(7) + frame(data) * 300 + hello(7, 2))
+    assert is_closed(peer)
+    (disconnected,) = listener.wait_for(Disconnected)
+    (malformed,) = listener.wait_for(Malformed)
+    assert malformed.peer == disconnected.peer
+    assert "does not speak udpmsg" in disconnected.reason
+    assert listener.receiver.statistics().malformed == 1
+    honest.send("after")
+    assert [outcome.state for outcome in honest.outcomes()] == [State.DELIVERED] * 2
+    assert sorted(listener.payloads(3)) == [b"?", b"after", b"before"]
+    assert len(listener.of(Malformed)) == 1
+
+
+def test_a_run_that_means_nothing_in_its_session_is_told_once_too(listen: Listening, stack: ExitStack) -> None:
+    """Each frame is well-formed, and the session began with acknowledgments."""
+    listener = listen("tcp")
+    sender = stack.enter_context(listener.sender(acknowledged=True))
+    sender.send("acknowledged")
+    session = listener.wait_for(Message)[0].session
+    peer = stack.enter_context(connect(listener.endpoint()))
+    peer.sendall(b"".join(hello(session, number) for number in range(2, 60)))
+    assert is_closed(peer)
+    listener.wait_for(Disconnected)
+    assert len(listener.of(Malformed)) == 1
+    assert listener.receiver.statistics().malformed == 1
 
 
 def test_one_byte_a_second_is_closed_at_a_deadline(stack: ExitStack, clock: VirtualClock) -> None:
@@ -83,8 +107,8 @@ def test_one_byte_a_second_is_closed_at_a_deadline(stack: ExitStack, clock: Virt
     assert "unfinished frame" in disconnected.reason
     assert 10 <= (clock.time - start) / 10**9 <= 12
     assert is_closed(slow)
-    honest.sendall(frame(b"?"))
-    assert isinstance(collect(receiver, Malformed)[0], Malformed)  # whoever was silent, with nothing unfinished, is still there
+    honest.sendall(hello(7))
+    collect(receiver, Message)  # whoever was silent, with nothing unfinished, is still there
 
 
 def test_an_application_that_was_away_does_not_blame_the_peer(stack: ExitStack, clock: VirtualClock) -> None:
@@ -125,15 +149,15 @@ def test_a_peer_that_never_reads_is_closed_at_a_deadline(stack: ExitStack, clock
     (message,) = collect(receiver, Message)
     fill(receiver, message)
     honest = stack.enter_context(connect(endpoint))
-    honest.sendall(frame(b"?"))
-    collect(receiver, Malformed)
+    honest.sendall(hello(7))
+    collect(receiver, Message)
     start = clock.time
     (disconnected,) = collect(receiver, Disconnected)
     assert disconnected.peer == message.peer
     assert disconnected.reason == "read nothing for 10 s"
     assert 9 <= (clock.time - start) / 10**9 <= 11
-    honest.sendall(frame(b"?"))
-    collect(receiver, Malformed)
+    honest.sendall(hello(7, 2))
+    collect(receiver, Message)
     assert not replies_waiting(receiver)
 
 
@@ -208,41 +232,70 @@ def test_a_peer_that_resets(stack: ExitStack, when: str) -> None:
     receiver.close(linger=0.0)
 
 
-def test_connections_over_the_limit(listen: Listening, stack: ExitStack) -> None:
-    listener = listen("tcp", limits=Limits(sessions=3))
-    held = [stack.enter_context(connect(listener.endpoint())) for _ in range(3)]
-    for peer in held:
-        peer.sendall(frame(b""))
-    listener.wait_for(Malformed, 3)  # all three were accepted
-    for number in range(1, 6):
-        peer = stack.enter_context(connect(listener.endpoint()))
-        assert is_closed(peer)
-        assert listener.wait_for(LimitReached, number)[-1].value == 3
-    held[0].close()
-    listener.wait_for(Disconnected)
-    assert still_serves(listener)
-    for peer in held[1:]:
-        peer.sendall(frame(b""))
-    listener.wait_for(Malformed, 5)
+def test_connections_over_the_limit_wait(stack: ExitStack, clock: VirtualClock) -> None:
+    """Nobody is turned away: who comes when all places are taken waits, and that is told once."""
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp", limits=Limits(sessions=3)))
+    held = [stack.enter_context(connect(receiver.endpoints[0])) for _ in range(3)]
+    for number, peer in enumerate(held):
+        peer.sendall(hello(number + 1))
+    collect(receiver, Message, 3)
+    newcomers = [stack.enter_context(connect(receiver.endpoints[0])) for _ in range(5)]
+    for number, peer in enumerate(newcomers):
+        peer.sendall(hello(number + 10, payload=b"new"))
+    (told,) = receiver.poll(0.5)
+    assert isinstance(told, LimitReached)
+    assert (told.limit, told.value, told.peer.port) == ("sessions", 3, newcomers[0].getsockname()[1])  # type: ignore[attr-defined]
+    assert receiver.poll(0.2) == []
+    held[1].close()
+    (message,) = collect(receiver, Message)
+    assert (message.payload, message.peer.port) == (b"new", newcomers[0].getsockname()[1])
+    receiver.close()
 
 
 def test_the_silent_give_their_place_to_others(stack: ExitStack, clock: VirtualClock) -> None:
-    """A stranger who holds every place and says nothing keeps nobody out for longer than 10 s."""
+    """A stranger who holds every place, and has sent one message on each, keeps nobody out for longer than a second."""
     receiver = stack.enter_context(Receiver(port=0, transport="tcp", limits=Limits(sessions=2)))
     held = [stack.enter_context(connect(receiver.endpoints[0])) for _ in range(2)]
-    assert receiver.poll(0.001) == []
-    clock.advance(9)
-    early = stack.enter_context(connect(receiver.endpoints[0]))
-    assert [type(event) for event in collect(receiver, LimitReached)] == [LimitReached]
-    assert is_closed(early)
-    clock.advance(2)
+    for number, peer in enumerate(held):
+        peer.sendall(hello(number + 1))
+        collect(receiver, Message)
+    start = clock.time
     with Sender(*receiver.endpoints[0][1:], transport="tcp") as sender:
         sender.send("at last")
-        (message,) = collect(receiver, Message)
-    assert message.payload == b"at last"
+        events: list[Event] = []
+        while not any(isinstance(event, Message) for event in events):
+            events += receiver.poll(PATIENCE)
+        assert 1 <= (clock.time - start) / 10**9 < 1.2
+    assert [type(event) for event in events] == [LimitReached, Disconnected, Message]
+    assert isinstance(events[1], Disconnected)
+    assert events[1].reason == "gave its place to a newcomer after 1.0 s of silence"
     assert is_closed(held[0])
-    held[1].sendall(frame(b""))
-    collect(receiver, Malformed)  # the other one is still there
+    held[1].sendall(hello(2, 2))
+    collect(receiver, Message)  # the other one is still there
+
+
+def test_who_sends_on_and_on_keeps_nobody_out_either(stack: ExitStack, clock: VirtualClock) -> None:
+    """Two messages a second on each connection of one address: a newcomer has a place after it has waited for a second."""
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp", limits=Limits(sessions=4)))
+    held = [stack.enter_context(connect(receiver.endpoints[0])) for _ in range(4)]
+    for number, peer in enumerate(held):
+        peer.sendall(hello(number + 1))
+    collect(receiver, Message, 4)
+    newcomer = stack.enter_context(connect(receiver.endpoints[0]))
+    newcomer.sendall(hello(99, payload=b"new"))
+    start = clock.time
+    events: list[Event] = []
+    for turn in range(2, 100):
+        for number, peer in enumerate(held):
+            with suppress(OSError):  # one of them has given way
+                peer.sendall(hello(number + 1, turn))
+        events += receiver.poll(0.0)
+        clock.advance(0.5)
+        events += receiver.poll(0.0)
+        if any(isinstance(event, Message) and event.payload == b"new" for event in events):
+            break
+    assert 1 <= (clock.time - start) / 10**9 <= 2
+    assert len([event for event in events if isinstance(event, Disconnected)]) == 1
 
 
 def test_two_connections_from_one_address_and_port(listen: Listening, stack: ExitStack) -> None:
@@ -255,8 +308,8 @@ def test_two_connections_from_one_address_and_port(listen: Listening, stack: Exi
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     first.bind((LOOPBACK, 0))
     first.connect((LOOPBACK, port))
-    first.sendall(frame(b""))
-    listener.wait_for(Malformed, 1)
+    first.sendall(hello(7))
+    listener.wait_for(Message, 1)
     second.bind(first.getsockname())
     try:
         second.connect(("127.0.0.2", port))
@@ -264,13 +317,13 @@ def test_two_connections_from_one_address_and_port(listen: Listening, stack: Exi
         pytest.skip(f"not on this system: {error}")
     assert is_closed(second)
     listener.wait_for(LimitReached)
-    first.sendall(frame(b""))
-    listener.wait_for(Malformed, 2)
+    first.sendall(hello(7, 2))
+    listener.wait_for(Message, 2)
     first.close()
     listener.wait_for(Disconnected)
     with Sender("127.0.0.2", port, transport="tcp", acknowledged=True) as sender:
         sender.send("still there?")
-    assert listener.payloads(1) == [b"still there?"]
+    assert listener.payloads(3)[2] == b"still there?"
 
 
 def test_no_descriptor_left_to_accept_with(stack: ExitStack, clock: VirtualClock) -> None:
@@ -287,9 +340,9 @@ def test_no_descriptor_left_to_accept_with(stack: ExitStack, clock: VirtualClock
         assert clock.waits - before < 300
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    for peer in (first, second):
-        peer.sendall(frame(b""))
-    collect(receiver, Malformed, 2)
+    for number, peer in enumerate((first, second)):
+        peer.sendall(hello(number + 1))
+    collect(receiver, Message, 2)
 
 
 def test_closing_while_accepting_is_suspended(clock: VirtualClock) -> None:
@@ -358,3 +411,141 @@ def test_one_peer_does_not_starve_another(stack: ExitStack, transport: str) -> N
             break
     assert place < 9000
     receiver.close()
+
+
+@pytest.mark.parametrize("kind", ["empty", "tiny", "messages"])
+def test_a_message_waits_for_no_more_than_a_turn_of_each_other_connection(
+    stack: ExitStack, clock: VirtualClock, kind: str
+) -> None:
+    """Others have sent as much as is read at once, or more: it is taken in turns, as all that is read."""
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
+    crowd = [stack.enter_context(connect(receiver.endpoints[0])) for _ in range(20)]
+    for number, peer in enumerate(crowd):
+        peer.sendall(hello(number + 1))
+    collect(receiver, Message, len(crowd))
+    for number, peer in enumerate(crowd):
+        burst = {
+            "empty": frame(b"") * 20_000,
+            "tiny": frame(b"x") * 20_000,
+            "messages": b"".join(hello(number + 1, place) for place in range(2, 2000)),
+        }[kind]
+        peer.sendall(burst)
+    honest = stack.enter_context(Sender(*receiver.endpoints[0][1:], transport="tcp"))
+    honest.send("me too")
+    place = 0
+    while (event := receiver.poll(PATIENCE, limit=1)[0]) and not (isinstance(event, Message) and event.payload == b"me too"):
+        place += isinstance(event, Message)
+    assert place <= (len(crowd) * SHORTEST_TURN + ROUND) * 2  # a round before it is read, and one before it is taken
+    receiver.close()
+
+
+class Hoarding:
+    """A receiver with 4 MiB for 16 places, and what of it is charged at most."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.limits = Limits(sessions=16, total_bytes=4 << 20)
+        self.receiver = stack.enter_context(Receiver(port=0, transport="tcp", limits=self.limits))
+        self.endpoint = self.receiver.endpoints[0]
+        self.budget = self.receiver._budget
+        self.most = 0
+        self._stack = stack
+
+    def connect(self) -> socket.socket:
+        peer = self._stack.enter_context(connect(self.endpoint))
+        peer.setblocking(False)
+        return peer
+
+    def done(self, message: Message) -> None:
+        self.receiver.done(message)
+
+    def poll(self, timeout: float = 0) -> list[Event]:
+        events = self.receiver.poll(timeout)
+        connections = self.receiver._sockets["tcp"]._connections.values()  # type: ignore[union-attr]
+        held = sum(connection.held for connection in connections)
+        assert held <= self.budget.used <= self.limits.total_bytes
+        self.most = max(self.most, self.budget.used)
+        return events
+
+
+def test_unfinished_frames_are_charged_as_they_come_and_leave_room_for_small_messages(
+    stack: ExitStack, clock: VirtualClock
+) -> None:
+    """Ten peers announce 1 MiB and send nearly all of it; there are 3 MiB for such. A small message passes at once, a large
+    one when whoever has held the memory longest has given way."""
+    hoarding = Hoarding(stack)
+    empty = hoarding.budget.used
+    peers = [hoarding.connect() for _ in range(10)]
+    data = [memoryview(struct.pack(">I", 1 << 20) + bytes(1_000_000)) for _ in peers]
+    for _ in range(60):
+        for number, peer in enumerate(peers):
+            with suppress(BlockingIOError):
+                data[number] = data[number][peer.send(data[number][:50_000]) :]
+        assert hoarding.poll() == []
+    assert hoarding.most > hoarding.limits.total_bytes // 2
+    small, large = (Sender(*hoarding.endpoint[1:], transport="tcp", acknowledged=True) for _ in range(2))
+    small.send("small")
+    assert [event.payload for event in collect(hoarding, Message)] == [b"small"]  # type: ignore[arg-type]
+    large.send(bytes(500_000))
+    events: list[Event] = []
+    start = clock.time
+    while not any(isinstance(event, Message) for event in events):
+        large.poll(0)
+        events += hoarding.poll(0.05)
+    assert (clock.time - start) / 10**9 < 5
+    gone = [event for event in events if isinstance(event, Disconnected)]
+    assert gone
+    assert all("when memory ran short" in event.reason for event in gone)
+    for peer in peers:
+        peer.close()
+    for sender in (small, large):
+        sender.close(wait=False)
+    while hoarding.budget.used != empty:
+        assert hoarding.poll(PATIENCE)
+    hoarding.receiver.close()
+    assert hoarding.budget.used == 0
+
+
+def test_answers_that_nobody_reads_are_charged_too(stack: ExitStack, clock: VirtualClock) -> None:
+    """Ten peers ask for more than they read: whoever has left it longest gives way, and an honest one has its answer."""
+    hoarding = Hoarding(stack)
+    peers = [hoarding.connect() for _ in range(10)]
+    for number, peer in enumerate(peers):
+        peer.setblocking(True)
+        peer.sendall(hello(number + 1))
+    questions: list[Message] = []
+    while len(questions) < len(peers):
+        questions += [event for event in hoarding.poll(PATIENCE) if isinstance(event, Message)]
+    events: list[Event] = []
+    for _ in range(150):
+        for question in questions:
+            hoarding.receiver.reply(question, bytes(50_000))
+        events += hoarding.poll()
+    reasons = {event.reason for event in events if isinstance(event, Disconnected)}
+    assert reasons
+    assert all("when memory ran short" in reason for reason in reasons)
+    assert hoarding.most > hoarding.limits.total_bytes // 2
+    with Sender(*hoarding.endpoint[1:], transport="tcp") as honest:
+        honest.send("question")
+        (question,) = collect(hoarding, Message)  # type: ignore[arg-type]
+        hoarding.receiver.reply(question, "answer")
+        assert next(honest.replies(PATIENCE)).payload == b"answer"
+        hoarding.receiver.close(linger=0.0)
+
+
+def test_what_was_read_before_a_connection_broke_is_delivered(stack: ExitStack, clock: VirtualClock) -> None:
+    """The answer to the first message finds the connection reset; the others are here."""
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
+    endpoint = receiver.endpoints[0]
+    sender = Sender(endpoint.host, endpoint.port, transport="tcp")
+    sender.send_many([b"%d" % number for number in range(100)])
+    (first,) = receiver.poll(PATIENCE, limit=1)
+    reset(sender._socket._socket)
+    sender._socket._connected = False
+    sender.close(wait=False)
+    assert isinstance(first, Message)
+    receiver.reply(first, "gone")
+    messages = [first]
+    while isinstance(event := receiver.poll(PATIENCE, limit=1)[0], Message):
+        messages.append(event)
+    assert [message.payload for message in messages] == [b"%d" % number for number in range(100)]
+    assert isinstance(event, Disconnected)

@@ -83,6 +83,6 @@ def came_by_ipv4() -> list[bytes]:
         receiver = stack.enter_context(Receiver(port=0, multicast=OURS_IPV6, interface=CABLE))
         port = receiver.endpoints[0].port
         stack.enter_context(Receiver(port=0, multicast=OTHER, interface=LOOPBACK))
-        stack.enter_context(Sender(OTHER, port, interface=LOOPBACK, ttl=0)).send("to a group")
+        stack.enter_context(Sender(OTHER, port, interface=LOOPBACK, ttl=1)).send("to a group")
         stack.enter_context(Sender(LOOPBACK, port)).send("by IPv4, to this machine")
         return [message.payload for message in collect(receiver, Message)]

@@ -33,7 +33,7 @@ def test_every_form_as_a_reply(stack: ExitStack, transport: str) -> None:
     endpoint = receiver.endpoints[0]
     sender = Sender(endpoint.host, endpoint.port, transport=transport)
     stack.callback(sender.close, wait=False)  # the receiver reads only when it is asked
-    sender.send("?")
+    sender.send("a question that is longer than all of its answers" * 5)
     (message,) = collect(receiver, Message)
     for payload, came in zip(GIVEN, CAME, strict=True):
         receiver.reply(message, payload)

@@ -176,7 +176,12 @@ def test_a_receiver_lingers_for_its_replies(transport: str) -> None:
         (message,) = collect(receiver, Message)
         receiver.reply(message, bytes(200_000))
         replies: list[Message] = []
-        thread = threading.Thread(target=lambda: replies.append(next(sender.replies(PATIENCE))))
+
+        def take() -> None:
+            replies.append(next(sender.replies(PATIENCE)))
+            sender.poll(0)  # it is done with the reply
+
+        thread = threading.Thread(target=take)
         thread.start()
         receiver.close(linger=PATIENCE)
         thread.join()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from udpmsg.cli.lines import Lines, LineTooLong
+from udpmsg.core.budget import Budget
 from udpmsg.core.events import Message
 from udpmsg.language import _
 from udpmsg.report.terminal import peer_name
@@ -17,6 +18,10 @@ from udpmsg.report.terminal import peer_name
 Reply = tuple[Message, bytes]
 WAITING = 1000
 """Messages that wait for their reply at most; beyond, they stay unanswered and that is said."""
+WAITING_BYTES = 16 << 20
+"""Bytes that these may take, in the same way."""
+MESSAGE_COST = 512
+"""Bytes that a waiting message takes besides its payload, roughly."""
 
 
 class Answerer(Protocol):
@@ -97,6 +102,7 @@ class Typed:
         self._unasked = True
         """Whether nobody has answered anything yet."""
         self._told = False
+        self._waiting = Budget(WAITING_BYTES)
 
     @property
     def pending(self) -> int:
@@ -110,11 +116,11 @@ class Typed:
 
     def take(self, message: Message) -> None:
         """It waits for its line."""
-        if len(self._messages) < WAITING:
+        if len(self._messages) < WAITING and self._waiting.charge(cost_of(message)):
             self._messages.append(message)
         else:
             text = _("{} stays unanswered: {} others wait for a line already")
-            self._complain(text.format(name_of(message), WAITING))
+            self._complain(text.format(name_of(message), len(self._messages)))
 
     def ready(self) -> Iterator[Reply]:
         """Pairs of a message and its line. Raises CannotRead."""
@@ -129,7 +135,9 @@ class Typed:
                 self._complain(_("a line of {} bytes is too long for a reply; write a shorter one").format(line.size))
             else:
                 self._unasked = False
-                yield self._messages.popleft(), line
+                message = self._messages.popleft()
+                self._waiting.give_back(cost_of(message))
+                yield message, line
 
     def _give_up(self) -> None:
         """The input has ended. That is said once, when a message stays unanswered by it, or all of them will."""
@@ -140,6 +148,11 @@ class Typed:
 
     def close(self) -> None:
         """The thread that reads standard input ends with the process."""
+
+
+def cost_of(message: Message) -> int:
+    """Bytes that a message takes while it waits for its reply. One that is larger than all that may wait can wait alone."""
+    return min(len(message.payload) + MESSAGE_COST, WAITING_BYTES)
 
 
 def name_of(message: Message) -> str:

@@ -2,6 +2,9 @@
 
 The message is the command's standard input, its standard output is the reply, and UDPMSG_PEER and UDPMSG_SEQUENCE tell whose
 it is. Nothing of a message ever becomes part of the command itself. Owns the threads and the processes; knows no socket.
+
+What commands print is kept up to the largest reply for each: a command that prints more is ended. The next command starts when
+the listener has the replies of those before it, so that WORKERS outputs are all that is ever kept.
 """
 
 import contextlib
@@ -11,28 +14,39 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from typing import IO
 
-from udpmsg.cli.answering import WAITING, Reply, name_of
+from udpmsg import clock
+from udpmsg.cli.answering import WAITING, WAITING_BYTES, Reply, cost_of, name_of
+from udpmsg.core.budget import Budget
 from udpmsg.core.events import Message
+from udpmsg.core.rtt import SECOND
 from udpmsg.language import _
 from udpmsg.report.terminal import peer_name
 
 TIME_LIMIT = 10.0
 """Seconds that one command may take."""
 WORKERS = 8
-"""Commands that run at once."""
+"""Commands that run at once, or whose reply the listener does not have yet."""
+PIECE = 64 << 10
+"""Bytes of a command's output that are read at one go: what a pipe holds."""
 
 
 class Executor:
-    """Runs the command in a few threads; `wake` is called when a reply is there."""
+    """Runs the command in a few threads; `wake` is called when a reply is there. A reply has at most `largest` bytes."""
 
-    def __init__(self, command: str, wake: Callable[[], None]) -> None:
+    def __init__(self, command: str, wake: Callable[[], None], largest: int) -> None:
         self.command = command
+        self.largest = largest
         self.troubles: queue.SimpleQueue[str] = queue.SimpleQueue()
         """What went wrong, in sentences, for the listener to say."""
         self._wake = wake
         self._jobs: queue.Queue[Message | None] = queue.Queue(WAITING)
+        self._waiting = Budget(WAITING_BYTES)
+        """What the messages take that have no reply yet."""
         self._done: queue.SimpleQueue[tuple[Message, bytes | None]] = queue.SimpleQueue()
+        self._outputs = threading.Semaphore(WORKERS)
+        """Outputs that may still be kept."""
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
         self._closed = False
@@ -44,12 +58,12 @@ class Executor:
         if self._threads < WORKERS:
             self._threads += 1
             threading.Thread(target=self._work, name=f"--exec {self._threads}", daemon=True).start()
-        try:
-            self._jobs.put_nowait(message)
-            self.pending += 1
-        except queue.Full:
+        if self._jobs.full() or not self._waiting.charge(cost_of(message)):
             text = _("{} stays unanswered: {} others wait for --exec already")
-            self.troubles.put(text.format(name_of(message), WAITING))
+            self.troubles.put(text.format(name_of(message), self._jobs.qsize()))
+            return
+        self._jobs.put_nowait(message)
+        self.pending += 1
 
     def ready(self) -> Iterator[Reply]:
         """The replies of the commands that have ended; one that failed without output gives none."""
@@ -59,8 +73,10 @@ class Executor:
             except queue.Empty:
                 return
             self.pending -= 1
+            self._waiting.give_back(cost_of(message))
             if output is not None:
                 yield message, output
+            self._outputs.release()
 
     def close(self) -> None:
         """Kill what still runs."""
@@ -71,6 +87,7 @@ class Executor:
 
     def _work(self) -> None:
         while (message := self._jobs.get()) is not None:
+            self._outputs.acquire()
             output = None
             try:
                 output = self._run(message)
@@ -98,24 +115,61 @@ class Executor:
             )
             self._running.add(process)
         try:
-            output = process.communicate(message.payload, timeout=TIME_LIMIT)[0]
-        except subprocess.TimeoutExpired:
-            _kill(process)
-            for pipe in (process.stdin, process.stdout):  # a child that left the group may hold them open for ever
-                if pipe is not None:
-                    with contextlib.suppress(OSError):
-                        pipe.close()
-            process.wait()
-            text = _("--exec for {} was ended after {} s; it gets no reply")
-            self.troubles.put(text.format(name_of(message), f"{TIME_LIMIT:g}"))
-            return None
+            output, trouble = self._converse(process, message)
         finally:
             with self._lock:
                 self._running.discard(process)
-        if process.returncode and not self._closed:
-            self.troubles.put(_("--exec for {} ended with exit code {}").format(name_of(message), process.returncode))
-            return output or None
+        if trouble is None and process.returncode and not self._closed:
+            trouble = _("--exec for {} ended with exit code {}").format(name_of(message), process.returncode)
+            output = output or None
+        if trouble is not None:
+            self.troubles.put(trouble)
         return output
+
+    def _converse(self, process: "subprocess.Popen[bytes]", message: Message) -> tuple[bytes | None, str | None]:
+        """Give it the message, and wait for its end: what it printed, or why it was ended."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        until = clock.now() + int(TIME_LIMIT * SECOND)
+        output = bytearray()
+        # Threads of their own, that are left behind if need be: a child that has left the group may hold the pipes for ever.
+        threading.Thread(target=feed, args=(process.stdin, message.payload), daemon=True).start()
+        reader = threading.Thread(target=gather, args=(process.stdout, output, self.largest + 1), daemon=True)
+        reader.start()
+        reader.join(TIME_LIMIT)
+        if len(output) > self.largest:
+            text = _("--exec for {} printed more than {} bytes; it was ended and gets no reply")
+            trouble = text.format(name_of(message), self.largest)
+        elif reader.is_alive() or not has_ended(process, until):
+            text = _("--exec for {} was ended after {} s; it gets no reply")
+            trouble = text.format(name_of(message), f"{TIME_LIMIT:g}")
+        else:
+            return bytes(output), None
+        _kill(process)
+        process.wait()
+        return None, trouble
+
+
+def feed(pipe: IO[bytes], data: bytes) -> None:
+    """Give a command its input; it need not read it."""
+    with contextlib.suppress(OSError), pipe:
+        pipe.write(data)
+
+
+def gather(pipe: IO[bytes], output: bytearray, most: int) -> None:
+    """Keep what a command prints, until it has printed so many bytes or will print no more."""
+    with pipe:
+        while len(output) < most and (piece := os.read(pipe.fileno(), min(PIECE, most - len(output)))):
+            output += piece
+
+
+def has_ended(process: "subprocess.Popen[bytes]", until: int) -> bool:
+    """Whether it ends by then; it is waited for."""
+    try:
+        process.wait(max(until - clock.now(), 0) / SECOND)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:

@@ -201,7 +201,7 @@ def listen(
             if exec is not None:
                 from udpmsg.cli.executor import Executor
 
-                return Executor(exec, receiver.wake)
+                return Executor(exec, receiver.wake, largest)
             if interactive:
                 from udpmsg.cli.lines import Lines
 

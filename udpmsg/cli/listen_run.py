@@ -227,7 +227,7 @@ class ListenRun:
     def _on_limit(self, event: Event) -> None:
         assert isinstance(event, LimitReached)
         if event.limit == "sessions":
-            text = _("{} is turned away: there is room for {} at once (--max-sessions allows more)")
+            text = _("{} has no place for now: there is room for {} at once (--max-sessions allows more)")
             self._trouble(text.format(peer_name(event.peer), counted(event.value, "sender")))
             return
         text = _("{} sends more than is kept: dropped at the limit of {} ({})")

@@ -15,6 +15,8 @@ PEERS_KEPT = 4096
 RAW_AT_ONCE, RAW_RATE = 16 << 10, 4 << 10
 """Bytes, and bytes a second, that one address may be sent above what came from it, when it can prove nothing: raw datagrams.
 So that `nc -u` gets its answer, and nobody an amplifier."""
+ANSWERS_KEPT = 16
+"""Bare answers that an address may be owed: they go to who has just asked, and not to who once did."""
 RAW_RATE_OF_ALL = 256 << 10
 """Bytes a second of the same for all addresses together, and as many at once."""
 
@@ -24,26 +26,26 @@ class Allowances:
 
     def __init__(self, *, of_everybody: bool = False) -> None:
         self._of_everybody = of_everybody
-        self._left: dict[Peer, int] = {}
-        """Bytes that came from an address, less those that it was sent."""
+        self._accounts: dict[Peer, Account] = {}
         self._proved: dict[Peer, None] = {}
         self._newly_proved: list[Peer] = []
         self._buckets: dict[Hashable, Bucket] = {}
         self._bucket_of_all = Bucket(RAW_RATE_OF_ALL, RAW_RATE_OF_ALL)
 
-    def received(self, peer: Peer, size: int) -> None:
-        """So many bytes came from this address."""
+    def received(self, peer: Peer, size: int, datagrams: int = 1) -> None:
+        """So many bytes came from this address, in so many datagrams."""
         if self._of_everybody or peer in self._proved:
             return
-        left = self._left.get(peer)
-        if left is None:
-            make_room(self._left)
-            left = 0
-        self._left[peer] = left + size
+        account = self._accounts.get(peer)
+        if account is None:
+            make_room(self._accounts)
+            account = self._accounts[peer] = Account()
+        account.left += size
+        account.answers = min(account.answers + datagrams, ANSWERS_KEPT)
 
     def prove(self, peer: Peer) -> None:
         """It returned what was sent to it alone."""
-        self._left.pop(peer, None)
+        self._accounts.pop(peer, None)
         if self._proved.pop(peer, self) is self:
             make_room(self._proved)
         self._proved[peer] = None
@@ -60,23 +62,30 @@ class Allowances:
 
     def left(self, peer: Peer) -> int | None:
         """Bytes that this address may be sent now; None: as many as one likes."""
-        return None if self.proved(peer) else self._left.get(peer, 0)
+        if self.proved(peer):
+            return None
+        account = self._accounts.get(peer)
+        return 0 if account is None else account.left
 
     def grant(self, peer: Peer, size: int) -> bool:
         """Whether this address may be sent so many bytes; they are taken from what it has left."""
-        left = self.left(peer)
-        if left is None:
+        if self.proved(peer):
             return True
-        if size > left:
+        account = self._accounts.get(peer)
+        if account is None or size > account.left:
             return False
-        self._left[peer] = left - size
+        account.left -= size
         return True
 
-    def spend(self, peer: Peer, size: int) -> None:
-        """An answer that every datagram gets was sent to this address: what it has left is less by that, as far as it goes."""
-        left = self._left.get(peer)
-        if left is not None:
-            self._left[peer] = max(0, left - size)
+    def grant_answer(self, peer: Peer) -> bool:
+        """Whether this address may be sent a bare answer, of at most three times the shortest datagram that asks for one."""
+        if self.proved(peer):
+            return True
+        account = self._accounts.get(peer)
+        if account is None or not account.answers:
+            return False
+        account.answers -= 1
+        return True
 
     def grant_raw(self, peer: Peer, origin: Hashable, size: int, *, now: int) -> bool:
         """The same for a program that can prove nothing; what is above its own bytes comes out of the bucket of its `origin`."""
@@ -91,6 +100,18 @@ class Allowances:
         self._bucket_of_all.take(above)
         self.grant(peer, size - above)
         return True
+
+
+class Account:
+    """What an address may be sent that has proved nothing."""
+
+    __slots__ = ("answers", "left")
+
+    def __init__(self) -> None:
+        self.left = 0
+        """Bytes that came from it, less those that it was sent; bare answers are not counted here."""
+        self.answers = 0
+        """Datagrams that came from it and had no bare answer."""
 
 
 class Bucket:
@@ -119,7 +140,7 @@ class Bucket:
         self._left -= size
 
 
-def make_room(table: "dict[Peer, int] | dict[Peer, None] | dict[Hashable, Bucket]") -> None:
+def make_room(table: "dict[Peer, Account] | dict[Peer, None] | dict[Hashable, Bucket]") -> None:
     """Forget whoever has been in a full table for longest."""
     if len(table) >= PEERS_KEPT:
         del table[next(iter(table))]

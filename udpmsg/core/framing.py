@@ -4,6 +4,7 @@ A frame is a length (u32, big-endian, of what follows) and that many bytes. The 
 """
 
 import struct
+import sys
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, groupby, takewhile
@@ -35,6 +36,11 @@ class Run(NamedTuple):
     data: bytes | bytearray | memoryview
     size: int
     lead: int = 0
+
+    @property
+    def message_count(self) -> int:
+        """How many messages these are."""
+        return len(self.data) // (self.size + self.lead)
 
     def datagrams(self) -> list[bytes]:
         """Each by itself, without its framing."""
@@ -79,8 +85,9 @@ def together(batch: Sequence[bytes | Run]) -> Iterator[bytes | Run]:
             yield from [Run(b"".join(stretch), len(stretch[0]))] if len(stretch) > 1 and stretch[0] else stretch
 
 
-class FrameTooLarge(UdpmsgError):
-    """The stream announces a frame above the limit: it is not ours, or means harm. The connection must be closed."""
+class BadFrame(UdpmsgError):
+    """The stream announces a frame that no message fits, empty or above the limit: it is not ours, or means harm. The connection
+    must be closed."""
 
 
 def frame(message: bytes) -> bytes:
@@ -94,70 +101,94 @@ def frames(messages: Sequence[bytes]) -> bytes:
 
 
 class FrameReader:
-    """Cuts one direction of a stream into messages of at most `limit` bytes."""
+    """Cuts one direction of a stream into messages of 1 to `limit` bytes. What was read stays bytes until it is taken: however
+    small the frames are, they cost no more than the stream did."""
 
-    __slots__ = ("_limit", "_rest")
+    __slots__ = ("_begin", "_limit", "_stream")
 
     def __init__(self, limit: int) -> None:
-        self._rest = bytearray()
+        self._stream = bytearray()
+        self._begin = 0
+        """Before this place everything is taken."""
         self._limit = limit
 
     @property
     def pending(self) -> int:
-        """Bytes of an unfinished frame."""
-        return len(self._rest)
+        """Bytes that are not taken yet."""
+        return len(self._stream) - self._begin
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that they really take: a buffer that grows has some room to spare."""
+        return sys.getsizeof(self._stream)
 
     @property
     def announced(self) -> int | None:
-        """Bytes that the unfinished frame will have in all, with its length; None while that has not come."""
-        return LENGTH.size + LENGTH.unpack_from(self._rest)[0] if len(self._rest) >= LENGTH.size else None
+        """Bytes that the next frame has in all, with its length; None while that has not come."""
+        if self.pending < LENGTH.size:
+            return None
+        length: int = LENGTH.unpack_from(self._stream, self._begin)[0]
+        return LENGTH.size + length
+
+    @property
+    def ready(self) -> bool:
+        """Whether `take` has something to do: the next frame is whole, or is none."""
+        announced = self.announced
+        return announced is not None and (announced <= self.pending or not self._fits(announced - LENGTH.size))
+
+    def add(self, data: bytes | memoryview) -> None:
+        """Keep what was read, for `take`."""
+        self._stream += data
+
+    def take(self, messages: int = sys.maxsize, size: int = sys.maxsize) -> list[Run]:
+        """The next whole messages in order, neighbours that begin alike in one run: at most so many, and of at most `size` bytes
+        in all, unless the first has more. They are where they were read: look at them before more is added.
+
+        Raises BadFrame when the next frame is none; what came before it was taken."""
+        runs: list[Run] = []
+        length = 0
+        stream = memoryview(self._stream)
+        while messages > 0 and len(stream) - self._begin >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(stream, self._begin)
+            stride = LENGTH.size + length
+            end = self._begin + stride
+            if not self._fits(length) or end > len(stream) or (runs and stride > size):
+                break
+            end += alike(stream, end, stride, min(messages, MOST_TOGETHER, max(size // stride, 1)) - 1)
+            runs.append(Run(stream[self._begin : end], length, LENGTH.size))
+            size -= end - self._begin
+            messages -= (end - self._begin) // stride
+            self._begin = end
+        if not runs and self.ready and not self._fits(length):
+            if length:
+                raise BadFrame("a frame of {} bytes is announced and the limit is {}", length, self._limit)
+            raise BadFrame("an empty frame, and every message has a header")
+        if runs and not self.ready:  # what was taken is as it was; the unfinished frame begins a buffer of its own
+            self._stream = bytearray(stream[self._begin :])
+            self._begin = 0
+        return runs
 
     def feed(self, data: bytes | memoryview) -> list[Run]:
-        """Take what was read; return the messages that it completed, neighbours that begin alike in one run, where they are:
-        they are what `data` is, and no longer than that.
-
-        Raises FrameTooLarge as soon as a length says so."""
-        runs: list[Run] = []
-        begin = 0
-        while self._rest and begin < len(data):  # first the unfinished frame: its length, if need be, and then the rest of it
-            missing = (self.announced or LENGTH.size) - len(self._rest)
-            self._rest += data[begin : begin + missing]
-            begin = min(begin + missing, len(data))
-            if self.announced is not None:
-                self._check(self.announced - LENGTH.size)
-                if len(self._rest) == self.announced:
-                    runs.append(Run(bytes(self._rest), self.announced - LENGTH.size, LENGTH.size))
-                    self._rest.clear()
-        stream = memoryview(data)
-        try:
-            while len(stream) - begin >= LENGTH.size:
-                (length,) = LENGTH.unpack_from(stream, begin)
-                self._check(length)
-                end = begin + LENGTH.size + length
-                if end > len(stream):
-                    break
-                end += alike(stream, end, LENGTH.size + length)
-                runs.append(Run(stream[begin:end], length, LENGTH.size))
-                begin = end
-        finally:
-            self._rest += stream[begin:]
-        return runs
+        """Take what was read; return all the messages that it completed. Raises BadFrame, also when others came before it."""
+        self.add(data)
+        runs = self.take()
+        return runs + self.take() if self.ready else runs
 
     def rest(self) -> list[Run]:
         """The stream ended: what is left is not a whole message, and is dropped."""
-        self._rest.clear()
+        self._stream.clear()
+        self._begin = 0
         return []
 
-    def _check(self, length: int) -> None:
-        if length > self._limit:
-            raise FrameTooLarge("a frame of {} bytes is announced and the limit is {}", length, self._limit)
+    def _fits(self, length: int) -> bool:
+        return 0 < length <= self._limit
 
 
-def alike(stream: memoryview, begin: int, stride: int) -> int:
-    """Bytes of the whole frames from `begin` on that have the length of the frame before it, and begin as it does: one kind of
-    message, of one session, and no more than a run has. `stride` is the bytes of that frame, with its length."""
+def alike(stream: memoryview, begin: int, stride: int, most: int) -> int:
+    """Bytes of the whole frames from `begin` on, at most so many, that have the length of the frame before it, and begin as it
+    does: one kind of message, of one session. `stride` is the bytes of that frame, with its length."""
     head = bytes(stream[begin - stride : begin][:HEAD])
-    whole = min((len(stream) - begin) // stride, MOST_TOGETHER - 1) * stride
+    whole = min((len(stream) - begin) // stride, most) * stride
     heads = head_layout(len(head), stride - len(head)).iter_unpack(stream[begin : begin + whole])
     return stride * sum(map(len, takewhile((head,).__eq__, heads)))  # each is a tuple of one, and so counts one
 

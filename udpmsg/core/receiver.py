@@ -34,8 +34,10 @@ UNFINISHED_KEPT = 10 * SECOND
 """A fire-and-forget message whose fragments have not all come by then has lost one."""
 CHALLENGE_PAUSE = 100 * MILLISECOND
 """How long a challenge has to be answered before an acknowledgment asks for it again."""
-BARE_RANGES = 2
-"""Ranges of an acknowledgment that any datagram may be answered with: it has 112 bytes then, twice what asked for it."""
+BARE_RANGES = 1
+"""Ranges of an acknowledgment that any datagram may be answered with: it has 96 bytes then, less than twice what asked for it."""
+CHALLENGE_SIZE = wire.HEADER.size + wire.COOKIE_SIZE + wire.CHECKSUM_BLOCK.size
+"""Bytes of a challenge: no more than any message has that asks for an acknowledgment."""
 ACK_SIZE = wire.HEADER.size + wire.ACK_BODY.size + wire.CHECKSUM_BLOCK.size
 """Bytes of an acknowledgment without ranges."""
 MOST_RATE = 100
@@ -73,7 +75,7 @@ class Receiver:
         self._cookies = cookies
         self._allowances = allowances or Allowances(of_everybody=cookies is None)
         self._encoder = Encoder(session=session, started=now, framed=framed)
-        self._sessions = Sessions(self.limits, self.budget, origin_of=origin_of, restore=restore)
+        self._sessions = Sessions(self.limits, self.budget, origin_of=origin_of, restore=restore, lossless=framed)
         self._delivery = Delivery(self._sessions)
         self._raw_limit_told = False
         self._sessions_limit_told = False
@@ -103,6 +105,11 @@ class Receiver:
     def waiting(self) -> bool:
         """Whether there is something for the application."""
         return len(self._delivery) > 0
+
+    @property
+    def malformed(self) -> int:
+        """Malformed datagrams and frames so far."""
+        return self._sessions.totals_ended.malformed
 
     @property
     def held_bytes(self) -> int:
@@ -141,7 +148,7 @@ class Receiver:
         session = self._sessions.find(messages.session)
         size, count = messages.size, len(messages.numbers)
         overhead = wire.overhead(acknowledged=messages.acknowledged, reply=False, fragment=False)
-        self._allowances.received(peer, (size + overhead) * count)
+        self._allowances.received(peer, (size + overhead) * count, count)
         if session is not None and session.placed and session.expects(messages):
             if messages.acknowledged:
                 self._resolve_below(session, messages.lowest[0])
@@ -156,6 +163,8 @@ class Receiver:
             except MalformedDatagram as error:
                 self._sessions.totals_ended.malformed += 1
                 self._delivery.notify(Malformed(peer, str(error), size + overhead))
+                if self._framed:
+                    return  # the connection will be closed: one is enough
 
     def disconnected(self, peer: Peer) -> None:
         """The connection is gone: its sessions say nothing more."""
@@ -212,7 +221,9 @@ class Receiver:
         return batch + answers
 
     def challenge(self, session: int, peer: Peer, *, now: int) -> None:
-        """Ask this address to prove itself, for this session."""
+        """Ask this address to prove itself, for this session: with bytes that it has left, or as the answer to its datagram."""
+        if not (self._allowances.grant(peer, CHALLENGE_SIZE) or self._allowances.grant_answer(peer)):
+            return
         assert self._cookies is not None
         cookie = self._cookies.make(session, peer, now=now)
         self._answers.append((self._encoder.encode(Kind.CHALLENGE, now=now, payload=cookie), peer))
@@ -393,8 +404,9 @@ class Receiver:
 
     def _disclaim(self, session: int, now: int, peer: Peer) -> None:
         """A session of before this receiver's life, or one that was forgotten: say so, keep nothing."""
-        data = self._encoder.encode(Kind.PROBE_REPLY, now=now, payload=wire.NUMBER.pack(session))
-        self._answers.append((data, peer))
+        if self._allowances.grant_answer(peer):
+            data = self._encoder.encode(Kind.PROBE_REPLY, now=now, payload=wire.NUMBER.pack(session))
+            self._answers.append((data, peer))
 
     def _suppress(self, session: Session, datagram: Datagram, arrival: Arrival, now: int) -> None:
         """It came before, or too late: not delivered again, but its sender must learn that it need not be sent again."""
@@ -465,18 +477,24 @@ class Receiver:
                 session.peer = peer
 
     def _acknowledgment(self, session: Session, now: int) -> list[tuple[bytes, Peer]]:
-        """What this session's sender is told now; a challenge instead, where its address may not be sent as much as that."""
-        ranges, left = session.ranges(), self._allowances.left(session.peer)
-        if left is not None and ranges > BARE_RANGES and ranges > (left - ACK_SIZE) // wire.RANGE.size:
-            if session.challenged_at is None or now - session.challenged_at >= CHALLENGE_PAUSE:
+        """What this session's sender is told now. Where its address may not be sent as much as that, it is asked to prove itself,
+        and told meanwhile what answers one datagram."""
+        ranges, peer = session.ranges(), session.peer
+        if not self._allowances.proved(peer):
+            bare = min(ranges, BARE_RANGES)
+            if ranges == bare:
+                granted = self._allowances.grant_answer(peer) or self._allowances.grant(peer, ACK_SIZE + wire.RANGE.size * bare)
+            else:
+                granted = self._allowances.grant(peer, ACK_SIZE + wire.RANGE.size * ranges)
+            if not granted and (session.challenged_at is None or now - session.challenged_at >= CHALLENGE_PAUSE):
                 session.challenged_at = now
-                self.challenge(session.identity, session.peer, now=now)
+                self.challenge(session.identity, peer, now=now)
                 return []
-            ranges = BARE_RANGES
+            if not granted and not self._allowances.grant_answer(peer):
+                return []  # its next datagram, or its cookie, is answered
+            ranges = ranges if granted else bare
         acknowledgment = session.acknowledgment(now, credit=self._sessions.credit(session), ranges=ranges)
-        data = self._encoder.encode(Kind.ACK, now=now, payload=wire.encode_acknowledgment(acknowledgment))
-        self._allowances.spend(session.peer, len(data))
-        return [(data, session.peer)]
+        return [(self._encoder.encode(Kind.ACK, now=now, payload=wire.encode_acknowledgment(acknowledgment)), peer)]
 
     def _owe_delivered(self, sessions: Sequence[Session]) -> None:
         """These have messages that are delivered now: whoever asked to be told is told."""

@@ -47,12 +47,6 @@ class Messages(NamedTuple):
     in_a_row: bool
     """Whether every number is the one before and one more: nothing is missing within, nothing doubled or out of order."""
 
-    def split(self, at: int) -> tuple["Messages", "Messages"]:
-        """The first `at` messages, and the others."""
-        *columns, in_a_row = self[4:]
-        first, others = [column[:at] for column in columns], [column[at:] for column in columns]
-        return Messages._make((*self[:4], *first, in_a_row)), Messages._make((*self[:4], *others, in_a_row))
-
     def datagrams(self) -> Iterator[Datagram]:
         """Each message by itself, as `wire.decode` would have it; zeros for a payload that nobody wants."""
         payloads = self.payloads or (bytes(self.size),) * len(self.numbers)

@@ -45,10 +45,10 @@ class Sender:
         """`earlier`: the session has lives, of which this is one; call `skip` and `send` for what is left, in order, first."""
         self.config = config
         self.session = session
-        self._started = now
         self._framed = config.datagram_size is None
         self._has_lives = earlier is not None
         earlier = earlier or Earlier(started=now)
+        self._started = earlier.started
         self._encoder = Encoder(session=session, started=earlier.started, framed=self._framed, number=earlier.datagrams)
         self._cutter = Cutter(
             datagram_size=config.datagram_size, max_message=config.max_message, acknowledged=config.acknowledged
@@ -510,7 +510,8 @@ class Sender:
             raise MalformedDatagram("a REPORT of messages that were never sent")
         if self._question is None:
             return
-        report = possible(report, payload_bytes=self.payload_bytes, elapsed=now - self._started)
+        sent_earlier = self._accepted_earlier * self.config.max_message  # at most
+        report = possible(report, payload_bytes=self.payload_bytes + sent_earlier, elapsed=now - self._started)
         round_trip = self._question.answer(report, datagram.session, now)
         if round_trip is None:
             return

@@ -26,6 +26,8 @@ TOMBSTONES_FOR_EACH_PLACE = 32
 """With 1,024 places: 16,000 newcomers a second, and some 30 MiB."""
 LOOK_AGAIN = SECOND
 """How soon to ask again whether the application has taken what keeps a session: a newcomer must not cost a walk each time."""
+SILENCE = SECOND
+"""Whoever sends a message in fragments sends the next one within that time, or again what was lost."""
 SHARE = 8
 """One address may have this part of the places while others ask for one."""
 AT_ONE_GO = 16
@@ -45,13 +47,16 @@ class Sessions:
         *,
         origin_of: Callable[[Peer], Hashable],
         restore: Restore | None,
+        lossless: bool = False,
     ) -> None:
-        """`origin_of`: which peers count as one address."""
+        """`origin_of`: which peers count as one address. `lossless`: messages come by streams, whose reader has seen to it that
+        there is memory for them; dropped ones would not come again."""
         self.limits = limits
         self.budget = budget
         self.totals_ended = Totals()
         """What was counted in sessions that are forgotten, and outside of any session."""
         self._origin_of = origin_of
+        self._lossless = lossless
         self._restore = restore
         self._table: dict[int, Session] = {}
         """Those that take a place."""
@@ -61,6 +66,7 @@ class Sessions:
         self._gone: set[Peer] = set()
         """Whose connection is gone, and whose sessions were not looked for yet."""
         self._next_eviction = 0
+        self._next_relief = 0
 
     def __len__(self) -> int:
         return len(self._table)
@@ -191,7 +197,20 @@ class Sessions:
         """Whether so many bytes more can be charged; sessions that are over make room."""
         if cost > self.budget.left:
             self._evict(now)
-        return cost <= self.budget.left
+        if cost > self.budget.left:
+            self._relieve(cost, now)
+        return cost <= self.budget.left or self._lossless
+
+    def _relieve(self, cost: int, now: int) -> None:
+        """Memory is short: who has sent nothing for a second loses what is unfinished, the longest silent first."""
+        if now < self._next_relief:
+            return
+        unfinished = [session for session in self._table.values() if session.reassemblies or session.held]
+        for session in sorted(unfinished, key=lambda session: session.last_seen_at):
+            if cost <= self.budget.left or session.last_seen_at + SILENCE > now:
+                break
+            self._forget_unfinished(session)
+        self._next_relief = now + LOOK_AGAIN // 10
 
     def _forget_unfinished(self, session: Session) -> None:
         """What only its sender can finish is dropped. If it asked for acknowledgments it learns of that, and sends it again."""
@@ -204,7 +223,6 @@ class Sessions:
             self.budget.give_back(size + MESSAGE_COST * messages)
         if known is not None:
             session.renege(known)
-        session.arrivals.forget(GAPS_KEPT)
 
     # Helpers: places -----------------------------------------------------------------------------------------------------
 
@@ -250,6 +268,7 @@ class Sessions:
             if self._of_origin[session.origin] > share and self._tombstones.make_room(now):
                 self._leave(session)
                 self._forget_unfinished(session)
+                session.arrivals.forget(GAPS_KEPT)
                 self._tombstones.keep(session)
 
     def _end_gone(self) -> None:

@@ -30,7 +30,8 @@ to confirm, end or alter a message that somebody counts on (docs/decisions/0003)
 ACK payload: session acknowledged u64 | largest datagram number u64 | delay u32 (µs) | credit u32 | all-below sequence u64 |
 number of datagram ranges u8 | number of sequence ranges u8 | zero u16, then the ranges, each first u64 | last u64, ascending.
 GOODBYE payload: messages sent u64. PROBE: no payload. PROBE_REPLY payload: the session that probed or asked u64.
-CHALLENGE payload: a cookie of 16 bytes, made for one address and one session. COOKIE payload: the same 16 bytes | 48 zero bytes.
+CHALLENGE payload: a cookie of 12 bytes, made for one address and one session: with it a CHALLENGE is as long as the shortest
+message that asks for an acknowledgment. COOKIE payload: the same 12 bytes | 52 zero bytes.
 
 QUERY payload: from sequence number u64 (which part of the list of what is missing) | 624 zero bytes: as long as the longest
 REPORT, so that an answer is never longer than its question (docs/decisions/0011).
@@ -68,7 +69,7 @@ a forged source address gains nothing."""
 UNKNOWN_U64, UNKNOWN_U32 = 2**64 - 1, 2**32 - 1
 """What a REPORT says where the receiver does not know."""
 
-COOKIE_SIZE, PADDED_COOKIE_SIZE = 16, 64
+COOKIE_SIZE, PADDED_COOKIE_SIZE = 12, 64
 """Bytes of a cookie, and of the payload that returns it: who returns one has sent more than the CHALLENGE had."""
 
 MAX_NUMBER = 2**63 - 1
@@ -438,6 +439,17 @@ def decode_cookie(payload: bytes) -> bytes:
     if len(payload) != PADDED_COOKIE_SIZE or any(payload[COOKIE_SIZE:]):
         raise MalformedDatagram("a COOKIE has a cookie and zeros, {} bytes in all", PADDED_COOKIE_SIZE)
     return payload[:COOKIE_SIZE]
+
+
+def reply_session(asked: int, lots: int) -> int:
+    """The session of who answers the session `asked`, of 32 random bits `lots`: its upper half shows that it saw a message of
+    that session, whose id nobody can guess."""
+    return crc32(NUMBER.pack(asked)) << 32 | lots
+
+
+def may_answer(session: int, asked: int) -> bool:
+    """Whether this session's id was made by somebody who saw a message of the session `asked`."""
+    return session >> 32 == crc32(NUMBER.pack(asked))
 
 
 def decode_number(payload: bytes) -> int:

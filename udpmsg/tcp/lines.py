@@ -1,6 +1,6 @@
 """Raw text over TCP: a stream has no boundaries, so a line is the unit, as netcat's users expect. Owns the unfinished line."""
 
-from udpmsg.core.framing import FrameTooLarge
+from udpmsg.core.framing import BadFrame
 
 
 class LineReader:
@@ -11,10 +11,10 @@ class LineReader:
         self._limit = limit
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take what was read; return the lines that it completed. Raises FrameTooLarge for a line above the limit."""
+        """Take what was read; return the lines that it completed. Raises BadFrame for a line above the limit."""
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         if len(self._buffer) > self._limit:
-            raise FrameTooLarge("a line of more than {} bytes", self._limit)
+            raise BadFrame("a line of more than {} bytes", self._limit)
         return [line.removesuffix(b"\r") for line in lines]
 
     def rest(self) -> list[bytes]:

@@ -1,9 +1,14 @@
 """The receiving side of TCP: one listening socket, and a connection for every sender that the kernel accepted.
 
-Owns the sockets, the unfinished frames and what the kernel has not taken yet. Knows no message: `udpmsg.receiver` is handed
-what each frame carried and where it came from. Its twin is `udpmsg.udp.receiver`.
+Owns the sockets, what was read and not yet taken, and what the kernel has not taken yet. Knows no message: `udpmsg.receiver`
+takes what each frame carried and where it came from. Its twin is `udpmsg.udp.receiver`.
 
-A peer can hold a connection open, but not for nothing: an unfinished frame and an unread answer each have a deadline.
+Connections are served in turns: of what one has sent a little is taken, then it is the next one's turn, and nothing more is read
+from a connection before all that was read is taken. A peer can hold a connection open, but not for nothing: an unfinished frame
+and an unread answer each have a deadline, and who is silent gives its place to who asks for one (`udpmsg.tcp.places`).
+
+What is kept for a connection is charged (`udpmsg.tcp.memory`). When memory is short, nothing is read for which there is none, and
+the connection that has held much longest without a whole message gives way.
 """
 
 import errno
@@ -11,112 +16,93 @@ import os
 import selectors
 import socket
 from collections.abc import Callable
+from functools import partial
 
+from udpmsg.core.budget import Budget
 from udpmsg.core.events import Disconnected, Event, LimitReached, Malformed
-from udpmsg.core.framing import FrameReader, FrameTooLarge, Run, frame
+from udpmsg.core.framing import BadFrame, FrameReader, Run, frame
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of
-from udpmsg.errors import Phrase
+from udpmsg.errors import N_, Phrase
 from udpmsg.listening import MOST_BUFFER, bind, own_address
+from udpmsg.tcp.connection import Connection
+from udpmsg.tcp.memory import BUFFER, Memory
+from udpmsg.tcp.places import Places
 from udpmsg.waiting import Arrivals, earliest
 
 OnReady = Callable[[int, int], Arrivals]
 BACKLOG = 1024
 """Connections that the kernel keeps ready until they are accepted."""
-BUFFER = 256 << 10
-"""Bytes read from one connection before others have their turn: some 210 messages of 1200 bytes."""
-FRAME_GRACE = 10 * SECOND
-"""How long a frame may take in any case; above that it must come at MIN_FRAME_RATE."""
-MIN_FRAME_RATE = 16 * 1024
-"""Bytes a second of a large frame: 1 MiB has 74 seconds."""
-SILENT_GRACE = 10 * SECOND
-"""How long a connection may be silent from its start when others need its place; nobody minds it otherwise."""
-WRITE_GRACE = 10 * SECOND
-"""How long a peer may read nothing of what waits for it."""
+ACCEPTED_AT_ONCE = 64
+"""Connections that are accepted before others have their turn."""
+ROUND = 256
+"""Messages in a round of turns, if that leaves each connection more than SHORTEST_TURN."""
+SHORTEST_TURN = 16
+"""Messages: a turn must not cost more than what is taken in it."""
+HELD = N_("held {} bytes of what was unfinished or unread when memory ran short")
+MEMORY_PAUSE = 100 * MILLISECOND
+"""How soon to look for memory again."""
+MEMORY_PATIENCE = SECOND
+"""How long a connection waits for memory before another one gives way."""
 ACCEPT_PAUSE = 100 * MILLISECOND
-"""How long to wait when the system can't give a connection; those that come meanwhile wait in the kernel."""
+"""How soon to look again for a place or a descriptor; connections that come meanwhile wait in the kernel."""
 OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 WAITING_LIMIT = 1 << 20
 """Bytes that may wait for one peer; above that nothing more is read from it until it reads."""
 
 
-class Connection:
-    """One accepted sender: its stream in, and what waits to go out."""
-
-    __slots__ = (
-        "ended",
-        "endpoint",
-        "frame_since",
-        "mask",
-        "on_ready",
-        "reader",
-        "silent_since",
-        "socket",
-        "unread_since",
-        "waiting",
-    )
-
-    def __init__(self, connected: socket.socket, endpoint: Endpoint, reader: FrameReader, now: int) -> None:
-        self.socket = connected
-        self.endpoint = endpoint
-        self.reader = reader
-        self.waiting = bytearray()
-        self.silent_since: int | None = now
-        """When it was accepted, in nanoseconds; None once a whole message has come."""
-        self.ended = False
-        """The peer will send nothing more."""
-        self.frame_since: int | None = None
-        """When the unfinished frame began to come, in nanoseconds."""
-        self.unread_since: int | None = None
-        """Since when the peer has read nothing of what waits for it."""
-        self.mask = selectors.EVENT_READ
-        self.on_ready: OnReady
-
-    def deadline(self) -> int:
-        """When this connection will have wasted its time; only for one that has something unfinished or unread."""
-        times = []
-        if self.frame_since is not None and self.mask & selectors.EVENT_READ:  # while nothing is read, nothing can come
-            size = self.reader.announced or 0
-            times.append(self.frame_since + FRAME_GRACE + size * SECOND // MIN_FRAME_RATE)
-        if self.unread_since is not None:
-            times.append(self.unread_since + WRITE_GRACE)
-        return min(times)
-
-    def offence(self) -> str:
-        """What the deadline was missed with."""
-        if self.waiting:
-            return Phrase("read nothing for {} s", WRITE_GRACE // SECOND)
-        return Phrase("sent an unfinished frame too slowly ({} bytes of it)", self.reader.pending)
-
-
 class TcpReceiver:
-    """Accepts connections on one address; receives frames from each, and sends frames back."""
+    """Accepts connections on one address; has frames from each taken in turns, and sends frames back."""
 
     framed = True
     offload = None
     """The kernel puts the segments of a stream together by itself."""
 
     def __init__(
-        self, host: str, port: int, *, selector: selectors.BaseSelector, frame_limit: int, connections: int, buffer: int
+        self,
+        host: str,
+        port: int,
+        *,
+        selector: selectors.BaseSelector,
+        frame_limit: int,
+        connections: int,
+        buffer: int,
+        budget: Budget,
     ) -> None:
         """Bind and listen. Raises CannotListen and UsageError.
 
-        `frame_limit` in bytes, `connections` at once, `buffer` in bytes is asked of the kernel for each connection.
+        `frame_limit` in bytes, `connections` at once, `buffer` in bytes is asked of the kernel for each connection. What is kept
+        for peers is charged to `budget`.
         """
         self.notices: list[Event] = []
         self.failures: list[tuple[bytes, Endpoint, str, bool]] = []
         self._selector = selector
         self._buffer = bytearray(BUFFER)
-        """For every read of every connection: what came is looked at before more is read."""
+        """For every read of every connection."""
         self._frame_limit = frame_limit
         self._limit = connections
         self._connections: dict[Endpoint, Connection] = {}
+        self._places = Places(connections)
         self._excused = 0
         """Nanoseconds in all that nobody looked at the sockets. Deadlines are kept on a clock that stands still meanwhile."""
+        self._newcomer: tuple[socket.socket, Endpoint] | None = None
+        """Who waits for a place at the head of those that wait in the kernel."""
+        self._asking_since: int | None = None
+        """Since when newcomers wait for a place or a descriptor."""
+        self._told_full = False
+        """It was said that all places are taken, and since then none was free without somebody giving way."""
         self._accept_again_at: int | None = None
-        """While the system has no descriptor left: when to try again."""
+        """While nobody is accepted: when to try again."""
         self._suspects: dict[Endpoint, Connection] = {}
         """Connections with an unfinished frame or something unread: the only ones with a deadline."""
+        self._queued: dict[Endpoint, Connection] = {}
+        """Those with whole frames, in the order of their turns."""
+        self._starved: dict[Endpoint, Connection] = {}
+        """Those that can't be read for want of memory, in the order in which they came to wait for it."""
+        self._short_since: int | None = None
+        """Since when there are such, in nanoseconds."""
+        self._relief_at: int | None = None
+        """While there are such: when to look for memory again."""
         address = own_address(host, port, socket.SOCK_STREAM)
         self._socket = socket.socket(address.family, socket.SOCK_STREAM)
         try:
@@ -132,38 +118,87 @@ class TcpReceiver:
             raise
         self.endpoint: Endpoint = endpoint_of("tcp", self._socket.getsockname())
         selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
+        self._memory = Memory(budget, connections)
 
     @property
     def waiting(self) -> bool:
         """Whether some peer has not taken everything yet."""
         return any(connection.waiting for connection in self._suspects.values())
 
+    @property
+    def queued(self) -> bool:
+        """Whether there are messages for `take_turn`."""
+        return bool(self._queued)
+
+    @property
+    def next_turn(self) -> Endpoint | None:
+        """Whose turn it is; None: nobody has a whole message."""
+        return next(iter(self._queued), None)
+
+    def take_turn(self, most: int, size: int, *, now: int) -> tuple[Endpoint, list[Run]]:
+        """Messages of the connection whose turn it is, and where they come from: at most so many, and of at most `size` bytes in
+        all, or one. None when it turns out that the connection does not speak udpmsg; then it is closed."""
+        endpoint, connection = next(iter(self._queued.items()))
+        turn = max(ROUND // len(self._queued), SHORTEST_TURN)
+        del self._queued[endpoint]
+        try:
+            runs = connection.reader.take(min(most, turn), size)
+        except BadFrame as error:
+            self.notices.append(Malformed(endpoint, str(error), connection.reader.pending))
+            self.refuse(endpoint, str(error))
+            return endpoint, []
+        self._memory.renew(connection)
+        if connection.reader.ready:
+            self._queued[endpoint] = connection
+            return endpoint, runs
+        self._places.silent(endpoint, now=now - self._excused)
+        connection.paused = False
+        connection.known = True
+        if connection.failure is not None:
+            self._drop(connection, connection.failure)
+            return endpoint, runs
+        connection.frame_since = now - self._excused if connection.reader.pending else None
+        self._watch(connection, now)
+        return endpoint, runs
+
+    def refuse(self, endpoint: Endpoint, reason: str) -> None:
+        """What came from there is no message: close the connection, if it is not closed by now."""
+        if (connection := self._connections.get(endpoint)) is not None:
+            self._drop(connection, Phrase("does not speak udpmsg: {}", reason))
+
     def write(self, batch: list[tuple[bytes, Endpoint]], *, now: int) -> None:
         """Put messages on the streams of their endpoints; what the kernel does not take now is sent when it does."""
         written = {}
         for message, peer in batch:
             connection = self._connections.get(peer)
-            if connection is None:
+            if connection is None or connection.failure is not None:
                 self.failures.append((message, peer, Phrase("the connection is closed"), True))
             else:
                 connection.waiting += frame(message)
                 written[peer] = connection
         for connection in written.values():
-            self._flush(connection, now)
+            if connection.endpoint in self._connections and self._flush(connection, now):
+                self._keep_unread(connection)
 
     def next_timeout(self) -> int | None:
-        """When the first peer's deadline is over, in nanoseconds; None while nobody keeps anything waiting."""
-        deadline = min((connection.deadline() for connection in self._suspects.values()), default=None)
-        return earliest(self._accept_again_at, None if deadline is None else deadline + self._excused)
+        """When to call `handle_timeout`, in nanoseconds; at once, while there are messages for `take_turn`."""
+        if self._queued:
+            return 0
+        deadline = earliest(*(connection.deadline() for connection in self._suspects.values()))
+        return earliest(self._accept_again_at, self._relief_at, None if deadline is None else deadline + self._excused)
 
     def handle_timeout(self, *, now: int) -> None:
-        """Close the connections whose deadline is over; the others are not harmed."""
+        """Close the connections whose deadline is over; the others are not harmed. See who can be accepted or read again."""
         for connection in list(self._suspects.values()):
-            if connection.deadline() <= now - self._excused:
-                self._drop(connection, connection.offence())
+            deadline = connection.deadline()
+            if deadline is not None and deadline <= now - self._excused:
+                self._fail(connection, connection.offence(), now)
         if self._accept_again_at is not None and self._accept_again_at <= now:
             self._accept_again_at = None
             self._selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
+            self._accept(now)
+        if self._relief_at is not None and self._relief_at <= now:
+            self._relieve(now)
 
     def excuse(self, duration: int) -> None:
         """For so long (nanoseconds) nobody looked at the sockets: no deadline comes nearer by that."""
@@ -173,81 +208,139 @@ class TcpReceiver:
         """Close every connection and stop listening."""
         for connection in list(self._connections.values()):
             self._drop(connection, Phrase("closed here"))
+        if self._newcomer is not None:
+            self._newcomer[0].close()
+            self._newcomer = None
         if self._accept_again_at is None:
             self._selector.unregister(self._socket)
         self._socket.close()
+        self._memory.close()
+
+    # Places --------------------------------------------------------------------------------------------------------------
 
     def _on_ready(self, mask: int, now: int) -> Arrivals:
-        """The selector's call for the listening socket: accept who waits."""
-        try:
-            accepted, sockaddr = self._socket.accept()
-        except OSError as error:
-            if error.errno in OUT_OF_RESOURCES:  # it stays ready, so watching on would be a busy loop
-                self._selector.unregister(self._socket)
-                self._accept_again_at = now + ACCEPT_PAUSE
-                self._drop_the_silent(now)
-            return []  # else: it gave up while it waited
-        endpoint = endpoint_of("tcp", sockaddr)
+        """The selector's call for the listening socket."""
+        self._accept(now)
+        return []
+
+    def _accept(self, now: int) -> None:
+        """Accept who waits, as long as there are places; else look again soon. The socket stays ready meanwhile, so watching it
+        would be a busy loop."""
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                self._newcomer = self._newcomer or self._next_newcomer()
+            except BlockingIOError:
+                self._asking_since = None
+                return
+            except OSError as error:
+                if error.errno in OUT_OF_RESOURCES and not self._make_place(now):
+                    self._pause(now)
+                return  # else: it gave up while it waited
+            newcomer = self._newcomer
+            if not self._places.full:
+                self._told_full = False
+            elif not self._make_place(now):
+                if not self._told_full:
+                    self.notices.append(LimitReached(newcomer[1], 0, "sessions", self._limit))
+                self._told_full = True
+                self._pause(now)
+                return
+            self._newcomer = None
+            self._admit(*newcomer, now)
+
+    def _next_newcomer(self) -> tuple[socket.socket, Endpoint]:
+        accepted, sockaddr = self._socket.accept()
+        return accepted, endpoint_of("tcp", sockaddr)
+
+    def _pause(self, now: int) -> None:
+        self._selector.unregister(self._socket)
+        self._accept_again_at = now + ACCEPT_PAUSE
+
+    def _make_place(self, now: int) -> bool:
+        """Have somebody give way to who asks for a place, if the rules say so by now."""
+        if self._asking_since is None:
+            self._asking_since = now
+        found = self._places.who_gives_way(now=now - self._excused, waited=now - self._asking_since)
+        if found is None:
+            return False
+        endpoint, silence = found
+        reason = Phrase("gave its place to a newcomer after {:.1f} s of silence", silence / SECOND)
+        self._drop(self._connections[endpoint], reason)
+        return True
+
+    def _admit(self, accepted: socket.socket, endpoint: Endpoint, now: int) -> None:
+        """A newcomer has its place."""
         # One peer's address and port may come to two addresses of this machine; the first connection keeps the name.
-        if len(self._connections) >= self._limit:
-            self._drop_the_silent(now)
-        if len(self._connections) >= self._limit or endpoint in self._connections:
+        if endpoint in self._connections:
             accepted.close()
             self.notices.append(LimitReached(endpoint, 0, "sessions", self._limit))
-            return []
+            return
         accepted.setblocking(False)
         try:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
             pass  # macOS, when the peer has reset it by now: reading will tell
-        connection = Connection(accepted, endpoint, FrameReader(self._frame_limit), now)
+        connection = Connection(accepted, endpoint, FrameReader(self._frame_limit))
         self._connections[endpoint] = connection
+        self._places.take(endpoint, now=now - self._excused)
+        self._selector.register(accepted, selectors.EVENT_READ, self._on_ready_of(connection))
 
-        def on_ready(mask: int, now: int) -> Arrivals:
-            return self._on_connection_ready(connection, mask, now)
+    # Reading and writing -------------------------------------------------------------------------------------------------
 
-        connection.on_ready = on_ready
-        self._selector.register(accepted, selectors.EVENT_READ, on_ready)
-        return []
+    def _on_ready_of(self, connection: Connection) -> OnReady:
+        """What the selector calls for it. The connection must not know it: in a circle, a closed one would keep its memory."""
+        return partial(self._on_connection_ready, connection)
 
     def _on_connection_ready(self, connection: Connection, mask: int, now: int) -> Arrivals:
-        """The selector's call for one connection: what came on it."""
-        if mask & selectors.EVENT_WRITE:
-            self._flush(connection, now)
+        """The selector's call for one connection."""
+        if mask & selectors.EVENT_WRITE and self._flush(connection, now):
+            self._memory.charge(connection)
         dropped = connection.endpoint not in self._connections  # writing has shown that it is gone
         if dropped or connection.ended or not mask & selectors.EVENT_READ:
             return []
-        messages = self._read(connection, now)
-        return [(connection.endpoint, messages)] if messages else []
+        if connection.endpoint in self._queued:
+            connection.paused = True
+            self._watch(connection, now)
+        else:
+            self._read(connection, now)
+        return []
 
-    def _read(self, connection: Connection, now: int) -> list[Run]:
-        """Read once; the messages that were completed."""
+    def _read(self, connection: Connection, now: int) -> None:
+        """Read once; what came is taken in turns."""
+        room = self._memory.room(connection)
+        if not room:
+            self._starved[connection.endpoint] = connection
+            if self._short_since is None:
+                self._short_since = now
+                self._relief_at = now + MEMORY_PAUSE
+            self._watch(connection, now)
+            return
         try:
-            size = connection.socket.recv_into(self._buffer)
+            size = connection.socket.recv_into(self._buffer, room)
         except BlockingIOError:
-            return []
+            self._memory.charge(connection)
+            return
         except OSError as error:
             self._drop(connection, Phrase(os.strerror(error.errno) if error.errno else str(error)))
-            return []
+            return
         if not size:
             connection.ended = True
+            self._memory.charge(connection)
             self._flush(connection, now)  # closes it, unless an answer waits
-            return []
-        try:
-            messages = connection.reader.feed(memoryview(self._buffer)[:size])
-        except FrameTooLarge as error:
-            self.notices.append(Malformed(connection.endpoint, str(error), size))
-            self._drop(connection, Phrase("does not speak udpmsg: {}", error))
-            return []
-        if messages:
-            connection.silent_since = None
-        if messages or connection.frame_since is None:
-            connection.frame_since = now - self._excused if connection.reader.pending else None
+            return
+        reader = connection.reader
+        reader.add(memoryview(self._buffer)[:size])
+        self._memory.charge(connection)
+        if reader.ready:
+            self._queued[connection.endpoint] = connection
+            self._places.busy(connection.endpoint)
+            connection.frame_since = None
+        elif connection.frame_since is None:
+            connection.frame_since = now - self._excused
         self._watch(connection, now)
-        return messages
 
-    def _flush(self, connection: Connection, now: int) -> None:
-        """Give the kernel what it takes; then read on, wait, or close, as the peer behaves."""
+    def _flush(self, connection: Connection, now: int) -> bool:
+        """Give the kernel what it takes; then read on, wait, or close, as the peer behaves. False: it will be closed."""
         try:
             while connection.waiting:
                 del connection.waiting[: connection.socket.send(connection.waiting)]
@@ -255,37 +348,87 @@ class TcpReceiver:
         except BlockingIOError:
             connection.unread_since = connection.unread_since or now - self._excused
         except OSError as error:
-            self._drop(connection, Phrase(os.strerror(error.errno) if error.errno else str(error)))
-            return
+            self._fail(connection, Phrase(os.strerror(error.errno) if error.errno else str(error)), now)
+            return False
         if connection.ended and not connection.waiting:
-            self._drop(connection, Phrase("end of stream"))
-            return
+            self._fail(connection, Phrase("end of stream"), now)
+            return False
         self._watch(connection, now)
+        return True
 
     def _watch(self, connection: Connection, now: int) -> None:
         """Have the selector wait for what this connection can do next, and note whether it has a deadline."""
-        reading = len(connection.waiting) < WAITING_LIMIT and not connection.ended
+        endpoint = connection.endpoint
+        reading = len(connection.waiting) < WAITING_LIMIT and not connection.ended and endpoint not in self._starved
+        reading = reading and not connection.paused
         mask = selectors.EVENT_READ * reading | selectors.EVENT_WRITE * bool(connection.waiting)
         if mask & ~connection.mask & selectors.EVENT_READ and connection.frame_since is not None:
             connection.frame_since = now - self._excused
         if mask != connection.mask:
+            if not mask:
+                self._selector.unregister(connection.socket)
+            elif not connection.mask:
+                self._selector.register(connection.socket, mask, self._on_ready_of(connection))
+            else:
+                self._selector.modify(connection.socket, mask, self._on_ready_of(connection))
             connection.mask = mask
-            self._selector.modify(connection.socket, mask, connection.on_ready)
         if connection.waiting or connection.frame_since is not None:
-            self._suspects[connection.endpoint] = connection
+            self._suspects[endpoint] = connection
         else:
-            self._suspects.pop(connection.endpoint, None)
+            self._suspects.pop(endpoint, None)
 
-    def _drop_the_silent(self, now: int) -> None:
-        """Every place is taken: whoever has held one longest without ever having sent a message gives it up."""
-        for connection in self._connections.values():  # in the order in which they were accepted
-            if connection.silent_since is not None and now - connection.silent_since > SILENT_GRACE:
-                self._drop(connection, Phrase("sent nothing for {} s while others waited for a place", SILENT_GRACE // SECOND))
-                return
+    def _fail(self, connection: Connection, reason: str, now: int) -> None:
+        """It is of no more use: close it, but not before what it has sent is taken."""
+        if connection.endpoint not in self._queued:
+            self._drop(connection, reason)
+            return
+        connection.failure = reason
+        connection.ended = True
+        connection.waiting.clear()
+        connection.unread_since = None
+        self._memory.charge(connection)
+        self._watch(connection, now)
 
     def _drop(self, connection: Connection, reason: str) -> None:
-        self._selector.unregister(connection.socket)
+        endpoint = connection.endpoint
+        if connection.mask:
+            self._selector.unregister(connection.socket)
         connection.socket.close()
-        del self._connections[connection.endpoint]
-        self._suspects.pop(connection.endpoint, None)
-        self.notices.append(Disconnected(connection.endpoint, reason))
+        for table in (self._connections, self._suspects, self._queued, self._starved):
+            table.pop(endpoint, None)
+        self._places.leave(endpoint)
+        self._memory.forget(connection)
+        self.notices.append(Disconnected(endpoint, reason))
+
+    # Memory --------------------------------------------------------------------------------------------------------------
+
+    def _relieve(self, now: int) -> None:
+        """Those that wait for memory go on one after the other as there is some; if they have waited long, whoever holds much
+        gives way."""
+        for endpoint, connection in list(self._starved.items()):
+            if not self._memory.room(connection):
+                break
+            del self._starved[endpoint]
+            self._watch(connection, now)
+        if not self._starved:
+            self._short_since = self._relief_at = None
+            return
+        self._relief_at = now + MEMORY_PAUSE
+        if self._short_since is not None and now - self._short_since >= MEMORY_PATIENCE:
+            self._free_memory()
+
+    def _keep_unread(self, connection: Connection) -> None:
+        """What the kernel has not taken is kept; when there is no memory for it, whoever holds much gives way at once."""
+        while not self._memory.charge(connection):
+            if not self._free_memory():
+                self._drop(connection, Phrase(HELD, connection.held))
+            if connection.endpoint not in self._connections:
+                return
+
+    def _free_memory(self) -> bool:
+        """Close the connection that has held more than its share longest without a whole message; False: there is none."""
+        holder = self._memory.oldest_holder(self._queued)
+        if holder is None:
+            return False
+        self._drop(holder, Phrase(HELD, holder.held))
+        return True

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from udpmsg.core.events import Disconnected, Event
-from udpmsg.core.framing import FrameReader, FrameTooLarge, Run, each, frames
+from udpmsg.core.framing import BadFrame, FrameReader, Run, each, frames
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
 from udpmsg.errors import N_, CannotConnect, Phrase, UsageError
@@ -124,7 +124,7 @@ class TcpSender:
             return []
         try:
             messages = self._reader.feed(data) if data else self._reader.rest()
-        except FrameTooLarge as error:
+        except BadFrame as error:
             self._disconnect(Phrase("{} does not speak udpmsg: {}", self.endpoint, error))
             return []
         if not data:
