@@ -13,6 +13,11 @@ NOT_MEASURED = {"cli", "crash", "experiment", "hostile", "link", "property", "re
 Measuring them would also take twice their time, and make the lab's hosts, which are forked, slower than what they measure."""
 
 
+ALONE = {"hostile", "lessons"}
+"""Folders whose tests ask what something takes, in memory or time: company would be measured too. Elsewhere such a test is marked
+`alone`."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--no-offload`: one datagram a system call, in this process and in the commands that it starts."""
     parser.addoption("--no-offload", action="store_true", help="have no runs of datagrams in one system call")
@@ -24,11 +29,15 @@ def pytest_configure() -> None:
     os.environ.pop("UDPMSG_LANG", None)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the tests of some folders out of the measurement of coverage."""
+    """Leave the tests of some folders out of the measurement of coverage, and keep others from having company."""
     for item in items:
-        if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).parts[0] in NOT_MEASURED:
+        folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+        if folder in NOT_MEASURED:
             item.add_marker("no_cover")
+        if folder in ALONE:
+            item.add_marker("alone")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,6 +1,6 @@
 """Does a class always see what a lesson promises? Runs every lesson many times, as its command is run, and counts.
 
-    python tests/repeat_lessons.py                     every lesson, ten times
+    python tests/repeat_lessons.py                     every lesson, five times
     python tests/repeat_lessons.py --times 3 loss price    these, three times
 
 Owns the repetition and the table. Each run is a process of its own that decides by itself whether everything was seen. One
@@ -59,7 +59,7 @@ def main() -> int:
     """Run them round by round, so that a lesson's runs are far apart; print the table; 0 when all passed."""
     parser = argparse.ArgumentParser(description="Run lessons many times and count what was seen.")
     parser.add_argument("names", nargs="*", metavar="LESSON", help=f"which ones; without it, all: {', '.join(NAMES)}")
-    parser.add_argument("--times", type=int, default=10, metavar="N", help="how often each is run (10)")
+    parser.add_argument("--times", type=int, default=5, metavar="N", help="how often each is run (5)")
     given = parser.parse_args()
     if unknown := [name for name in given.names if name not in NAMES]:
         parser.error(f"no such lesson: {', '.join(unknown)}")

@@ -1,5 +1,6 @@
 """A file of ours: made, opened again, locked for one process, told from other files; a full one is an error with a name."""
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -8,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from udpmsg.database import Database, Form
+from udpmsg.database import Database, DatabaseReader, Form
 from udpmsg.errors import CannotStore, UsageError
 
-FORM = Form("notebook", 0x6E6F7465, 1, "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
+FORM = Form("notebook", "a stationer", 0x6E6F7465, 1, "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
 PROGRAM = """
 import sys
 from tests.test_database import Database, FORM
@@ -59,6 +60,7 @@ def test_it_is_written_ahead_and_waits_for_the_disk_unless_told_not_to(path: Pat
     database = Database(path, FORM)
     pragma = lambda name: database.connection.execute(f"PRAGMA {name}").fetchone()[0]  # noqa: E731
     assert (pragma("journal_mode"), pragma("synchronous")) == ("wal", 2)
+    assert (pragma("wal_autocheckpoint"), pragma("journal_size_limit"), pragma("busy_timeout")) == (250, 16 << 20, 5000)
     note(database, "one", durable=False)
     assert pragma("synchronous") == 1
     note(database, "two")
@@ -86,7 +88,7 @@ def test_a_full_file_is_an_error_with_a_name_and_keeps_what_it_had(path: Path) -
     note(database, "first")
     pages = database.connection.execute("PRAGMA page_count").fetchone()[0]
     database.connection.execute(f"PRAGMA max_page_count = {pages + 2}")
-    with pytest.raises(CannotStore, match=r"cannot write .*notes\.db: database or disk is full"):
+    with pytest.raises(CannotStore, match=r"notes\.db: cannot be written: database or disk is full"):
         note(database, *["x" * 4000] * 100)
     note(database, "second")
     database.close()
@@ -98,19 +100,54 @@ def test_what_cannot_be_read_is_an_error_with_a_name(path: Path) -> None:
     note(database, "one", "two")
     assert database.read("SELECT text FROM note WHERE id > ?", (1,)) == [("two",)]
     database.connection.execute("DROP TABLE note")
-    with pytest.raises(CannotStore, match=r"cannot read .*notes\.db: no such table"):
+    with pytest.raises(CannotStore, match=r"notes\.db: cannot be read: no such table"):
         database.read("SELECT text FROM note")
     database.close()
 
 
 def test_a_second_one_is_refused_until_the_first_is_closed(path: Path) -> None:
     first = Database(path, FORM)
-    with pytest.raises(UsageError, match="another udpmsg has this notebook open"):
+    with pytest.raises(CannotStore, match="another udpmsg has this notebook open"):
         Database(path, FORM)
     note(first, "still mine")
     first.close()
     Database(path, FORM).close()
     assert notes(path) == ["still mine"]
+
+
+def test_another_name_of_the_same_file_is_the_same_file(path: Path) -> None:
+    other = path.with_name("other.db")
+    other.symlink_to(path)  # before there is a file
+    with contextlib.closing(Database(other, FORM)) as database:
+        with pytest.raises(CannotStore, match=r"notes\.db: another udpmsg has this notebook open"):
+            Database(path, FORM)
+        note(database, "one")
+    assert notes(path) == ["one"]
+
+
+def test_who_is_refused_takes_no_lock_away_from_who_has_it(path: Path) -> None:
+    """SQLite holds a lock on an open database. Any descriptor of it that this process closes would take that away."""
+    program = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('PRAGMA journal_mode = DELETE')"
+    with contextlib.closing(Database(path, FORM)) as database:
+        with pytest.raises(CannotStore, match="another udpmsg"):
+            Database(path, FORM)
+        stranger = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True)
+        assert "database is locked" in stranger.stderr
+        note(database, "still written ahead")
+
+
+def test_a_reader_sees_what_is_committed_and_makes_nothing(path: Path) -> None:
+    with pytest.raises(UsageError, match=r"notes\.db: there is no such file; a stationer makes one"):
+        DatabaseReader(path, FORM)
+    assert not path.exists()
+    with contextlib.closing(Database(path, FORM)) as database, contextlib.closing(DatabaseReader(path, FORM)) as reader:
+        note(database, "one", "two")
+        with contextlib.closing(reader.rows("SELECT text FROM note ORDER BY id")) as rows:
+            assert next(rows) == ("one",)
+        note(database, "three")  # the reading before was given up: this one is of now
+        assert reader.read("SELECT count(*) FROM note") == [(3,)]
+        with pytest.raises(CannotStore, match="attempt to write a readonly database"):
+            reader.read("DELETE FROM note")
 
 
 def test_a_process_that_was_killed_holds_nothing_and_has_lost_nothing(path: Path) -> None:
@@ -119,7 +156,7 @@ def test_a_process_that_was_killed_holds_nothing_and_has_lost_nothing(path: Path
     assert holder.stdout is not None
     with holder.stdin, holder.stdout:
         assert holder.stdout.readline() == b"kept\n"
-        with pytest.raises(UsageError, match="another udpmsg"):
+        with pytest.raises(CannotStore, match="another udpmsg"):
             Database(path, FORM)
         holder.kill()
         holder.wait()
@@ -130,7 +167,7 @@ def test_a_process_that_was_killed_holds_nothing_and_has_lost_nothing(path: Path
 @pytest.mark.parametrize("content", [b"no database at all, but a letter of more than a hundred bytes" * 4, b"short"])
 def test_a_file_of_another_sort_is_refused_and_left_as_it_is(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=r"notes\.db: this file is something else, no notebook"):
+    with pytest.raises(UsageError, match=r"notes\.db: this is no notebook, and is left as it is"):
         Database(path, FORM)
     assert path.read_bytes() == content
     assert os.listdir(path.parent) == [path.name]
@@ -141,20 +178,22 @@ def test_a_database_of_another_program_is_refused_and_left_as_it_is(path: Path) 
     connection.execute("CREATE TABLE theirs (x)")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(UsageError, match="something else"):
+    with pytest.raises(UsageError, match="this is no notebook"):
         Database(path, FORM)
     assert path.read_bytes() == before
 
 
 def test_a_file_of_another_version_is_refused(path: Path) -> None:
     Database(path, FORM).close()
-    with pytest.raises(UsageError, match="this notebook is of another version of udpmsg"):
+    with pytest.raises(
+        UsageError, match=r"another version of udpmsg made this notebook \(its schema is 1, and this one knows 2\)"
+    ):
         Database(path, FORM._replace(version=2))
     Database(path, FORM).close()
 
 
 def test_a_file_that_cannot_be_opened_is_named_with_the_reason(path: Path) -> None:
-    with pytest.raises(UsageError, match="Is a directory"):
+    with pytest.raises(UsageError, match="that is no file; a notebook is a database in a file"):
         Database(path.parent, FORM)
     with pytest.raises(UsageError, match="No such file or directory"):
         Database(path / "deeper.db", FORM)
@@ -167,5 +206,5 @@ def test_a_damaged_file_is_an_error_with_a_name(path: Path) -> None:
     damaged = bytearray(path.read_bytes())
     damaged[100:4096] = b"\xff" * 3996  # the first page: its table of contents
     path.write_bytes(damaged)
-    with pytest.raises(CannotStore, match=r"cannot open .*notes\.db: database disk image is malformed"):
+    with pytest.raises(CannotStore, match=r"notes\.db: cannot be read: database disk image is malformed"):
         Database(path, FORM)

@@ -172,14 +172,14 @@ def test_what_waits_is_within_the_limit(path: Path) -> None:
 
 def test_two_at_once_are_refused(path: Path) -> None:
     spool = opened(path)
-    with pytest.raises(UsageError, match="another udpmsg has this spool open"):
+    with pytest.raises(CannotStore, match="another udpmsg has this spool open"):
         opened(path)
     spool.close()
 
 
 def test_a_file_that_is_no_spool_is_refused(path: Path) -> None:
     Database(path, FORM._replace(name="store", application_id=5)).close()
-    with pytest.raises(UsageError, match="something else, no spool"):
+    with pytest.raises(UsageError, match="this is no spool"):
         opened(path)
 
 

@@ -1,16 +1,30 @@
-"""Files of ours that are SQLite databases: opened, locked, told from other files, written in transactions.
+"""Files of ours that are SQLite databases: opened, locked, told from other files, read and written.
 
 Owns what all of them have in common. Does not know what is in one: whoever keeps something there brings a `Form`.
 """
 
+import errno
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
-from udpmsg.errors import CannotStore, Phrase, UsageError
+from udpmsg.errors import N_, CannotStore, Phrase, UsageError
+
+BUSY = 5.0
+"""Seconds to wait for another program that writes to the file, such as the `sqlite3` shell."""
+CHECKPOINT_PAGES = 250
+"""Pages of the log (4 KiB each) after which a commit moves them into the database: with more of them the longest commit takes
+longer, with fewer there are more such commits."""
+LOG_BYTES = 16 << 20
+"""What is left of the log's file at most, once a reader has let it grow and gone."""
+CANNOT_READ = N_("{}: cannot be read: {}")
+CANNOT_WRITE = N_("{}: cannot be written: {}")
+HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
+"""What the system says of a lock that another holds: Linux and macOS, Windows."""
 
 
 class Form(NamedTuple):
@@ -18,6 +32,8 @@ class Form(NamedTuple):
 
     name: str
     """What people call it; marked for the catalogues."""
+    maker: str
+    """The command that makes one."""
     application_id: int
     """Stands in the file's header: what tells it from any other database. Four letters."""
     version: int
@@ -26,21 +42,124 @@ class Form(NamedTuple):
     """The SQL that makes an empty one."""
 
 
-class Database:
-    """One open file, for one process: a second one is refused as long as the first lives, and not a moment longer.
+class DatabaseReader:
+    """One open file that is only read, also while another process writes to it. Between two readings nothing is held."""
+
+    def __init__(self, path: str | os.PathLike[str], form: Form) -> None:
+        """Open a file that is there. Raises UsageError for one that is not ours, CannotStore where the disk fails."""
+        self.path = os.fspath(path)
+        """As its user wrote it."""
+        self.form = form
+        place = self._place()
+        if not place.exists():
+            raise UsageError("{}: there is no such file; {} makes one", self.path, form.maker)
+        self.connection, new = self._opened(place, "ro")
+        if new:
+            self.connection.close()
+            raise self._foreign()
+
+    def rows(self, query: str, values: Sequence[object] = ()) -> Generator[Any, None, None]:
+        """The rows that a query finds, one at a time. The reading lasts until the last one, or until this is closed.
+
+        Raises CannotStore."""
+        try:
+            cursor = self.connection.execute(query, values)
+            try:
+                yield from cursor
+            finally:
+                cursor.close()
+        except sqlite3.Error as error:
+            raise failed(CANNOT_READ, self.path, error) from None
+
+    def read(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        """All of them. Raises CannotStore."""
+        return list(self.rows(query, values))
+
+    def close(self) -> None:
+        """Let the file go."""
+        self.connection.close()
+
+    # Helpers -------------------------------------------------------------------------------------------------------------
+
+    def _place(self) -> Path:
+        """Where the file really is: two names of one file are one database. Raises UsageError for what can't be one."""
+        if self.path == "-":
+            raise UsageError("a {} is a database, and needs a file: - names none", Phrase(self.form.name))
+        try:
+            place = Path(os.path.realpath(self.path))
+            if place.exists() and not place.is_file():
+                raise UsageError("{}: that is no file; a {} is a database in a file: name one", self.path, Phrase(self.form.name))
+        except (OSError, ValueError) as error:
+            raise UsageError("{}: this cannot be the name of a file: {}", self.path, Phrase(str(error))) from None
+        return place
+
+    def _opened(self, place: Path, mode: str) -> tuple[sqlite3.Connection, bool]:
+        """A connection, and whether nothing was ever kept there. Raises UsageError if what is there is not ours, CannotStore."""
+        if place.exists() and not os.access(place, os.R_OK):
+            raise UsageError("{}: no permission to read it; name another file", self.path)
+        try:
+            connection = sqlite3.connect(
+                f"{place.as_uri()}?mode={mode}", uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False
+            )
+            try:
+                return connection, self._is_new(connection)
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
+                raise self._foreign() from None
+            raise failed(CANNOT_READ, self.path, error) from None
+
+    def _is_new(self, connection: sqlite3.Connection) -> bool:
+        ((identity,),) = connection.execute("PRAGMA application_id")
+        ((version,),) = connection.execute("PRAGMA user_version")
+        ((objects,),) = connection.execute("SELECT count(*) FROM sqlite_master")
+        if identity == version == objects == 0:
+            return True
+        if identity != self.form.application_id:
+            raise self._foreign()
+        if version != self.form.version:
+            raise UsageError(
+                "{}: another version of udpmsg made this {} (its schema is {}, and this one knows {}): "
+                "use that one, or name another file",
+                self.path,
+                Phrase(self.form.name),
+                version,
+                self.form.version,
+            )
+        return False
+
+    def _foreign(self) -> UsageError:
+        return UsageError("{}: this is no {}, and is left as it is: name another file", self.path, Phrase(self.form.name))
+
+
+class Database(DatabaseReader):
+    """One open file, for one writer: a second one is refused as long as the first lives, and not a moment longer.
 
     Others may read it meanwhile. A transaction that has ended is on the disk, unless it was not to wait for that."""
 
     def __init__(self, path: str | os.PathLike[str], form: Form) -> None:
-        """Open the file, or make it. Raises UsageError for one that cannot be ours, CannotStore where the disk fails."""
-        self.path = os.path.abspath(path)
+        """Open the file, or make it. Raises UsageError for one that cannot be ours, CannotStore where another udpmsg has it, or
+        the disk fails."""
+        self.path = os.fspath(path)
         self.form = form
         self._durable = True
-        self._lock = self._locked()
+        place = self._place()
+        if place.exists():
+            if not os.access(place, os.W_OK):
+                raise UsageError("{}: no permission to write to it; name another file", self.path)
+            self._opened(place, "ro")[0].close()  # another program's file is left as it is, and nothing is laid beside it
+        self._lock = self._locked(place)
         try:
-            self.connection = self._opened()
+            self.connection, new = self._opened(place, "rwc")
+            try:
+                self._begin(new, place)
+            except BaseException:
+                self.connection.close()
+                raise
         except BaseException:
-            os.close(self._lock)
+            self._lock.close()
             raise
 
     @contextmanager
@@ -56,86 +175,75 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise CannotStore("cannot write {}: {}", self.path, Phrase(str(error))) from None
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-
-    def read(self, query: str, values: Sequence[object] = ()) -> list[Any]:
-        """The rows that a query finds. Raises CannotStore."""
-        try:
-            return self.connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise CannotStore("cannot read {}: {}", self.path, Phrase(str(error))) from None
+        except BaseException as error:
+            self._roll_back()
+            if isinstance(error, sqlite3.Error):
+                raise failed(CANNOT_WRITE, self.path, error) from None
+            raise
 
     def close(self) -> None:
-        """Give the file back."""
+        """Move the log into the database (unless a reader has it open) and let another writer in."""
         self.connection.close()
-        os.close(self._lock)  # last: the system takes SQLite's own locks away with any descriptor of the file
+        self._lock.close()
 
-    def _locked(self) -> int:
-        """A descriptor with a lock, which the system takes away when this process ends, however it ends."""
+    # Helpers -------------------------------------------------------------------------------------------------------------
+
+    def _begin(self, new: bool, place: Path) -> None:
+        """Have it written ahead, and make what is new."""
         try:
-            there = os.path.exists(self.path)
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-            if not there:
-                _keep_name(os.path.dirname(self.path))
+            ((journal,),) = self.connection.execute("PRAGMA journal_mode = WAL")
+            if journal != "wal":
+                raise CannotStore("{}: no write-ahead log can be kept there; choose a path on a disk of this machine", self.path)
+            self.connection.execute("PRAGMA synchronous = FULL")
+            self.connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            self.connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+            if new:
+                self.connection.executescript(
+                    f"BEGIN IMMEDIATE; {self.form.schema};"
+                    f"PRAGMA application_id = {self.form.application_id}; PRAGMA user_version = {self.form.version}; COMMIT"
+                )
+                _keep_name(place.parent)
+        except sqlite3.Error as error:
+            raise failed(CANNOT_WRITE, self.path, error) from None
+
+    def _roll_back(self) -> None:
+        try:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            pass  # what can't be undone was never committed
+
+    def _locked(self, place: Path) -> BinaryIO:
+        """A file beside the database that one writer at a time holds open and locked; the system lets go of it however that ends.
+
+        It stays there: whoever removed it might remove the one that another has just locked. The database itself is no place for
+        a lock: the system takes SQLite's own locks away from a process that closes any descriptor of it.
+        """
+        try:
+            file = place.with_name(f"{place.name}.lock").open("ab")
         except OSError as error:
             reason = Phrase(error.strerror or str(error))
-            raise UsageError("{}: cannot open or make this file: {}", self.path, reason) from None
+            raise UsageError("{}: cannot be written: {}; name another file", self.path, reason) from None
         try:
-            _lock(descriptor)
-        except OSError:
-            os.close(descriptor)
-            raise UsageError(
-                "{}: another udpmsg has this {} open: wait until it ends, or name another file", self.path, Phrase(self.form.name)
-            ) from None
-        return descriptor
-
-    def _opened(self) -> sqlite3.Connection:
-        try:
-            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-            try:
-                new = self._is_new(connection)  # a stranger's file is not written to, so this comes first
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                if new:
-                    connection.executescript(
-                        f"BEGIN IMMEDIATE; {self.form.schema};"
-                        f"PRAGMA application_id = {self.form.application_id}; PRAGMA user_version = {self.form.version}; COMMIT"
-                    )
-            except BaseException:
-                connection.close()
-                raise
-        except sqlite3.Error as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
-                raise self._foreign() from None
-            raise CannotStore("cannot open {}: {}", self.path, Phrase(str(error))) from None
-        return connection
-
-    def _is_new(self, connection: sqlite3.Connection) -> bool:
-        """Whether nothing was ever kept in it. Raises UsageError if what is there is not ours."""
-        (identity,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if identity == version == tables == 0:
-            return True
-        if identity != self.form.application_id:
-            raise self._foreign()
-        if version != self.form.version:
-            raise UsageError(
-                "{}: this {} is of another version of udpmsg: use that one, or name another file",
-                self.path,
-                Phrase(self.form.name),
-            )
-        return False
-
-    def _foreign(self) -> UsageError:
-        return UsageError("{}: this file is something else, no {}: name another one", self.path, Phrase(self.form.name))
+            _lock(file.fileno())
+        except OSError as error:
+            file.close()
+            if error.errno in HELD:
+                raise CannotStore(
+                    "{}: another udpmsg has this {} open: end it, or name another file", self.path, Phrase(self.form.name)
+                ) from None
+            raise CannotStore("{}: cannot be locked: {}", self.path, Phrase(error.strerror or str(error))) from None
+        return file
 
 
-def _keep_name(directory: str) -> None:
+def failed(sentence: str, path: str, error: sqlite3.Error) -> CannotStore:
+    """What SQLite or the system says of this file, as an error of ours."""
+    if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_DIRECTORY":  # readers and writer share an index in a file
+        return CannotStore("{}: reading it needs permission to write beside it while no other has it open: read a copy", path)
+    return CannotStore(sentence, path, Phrase(str(error)))
+
+
+def _keep_name(directory: Path) -> None:
     """See that a new file's name is on the disk. Only POSIX has a way to ask for that."""
     if os.name == "posix":
         descriptor = os.open(directory, os.O_RDONLY)
@@ -148,11 +256,7 @@ def _keep_name(directory: str) -> None:
 if sys.platform == "win32":
     import msvcrt
 
-    BEYOND = 1 << 40
-    """A place in the file that is neither SQLite's nor data: on Windows nobody else could read a locked one."""
-
     def _lock(descriptor: int) -> None:
-        os.lseek(descriptor, BEYOND, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
 else:

@@ -1,26 +1,25 @@
-"""The database that messages are kept in: which file it is, its schema, and how its rows become types, and types its rows.
+"""The database that messages are kept in: its schema, and how its rows become types, and types its rows.
 
 docs/store.md describes the schema for people. Knows neither who writes (`store`) nor who reads (`stored`). SQLite's integers are
 signed and ours are not: they are converted here, and nowhere else.
 """
 
 import json
-import os
-import sqlite3
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from udpmsg.core.events import Message
 from udpmsg.core.remembered import Remembered
+from udpmsg.database import Form
 from udpmsg.endpoint import Endpoint
-from udpmsg.errors import CannotStore, Phrase, UsageError
+from udpmsg.errors import N_
 
-APPLICATION = 0x554D5347
-"""`UMSG`: the file's owner, in SQLite's header (PRAGMA application_id)."""
-VERSION = 1
-"""Of the schema (PRAGMA user_version)."""
-SCHEMA = f"""
+FORM = Form(
+    name=N_("store"),
+    maker="udpmsg listen --store",
+    application_id=int.from_bytes(b"UMSG", "big"),
+    version=1,
+    schema="""
 CREATE TABLE kept_messages (
     id INTEGER PRIMARY KEY,
     received_at_ns INTEGER NOT NULL,
@@ -72,17 +71,13 @@ CREATE VIEW sessions AS SELECT
     CASE WHEN all_below < 0 THEN printf('%llu', all_below) ELSE all_below END AS all_below,
     delivered,
     acknowledged
-FROM kept_sessions;
-PRAGMA application_id = {APPLICATION};
-PRAGMA user_version = {VERSION};
-"""
+FROM kept_sessions""",
+)
 MESSAGE_COLUMNS = """
 received_at_ns, transport, host, port, session, sequence, reply_to, acknowledged, reordered, transmission, name, title, payload
 """
 SESSION_COLUMNS = "all_below, delivered, count, acknowledged"
 """In the order in which the functions below make and take them."""
-BUSY = 5.0
-"""Seconds to wait for another program that writes to the database, such as the `sqlite3` shell."""
 MODULUS = 1 << 64
 
 Row = tuple[Any, ...]
@@ -115,77 +110,6 @@ class StoredSession(NamedTuple):
     first_kept_at_ns: int
     last_kept_at_ns: int
     remembered: Remembered
-
-
-# The file --------------------------------------------------------------------------------------------------------------------
-
-
-def place_of(path: Path) -> Path:
-    """Where the file really is: two names of one file are one database. Raises UsageError for what can't be one."""
-    if str(path) == "-":
-        raise UsageError("a store is a database, and needs a file: - names none")
-    try:
-        place = Path(os.path.realpath(path))
-        if place.exists() and not place.is_file():
-            raise UsageError("{}: that is no file; a store is a database in a file: name one", path)
-    except (OSError, ValueError) as error:
-        raise UsageError("{}: this cannot be the name of a file: {}", path, Phrase(str(error))) from None
-    return place
-
-
-def look_into(place: Path, path: Path) -> tuple[sqlite3.Connection, bool]:
-    """A connection that only reads, and whether nothing is there yet. Raises UsageError for another program's, CannotStore."""
-    try:
-        database = connect(place, read_only=True)
-        try:
-            return database, is_new(database, path)
-        except BaseException:
-            database.close()
-            raise
-    except sqlite3.Error as error:
-        raise failed(path, error) from None
-
-
-def connect(place: Path, *, read_only: bool) -> sqlite3.Connection:
-    """Open it. Transactions are begun by hand; one thread may have made it and another use it, as with a receiver."""
-    uri = f"{place.as_uri()}?mode={'ro' if read_only else 'rwc'}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False)
-
-
-def is_new(database: sqlite3.Connection, path: Path) -> bool:
-    """Whether there is nothing in it yet. Raises UsageError for another program's database, and for a later version's."""
-    try:
-        ((application,),) = database.execute("PRAGMA application_id")
-        ((version,),) = database.execute("PRAGMA user_version")
-        ((objects,),) = database.execute("SELECT count(*) FROM sqlite_master")
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
-            raise UsageError("{}: this is no database; name another file, which udpmsg listen --store makes", path) from None
-        raise
-    if application == APPLICATION and version > VERSION:
-        raise UsageError(
-            "{}: a newer udpmsg made it (its schema is {}, and this one knows {}): use that one, or name another file",
-            path,
-            version,
-            VERSION,
-        )
-    if application != APPLICATION and (application or objects):
-        raise UsageError("{}: this is another program's database, and is left as it is: name another file", path)
-    return bool(application != APPLICATION)
-
-
-def failed(path: Path, error: sqlite3.Error) -> CannotStore:
-    """What SQLite or the system says of this file, as an error of ours."""
-    if (
-        getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_DIRECTORY"
-    ):  # a reader shares its index with the writer in a file
-        return CannotStore("{}: reading it needs permission to write beside it while no listener has it open: read a copy", path)
-    return CannotStore("{}: the database cannot be used: {}", path, reason(error))
-
-
-def reason(error: sqlite3.Error) -> Phrase:
-    """What SQLite says."""
-    return Phrase(str(error))
 
 
 # Rows ------------------------------------------------------------------------------------------------------------------------

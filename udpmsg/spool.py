@@ -24,6 +24,7 @@ from udpmsg.errors import N_, CannotStore, Phrase, UsageError
 
 FORM = Form(
     name=N_("spool"),
+    maker="udpmsg send --spool",
     application_id=int.from_bytes(b"umsp", "big"),
     version=1,
     schema="""
@@ -79,8 +80,8 @@ class Spool:
         """Open the file or make it, and begin a life of the session that it has, or the first one of a new session.
 
         `now` in nanoseconds of a clock whose zero was `epoch` nanoseconds after the beginning of 1970; `max_message` in bytes.
-        Raises UsageError for a file that is no spool, that another sender has, or whose messages are for another purpose or too
-        large; and CannotStore."""
+        Raises UsageError for a file that is no spool, or whose messages are for another purpose or too large; CannotStore when
+        another sender has it, or the disk fails."""
         self._rows: int
         """Messages in the file; of those, the delivered ones will be taken out."""
         self._database = Database(path, FORM)

@@ -3,25 +3,22 @@
 Owns how much is read at once. Knows neither the schema (see `kept`) nor what is shown. Never writes.
 """
 
-import os
-import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import cast
 
-from udpmsg.errors import UsageError
+from udpmsg.database import DatabaseReader
 from udpmsg.kept import (
+    FORM,
     MESSAGE_COLUMNS,
     SESSION_COLUMNS,
     Row,
     StoredMessage,
     StoredSession,
-    failed,
-    look_into,
     message_of,
-    place_of,
     remembered_of,
     unsigned,
 )
@@ -40,15 +37,7 @@ class StoreReader:
     def __init__(self, path: Path | str) -> None:
         """Open a database that is there. Raises UsageError for what is no store, CannotStore when the system fails."""
         self.path = Path(path)
-        place = place_of(self.path)
-        if not place.exists():
-            raise UsageError("{}: there is no such file; udpmsg listen --store makes one", self.path)
-        if not os.access(place, os.R_OK):
-            raise UsageError("{}: no permission to read it", self.path)
-        self._database, new = look_into(place, self.path)
-        if new:
-            self._database.close()
-            raise UsageError("{}: this is no store; name a file that udpmsg listen --store has made", self.path)
+        self._database = DatabaseReader(path, FORM)
         self._version: int | None = None
 
     def messages(self, after: int = 0, limit: int | None = None) -> Iterator[StoredMessage]:
@@ -60,13 +49,13 @@ class StoreReader:
 
     def sessions(self) -> Iterator[StoredSession]:
         """What is remembered of each session, in the order in which they were first seen. Raises CannotStore."""
-        for session, first, last, *remembered in self._read(READ_SESSIONS, ()):
+        for session, first, last, *remembered in self._database.read(READ_SESSIONS):
             yield StoredSession(cast(int, unsigned(session)), first, last, remembered_of(tuple(remembered)))
 
     def changed(self) -> bool:
         """Whether anything was committed since the last call; the first time, True. Reads no table. Raises CannotStore."""
         before = self._version
-        ((self._version,),) = self._read("PRAGMA data_version", ())
+        ((self._version,),) = self._database.read("PRAGMA data_version")
         return self._version != before
 
     def close(self) -> None:
@@ -82,22 +71,18 @@ class StoreReader:
         self.close()
 
     def _messages(self, after: int) -> Iterator[StoredMessage]:
-        while page := self._read(READ_MESSAGES, (after,), rows=PAGE_ROWS):
+        while page := self._page(after):
             yield from map(message_of, page)
             after = page[-1][0]
 
-    def _read(self, query: str, values: tuple[int, ...], rows: int | None = None) -> list[Row]:
-        """Some rows, or all of them; the reading has ended when this returns."""
-        read: list[Row] = []
+    def _page(self, after: int) -> list[Row]:
+        """The next messages; the reading has ended when this returns."""
+        page: list[Row] = []
         size = 0
-        try:
-            cursor = self._database.execute(query, values)
-            for row in islice(cursor, rows):
-                read.append(row)
-                size += len(row[-1]) if isinstance(row[-1], bytes) else 0
+        with closing(self._database.rows(READ_MESSAGES, (after,))) as rows:
+            for row in islice(rows, PAGE_ROWS):
+                page.append(row)
+                size += len(row[-1])
                 if size >= PAGE_BYTES:
                     break
-            cursor.close()
-        except sqlite3.Error as error:
-            raise failed(self.path, error) from None
-        return read
+        return page

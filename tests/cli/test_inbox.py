@@ -335,8 +335,8 @@ def test_a_file_that_is_no_store(run, tmp_path: Path) -> None:
     text.write_text("Dear all,\n" * 100)
     for name, said in {
         str(tmp_path / "missing.db"): "there is no such file; udpmsg listen --store makes one",
-        str(foreign): "this is another program's database",
-        str(text): "this is no database",
+        str(foreign): "this is no store",
+        str(text): "this is no store",
         str(tmp_path): "that is no file",
         "-": "a store is a database, and needs a file: - names none",
     }.items():
@@ -346,13 +346,13 @@ def test_a_file_that_is_no_store(run, tmp_path: Path) -> None:
 
 
 def test_a_locked_database_is_a_run_time_error(run, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("udpmsg.kept.BUSY", 0.0)
+    monkeypatch.setattr("udpmsg.database.BUSY", 0.0)
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN IMMEDIATE")
         code, output, words = run("inbox", str(file))
     assert (code, output) == (1, "")
-    assert "the database cannot be used: database is locked" in words
+    assert "cannot be read: database is locked" in words
 
 
 def test_the_command_loads_sqlite_for_a_store_alone() -> None:

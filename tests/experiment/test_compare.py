@@ -19,6 +19,8 @@ from udpmsg.link.namespaces import LabUnavailable
 from udpmsg.link.record import Direction, FrameKind
 from udpmsg.link.script import parse_fault
 
+pytestmark = pytest.mark.alone  # milliseconds of a link
+
 MILLISECOND = 1_000_000
 DELAY = Path(delay=20 * MILLISECOND)
 

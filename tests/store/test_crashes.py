@@ -101,7 +101,7 @@ def test_a_file_that_may_not_grow_costs_nothing_that_was_kept(path: Path) -> Non
         acknowledged, line = 0, process.stdout.readline()
         while not line.startswith("refused"):
             acknowledged, line = int(line), process.stdout.readline()
-        assert "nothing can be kept: " in line
+        assert "cannot be written: " in line
         with Store.reader(path) as reader:
             assert [stored.message.sequence for stored in reader.messages()] == list(range(1, acknowledged + 1))
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -130,7 +130,7 @@ def test_two_listeners_on_one_file_are_refused(path: Path, tmp_path: Path) -> No
     with Store(path) as store:
         other_name.symlink_to(path)
         for name in (path, other_name, str(path)):
-            with pytest.raises(CannotStore, match="another listener keeps its messages there: end it, or name another file"):
+            with pytest.raises(CannotStore, match="another udpmsg has this store open: end it, or name another file"):
                 Store(name)
         store.keep(messages(1, 1), [], now_ns=NOON)
     with Store(other_name) as store:
@@ -142,7 +142,7 @@ def test_a_listener_in_another_process_is_refused_too(path: Path) -> None:
     program = "import sys; from udpmsg import Store; Store(sys.argv[1])"
     with Store(path):
         ended = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True)
-    assert "another listener keeps its messages there" in ended.stderr
+    assert "another udpmsg has this store open" in ended.stderr
     assert subprocess.run([sys.executable, "-c", program, path]).returncode == 0
 
 
@@ -166,7 +166,7 @@ def test_another_program_s_database_is_left_as_it_is(tmp_path: Path) -> None:
     before = {file: file.read_bytes() for file in tmp_path.iterdir()}
     for file in (foreign, marked):
         for use in (Store, Store.reader):
-            with pytest.raises(UsageError, match="this is another program's database, and is left as it is: name another file"):
+            with pytest.raises(UsageError, match="this is no store, and is left as it is: name another file"):
                 use(file)
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
 
@@ -175,7 +175,7 @@ def test_what_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
     text = tmp_path / "letter.txt"
     text.write_text("Dear all,\n" * 1000)
     for use in (Store, Store.reader):
-        with pytest.raises(UsageError, match=r"this is no database; name another file, which udpmsg listen --store makes"):
+        with pytest.raises(UsageError, match="this is no store, and is left as it is: name another file"):
             use(text)
     assert text.read_text() == "Dear all,\n" * 1000
     assert list(tmp_path.iterdir()) == [text]
@@ -186,7 +186,9 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 2")
     for use in (Store, Store.reader):
-        with pytest.raises(UsageError, match=r"a newer udpmsg made it \(its schema is 2, and this one knows 1\)"):
+        with pytest.raises(
+            UsageError, match=r"another version of udpmsg made this store \(its schema is 2, and this one knows 1\)"
+        ):
             use(path)
 
 
@@ -217,7 +219,7 @@ def test_a_file_without_permission_is_refused(path: Path, monkeypatch: pytest.Mo
 
 def test_an_empty_file_becomes_a_store(path: Path) -> None:
     path.touch()
-    with pytest.raises(UsageError, match="this is no store; name a file that udpmsg listen --store has made"):
+    with pytest.raises(UsageError, match="this is no store"):
         Store.reader(path)
     with Store(path) as store:
         store.keep(messages(1, 1), [], now_ns=NOON)
@@ -235,10 +237,10 @@ def test_odd_names_are_names(tmp_path: Path) -> None:
 
 
 def test_what_was_not_kept_may_be_kept_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("udpmsg.kept.BUSY", 0.0)
+    monkeypatch.setattr("udpmsg.database.BUSY", 0.0)
     with Store(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(CannotStore, match="nothing can be kept: database is locked; what came last is not acknowledged"):
+        with pytest.raises(CannotStore, match="cannot be written: database is locked; what came last is not acknowledged"):
             store.keep(messages(1, 2), remembered(2), now_ns=NOON)
         assert (store.commits, store.kept) == (0, 0)
         other.execute("ROLLBACK")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.store.samples import NOON, message, messages, remembered
 from udpmsg import CannotStore, Store, StoreReader, UsageError
-from udpmsg.kept import failed
+from udpmsg.database import CANNOT_READ, failed
 from udpmsg.stored import PAGE_BYTES, PAGE_ROWS
 
 
@@ -74,7 +74,7 @@ def test_a_reader_writes_nothing(path: Path) -> None:
     with Store.reader(path) as reader:
         assert sequences(reader) == [1]
         with pytest.raises(sqlite3.OperationalError, match="attempt to write a readonly database"):
-            reader._database.execute("DELETE FROM kept_messages")
+            reader._database.connection.execute("DELETE FROM kept_messages")
     assert path.read_bytes() == before
 
 
@@ -87,7 +87,9 @@ def test_what_is_not_there_is_not_made(path: Path) -> None:
 def test_a_folder_that_a_reader_may_not_write_to() -> None:
     error = sqlite3.OperationalError("attempt to write a readonly database")
     error.sqlite_errorname = "SQLITE_READONLY_DIRECTORY"
-    assert "needs permission to write beside it while no listener has it open: read a copy" in str(failed(Path("a.db"), error))
+    assert "needs permission to write beside it while no other has it open: read a copy" in str(
+        failed(CANNOT_READ, "a.db", error)
+    )
 
 
 def test_a_broken_database_is_an_error_of_ours(path: Path) -> None:
@@ -97,9 +99,9 @@ def test_a_broken_database_is_an_error_of_ours(path: Path) -> None:
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(content)
     with Store.reader(path) as reader:
-        with pytest.raises(CannotStore, match="the database cannot be used: database disk image is malformed"):
+        with pytest.raises(CannotStore, match="cannot be read: database disk image is malformed"):
             sequences(reader)
-        with pytest.raises(CannotStore, match="the database cannot be used"):
+        with pytest.raises(CannotStore, match="cannot be read"):
             list(reader.sessions())
-    with Store(path) as store, pytest.raises(CannotStore, match="the database cannot be used"):
+    with Store(path) as store, pytest.raises(CannotStore, match="cannot be read"):
         store.remembered(1)

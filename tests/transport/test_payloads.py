@@ -76,7 +76,9 @@ def test_half_a_character_is_no_text(stack: ExitStack) -> None:
         sender.send("\udc80")
 
 
-@pytest.mark.parametrize("payload", ["text", b"bytes", bytearray(b"array"), memoryview(b"view")], ids=repr)
+@pytest.mark.parametrize(
+    "payload", ["text", b"bytes", bytearray(b"array"), memoryview(b"view")], ids=lambda payload: type(payload).__name__
+)
 def test_one_message_is_not_many(stack: ExitStack, payload: object) -> None:
     sender = stack.enter_context(Sender("127.0.0.1", 9))
     with pytest.raises(UsageError, match="several messages, and this is a single one: give it to send"):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.transport.conftest import Listening
 from tests.transport.support import LOOPBACK, VirtualClock, goodbyes, outcomes
-from udpmsg import Disconnected, Message, MessageTooLarge, Outcome, Sender, State, UsageError
+from udpmsg import CannotStore, Disconnected, Message, MessageTooLarge, Outcome, Sender, State, UsageError
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ def test_for_whom_a_spool_is_not(spool: Path, silent_port: int, stack: ExitStack
         Sender("239.1.2.3", silent_port, acknowledged=True, spool=spool)
     sender = stack.enter_context(Sender(LOOPBACK, silent_port, acknowledged=True, spool=spool))
     sender.send("for the silent one")
-    with pytest.raises(UsageError, match="another udpmsg has this spool open"):
+    with pytest.raises(CannotStore, match="another udpmsg has this spool open"):
         Sender(LOOPBACK, silent_port, acknowledged=True, spool=spool)
     abandoned(sender)
     with pytest.raises(UsageError, match=r"its host is 127\.0\.0\.1, not localhost"):
@@ -220,5 +220,5 @@ def test_for_whom_a_spool_is_not(spool: Path, silent_port: int, stack: ExitStack
     with pytest.raises(UsageError, match="its datagram size is 1200, not 500"):
         Sender(LOOPBACK, silent_port, acknowledged=True, spool=spool, datagram_size=500)
     spool.write_bytes(b"a letter, and no database" * 40)
-    with pytest.raises(UsageError, match="something else, no spool"):
+    with pytest.raises(UsageError, match="this is no spool"):
         Sender(LOOPBACK, silent_port, acknowledged=True, spool=spool)
