@@ -261,8 +261,8 @@ FAULTS = (
     Fault(
         "places: who gave way leaves no tombstone",
         "core/sessions.py",
-        "                self._forget_unfinished(session)\n                self._tombstones.keep(session)\n",
-        "                self._forget_unfinished(session)\n                self.totals_ended.add(session)\n",
+        "                session.arrivals.forget(GAPS_KEPT)\n                self._tombstones.keep(session)\n",
+        "                session.arrivals.forget(GAPS_KEPT)\n                self.totals_ended.add(session)\n",
     ),
     Fault(
         "places: young tombstones forgotten",

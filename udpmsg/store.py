@@ -59,10 +59,7 @@ class Store:
 
     def count(self) -> int:
         """How many messages there are in it. Raises CannotStore."""
-        try:
-            return int(self._database.execute("SELECT count(*) FROM kept_messages").fetchone()[0])
-        except sqlite3.Error as error:
-            raise failed(self.path, error) from None
+        return int(self._database.read("SELECT count(*) FROM kept_messages")[0][0])
 
     def keep(self, messages: Sequence[Message], sessions: Sequence[tuple[int, Remembered]], *, now_ns: int) -> None:
         """Keep these messages, and what is to be remembered of these sessions: all of it, or nothing.
