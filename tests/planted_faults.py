@@ -303,8 +303,8 @@ FAULTS = (
     Fault(
         "places: who comes back is forgotten to make room for it",
         "core/sessions.py",
-        "        session.last_seen_at = now  # so it is not what has to go\n        if not self._has_place",
-        "        if not self._has_place",
+        "        self._tombstones.take(session)  # so that it is not what has to go\n        if not",
+        "        if not",
     ),
     Fault(
         "claims: an impossible goodbye believed",

@@ -96,10 +96,10 @@ class Sessions:
 
     def come_back(self, session: Session, now: int, *, proved: bool) -> bool:
         """Whether a session that gave its place up has one again."""
-        session.last_seen_at = now  # so it is not what has to go
+        self._tombstones.take(session)  # so that it is not what has to go
         if not self._has_place(session.peer, now, acknowledged=session.acknowledged, proved=proved):
+            self._tombstones.keep(session)
             return False
-        self._tombstones.take(session)
         self._enter(session)
         return True
 
