@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 
 from udpmsg import Goodbye, Limits, Message, Outcome, Receiver, Sender, State
 from udpmsg.core import wire
+from udpmsg.core.allowances import Allowances
+from udpmsg.core.budget import Budget
 from udpmsg.core.config import SenderConfig
 from udpmsg.core.framing import each, frame, together
 from udpmsg.core.receiver import Receiver as CoreReceiver
@@ -298,7 +300,8 @@ def passing_sessions(sessions: int) -> tuple[float, int]:
 def unconfirmed_replies(sessions: int, turns: int) -> float:
     """CPU seconds of a turn that answers one peer, while as many others have not confirmed the answer that they got."""
     now = 10**9
-    replies = Replies(Limits(sessions=sessions + 1))
+    limits = Limits(sessions=sessions + 1)
+    replies = Replies(limits, Budget(limits.total_bytes), Allowances(of_everybody=True))
     for number in range(1, sessions + 1):
         replies.add(Message(b"?", PEER, number << 32, 1, acknowledged=True), PAYLOAD, framed=False, now=now)
     replies.data_to_send(now=now)
