@@ -93,6 +93,7 @@ class Replies:
     def add(self, message: Message, payload: bytes, *, framed: bool, now: int) -> None:
         """Answer a message, unless too many answers wait for that peer already (LimitReached). Raises MessageTooLarge."""
         assert isinstance(message.peer, Endpoint)
+        self._begin_proved(now)  # what waited for a proof comes first
         if message.session is None:
             if self._strangers.may_have_raw(message, message.peer, payload, now=now):
                 self._raw.append((payload, message.peer))
@@ -147,8 +148,7 @@ class Replies:
             self._count(answered)
         left_out: list[Event] = []
         if self._strangers.stirred:
-            for held in self._strangers.proved():
-                self._begin(held.message, held.payload, framed=False, now=now)
+            self._begin_proved(now)
             left_out = self._strangers.events(now=now)
         events, self._notices = self._notices, []
         return events + left_out
@@ -160,6 +160,11 @@ class Replies:
             if answered is not None:
                 answered.sender.not_sent([datagram], reason, now=now, permanent=permanent)
                 self._stir(answered)
+
+    def _begin_proved(self, now: int) -> None:
+        """Answer those that have proved their addresses."""
+        for held in self._strangers.proved():
+            self._begin(held.message, held.payload, framed=False, now=now)
 
     def _begin(self, message: Message, payload: bytes, *, framed: bool, now: int) -> None:
         """Answer a message now, if the limits have room for it."""

@@ -69,7 +69,7 @@ class Strangers:
         """Whether this reply may begin now; else it waits for the address's proof, or is left out."""
         if self._allowances.proved(peer):
             return True
-        if not message.acknowledged:
+        if not message.acknowledged and peer not in self._held:  # else it would overtake what waits
             count = self._cutter.count(len(payload), reply=True)
             sizes = (self._cutter.datagram_length(len(payload), index, count, reply=True) for index in range(count))
             if self._allowances.grant(peer, sum(sizes)):

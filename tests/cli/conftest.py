@@ -139,6 +139,8 @@ class Commands:
     def start(self, *arguments: str | bytes, program: list[str] | None = None, port: int = 0, **options: Any) -> Running:
         """Start `udpmsg ARGUMENTS` (or another program); its standard input is empty unless `stdin` says otherwise."""
         environment = os.environ | {"COLUMNS": "120"} | options.pop("env", {})
+        if "preexec_fn" in options:  # under a limit Python would put bytecode in place that is cut short, for everybody
+            environment["PYTHONDONTWRITEBYTECODE"] = "1"
         process = subprocess.Popen(
             [*(COMMAND if program is None else program), *arguments],
             stdin=options.pop("stdin", subprocess.DEVNULL),

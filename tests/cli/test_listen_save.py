@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def test_a_full_disk_ends_the_listener_and_names_what_is_not_written(
     signals = pytest.importorskip("signal")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     monkeypatch.setattr(signals, "SIGXFSZ", signals.SIGXFSZ)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     handler = signals.signal(signals.SIGXFSZ, signals.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))

@@ -30,6 +30,7 @@ def keeping(path: Path, *arguments: str, before: list[str] | None = None, **opti
         stderr=subprocess.PIPE,
         text=True,
         cwd=PROJECT,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},  # under a limit it would be cut short, and put in place for everybody
         **options,  # type: ignore[call-overload]
     )
     try:

@@ -233,6 +233,11 @@ class Receiver:
         assert self._cookies is not None
         cookie = self._cookies.make(session, peer, now=now)
         self._answers.append((self._encoder.encode(Kind.CHALLENGE, now=now, payload=cookie), peer))
+        known = self._sessions.find(session)
+        if known is not None and known.peer == peer:
+            known.challenged_at = now
+            if known.unacknowledged:  # else its sender would take it that nothing was kept, and send it again
+                self._owed_now[session] = known
 
     def flush(self, *, now: int) -> None:
         """Every acknowledgment owed is due at once: the application is about to run for nobody knows how long."""
@@ -493,12 +498,12 @@ class Receiver:
         ranges, peer = session.ranges(), session.peer
         if not self._allowances.proved(peer):
             bare = min(ranges, BARE_RANGES)
-            keep = session.waiting_messages > 0  # that they are delivered matters more than that they arrived
+            pauses = session.challenged_at is not None and now - session.challenged_at < CHALLENGE_PAUSE
+            # that messages are delivered matters more than that they arrived, unless a proof is on its way
+            keep = session.waiting_messages > 0 and not pauses
             granted = ranges == bare and self._allowances.grant_answer(peer, keep=keep)
             granted = granted or self._allowances.grant(peer, ACK_SIZE + wire.RANGE.size * ranges)
-            pauses = session.challenged_at is not None and now - session.challenged_at < CHALLENGE_PAUSE
             if not (granted or pauses or (keep and ranges == bare)):
-                session.challenged_at = now
                 self.challenge(session.identity, peer, now=now)
                 return []
             if not (granted or self._allowances.grant_answer(peer, keep=keep)):

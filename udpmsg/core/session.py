@@ -32,7 +32,6 @@ class Session:
         "_largest",
         "_largest_at",
         "_last_transit",
-        "_unacknowledged",
         "acknowledged",
         "all_below",
         "arrivals",
@@ -62,6 +61,7 @@ class Session:
         "said_goodbye",
         "times_believed",
         "transits",
+        "unacknowledged",
         "waiting_bytes",
         "waiting_messages",
     )
@@ -101,7 +101,8 @@ class Session:
         self._arrived = RangeSet()
         self._largest = 0
         self._largest_at = 0
-        self._unacknowledged = 0
+        self.unacknowledged = 0
+        """Datagrams that came since the last acknowledgment."""
         self.challenged_at: int | None = None
         """When its address was last asked to prove itself instead of being sent an acknowledgment."""
         self._dropped = 0
@@ -144,8 +145,8 @@ class Session:
         if last > self._largest:
             self._largest = last
             self._largest_at = now
-        self._unacknowledged += last - first + 1
-        return not in_order or self._unacknowledged >= ACKNOWLEDGE_EVERY
+        self.unacknowledged += last - first + 1
+        return not in_order or self.unacknowledged >= ACKNOWLEDGE_EVERY
 
     def expects(self, messages: Messages) -> bool:
         """Whether these are what comes next, or later and in a row: new, in order, and nothing in them is a question."""
@@ -285,7 +286,7 @@ class Session:
 
     def acknowledgment(self, now: int, *, credit: int, ranges: int = 2 * MAX_RANGES) -> Acknowledgment:
         """What to tell the sender now: how many messages more it may send, and at most so many ranges, from 1 on."""
-        self._unacknowledged = 0
+        self.unacknowledged = 0
         delivered, arrived = self._delivered.ranges(), self._arrived.ranges()
         if len(delivered) > MAX_RANGES:  # the gaps to fill first, and the newest
             delivered = delivered[: MAX_RANGES // 2] + delivered[-MAX_RANGES // 2 :]
