@@ -90,6 +90,7 @@ def test_a_connection_has_proved_its_address(stack: ExitStack) -> None:
     sender.send("one")
     (message,) = given(receiver, 1)
     assert receiver.proved(message)
+    receiver.done(message)  # its sender waits for that
 
 
 @TRANSPORTS
