@@ -14,7 +14,9 @@ TRANSPORTS = pytest.mark.parametrize("transport", ["udp", "tcp"])
 def pair(stack: ExitStack, transport: str, **options: object) -> tuple[Receiver, Sender]:
     receiver = stack.enter_context(Receiver(port=0, transport=transport, **options))  # type: ignore[arg-type]
     endpoint = receiver.endpoints[0]
-    return receiver, stack.enter_context(Sender(endpoint.host, endpoint.port, transport=transport, acknowledged=True))
+    sender = Sender(endpoint.host, endpoint.port, transport=transport, acknowledged=True)
+    stack.callback(sender.close, wait=False)  # the receiver reads only when it is asked
+    return receiver, sender
 
 
 def given(receiver: Receiver, number: int) -> list[Message]:
