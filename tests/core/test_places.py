@@ -63,6 +63,10 @@ def test_who_only_sends_takes_the_place_of_another_that_has_not_proved_itself() 
         proves(receiver, remote, (f"p{session}", 1), at(4))
         receiver.receive([remote.message(2)], now=at(4), peer=(f"p{session}", 1))
     assert placed(receiver) == [1, 2, 3]
+    plain(receiver, 4, at(4), ("p4", 1))  # however many have proved themselves: half of the places are for anyone
+    assert placed(receiver) == [1, 2, 3, 4]
+    remote = RemoteSender(4, acknowledged=False)
+    proves(receiver, remote, ("p4", 1), at(4))
     receiver.data_to_send(now=at(4))
     receiver.events()
     receiver.receive([RemoteSender(9, acknowledged=False).message(1)], now=at(5), peer=HERE)
@@ -264,7 +268,7 @@ def test_what_the_application_holds_up_gives_no_place() -> None:
     receiver.receive([RemoteSender(2, acknowledged=False).message(1)], now=at(1), peer=("q", 1))
     assert placed(receiver) == [1]  # it is in hand
     receiver.commit()
-    receiver.receive([RemoteSender(2, acknowledged=False).message(1)], now=at(2), peer=("q", 1))
+    receiver.receive([RemoteSender(2, acknowledged=False).message(1)], now=at(11), peer=("q", 1))  # it is looked for again
     assert placed(receiver) == [2]
 
 

@@ -2,13 +2,13 @@
 
 Knows neither bytes of the wire format nor the queue to the application.
 
-Places: below half full anyone gets one, without a handshake; above, only who has proved its address. Who only sends, and so can
-prove nothing, gets there the place of another that has not. When all are taken, whoever was silent longest gives way: first of
-those that have proved nothing, then of an address that has more than an eighth of the places, then of all that were silent for a
-while. A tombstone is left of it.
+Places: half of them are for anyone, without a handshake; the others for who has proved its address. Who only sends, and so can
+prove nothing, gets the place of another that has not, where that half is taken. When all are taken, whoever was silent longest
+gives way: first of those that have proved nothing, then of an address that has more than an eighth of the places, then of all
+that were silent for a while. A tombstone is left of it.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 from itertools import chain
@@ -74,6 +74,11 @@ class Sessions:
         self._next_eviction = 0
         self._next_relief = 0
         self._next_walk = 0
+        self._next_look = 0
+        self._unproved = 0
+        """How many places sessions have that have not proved themselves."""
+        self._in_line: deque[tuple[Session, int]] = deque()
+        """Which of them give way next, the longest silent first, and when each was last heard of."""
 
     def __len__(self) -> int:
         return len(self._table)
@@ -105,6 +110,7 @@ class Sessions:
 
     def follow(self, session: Session, peer: Peer) -> None:
         """Its sender is at this address, which has proved itself: it is answered there, and its place counts as of there."""
+        self._unproved -= session.placed and not session.proved
         session.proved = True
         if peer != session.peer:
             session.peer = peer
@@ -247,10 +253,12 @@ class Sessions:
         session.placed = True
         session.origin = self._origin_of(session.peer)
         self._of_origin[session.origin] += 1
+        self._unproved += not session.proved
         self._table[session.identity] = session
 
     def _leave(self, session: Session) -> None:
         session.placed = False
+        self._unproved -= not session.proved
         self._of_origin[session.origin] -= 1
         if not self._of_origin[session.origin]:
             del self._of_origin[session.origin]
@@ -265,15 +273,31 @@ class Sessions:
         self._evict(now)
         if self._free(proved):
             return True
+        if self._tombstones.of(self._origin_of(peer)) >= self._tombstones.most // SHARE:
+            return False
         if proved or not acknowledged:  # whoever waits for an answer can return a cookie
-            self._give_way((session for session in self._table.values() if not session.proved), now)
-        if proved and not self._free(proved):
-            self._make_proved_give_way(self._origin_of(peer), now)
+            self._make_unproved_give_way(now)
+        if not self._free(proved) and (proved or self._unproved < self._half):
+            self._make_proved_give_way(now)
         return self._free(proved)
 
-    def _make_proved_give_way(self, origin: Hashable, now: int) -> None:
-        """All places belong to sessions that have proved themselves: one is asked for at this address."""
-        if now < self._next_walk or self._tombstones.of(origin) >= self._tombstones.most // SHARE:
+    def _make_unproved_give_way(self, now: int) -> None:
+        """Of the sessions that have not proved themselves, the one that was silent longest gives its place up."""
+        if not self._unproved or not self._tombstones.make_room(now, proved=False):
+            return
+        if not self._in_line and now >= self._next_look:
+            idle = self._idle(session for session in self._table.values() if not session.proved)
+            self._in_line.extend((session, session.last_seen_at) for session in idle)
+            self._next_look = now + WALK_AGAIN * (not idle)
+        while self._in_line:
+            session, seen_at = self._in_line.popleft()
+            if session.placed and not (session.proved or session.queued_messages) and session.last_seen_at == seen_at:
+                self._put_away(session)
+                return
+
+    def _make_proved_give_way(self, now: int) -> None:
+        """All places belong to sessions that have proved themselves."""
+        if now < self._next_walk:
             return
         share = max(self.limits.sessions // SHARE, 1)
         self._give_way((s for s in self._table.values() if self._of_origin[s.origin] > share), now, share)
@@ -282,23 +306,35 @@ class Sessions:
         if not self._free(proved=True):
             self._next_walk = now + WALK_AGAIN
 
+    @property
+    def _half(self) -> int:
+        """How many places are for anyone."""
+        return -(-self.limits.sessions // 2)
+
     def _free(self, proved: bool) -> bool:
-        """Whether there is a free place: for anyone below half full, then for who has proved its address."""
-        return len(self._table) < (self.limits.sessions if proved else -(-self.limits.sessions // 2))
+        """Whether there is a free place: any for who has proved its address, half of them for the others."""
+        return len(self._table) < self.limits.sessions and (proved or self._unproved < self._half)
 
     def _give_way(self, those: Iterable[Session], now: int, share: int = 0) -> None:
-        """Take the places of some of those that hold the application up in nothing, and were silent longest; an address keeps
-        its `share` of them. Who has something unfinished comes last: it would have to be sent again."""
+        """Take the places of some of those that were silent longest; an address keeps its `share` of them."""
         if not self._tombstones.make_room(now):
             return
+        for session in self._idle(those):
+            if self._of_origin[session.origin] > share and self._tombstones.make_room(now):
+                self._put_away(session)
+
+    def _idle(self, those: Iterable[Session]) -> list[Session]:
+        """Some of these that hold the application up in nothing, the longest silent first; who has something unfinished last."""
         idle = [session for session in those if not session.queued_messages]
         idle.sort(key=lambda session: (session.waiting_messages > 0, session.last_seen_at))
-        for session in idle[: max(self.limits.sessions // AT_ONE_GO, 1)]:
-            if self._of_origin[session.origin] > share and self._tombstones.make_room(now):
-                self._leave(session)
-                self._forget_unfinished(session)
-                session.arrivals.forget(GAPS_KEPT)
-                self._tombstones.keep(session)
+        return idle[: max(self.limits.sessions // AT_ONE_GO, 1)]
+
+    def _put_away(self, session: Session) -> None:
+        """This session gives its place up, and leaves a tombstone."""
+        self._leave(session)
+        self._forget_unfinished(session)
+        session.arrivals.forget(GAPS_KEPT)
+        self._tombstones.keep(session)
 
     def _end_gone(self) -> None:
         gone, self._gone = self._gone, set()

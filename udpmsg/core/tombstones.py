@@ -45,9 +45,10 @@ class Tombstones:
         """The session with this id."""
         return self._short.get(identity) or self._long.get(identity)
 
-    def make_room(self, now: int) -> bool:
-        """Whether one session more can be kept; the oldest is forgotten for it, unless that is young."""
-        if len(self._short) + len(self._long) < self.most:
+    def make_room(self, now: int, *, proved: bool = True) -> bool:
+        """Whether one session more can be kept; the oldest is forgotten for it, unless that is young. Half of the room is for
+        those that have `proved` themselves."""
+        if len(self._short) + len(self._long) < (self.most if proved else self.most // 2):
             return True
         for table in (self._short, self._long):
             oldest = next(iter(table.values()), None)
