@@ -84,9 +84,9 @@ class RemoteReceiver:
         """It knows nothing of that session."""
         return self._encode(Kind.PROBE_REPLY, NUMBER.pack(of), None)
 
-    def challenge(self, cookie: bytes = b"0123456789ab") -> bytes:
+    def challenge(self, cookie: bytes = b"0123456789ab", *, of: int = SENDER) -> bytes:
         """Return this, so that I know that you are where you say."""
-        return self._encode(Kind.CHALLENGE, cookie, None)
+        return self._encode(Kind.CHALLENGE, cookie, None, of)
 
     def report(
         self,
@@ -114,10 +114,10 @@ class RemoteReceiver:
         )
         return self._encode(Kind.REPORT, encode_report(body), None)
 
-    def _encode(self, kind: Kind, payload: bytes, number: int | None) -> bytes:
+    def _encode(self, kind: Kind, payload: bytes, number: int | None, sent_at: int = 0) -> bytes:
         self.number += 1
         number = self.number if number is None else number
-        return encode(kind, session=self.session, number=number, sent_at=0, payload=payload, framed=self.framed)
+        return encode(kind, session=self.session, number=number, sent_at=sent_at, payload=payload, framed=self.framed)
 
 
 class RemoteSender:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.core.support import (
     MILLISECOND,
+    SENDER,
     RemoteReceiver,
     RemoteSender,
     acknowledged_sender,
@@ -14,7 +15,7 @@ from tests.core.support import (
     read,
 )
 from udpmsg.core.events import Malformed, State
-from udpmsg.core.sender import Sender
+from udpmsg.core.sender import CHALLENGERS, Sender
 from udpmsg.core.wire import Kind, decode_cookie
 
 COOKIE = b"twelve bytes"
@@ -168,10 +169,28 @@ def test_what_is_no_challenge_is_malformed(payload: bytes) -> None:
     assert sender.data_to_send(now=at(5)) == []
 
 
-def test_nobody_challenges_a_sender_that_has_sent_nothing() -> None:
-    sender, data = acknowledged_sender(), RemoteReceiver().challenge()
+def test_a_challenge_of_somebody_who_does_not_know_the_session_is_a_stray() -> None:
+    """So it can't use up the one that is answered in each round trip."""
+    sender, data = acknowledged_sender(), RemoteReceiver().challenge(of=SENDER + 1)
+    sender.send([b"a"], now=at(0))
+    sender.data_to_send(now=at(0))
     sender.receive([data], now=at(5), peer="p")
-    assert sender.events() == [Malformed("p", "a CHALLENGE to a sender that has sent nothing", len(data))]
+    assert sender.events() == [Malformed("p", "a CHALLENGE for another session", len(data))]
+    assert sender.data_to_send(now=at(5)) == []
+    sender.receive([RemoteReceiver().challenge()], now=at(5), peer="p")
+    assert read(sender.data_to_send(now=at(5)))[0].kind is Kind.COOKIE
+
+
+def test_of_a_group_each_receiver_is_returned_its_own_cookie() -> None:
+    sender = plain_sender()
+    sender.one_to_many = True
+    sender.send([b"to all"], now=at(0))
+    sender.data_to_send(now=at(0))
+    for number in range(CHALLENGERS + 1):
+        sender.receive([RemoteReceiver().challenge(b"%012d" % number)] * 2, now=at(5), peer=number)
+    assert [(decode_cookie(read([data])[0].payload), peer) for data, peer in sender.cookies] == [
+        (b"%012d" % number, number) for number in range(CHALLENGERS + 1)
+    ]
     assert sender.data_to_send(now=at(5)) == []
 
 

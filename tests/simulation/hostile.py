@@ -195,7 +195,8 @@ class Hostile:
             return self.garbage()
         if choice == 7:
             size = random.choice((COOKIE_SIZE, COOKIE_SIZE, COOKIE_SIZE, 0, 11, 64))
-            return forge(CHALLENGE, session=random.choice(self.sessions), payload=random.randbytes(size))
+            asked = random.choice((0, *(HEAD.unpack_from(d)[5] for d in self.overheard[-1:])))  # it may have seen a datagram
+            return forge(CHALLENGE, session=random.choice(self.sessions), sent_at=asked, payload=random.randbytes(size))
         if choice == 2:
             return forge(PROBE_REPLY, session=random.choice(self.sessions), payload=pack(">Q", random.getrandbits(64)))
         if choice == 3:

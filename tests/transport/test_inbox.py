@@ -243,8 +243,8 @@ def test_a_fire_and_forget_sender_that_waits_proves_its_address(stack: ExitStack
     """What a listener asks before it sends an answer that is larger than what came."""
     sender = stack.enter_context(Sender(LOOPBACK, peer.getsockname()[1]))
     sender.send(b"hello")
-    _, where = peer.recvfrom(2000)
-    peer.sendto(RemoteReceiver().challenge(b"twelve bytes"), where)
+    question, where = peer.recvfrom(2000)
+    peer.sendto(RemoteReceiver().challenge(b"twelve bytes", of=decode(question).session), where)
     assert sender.poll(0) == []
     cookie = decode(peer.recv(2000))
     assert (cookie.kind, cookie.payload) == (Kind.COOKIE, b"twelve bytes".ljust(64, b"\0"))

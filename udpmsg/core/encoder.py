@@ -52,6 +52,13 @@ class Encoder:
             framed=self.framed,
         )
 
+    def challenge(self, asked: int, cookie: bytes) -> bytes:
+        """The next datagram: a CHALLENGE for the session that is asked to return this cookie."""
+        self.number += 1
+        return wire.encode(
+            Kind.CHALLENGE, session=self.session, number=self.number, sent_at=asked, payload=cookie, framed=self.framed
+        )
+
     def encode_run(
         self, payloads: Sequence[bytes], *, now: int, sequence: int, lowest: int = 0, ordered: bool = False
     ) -> list[bytes | Run]:

@@ -232,7 +232,7 @@ class Receiver:
             return
         assert self._cookies is not None
         cookie = self._cookies.make(session, peer, now=now)
-        self._answers.append((self._encoder.encode(Kind.CHALLENGE, now=now, payload=cookie), peer))
+        self._answers.append((self._encoder.challenge(session, cookie), peer))
         known = self._sessions.find(session)
         if known is not None and known.peer == peer:
             known.challenged_at = now

@@ -31,7 +31,8 @@ ACK payload: session acknowledged u64 | largest datagram number u64 | delay u32 
 number of datagram ranges u8 | number of sequence ranges u8 | zero u16, then the ranges, each first u64 | last u64, ascending.
 GOODBYE payload: messages sent u64. PROBE: no payload. PROBE_REPLY payload: the session that probed or asked u64.
 CHALLENGE payload: a cookie of 12 bytes, made for one address and one session: with it a CHALLENGE is as long as the shortest
-message that asks for an acknowledgment. COOKIE payload: the same 12 bytes | 52 zero bytes.
+message that asks for an acknowledgment. Where other kinds say when they were sent it has the session that is asked, which nobody
+can know who did not see a datagram of it. COOKIE payload: the same 12 bytes | 52 zero bytes.
 
 QUERY payload: from sequence number u64 (which part of the list of what is missing) | 624 zero bytes: as long as the longest
 REPORT, so that an answer is never longer than its question (docs/decisions/0011).
