@@ -155,7 +155,6 @@ class Sender:
             self._core = CoreSender(config, session=self._spool.session, now=now, earlier=self._spool.earlier)
         else:
             self._core = CoreSender(config, session=new_session(), now=now)
-        self._core.one_to_many = self._socket.one_to_many
         self._inbox = Inbox(
             self._core,
             raw=raw,
@@ -546,9 +545,6 @@ class Sender:
             batch += self._data_to_send(now)
         if batch:
             self._socket.write(batch)
-        if self._core.cookies:
-            self._socket.write_back(self._core.cookies)
-            self._core.cookies.clear()
         while self._note_trouble(now) and (batch := self._data_to_send(now)):  # each refusal makes room
             self._socket.write(batch)
         if events := self._core.events():

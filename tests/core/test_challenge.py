@@ -183,15 +183,12 @@ def test_a_challenge_of_somebody_who_does_not_know_the_session_is_a_stray() -> N
 
 def test_of_a_group_each_receiver_is_returned_its_own_cookie() -> None:
     sender = plain_sender()
-    sender.one_to_many = True
     sender.send([b"to all"], now=at(0))
     sender.data_to_send(now=at(0))
-    for number in range(CHALLENGERS + 1):
-        sender.receive([RemoteReceiver().challenge(b"%012d" % number)] * 2, now=at(5), peer=number)
-    assert [(decode_cookie(read([data])[0].payload), peer) for data, peer in sender.cookies] == [
-        (b"%012d" % number, number) for number in range(CHALLENGERS + 1)
-    ]
-    assert sender.data_to_send(now=at(5)) == []
+    for number in range(1, CHALLENGERS + 2):
+        sender.receive([RemoteReceiver(number).challenge(b"%012d" % number)] * 2, now=at(5), peer="p")
+    returned = [decode_cookie(datagram.payload) for datagram in read(sender.data_to_send(now=at(5)))]
+    assert returned == [b"%012d" % number for number in range(1, CHALLENGERS + 2)]
 
 
 def test_strays_are_all_counted_and_a_thousand_are_told() -> None:

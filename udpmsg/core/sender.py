@@ -35,7 +35,7 @@ INITIAL_CREDIT = 16
 FORMER_RECEIVERS = 16
 """Sessions of receivers that were restarted, whose late acknowledgments are ignored."""
 CHALLENGERS = 256
-"""Receivers of a group whose last CHALLENGE is remembered."""
+"""Receivers whose last CHALLENGE is remembered: those of a group."""
 COOKIE_INTERVAL = 100 * MILLISECOND
 """Before a round trip was measured, CHALLENGEs are answered so often at most."""
 
@@ -71,12 +71,8 @@ class Sender:
         self.restarts = 0
         """How often the receiver was found to be another one than before."""
         self._newest_acknowledgment = 0
-        self._cookie_from: dict[Peer, int] = {}
-        """When a CHALLENGE from there may be answered again: of a group each receiver may ask."""
-        self.cookies: list[tuple[bytes, Peer]] = []
-        """COOKIEs for receivers of a group, each for who asked; one receiver's is among what `data_to_send` has."""
-        self.one_to_many = False
-        """Several receivers hear this sender."""
+        self._cookie_from: dict[int, int] = {}
+        """When a CHALLENGE of this receiver's session may be answered again: of a group each may ask."""
         self.credit = INITIAL_CREDIT
         """How many messages in flight the receiver takes."""
         self._refusals = Refusals(config.refused_for)
@@ -247,7 +243,7 @@ class Sender:
                 elif datagram.kind is Kind.PROBE_REPLY:
                     self._receive_probe_reply(datagram)
                 elif datagram.kind is Kind.CHALLENGE:
-                    self._receive_challenge(datagram, now, peer)
+                    self._receive_challenge(datagram, now)
                 elif datagram.kind is Kind.REPORT:
                     self._receive_report(datagram, wire.decode_report(datagram.payload), now)
                 else:
@@ -494,7 +490,7 @@ class Sender:
         if self._is_current_receiver(datagram.session):
             self._send_arrived_again()  # it answers so only when it knows nothing of this session
 
-    def _receive_challenge(self, datagram: Datagram, now: int, peer: Peer) -> None:
+    def _receive_challenge(self, datagram: Datagram, now: int) -> None:
         """The receiver wants to know whether this address is ours: return what it sent there (RFC 9000, section 8.1.2).
 
         Whoever sees our datagrams can forge a CHALLENGE. So only one in each round trip is answered, and none says that the path
@@ -504,16 +500,13 @@ class Sender:
         cookie = wire.decode_challenge(datagram.payload)
         if datagram.sent_at != self.session:
             raise MalformedDatagram("a CHALLENGE for another session")
-        if now < self._cookie_from.get(peer, now):
+        if now < self._cookie_from.get(datagram.session, now):
             return
         if len(self._cookie_from) >= CHALLENGERS:
             self._cookie_from.clear()
-        self._cookie_from[peer] = now + (COOKIE_INTERVAL if self.rtt.srtt is None else max(self.rtt.srtt, CLOCK_GRANULARITY))
-        returned = self._encoder.encode(Kind.COOKIE, now=now, payload=wire.encode_cookie(cookie))
-        if self.one_to_many:
-            self.cookies.append((returned, peer))
-        else:
-            self._ready.append(returned)
+        pause = COOKIE_INTERVAL if self.rtt.srtt is None else max(self.rtt.srtt, CLOCK_GRANULARITY)
+        self._cookie_from[datagram.session] = now + pause
+        self._ready.append(self._encoder.encode(Kind.COOKIE, now=now, payload=wire.encode_cookie(cookie)))
         if not self._in_flight.largest_acknowledged:
             self._lose(self._in_flight.recall(), give_up_at=now + self.rtt.rto)
 

@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from udpmsg.core.events import Disconnected, Event, Peer
+from udpmsg.core.events import Disconnected, Event
 from udpmsg.core.framing import BadFrame, FrameReader, Run, each, frames
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
@@ -87,9 +87,6 @@ class TcpSender:
             else:
                 singles.append(message)
         self._put(self._framed(singles))
-
-    def write_back(self, batch: Sequence[tuple[bytes, Peer]]) -> None:
-        """A connection has one receiver."""
 
     def finish(self) -> bool:
         """Nothing more will be written: end the stream. True once the peer has ended its side too: closing loses nothing."""

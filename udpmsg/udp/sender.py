@@ -12,7 +12,7 @@ import socket
 from collections import deque
 from collections.abc import Sequence
 
-from udpmsg.core.events import Event, Hint, NextAddress, OffloadRefused, Peer, Unreachable
+from udpmsg.core.events import Event, Hint, NextAddress, OffloadRefused, Unreachable
 from udpmsg.core.framing import Run, each, together
 from udpmsg.endpoint import Address, Endpoint, endpoint_of, is_multicast, resolve
 from udpmsg.errors import UsageError
@@ -89,15 +89,6 @@ class UdpSender:
                 self._waiting = deque(each(self._waiting))
             else:
                 self._waiting.popleft()
-
-    def write_back(self, batch: Sequence[tuple[bytes, Peer]]) -> None:
-        """Send each datagram to the one of many receivers that it is for. What the kernel does not take is asked for again."""
-        for datagram, peer in batch:
-            assert isinstance(peer, Endpoint)
-            try:
-                self._socket.sendto(datagram, (peer.host, peer.port))
-            except OSError:
-                pass
 
     def finish(self) -> bool:
         """Nothing more will be written. True: there is nothing to wait for."""
