@@ -255,14 +255,14 @@ FAULTS = (
     Fault(
         "places: nobody challenged where half are taken",
         "core/receiver.py",
-        "        if not proved:\n            self.challenge(datagram.session, peer, now=now)\n            if",
+        "        if not proved:\n            self._ask(datagram.session, peer, now)\n            if",
         "        if not proved:\n            if",
     ),
     Fault(
         "places: who gave way leaves no tombstone",
         "core/sessions.py",
-        "                session.arrivals.forget(GAPS_KEPT)\n                self._tombstones.keep(session)\n",
-        "                session.arrivals.forget(GAPS_KEPT)\n                self.totals_ended.add(session)\n",
+        "        session.arrivals.forget(GAPS_KEPT)\n        self._tombstones.keep(session)\n",
+        "        session.arrivals.forget(GAPS_KEPT)\n        self.totals_ended.add(session)\n",
     ),
     Fault(
         "places: young tombstones forgotten",
@@ -285,8 +285,8 @@ FAULTS = (
     Fault(
         "places: one address fills all tombstones",
         "core/sessions.py",
-        "if now < self._next_walk or self._tombstones.of(origin) >= self._tombstones.most // SHARE:",
-        "if now < self._next_walk:",
+        "if self._tombstones.of(self._origin_of(peer)) >= self._tombstones.most // SHARE:",
+        "if now < 0:",
     ),
     Fault(
         "places: the silent never give way",
@@ -370,7 +370,7 @@ FAULTS = (
     Fault(
         "every forged CHALLENGE followed",
         "core/sender.py",
-        "if now < self._cookie_from:",
+        "if now < self._cookie_from.get(datagram.session, now):",
         "if now < 0:",
     ),
     Fault(

@@ -227,12 +227,8 @@ class Receiver:
         return batch + answers
 
     def challenge(self, session: int, peer: Peer, *, now: int) -> None:
-        """Ask this address to prove itself, for this session: with bytes that it has left, or as the answer to its datagram."""
-        if not (self._allowances.grant(peer, CHALLENGE_SIZE) or self._allowances.grant_answer(peer)):
-            return
-        assert self._cookies is not None
-        cookie = self._cookies.make(session, peer, now=now)
-        self._answers.append((self._encoder.challenge(session, cookie), peer))
+        """Ask this address to prove itself, for this session, because of something that is to be sent there."""
+        self._ask(session, peer, now)
         known = self._sessions.find(session)
         if known is not None and known.peer == peer:
             known.challenged_at = now
@@ -472,7 +468,7 @@ class Receiver:
     def _turn_away(self, datagram: Datagram, now: int, peer: Peer, *, proved: bool) -> None:
         """There is no place for this session. Who can wait for an answer may prove its address, and then there is one."""
         if not proved:
-            self.challenge(datagram.session, peer, now=now)
+            self._ask(datagram.session, peer, now)
             if datagram.acknowledged:
                 return
         self._sessions.totals_ended.over_limit += 1
@@ -480,6 +476,13 @@ class Receiver:
         if not self._sessions_limit_told:
             self._delivery.notify(LimitReached(peer, datagram.session, "sessions", self.limits.sessions))
         self._sessions_limit_told = True
+
+    def _ask(self, session: int, peer: Peer, now: int) -> None:
+        """Send this address a cookie: with bytes that it has left, or as the answer to its datagram."""
+        if self._allowances.grant(peer, CHALLENGE_SIZE) or self._allowances.grant_answer(peer):
+            assert self._cookies is not None
+            cookie = self._cookies.make(session, peer, now=now)
+            self._answers.append((self._encoder.challenge(session, cookie), peer))
 
     def _note_sender(self, session: Session, number: int, now: int, peer: Peer) -> None:
         """A datagram with this number came from there: follow its sender to another address, if that has proved itself."""
@@ -491,7 +494,7 @@ class Receiver:
             if newest or peer == session.peer:
                 self._sessions.follow(session, peer)
         elif peer != session.peer:
-            self.challenge(session.identity, peer, now=now)
+            self._ask(session.identity, peer, now)
 
     def _acknowledgment(self, session: Session, now: int) -> list[tuple[bytes, Peer]]:
         """What this session's sender is told now. Where its address may not be sent as much as that, it is asked to prove itself,
@@ -505,7 +508,8 @@ class Receiver:
             granted = ranges == bare and self._allowances.grant_answer(peer, keep=keep)
             granted = granted or self._allowances.grant(peer, ACK_SIZE + wire.RANGE.size * ranges)
             if not (granted or pauses or (keep and ranges == bare)):
-                self.challenge(session.identity, peer, now=now)
+                session.challenged_at = now
+                self._ask(session.identity, peer, now)
                 return []
             if not (granted or self._allowances.grant_answer(peer, keep=keep)):
                 return []  # its next datagram, or its cookie, is answered
