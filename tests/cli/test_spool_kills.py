@@ -66,6 +66,8 @@ def test_what_was_accepted_is_delivered_once(commands: Commands, over: list[str]
     before, had_something = 0, 0
     confirmed: set[int] = set()
     for _ in range(kills):
+        if before == number:  # a quick machine has everything accepted by now
+            break
         sender = start()
         kill(sender, random)
         sender.out.finish()
@@ -88,4 +90,4 @@ def test_what_was_accepted_is_delivered_once(commands: Commands, over: list[str]
     assert [message["text"] for message in messages] == (lines if content == "lines" else ["the same"] * number)
     (goodbye,) = listener.events("goodbye")
     assert (goodbye["messages_sent"], goodbye["messages_lost"]) == (number, 0)
-    assert had_something > kills // 2
+    assert had_something > kills // 2 or before == number
