@@ -208,3 +208,25 @@ def test_a_damaged_file_is_an_error_with_a_name(path: Path) -> None:
     path.write_bytes(damaged)
     with pytest.raises(CannotStore, match=r"notes\.db: cannot be read: database disk image is malformed"):
         Database(path, FORM)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows does not remove what is open")
+def test_a_file_that_was_removed_or_replaced_keeps_nothing_more(tmp_path: Path) -> None:
+    for how in ("removed", "replaced"):
+        path = tmp_path / how
+        database = Database(path, FORM)
+        path.unlink()
+        if how == "replaced":
+            path.write_bytes(b"")
+        with pytest.raises(CannotStore, match="the file was removed or replaced while it was open"), database.transaction():
+            pass
+        database.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are asked for as POSIX has them")
+def test_a_file_with_a_second_name_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "first"
+    Database(path, FORM).close()
+    os.link(path, tmp_path / "second")
+    with pytest.raises(UsageError, match="has a second name"):
+        Database(tmp_path / "second", FORM)

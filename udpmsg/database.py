@@ -150,11 +150,16 @@ class Database(DatabaseReader):
             if not os.access(place, os.W_OK):
                 raise UsageError("{}: no permission to write to it; name another file", self.path)
             self._opened(place, "ro")[0].close()  # another program's file is left as it is, and nothing is laid beside it
+            if place.stat().st_nlink > 1:
+                raise UsageError(
+                    "{}: this file has a second name (a hard link), by which another could write: copy it", self.path
+                )
         self._lock = self._locked(place)
         try:
             self.connection, new = self._opened(place, "rwc")
             try:
                 self._begin(new, place)
+                self._file, self._identity = place, identity_of(place)
             except BaseException:
                 self.connection.close()
                 raise
@@ -174,6 +179,10 @@ class Database(DatabaseReader):
                 self._durable = durable
             connection.execute("BEGIN IMMEDIATE")
             yield connection
+            if identity_of(self._file) != self._identity:
+                raise CannotStore(
+                    "{}: the file was removed or replaced while it was open: nothing is kept there any more", self.path
+                )
             connection.execute("COMMIT")
         except BaseException as error:
             self._roll_back()
@@ -241,6 +250,15 @@ def failed(sentence: str, path: str, error: sqlite3.Error) -> CannotStore:
     if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_DIRECTORY":  # readers and writer share an index in a file
         return CannotStore("{}: reading it needs permission to write beside it while no other has it open: read a copy", path)
     return CannotStore(sentence, path, Phrase(str(error)))
+
+
+def identity_of(place: Path) -> tuple[int, int] | None:
+    """Which file this name stands for; None: it stands for none."""
+    try:
+        found = place.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _keep_name(directory: Path) -> None:

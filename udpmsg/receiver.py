@@ -214,14 +214,13 @@ class Receiver:
 
     def proved(self, message: Message) -> bool:
         """Whether somebody is at the address that this message came from: it has returned what was sent to it alone."""
-        assert isinstance(message.peer, Endpoint)
         return self._socket_of(message.peer).framed or self._allowances.proved(message.peer)
 
     def challenge(self, message: Message) -> None:
-        """Ask the address that this message, which is not raw, came from to prove itself. Its sender answers while it lives."""
-        assert message.session is not None
-        self._core_of(message.peer).challenge(message.session, message.peer, now=clock.now())
-        self._settle()
+        """Ask the address that this message came from to prove itself. Its sender answers while it lives; of a raw one none can."""
+        if message.session is not None and not self.proved(message):
+            self._core_of(message.peer).challenge(message.session, message.peer, now=clock.now())
+            self._settle()
 
     def receive(self, timeout: float | None = None) -> Message | None:
         """The next message; None after `timeout` seconds without one, or after `wake`. Other events are passed over.
@@ -512,12 +511,15 @@ class Receiver:
             port = self._sockets[name].endpoint.port  # the same one for both, also when the system chose it
 
     def _socket_of(self, peer: object) -> UdpReceiver | TcpReceiver:
-        assert isinstance(peer, Endpoint)
-        return self._sockets[peer.transport]
+        return self._sockets[self._transport_of(peer)]
 
     def _core_of(self, peer: object) -> CoreReceiver:
-        assert isinstance(peer, Endpoint)
-        return self._cores[peer.transport]
+        return self._cores[self._transport_of(peer)]
+
+    def _transport_of(self, peer: object) -> str:
+        if not isinstance(peer, Endpoint) or peer.transport not in self._sockets:
+            raise UsageError("this message came to another receiver: give it to that one")
+        return peer.transport
 
     def _close_sockets(self) -> None:
         for socket in self._sockets.values():

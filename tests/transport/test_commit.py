@@ -113,6 +113,17 @@ def test_leaving_in_peace_delivers_and_an_exception_does_not(stack: ExitStack, t
         sender.close(wait=False)
 
 
+def test_what_came_to_another_receiver_is_refused(stack: ExitStack) -> None:
+    receiver, _ = pair(stack, "udp")
+    elsewhere, sender = pair(stack, "tcp")
+    sender.send("one")
+    (message,) = given(elsewhere, 1)
+    elsewhere.done(message)  # its sender waits for that
+    for use in (receiver.done, receiver.proved, receiver.challenge, lambda message: receiver.reply(message, "two")):
+        with pytest.raises(UsageError, match="came to another receiver"):
+            use(message)
+
+
 def test_a_closed_receiver_delivers_nothing_more(stack: ExitStack) -> None:
     receiver, sender = pair(stack, "udp")
     sender.send("one")
