@@ -217,7 +217,7 @@ class Receiver:
         return self._socket_of(message.peer).framed or self._allowances.proved(message.peer)
 
     def challenge(self, message: Message) -> None:
-        """Ask the address that this message came from to prove itself. Its sender answers while it lives; of a raw one none can."""
+        """Ask the address that this message came from to prove itself. Its sender answers while it lives; a raw one never can."""
         if message.session is not None and not self.proved(message):
             self._core_of(message.peer).challenge(message.session, message.peer, now=clock.now())
             self._settle()
