@@ -238,7 +238,7 @@ def test_they_are_as_far_apart_as_they_came(commands: Commands, tmp_path: Path) 
         replay = commands.start("inbox", str(path), "--replay", str(receiver.endpoints[0]), "--json")
         assert received(receiver, 4) == [b"1", b"2", b"3", b"4"]
     assert replay.wait() == 0
-    assert replay.summary()["duration_s"] >= 0.6  # no sooner; later only by how busy the machine is
+    assert replay.summary()["duration_s"] >= 0.5  # 0.6 by the schedule, which a first message that was late shortens
 
 
 @pytest.mark.parametrize("pace", [("--interval", "100ms"), ("--rate", "10/s")], ids=["interval", "rate"])
