@@ -7,7 +7,7 @@ from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST
 from udpmsg.core.events import Duplicate, Goodbye, LimitReached, Message
 from udpmsg.core.framing import Run
 from udpmsg.core.receiver import Receiver as CarefulReceiver
-from udpmsg.core.sessions import TOMBSTONES_FOR_EACH_PLACE
+from udpmsg.core.sessions import AT_ONE_GO, TOMBSTONES_FOR_EACH_PLACE
 from udpmsg.core.wire import NUMBER, Kind, encode
 
 ACK, CHALLENGE, PROBE_REPLY = Kind.ACK, Kind.CHALLENGE, Kind.PROBE_REPLY
@@ -73,6 +73,20 @@ def test_who_only_sends_takes_the_place_of_another_that_has_not_proved_itself() 
     assert receiver.events() == [LimitReached(HERE, 9, "sessions", 4)]
     assert answers(receiver, at(5)) == [(CHALLENGE, HERE)]  # nobody is left who has proved nothing: it may prove itself, too
     assert receiver.totals().messages_sent is None
+
+
+def test_who_spoke_again_gives_way_to_nobody_and_the_next_in_line_does() -> None:
+    """Those that give way next are chosen a few at a time."""
+    receiver = a_wary_receiver(sessions=2 * AT_ONE_GO)
+    half = AT_ONE_GO
+    for session in range(1, half + 2):
+        plain(receiver, session, at(session), (f"p{session}", 1))
+    assert placed(receiver) == list(range(2, half + 2))
+    plain(receiver, 2, at(200), ("p2", 1))
+    for session in (half + 2, half + 3):
+        plain(receiver, session, at(201), (f"p{session}", 1))
+    assert placed(receiver) == [2, *range(5, half + 4)]
+    assert receiver.totals().messages_delivered == half + 3
 
 
 def test_what_has_proved_nothing_gives_way_first_and_then_who_was_silent_longest() -> None:

@@ -285,11 +285,12 @@ class Sessions:
         """Of the sessions that have not proved themselves, the one that was silent longest gives its place up."""
         if not self._unproved or not self._tombstones.make_room(now, proved=False):
             return
-        if not self._in_line and now >= self._next_look:
-            idle = self._idle(session for session in self._table.values() if not session.proved)
-            self._in_line.extend((session, session.last_seen_at) for session in idle)
-            self._next_look = now + WALK_AGAIN * (not idle)
-        while self._in_line:
+        while self._in_line or now >= self._next_look:
+            if not self._in_line:
+                idle = self._idle(session for session in self._table.values() if not session.proved)
+                self._in_line.extend((session, session.last_seen_at) for session in idle)
+                self._next_look = now + WALK_AGAIN * (not idle)
+                continue
             session, seen_at = self._in_line.popleft()
             if session.placed and not (session.proved or session.queued_messages) and session.last_seen_at == seen_at:
                 self._put_away(session)
