@@ -73,16 +73,18 @@ def first_deliveries(link: Link) -> dict[Mode, float]:
 
 
 def test_udp_delivers_after_half_a_round_trip_and_tcp_after_one_and_a_half() -> None:
-    """20 and 60 ms, within 3 ms of what the same takes without a delay: what this machine needs for it is not the link's."""
+    """20 and 60 ms, within 3 ms for each crossing of the link of what the same takes without a delay: what this machine needs for
+    it is not the link's. UDP's first message crosses it once, TCP's after the SYN and its answer.
+    """
     tried = []
     for _ in range(5):  # a machine that is busy with something else gets another chance
         without, delayed = first_deliveries(Link()), first_deliveries(Link(DELAY, DELAY))
         assert delayed[Mode.UDP] >= 20
         assert delayed[Mode.TCP] >= 60
         tried.append((without, delayed))
-        if delayed[Mode.UDP] - without[Mode.UDP] < 23 and delayed[Mode.TCP] - without[Mode.TCP] < 63:
+        if delayed[Mode.UDP] - without[Mode.UDP] < 23 and delayed[Mode.TCP] - without[Mode.TCP] < 69:
             return
-    pytest.fail(f"more than 3 ms late in five tries: {tried}")
+    pytest.fail(f"more than 3 ms a crossing late in five tries: {tried}")
 
 
 def test_one_dropped_frame_is_a_gap_a_retransmission_and_a_staircase() -> None:
