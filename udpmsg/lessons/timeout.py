@@ -80,7 +80,7 @@ def run(
             workload=two,
             choices=choices,
             good=punctual,
-            attempts=3,  # of 3 s each: a class does not wait for more
+            attempts=2,  # of 3 s each: a class does not wait for more
         ).runs[0]
     )
     stage.say(_("it waited {}").format(", ".join(f"{number(wait, ',.0f')} ms" for wait in waits(runs[0])) or _("for nothing")))
