@@ -128,6 +128,22 @@ def file_option(name: str, help: str, *, panel: str | None) -> Any:  # noqa: A00
     return option(name, f"{help} {_('- is standard output.')}", panel=panel, metavar="FILE")
 
 
+def interval(panel: str) -> Any:
+    """--interval of whatever sends many messages."""
+    return option(
+        "--interval",
+        _("From one message to the next, such as 100ms."),
+        panel=panel,
+        metavar="TIME",
+        parser=parse_positive_duration,
+    )
+
+
+def ack(panel: str) -> Any:
+    """--ack of whatever sends messages."""
+    return option("--ack", _("Have each message confirmed, and retransmit until it is."), panel=panel)
+
+
 def variable(name: str) -> str:
     """The environment variable of an option: UDPMSG_MIN_RTO of --min-rto."""
     return f"UDPMSG_{name.partition('/')[0].strip('-').upper().replace('-', '_')}"

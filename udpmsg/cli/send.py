@@ -83,21 +83,12 @@ def send(
             default=_("as fast as possible"),
         ),
     ] = None,
-    interval: Annotated[
-        float | None,
-        option(
-            "--interval",
-            _("From one message to the next, such as 100ms."),
-            panel=CONTENT,
-            metavar="TIME",
-            parser=options.parse_positive_duration,
-        ),
-    ] = None,
+    interval: Annotated[float | None, options.interval(CONTENT)] = None,
     bye: Annotated[
         str | None, option("--bye", _("The word that ends a dialogue."), panel=CONTENT, metavar="WORD", default="bye")
     ] = None,
     raw: Annotated[bool, option("--raw", _("Without our header, for any other program."), panel=CONTENT)] = False,
-    ack: Annotated[bool, option("--ack", _("Have each message confirmed, and retransmit until it is."), panel=DELIVERY)] = False,
+    ack: Annotated[bool, options.ack(DELIVERY)] = False,
     spool: Annotated[
         Path | None,
         option(
