@@ -222,12 +222,13 @@ def test_the_page_on_the_wire_format_has_the_header_of_the_code() -> None:
 def test_the_page_on_the_wire_format_has_the_numbers_of_the_code() -> None:
     assert [(name, int(number)) for name, number, _ in table("kind")] == [(kind.name, kind.value) for kind in wire.Kind]
     assert all(getattr(wire, name) == int(bit) for name, bit, _ in table("flag"))
-    assert [int(bit) for _, bit, _ in table("flag")] == [1 << bit for bit in range(6)]
+    assert [int(bit) for _, bit, _ in table("flag")] == [1 << bit for bit in (*range(6), 8)]
+    assert f"length u8 (1 to {wire.MAX_TITLE})" in WIRE_FORMAT
     assert f"at most {wire.MAX_RANGES} of each sort" in WIRE_FORMAT.replace("\n", " ")
 
 
 def test_the_examples_in_the_page_on_the_wire_format_decode_to_what_it_says() -> None:
-    message, acknowledgment, report = examples()
+    message, titled, acknowledgment, report = examples()
     assert wire.decode(message) == wire.Datagram(
         kind=wire.Kind.MESSAGE,
         session=0x0123456789ABCDEF,
@@ -237,6 +238,15 @@ def test_the_examples_in_the_page_on_the_wire_format_decode_to_what_it_says() ->
         payload=b"hello",
         lowest=4,
         transmission=2,
+    )
+    assert wire.decode(titled) == wire.Datagram(
+        kind=wire.Kind.MESSAGE,
+        session=0x0123456789ABCDEF,
+        number=7,
+        sequence=7,
+        sent_at=1_250_000,
+        payload=b"hello",
+        title="n.txt",
     )
     decoded = wire.decode(acknowledgment)
     assert (decoded.kind, decoded.session, decoded.number) == (wire.Kind.ACK, 0xFEDCBA9876543210, 3)

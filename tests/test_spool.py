@@ -42,7 +42,7 @@ def given(spool: Spool, after: int = 0) -> list[tuple[int, bytes]]:
     """All that waits, as the core is given it."""
     everything = []
     while spool.waiting:
-        first, payloads = spool.next(after)
+        first, payloads, _ = spool.next(after)
         everything += list(enumerate(payloads, first))
         spool.given(len(payloads))
         after = everything[-1][0]
@@ -62,6 +62,21 @@ def test_what_is_appended_is_in_the_file_and_leaves_when_it_was_delivered(path: 
     spool.ended(delivered(4, state=State.UNCONFIRMED), idle=True)
     assert (spool.messages, rows(path)) == (1, [(4, b"four")])
     spool.close()
+
+
+def test_what_the_messages_are_called_is_kept(path: Path) -> None:
+    first = opened(path)
+    first.append([b"one", b"two"], now=0, title="n.txt")
+    first.append([b"three"], now=0)
+    first.append([b"four"], now=0, title="n.txt")
+    first.close()
+    second = opened(path)
+    together = []
+    while second.waiting:
+        together.append(second.next(second.accepted - second.waiting))
+        second.given(len(together[-1][1]))
+    assert together == [(1, [b"one", b"two"], "n.txt"), (3, [b"three"], ""), (4, [b"four"], "n.txt")]
+    second.close()
 
 
 def test_accepting_waits_for_the_disk_and_taking_out_does_not(path: Path) -> None:
@@ -100,7 +115,7 @@ def test_the_next_life_goes_on_where_this_one_stopped(path: Path) -> None:
     assert (second.source, second.taken) == ("the file of letters", 60)
     left = [(number, b"%d" % number) for number in range(1, 61) if not (10 <= number < 20 or number in (30, 59, 60))]
     assert given(second) == left
-    assert second.next(58) == (61, [])
+    assert second.next(58) == (61, [], "")
     assert second.append([b"61"], now=2 * SECOND) == range(61, 62)
     assert given(second, 60) == [(61, b"61")]
     assert second.taken == 61

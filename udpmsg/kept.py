@@ -93,8 +93,6 @@ class StoredMessage(NamedTuple):
     message: Message
     name: str | None
     """What its sender calls itself."""
-    title: str | None
-    """What the message is called, such as a file's name."""
 
     @property
     def received_at(self) -> str:
@@ -130,7 +128,7 @@ def row_of(message: Message, now_ns: int) -> Row:
         message.reordered,
         message.transmission,
         None,
-        None,
+        message.title,
         message.payload,
         _is_text(message.payload),
     )
@@ -142,8 +140,8 @@ def message_of(row: Row) -> StoredMessage:
     acknowledged, reordered, transmission, name, title, payload = rest
     peer = Endpoint(transport, host, port)
     numbers = unsigned(session), unsigned(sequence), unsigned(reply_to)
-    message = Message(payload, peer, *numbers, bool(acknowledged), bool(reordered), transmission)
-    return StoredMessage(number, received_at, message, name, title)
+    message = Message(payload, peer, *numbers, bool(acknowledged), bool(reordered), transmission, title)
+    return StoredMessage(number, received_at, message, name)
 
 
 def remembered_row(remembered: Remembered) -> Row:

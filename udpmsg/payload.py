@@ -1,7 +1,8 @@
-"""What a caller may give as a message, made bytes. The one place that says which types these are; knows no socket."""
+"""What a caller may give as a message, made bytes, and what it may be called. The one place that says so; knows no socket."""
 
 from collections.abc import Iterable
 
+from udpmsg.core.wire import MAX_TITLE
 from udpmsg.errors import UsageError
 
 Payload = bytes | bytearray | memoryview | str
@@ -28,3 +29,15 @@ def each_encoded(payloads: Iterable[Payload]) -> list[bytes]:
     if {*map(type, given)} <= {bytes}:
         return given  # type: ignore[return-value]
     return [encoded(payload) for payload in given]
+
+
+def checked_title(title: str | None, *, raw: bool = False) -> str:
+    """A title as the core takes it: empty for None. Raises UsageError for what no message can be called."""
+    if title is None:
+        return ""
+    if raw:
+        raise UsageError("raw bytes carry no header, so no title either: leave one of raw and title out")
+    size = len(encoded(title))
+    if not 0 < size <= MAX_TITLE:
+        raise UsageError("a title has 1 to {} bytes in UTF-8, and this one {}: shorten it, or leave it out", MAX_TITLE, size)
+    return title

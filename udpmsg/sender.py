@@ -21,7 +21,7 @@ from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_hops, check_port, new_session
 from udpmsg.errors import N_, MessageTooLarge, Phrase, UsageError
 from udpmsg.inbox import Inbox
-from udpmsg.payload import Payload, each_encoded, encoded
+from udpmsg.payload import Payload, checked_title, each_encoded, encoded
 from udpmsg.queues import EventQueues
 from udpmsg.statistics import SenderStatistics, SessionReport, session_report
 from udpmsg.waiting import Waiter, after, earliest, nanoseconds, passed
@@ -219,26 +219,27 @@ class Sender:
         """The file that keeps the messages; None if there is none."""
         return self._spool
 
-    def send(self, payload: Payload) -> int:
+    def send(self, payload: Payload, *, title: str | None = None) -> int:
         """Send one message (bytes in any form, or text, as UTF-8); return its sequence number, from 1.
 
+        `title` is what it is called, such as a file's name: 1 to 128 bytes in UTF-8, which its receiver is told.
         Without acknowledgments the kernel has it when this returns. With them it is accepted, and sent as the network and the
         receiver allow; this waits while too much is waiting already. Raises MessageTooLarge, and UsageError for what is neither
-        bytes nor text: then nothing was sent.
+        bytes nor text or for a title that can't be one: then nothing was sent.
         """
-        return self._accept([encoded(payload)])[0]
+        return self._accept([encoded(payload)], checked_title(title, raw=self.raw))[0]
 
-    def send_many(self, payloads: Iterable[Payload]) -> range:
-        """Send messages as they come from the iterable, in batches; return their sequence numbers.
+    def send_many(self, payloads: Iterable[Payload], *, title: str | None = None) -> range:
+        """Send messages as they come from the iterable, in batches, each called `title`; return their sequence numbers.
 
         `wake` makes it stop early. Raises what `send` does, when it comes to such a message.
         """
         if isinstance(payloads, Payload):
             raise UsageError("send_many takes several messages, and this is a single one: give it to send, or put it into a list")
-        first = last = 0
+        first, last, called = 0, 0, checked_title(title, raw=self.raw)
         iterator = iter(payloads)
         while batch := each_encoded(islice(iterator, self._batch)):
-            numbers = self._accept(batch)
+            numbers = self._accept(batch, called)
             self._batch = batch_of(max(map(len, batch)), BATCH_BYTES if self._spool is None else SPOOLED_BYTES)
             first, last = first or numbers[0], numbers[-1]
             if self._waiter.take_woken():
@@ -456,7 +457,7 @@ class Sender:
             return True
         return self._socket.waiting or not self._socket.finish()
 
-    def _accept(self, payloads: list[bytes]) -> range:
+    def _accept(self, payloads: list[bytes], title: str = "") -> range:
         """Give messages to the core, or raw to the socket, and see them on their way."""
         if self.closed:
             raise UsageError("this sender is closed: open another")
@@ -468,13 +469,13 @@ class Sender:
         if self.raw:
             numbers = self._send_raw(payloads)
         elif self._spool is not None:
-            self._core.check(max(map(len, payloads)))
-            numbers = self._spool.append(payloads, now=self._last_at)
+            self._core.check(max(map(len, payloads)), title)
+            numbers = self._spool.append(payloads, now=self._last_at, title=title)
             if numbers.start == self._core.accepted + 1:  # else others wait before them
-                self._core.send(payloads, now=self._last_at)
+                self._core.send(payloads, now=self._last_at, title=title)
                 self._spool.given(len(payloads))
         else:
-            numbers = self._core.send(payloads, now=self._last_at)
+            numbers = self._core.send(payloads, now=self._last_at, title=title)
         self._settle()
         while self._socket.waiting and not self.acknowledged and not self._waiter.woken:
             self._turn(None)
@@ -496,12 +497,12 @@ class Sender:
         spool, core = self._spool, self._core
         if spool is None or core.accepted == spool.accepted or core.backlog >= BACKLOG or self._socket.ended:
             return False
-        first, payloads = spool.next(core.accepted)
+        first, payloads, title = spool.next(core.accepted)
         if delivered := first - core.accepted - 1:
             if core.backlog:
                 return False
             core.skip(delivered)
-        core.send(payloads, now=now)
+        core.send(payloads, now=now, title=title)
         spool.given(len(payloads))
         return True
 

@@ -10,7 +10,7 @@ should the power fail before it is there, the message is sent again, with the nu
 import os
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import count, repeat
+from itertools import count, repeat, takewhile
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
@@ -44,6 +44,7 @@ FORM = Form(
     );
     CREATE TABLE message (            -- accepted, and not known to be delivered
       sequence INTEGER PRIMARY KEY,
+      title TEXT NOT NULL,            -- what it is called; empty: nothing
       payload BLOB NOT NULL,
       accepted_us INTEGER NOT NULL    -- the session's age then
     )""",
@@ -115,7 +116,7 @@ class Spool:
         """Messages that were not given to the core yet."""
         self._delivered = RangeSet()
         """What can be taken out."""
-        self._ahead: deque[tuple[int, bytes]] = deque()
+        self._ahead: deque[tuple[int, str, bytes]] = deque()
         """Waiting messages that were read already."""
 
     @property
@@ -131,14 +132,15 @@ class Spool:
         It is written with the next message."""
         self.source, self.taken = source, taken
 
-    def append(self, payloads: Sequence[bytes], *, now: int) -> range:
-        """Accept messages, with the next sequence numbers, in one commit. Raises CannotStore: then none of them is."""
+    def append(self, payloads: Sequence[bytes], *, now: int, title: str = "") -> range:
+        """Accept messages, each called `title`, with the next sequence numbers, in one commit. Raises CannotStore: then none of
+        them is."""
         first, last = self.accepted + 1, self.accepted + len(payloads)
         taken = self.taken + len(payloads)
         age = (now - self._started) // 1000
         with self._database.transaction() as connection:
-            rows = zip(count(first), payloads, repeat(age), strict=False)
-            connection.executemany("INSERT INTO message VALUES (?, ?, ?)", rows)
+            rows = zip(count(first), repeat(title), payloads, repeat(age), strict=False)
+            connection.executemany("INSERT INTO message VALUES (?, ?, ?, ?)", rows)
             row = (last, age, self.source, taken)
             connection.execute("UPDATE session SET accepted = ?, elapsed_us = ?, source = ?, taken = ?", row)
             self._take_out(connection)
@@ -150,14 +152,15 @@ class Spool:
 
     # What is sent --------------------------------------------------------------------------------------------------------
 
-    def next(self, after: int) -> tuple[int, list[bytes]]:
-        """The next waiting messages, if everything up to number `after` was given: the first one's number, and payloads from
-        there on, some and without a gap. If none waits, the next number that will be, and nothing."""
+    def next(self, after: int) -> tuple[int, list[bytes], str]:
+        """The next waiting messages, if everything up to number `after` was given: the first one's number, payloads from there
+        on, some and without a gap, and what each of them is called. If none waits, the next number that will be, and nothing."""
         if not self._ahead:
-            query = "SELECT sequence, payload FROM message WHERE sequence > ? ORDER BY sequence LIMIT ?"
+            query = "SELECT sequence, title, payload FROM message WHERE sequence > ? ORDER BY sequence LIMIT ?"
             self._ahead += self._database.read(query, (after, READ_AHEAD))
-        first = self._ahead[0][0] if self._ahead else self.accepted + 1
-        return first, [payload for place, (number, payload) in enumerate(self._ahead) if number == first + place]
+        first, title, _ = self._ahead[0] if self._ahead else (self.accepted + 1, "", b"")
+        together = takewhile(lambda entry: entry[1][:2] == (first + entry[0], title), enumerate(self._ahead))
+        return first, [payload for _, (_, _, payload) in together], title
 
     def given(self, messages: int) -> None:
         """The next so many messages wait no more."""

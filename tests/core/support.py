@@ -144,6 +144,7 @@ class RemoteSender:
         sent_at_us: int = 0,
         fragment: tuple[int, int, int, int] | None = None,
         reply_to: int = 0,
+        title: str = "",
     ) -> bytes:
         """A MESSAGE, with a datagram number of its own."""
         self.number += 1
@@ -159,6 +160,7 @@ class RemoteSender:
             fragment=fragment,
             reply_to=reply_to,
             ordered=self.ordered,
+            title=title,
             framed=self.framed,
         )
 

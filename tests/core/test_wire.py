@@ -75,6 +75,14 @@ GOLDEN = {
         f"554d 01 01 0004 0005 {PLACE} 0000000000000009 {HELLO}",
         Datagram(Kind.MESSAGE, SESSION, 5, 4, 1_000_000, b"hello", reply_to=9),
     ),
+    "title": (
+        f"554d 01 01 0100 0005 {PLACE} 05 6e2e747874 {HELLO}",
+        Datagram(Kind.MESSAGE, SESSION, 5, 4, 1_000_000, b"hello", title="n.txt"),
+    ),
+    "title of a first fragment that is a reply": (
+        f"554d 01 01 0106 0003 {PLACE} 0000 0002 0003 0000 00000005 0000000000000009 02 c3bc 68656c",
+        Datagram(Kind.MESSAGE, SESSION, 5, 4, 1_000_000, b"hel", fragment=(0, 2, 3, 5), reply_to=9, title="ü"),
+    ),
     "every block at once": (
         f"554d 01 01 001f 0002 {PLACE} 0000000000000002 0003 0000 0001 0002 0003 0000 00000005 0000000000000009 6c6f 86f5b388",
         Datagram(Kind.MESSAGE, SESSION, 5, 4, 1_000_000, b"lo", 2, 3, (1, 2, 3, 5), 9, True),
@@ -136,6 +144,7 @@ def encoded(datagram: Datagram, *, framed: bool = False) -> bytes:
         fragment=datagram.fragment,
         reply_to=datagram.reply_to,
         ordered=datagram.ordered,
+        title=datagram.title,
         framed=framed,
     )
 
@@ -197,7 +206,7 @@ def tail_that_is_a_checksum() -> bytes:
     return head + struct.pack(">I", crc32(head))
 
 
-ASK, FRAGMENT, REPLY, ORDERED, CHECKSUM = 0x01, 0x02, 0x04, 0x08, 0x10
+ASK, FRAGMENT, REPLY, ORDERED, CHECKSUM, TITLE = 0x01, 0x02, 0x04, 0x08, 0x10, 0x100
 
 MALFORMED = {
     "nothing": (b"", "0 bytes are less than a header"),
@@ -214,6 +223,23 @@ MALFORMED = {
     "a COOKIE without a checksum": (craft(kind=7, payload=bytes(64)), "the checksum is missing"),
     "kind 10": (craft(kind=10, flags=CHECKSUM), "unknown kind 10"),
     "SEALED, reserved": (craft(flags=0x20), "unknown flag in 0x0020"),
+    "the flag before TITLE": (craft(flags=0x80), "unknown flag in 0x0080"),
+    "the flag behind TITLE": (craft(flags=0x200), "unknown flag in 0x0200"),
+    "no room for the title's length": (craft(flags=TITLE), "a title of 0 bytes"),
+    "an empty title": (craft(flags=TITLE, blocks=b"\0"), "a title of 0 bytes"),
+    "a title cut off": (craft(flags=TITLE, blocks=b"\5n.tx"), "a title of 5 bytes"),
+    "a title that reaches into the checksum": (
+        craft(flags=ASK | CHECKSUM | TITLE, blocks=requested() + b"\5n.tx"),
+        "a title of 5 bytes",
+    ),
+    "a title too long": (craft(flags=TITLE, blocks=b"\x81" + b"n" * 129), "a title of 129 bytes"),
+    "a title that is no UTF-8": (craft(flags=TITLE, blocks=b"\2\xc3("), "a title that is not in UTF-8"),
+    "a title with half a surrogate pair": (craft(flags=TITLE, blocks=b"\3\xed\xa0\x80"), "a title that is not in UTF-8"),
+    "a title in a second fragment": (
+        craft(flags=FRAGMENT | TITLE, blocks=fragment(1, 2, 1, 2) + b"\1n", payload=b"x"),
+        "a title that is not in the first fragment",
+    ),
+    "an ACK with a title": (craft(kind=2, flags=CHECKSUM | TITLE, blocks=b"\1n"), "a flag in 0x0110 means nothing to ACK"),
     "another flag": (craft(flags=0x8000), "unknown flag in 0x8000"),
     "an ACK without a checksum": (craft(kind=2), "the checksum is missing"),
     "a GOODBYE without a checksum": (craft(kind=3, payload=bytes(8)), "the checksum is missing"),
@@ -535,8 +561,8 @@ def test_the_layouts_and_the_names_of_the_numbers() -> None:
     names = "MESSAGE ACK GOODBYE PROBE PROBE_REPLY CHALLENGE COOKIE QUERY REPORT"
     assert [kind.name for kind in Kind] == names.split()
     assert [kind.value for kind in Kind] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
-    names = ["ACK_REQUESTED", "FRAGMENT", "REPLY", "ORDERED", "CHECKSUM", "SEALED"]
-    assert [getattr(wire, name) for name in names] == [1, 2, 4, 8, 16, 32]
+    names = ["ACK_REQUESTED", "FRAGMENT", "REPLY", "ORDERED", "CHECKSUM", "SEALED", "TITLE"]
+    assert [getattr(wire, name) for name in names] == [1, 2, 4, 8, 16, 32, 256]
 
 
 def test_a_cookie_comes_back_padded_and_as_it_was() -> None:

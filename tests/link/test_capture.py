@@ -237,6 +237,21 @@ def test_every_field_of_every_kind_in_tcps_stream(read: Read, port: int, size: i
             assert values == [value for kind in kinds for value in SHOWN[kind].get(name, missing(name, kind)).split()], name
 
 
+@pytest.mark.parametrize(("title", "shown"), [("n.txt", "n.txt"), ("ü" * 64, "ü" * 64)])
+def test_what_a_message_is_called(read: Read, title: str, shown: str) -> None:
+    whole = wire.encode(Kind.MESSAGE, session=SESSION, number=1, sequence=1, sent_at=0, payload=b"hello", title=title)
+    first = wire.encode(
+        Kind.MESSAGE, session=SESSION, number=2, sequence=2, sent_at=0, payload=b"hello", title=title, fragment=(0, 3, 5, 12)
+    )
+    fields = [f"udpmsg.{name}" for name in ("flags", "title.length", "title", "payload")]
+    rows = read([run_of("udp", one_way(udp(whole), udp(first)))], *fields)
+    size = str(len(title.encode()))
+    assert [[row[field] for field in fields] for row in rows] == [
+        ["0x0100", size, shown, b"hello".hex()],
+        ["0x0102", size, shown, b"hello".hex()],
+    ]
+
+
 def missing(name: str, kind: Kind) -> str:
     """What fields of the header show that the table above does not repeat for each kind."""
     constant = {"magic": "UM", "version": "1", "flags": "0x0010", "session": hex(SESSION).replace("0x", "0x0"), "sequence": "0",

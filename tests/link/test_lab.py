@@ -86,6 +86,7 @@ def test_a_datagram_takes_the_delay_of_its_way_and_its_answer_that_of_the_other(
     check_added(medians, Link(Path(delay=20 * MILLISECOND), Path(delay=5 * MILLISECOND)), [20, 5])
 
 
+@pytest.mark.alone  # milliseconds of a link
 def test_tcp_shakes_hands_before_its_first_byte() -> None:
     def medians(link: Link) -> list[float]:
         delays = []

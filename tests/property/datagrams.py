@@ -12,6 +12,7 @@ from udpmsg.core.wire import (
     COOKIE_SIZE,
     MAX_NUMBER,
     MAX_RANGES,
+    MAX_TITLE,
     Acknowledgment,
     Kind,
     Report,
@@ -24,6 +25,7 @@ from udpmsg.core.wire import (
 
 numbers = st.one_of(st.integers(1, 300), st.integers(1, MAX_NUMBER))
 payloads = st.one_of(st.binary(max_size=40), st.binary(max_size=1100))
+titles = st.text(st.characters(codec="utf-8"), min_size=1, max_size=128).filter(lambda title: len(title.encode()) <= MAX_TITLE)
 
 
 @st.composite
@@ -113,6 +115,8 @@ def messages(draw: st.DrawFn) -> dict[str, Any]:
         fields["fragment"] = (index, count, size, total)
         length = size if index < count - 1 else total - (count - 1) * size
         fields["payload"] = draw(st.binary(min_size=length, max_size=length))
+    if fields.get("fragment", (0,))[0] == 0 and draw(st.booleans()):
+        fields["title"] = draw(titles)
     return fields
 
 

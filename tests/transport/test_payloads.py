@@ -84,3 +84,35 @@ def test_one_message_is_not_many(stack: ExitStack, payload: object) -> None:
     with pytest.raises(UsageError, match="several messages, and this is a single one: give it to send"):
         sender.send_many(payload)  # type: ignore[arg-type]
     assert sender.statistics().messages_sent == 0
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_a_message_may_be_called_something(listen: Listening, transport: str, acknowledged: bool) -> None:
+    listener = listen(transport)
+    with listener.sender(acknowledged=acknowledged) as sender:
+        sender.send("one", title="ü.txt")
+        sender.send_many(["two", bytes(5000)], title="n" * 128)
+        sender.send("three")
+        messages = listener.wait_for(Message, 4)
+    assert sorted((message.sequence, message.title) for message in messages) == [
+        (1, "ü.txt"),
+        (2, "n" * 128),
+        (3, "n" * 128),
+        (4, None),
+    ]
+
+
+@pytest.mark.parametrize("title", ["", "n" * 129, "ü" * 65, "\ud800"], ids=["empty", "long", "long in UTF-8", "surrogate"])
+def test_what_no_message_can_be_called_is_refused_before_anything_is_sent(title: str) -> None:
+    sender = Sender("127.0.0.1", 9)
+    with pytest.raises(UsageError):
+        sender.send("x", title=title)
+    with pytest.raises(UsageError):
+        sender.send_many(["x"], title=title)
+    assert sender.statistics().messages_sent == 0
+    sender.close(wait=False)
+
+
+def test_raw_bytes_have_no_title() -> None:
+    with Sender("127.0.0.1", 9, raw=True) as sender, pytest.raises(UsageError, match="raw bytes carry no header"):
+        sender.send("x", title="n.txt")

@@ -84,7 +84,7 @@ class Replay:
             if exchange.stopped:
                 exchange.not_sent += 1
                 return
-            exchange.sender.send(stored.message.payload)
+            exchange.sender.send(stored.message.payload, title=stored.message.title)
             exchange.pump(0)
             self._progress(exchange, sent + 1, clock.now() - begun)
 

@@ -1,9 +1,9 @@
 """`--save`: each message to a file of its own.
 
-Owns the files' names: a counter that goes on where an earlier run stopped, the session's id and the sequence number, as in
-`000007-5f0c2b7a91d3e846-000003.msg`. No text of a peer's is ever part of a name, and no file that exists is opened. What has such
-a name is whole: it was written under another one, which begins with a dot, and was on the disk before it got its own. Does not
-know sockets.
+Owns the files' names: a counter that goes on where an earlier run stopped, the session's id and the sequence number, then what
+the sender calls the message, made safe: `000007-5f0c2b7a91d3e846-000003-letter.txt`; where it is not called anything,
+`000007-5f0c2b7a91d3e846-000003.msg`. No file that exists is opened. What has such a name is whole: it was written under another
+one, which begins with a dot, and was on the disk before it got its own. Does not know sockets.
 """
 
 import contextlib
@@ -11,17 +11,23 @@ import errno
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from udpmsg.core.events import Message
+from udpmsg.core.wire import MAX_TITLE
 from udpmsg.errors import N_, Phrase, UdpmsgError, UsageError
 from udpmsg.report.terminal import counted, peer_name
 
 END_OF_LISTENING = N_("It came, and is not on the disk; the listener ends here, so that nothing more is taken and lost")
 UNFINISHED = re.compile(r"\.[0-9a-f]{16}-\d+\.part")
 """What a file is called until it is whole: a name of the run that writes it, and a number."""
+NAMED = re.compile(r"(\d{6,})-(raw|[0-9a-f]{16}-\d{6,})[-.].*", re.DOTALL)
+"""What it is called then: its first part is the counter."""
+SAFE_CATEGORIES = "LMN"
+"""Letters, marks and numbers, by the first letter of their Unicode category. A name keeps those, dots, hyphens and underscores."""
 NAMES_TRIED = 1000
 TAKEN = N_("that file and its like exist")
 
@@ -53,8 +59,7 @@ class Saver:
         if not os.access(directory, os.W_OK | os.X_OK):
             raise UsageError("--save {}: no permission to write there; choose another directory", directory)
         self._descriptor = claim(directory)
-        numbers = [name.partition("-")[0] for name in os.listdir(directory) if name.endswith(".msg")]
-        self._counter = max((int(number) for number in numbers if number.isascii() and number.isdigit()), default=0)
+        self._counter = max((int(found[1]) for found in map(NAMED.fullmatch, os.listdir(directory)) if found), default=0)
         self._stem = f".{os.urandom(8).hex()}"
         self._written = 0
 
@@ -107,9 +112,10 @@ class Saver:
         """Let it have a name that nothing has. Raises OSError."""
         path, message = unfinished
         self._counter += 1
-        stem = self._name(message)
+        stem, called = self._name(message), safe(message.title or "")
+        ending = f"-{called}" if called else ".msg"
         for attempt in range(NAMES_TRIED):
-            name = f"{stem}{f'-{attempt}' if attempt else ''}.msg"
+            name = f"{stem}{f'-{attempt}' if attempt else ''}{ending}"
             with contextlib.suppress(FileExistsError):
                 name_exclusively(path, self.directory / name)
                 return name
@@ -129,6 +135,13 @@ class Saver:
             Phrase(error.strerror or str(error)),
             Phrase(self._advice),
         )
+
+
+def safe(title: str) -> str:
+    """A peer's title as the end of a file's name: nothing of a path, no sign that means something to a shell or a system."""
+    text = unicodedata.normalize("NFC", title.replace("\\", "/").rpartition("/")[2])
+    kept = "".join(sign if sign in "._-" or unicodedata.category(sign)[0] in SAFE_CATEGORIES else "_" for sign in text)
+    return kept.encode()[-MAX_TITLE:].decode(errors="ignore").strip("._-")
 
 
 def as_far_as_possible(step: Callable[[Given], Made], given: Iterable[Given]) -> tuple[list[Made], OSError | None]:

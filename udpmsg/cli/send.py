@@ -14,6 +14,7 @@ from udpmsg.cli.options import NETWORK, option
 from udpmsg.cli.output import complain, conduct, open_output
 from udpmsg.cli.signals import Interrupts
 from udpmsg.cli.workload import Repeated
+from udpmsg.core.wire import MAX_TITLE
 from udpmsg.errors import N_, MessageTooLarge, Phrase, UdpmsgError, UsageError
 from udpmsg.experiment.workload import filled
 from udpmsg.language import _
@@ -261,7 +262,8 @@ def send(
                 farewell = os.fsencode(options.FAREWELL if bye is None else bye).strip()
                 Dialogue(farewell=farewell, wait=wait, terminal=terminal, interval=interval, limit=limit).run(exchange)
             else:
-                Repeated(content, count or 1, interval, wait).run(exchange)
+                title = title_of(file) if file is not None and not (from_input or raw) else None
+                Repeated(content, count or 1, interval, wait, title=title).run(exchange)
         except (UdpmsgError, OSError) as error:
             complain(words, error)
             exchange.failed = exit_for(error)
@@ -280,6 +282,12 @@ def _payload(text: list[str] | None, file: Path | None, size: int | None, limit:
     if size is not None and size > limit:
         raise MessageTooLarge(size, limit, N_("choose a smaller --size, or raise --max-message on both sides"))
     return filled(payload, size)
+
+
+def title_of(file: Path) -> str:
+    """What a message with this file is called: its name, of a longer one the end, which says what it is."""
+    encoded = os.fsencode(file.name).decode(errors="replace").encode()
+    return encoded[-MAX_TITLE:].decode(errors="ignore")
 
 
 def _content(file: Path, limit: int) -> bytes:

@@ -14,10 +14,13 @@ FEW = 20
 
 
 class Repeated:
-    """One payload, `count` times; `interval` in seconds, None for as fast as the library takes it."""
+    """One payload, called `title`, `count` times; `interval` in seconds, None for as fast as the library takes it."""
 
-    def __init__(self, payload: bytes, count: int, interval: float | None, wait: float | None) -> None:
+    def __init__(
+        self, payload: bytes, count: int, interval: float | None, wait: float | None, *, title: str | None = None
+    ) -> None:
         self.payload = payload
+        self.title = title
         self.count = count
         self.interval = interval
         self.wait = wait
@@ -45,7 +48,7 @@ class Repeated:
         begun = clock.now()
         sent = 0
         for batch in batches(self.payload, self.count):
-            sent += len(exchange.sender.send_many(batch))
+            sent += len(exchange.sender.send_many(batch, title=self.title))
             if exchange.sender.acknowledged or sent < self.count:
                 exchange.pump(0)
             if exchange.stopped:
@@ -61,7 +64,7 @@ class Repeated:
             now = clock.now()
             due = min(schedule.due(now=now), self.count - sent, BATCH)
             if due > 0:
-                taken = len(exchange.sender.send_many([self.payload] * due))
+                taken = len(exchange.sender.send_many([self.payload] * due, title=self.title))
                 schedule.take(taken)
                 sent += taken
                 exchange.pump(0)

@@ -34,6 +34,7 @@ class Encoder:
         fragment: tuple[int, int, int, int] | None = None,
         reply_to: int = 0,
         ordered: bool = False,
+        title: str = "",
     ) -> bytes:
         """The next datagram of the session; see `wire.encode` for the fields."""
         self.number += 1
@@ -49,6 +50,7 @@ class Encoder:
             fragment=fragment,
             reply_to=reply_to,
             ordered=ordered,
+            title=title,
             framed=self.framed,
         )
 

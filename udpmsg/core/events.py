@@ -29,7 +29,8 @@ class Message(NamedTuple):
     """A message for the application, in either direction (a reply has `reply_to`).
 
     `session`, `sequence` and `transmission` are None for raw bytes that carry no header of ours. `transmission` is 1 for
-    the first, 2 for the first retransmission, and so on, as the sender numbered it.
+    the first, 2 for the first retransmission, and so on, as the sender numbered it. `title` is what its sender calls it, such as
+    a file's name: the word of a peer, of any characters.
     """
 
     payload: bytes
@@ -40,6 +41,7 @@ class Message(NamedTuple):
     acknowledged: bool = False
     reordered: bool = False
     transmission: int | None = None
+    title: str | None = None
 
     @property
     def raw(self) -> bool:

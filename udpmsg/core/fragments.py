@@ -27,46 +27,49 @@ class Cutter:
         self.ordinary = max_message if datagram_size is None else min(datagram_size - self.overhead, max_message)
         """The largest payload of such a message."""
 
-    def check(self, size: int, *, reply: bool) -> None:
+    def check(self, size: int, *, reply: bool, title: str = "") -> None:
         """Raise MessageTooLarge for a payload above the limit, or one that 65,535 fragments can't carry."""
         if size > self._max_message:
             advice = N_("cut it up, or raise the limit on both sides (max_message, --max-message)")
             raise MessageTooLarge(size, self._max_message, advice)
-        if self._datagram_size is not None and size > self._room(reply=reply, fragment=True) * MAX_FRAGMENTS:
+        if self._datagram_size is not None and size > (most := self._room(reply, title, fragment=True) * MAX_FRAGMENTS):
             advice = N_("cut it up, or allow larger datagrams (datagram_size, --datagram-size)")
-            raise MessageTooLarge(size, self._room(reply=reply, fragment=True) * MAX_FRAGMENTS, advice)
+            raise MessageTooLarge(size, most, advice)
 
-    def count(self, size: int, *, reply: bool) -> int:
+    def count(self, size: int, *, reply: bool, title: str = "") -> int:
         """Into how many datagrams a payload of `size` bytes goes."""
-        if self._datagram_size is None or size <= self._room(reply=reply, fragment=False):
+        if self._datagram_size is None or size <= self._room(reply, title, fragment=False):
             return 1
-        return -(-size // self._room(reply=reply, fragment=True))
+        return -(-size // self._room(reply, title, fragment=True))
 
-    def cut(self, payload: bytes, index: int, count: int, *, reply: bool) -> tuple[bytes, tuple[int, int, int, int] | None]:
+    def cut(
+        self, payload: bytes, index: int, count: int, *, reply: bool, title: str = ""
+    ) -> tuple[bytes, tuple[int, int, int, int] | None]:
         """Fragment `index` of `count`: its bytes and its block, or the whole payload and None."""
         if count == 1:
             return payload, None
-        size = self._room(reply=reply, fragment=True)
+        size = self._room(reply, title, fragment=True)
         return payload[index * size : (index + 1) * size], (index, count, size, len(payload))
 
-    def datagram_length(self, size: int, index: int, count: int, *, reply: bool) -> int:
+    def datagram_length(self, size: int, index: int, count: int, *, reply: bool, title: str = "") -> int:
         """Bytes of the datagram that carries fragment `index` of a payload of `size` bytes."""
         carried = size
         if count > 1:
-            room = self._room(reply=reply, fragment=True)
+            room = self._room(reply, title, fragment=True)
             carried = min(room, size - index * room)
-        return carried + wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=count > 1)
+        title = "" if index else title
+        return carried + wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=count > 1, title=title)
 
-    def _room(self, *, reply: bool, fragment: bool) -> int:
-        """Payload bytes that one datagram has room for."""
-        taken = wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=fragment)
+    def _room(self, reply: bool, title: str, *, fragment: bool) -> int:
+        """Payload bytes that each datagram has room for. Fragments have one size, all but the last, and the first has the title."""
+        taken = wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=fragment, title=title)
         return (self._datagram_size or 0) - taken
 
 
 class Reassembly:
     """One message of which not every fragment has come. What has come of it is charged; `total` is its word."""
 
-    __slots__ = ("_count", "_parts", "_size", "cost", "started_at", "total", "transmission")
+    __slots__ = ("_count", "_parts", "_size", "cost", "started_at", "title", "total", "transmission")
 
     def __init__(self, fragment: tuple[int, int, int, int], now: int) -> None:
         _, self._count, self._size, self.total = fragment
@@ -76,6 +79,8 @@ class Reassembly:
         """Bytes that the fragments take which have come."""
         self.transmission = 0
         """The largest transmission number among its fragments."""
+        self.title = ""
+        """As the first fragment has it."""
 
     def is_new(self, fragment: tuple[int, int, int, int]) -> bool:
         """Whether this fragment has not come before. Raises MalformedDatagram when it contradicts those that have."""
@@ -84,11 +89,12 @@ class Reassembly:
             raise MalformedDatagram("{} fragments of {} bytes, {} in all, contradict the ones before", count, size, total)
         return index not in self._parts
 
-    def add(self, index: int, payload: bytes, transmission: int) -> bytes | None:
+    def add(self, index: int, payload: bytes, transmission: int, title: str = "") -> bytes | None:
         """Take a fragment; return the whole payload once it is complete."""
         if index not in self._parts:
             self.cost += len(payload) + FRAGMENT_COST
             self._parts[index] = payload
+            self.title = title or self.title
         self.transmission = max(self.transmission, transmission)
         if len(self._parts) < self._count:
             return None

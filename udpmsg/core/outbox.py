@@ -2,9 +2,10 @@
 
 Knows neither bytes nor time: when something is due, lost or confirmed is for `udpmsg.core.sender` to say.
 
-A message is ordinary as long as it is whole in one datagram, answers nothing, and was sent at most once. Ordinary messages are no
-objects: they are ranges of numbers, so accepting, sending and ending a hundred of them costs little more than one. A message is
-set apart as an `Outgoing` when it is cut up, is a reply, or has to be looked at by itself: lost, refused, given up.
+A message is ordinary as long as it is whole in one datagram, answers nothing, has no title, and was sent at most once. Ordinary
+messages are no objects: they are ranges of numbers, so accepting, sending and ending a hundred of them costs little more than
+one. A message is set apart as an `Outgoing` when it is cut up, is a reply, has a title, or has to be looked at by itself: lost,
+refused, given up.
 
 What holds at all times:
 - Messages begin in the order of their numbers, so those of which nothing was sent are the last ones, without a gap:
@@ -39,14 +40,16 @@ class Outgoing:
         "refusal",
         "reply_to",
         "sequence",
+        "title",
         "transmissions",
         "waiting",
     )
 
-    def __init__(self, sequence: int, payload: bytes, fragments: int = 1, reply_to: int = 0) -> None:
+    def __init__(self, sequence: int, payload: bytes, fragments: int = 1, reply_to: int = 0, title: str = "") -> None:
         self.sequence = sequence
         self.payload = payload
         self.reply_to = reply_to
+        self.title = title
         self.transmissions = bytearray(fragments)
         """How often each fragment was sent."""
         self.arrived = bytearray(fragments)
@@ -158,9 +161,9 @@ class Outbox:
             self._payloads.clear()
         return first
 
-    def set_apart(self, sequence: int, fragments: int, reply_to: int) -> None:
+    def set_apart(self, sequence: int, fragments: int, reply_to: int, title: str = "") -> None:
         """A message that was just accepted is not ordinary."""
-        self._apart[sequence] = Outgoing(sequence, self._payloads[sequence - self._base], fragments, reply_to)
+        self._apart[sequence] = Outgoing(sequence, self._payloads[sequence - self._base], fragments, reply_to, title)
         self._unfinished.append(sequence)
 
     def find(self, sequence: int) -> Outgoing | None:

@@ -286,13 +286,13 @@ class Receiver:
             self._suppress(session, datagram, arrival, now, peer)
             return
         payload: bytes | None = datagram.payload
-        transmission = datagram.transmission or 1
+        transmission, title = datagram.transmission or 1, datagram.title
         if datagram.fragment is not None:
             reassembly = self._reassembly(session, datagram, now)
             if reassembly is None:
                 return
-            payload = reassembly.add(datagram.fragment[0], datagram.payload, transmission)
-            transmission = reassembly.transmission
+            payload = reassembly.add(datagram.fragment[0], datagram.payload, transmission, title)
+            transmission, title = reassembly.transmission, reassembly.title
             if payload is not None:
                 self._sessions.drop(session, datagram.sequence)
         elif not self._fits(session, datagram, len(datagram.payload), now):
@@ -317,6 +317,7 @@ class Receiver:
                 acknowledged=datagram.acknowledged,
                 reordered=arrival is Arrival.REORDERED,
                 transmission=transmission,
+                title=title or None,
             ),
             ordered=datagram.ordered,
         )
@@ -349,6 +350,7 @@ class Receiver:
             repeat(acknowledged),
             repeat(False),
             transmissions if acknowledged else repeat(1),
+            repeat(None),
         )
         # Message's own constructor is a function of Python's, at three times the cost
         self._delivery.put(list(map(tuple.__new__, repeat(Message), fields)), session, size * count)

@@ -2,8 +2,8 @@
 
 A run is what one system call carries: datagrams of one length, back to back; on a stream, frames of one length. Their headers
 begin with the same 16 bytes, so one look at those and one pass in C replace a function call for each message. Whatever is not an
-ordinary message (fragments, replies, anything malformed) is left to `wire`, which also has the reason. Knows no session and no
-state.
+ordinary message (fragments, replies, titles, anything malformed) is left to `wire`, which also has the reason. Knows no session
+and no state.
 """
 
 from collections.abc import Iterator, Sequence

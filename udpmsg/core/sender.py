@@ -148,32 +148,33 @@ class Sender:
         """Messages of which something was handed to the transport, in this life or an earlier one."""
         return self.messages_sent + self._delivered_earlier
 
-    def check(self, size: int) -> None:
-        """Raise MessageTooLarge if no message of so many bytes can be sent."""
-        self._cutter.check(size, reply=False)
+    def check(self, size: int, title: str = "") -> None:
+        """Raise MessageTooLarge if no message of so many bytes, called so, can be sent."""
+        self._cutter.check(size, reply=False, title=title)
 
     def skip(self, messages: int) -> None:
         """The next so many numbers are of messages that were delivered in an earlier life. Nothing may wait to be sent."""
         self._outbox.skip(messages)
         self._delivered_earlier += messages
 
-    def send(self, payloads: Sequence[bytes], *, now: int, reply_to: int = 0) -> range:
-        """Accept messages; return their sequence numbers. Raises MessageTooLarge before anything of them is queued."""
+    def send(self, payloads: Sequence[bytes], *, now: int, reply_to: int = 0, title: str = "") -> range:
+        """Accept messages, each called `title`; return their sequence numbers. Raises MessageTooLarge before anything of them is
+        queued."""
         largest = max(map(len, payloads), default=0)
-        ordinary = largest <= self._cutter.ordinary and not reply_to
+        ordinary = largest <= self._cutter.ordinary and not (reply_to or title)
         if not ordinary:
-            self._cutter.check(largest, reply=reply_to > 0)
+            self._cutter.check(largest, reply=reply_to > 0, title=title)
         if self.config.acknowledged:
             first = self._outbox.accept(payloads, now + self.config.deadline)
             if not ordinary:
-                self._set_apart(payloads, first, reply_to)
+                self._set_apart(payloads, first, reply_to, title)
         else:
             first = self._outbox.skip(len(payloads))
             self._count_sent(len(payloads), sum(map(len, payloads)))
             if ordinary:
                 self._ready += self._encoder.encode_run(payloads, sequence=first, now=now)
             else:
-                self._ready += self._encode_each(payloads, first, reply_to, now)
+                self._ready += self._encode_each(payloads, first, reply_to, title, now)
         return range(first, first + len(payloads))
 
     @property
@@ -341,19 +342,19 @@ class Sender:
 
     # Helpers: transmission -----------------------------------------------------------------------------------------------
 
-    def _set_apart(self, payloads: Sequence[bytes], first: int, reply_to: int) -> None:
-        """Of the messages just accepted, tell which are cut up or are replies."""
+    def _set_apart(self, payloads: Sequence[bytes], first: int, reply_to: int, title: str) -> None:
+        """Of the messages just accepted, tell which are cut up, are replies, or have a title."""
         for sequence, payload in enumerate(payloads, first):
-            fragments = self._cutter.count(len(payload), reply=reply_to > 0)
-            if fragments > 1 or reply_to:
-                self._outbox.set_apart(sequence, fragments, reply_to)
+            fragments = self._cutter.count(len(payload), reply=reply_to > 0, title=title)
+            if fragments > 1 or reply_to or title:
+                self._outbox.set_apart(sequence, fragments, reply_to, title)
 
-    def _encode_each(self, payloads: Sequence[bytes], first: int, reply_to: int, now: int) -> list[bytes]:
-        """Fire-and-forget messages of which some are cut up, or all are replies."""
+    def _encode_each(self, payloads: Sequence[bytes], first: int, reply_to: int, title: str, now: int) -> list[bytes]:
+        """Fire-and-forget messages of which some are cut up, or all are replies or have a title."""
         batch = []
         for sequence, payload in enumerate(payloads, first):
-            fragments = self._cutter.count(len(payload), reply=reply_to > 0)
-            message = Outgoing(sequence, payload, fragments, reply_to)
+            fragments = self._cutter.count(len(payload), reply=reply_to > 0, title=title)
+            message = Outgoing(sequence, payload, fragments, reply_to, title)
             batch += [self._encode(message, index, now) for index in range(fragments)]
         return batch
 
@@ -374,8 +375,8 @@ class Sender:
 
     def _transmit(self, message: Outgoing, fragment: int, now: int) -> list[bytes]:
         """Send a fragment of a message that is not ordinary, if it may leave."""
-        reply, fragments = message.reply_to > 0, len(message.transmissions)
-        sizes = [self._cutter.datagram_length(len(message.payload), fragment, fragments, reply=reply)]
+        reply, title, fragments = message.reply_to > 0, message.title, len(message.transmissions)
+        sizes = [self._cutter.datagram_length(len(message.payload), fragment, fragments, reply=reply, title=title)]
         if not self._admit(sizes, now):
             return []
         data = self._encode(message, fragment, now)
@@ -398,7 +399,9 @@ class Sender:
         return admitted
 
     def _encode(self, message: Outgoing, index: int, now: int) -> bytes:
-        payload, fragment = self._cutter.cut(message.payload, index, len(message.transmissions), reply=message.reply_to > 0)
+        payload, fragment = self._cutter.cut(
+            message.payload, index, len(message.transmissions), reply=message.reply_to > 0, title=message.title
+        )
         return self._encoder.encode(
             Kind.MESSAGE,
             now=now,
@@ -409,6 +412,7 @@ class Sender:
             fragment=fragment,
             reply_to=message.reply_to,
             ordered=self.config.ordered,
+            title="" if index else message.title,
         )
 
     def _control(self, kind: Kind, now: int, payload: bytes = b"") -> None:

@@ -20,9 +20,11 @@
      FRAGMENT       index u16 | count u16 | fragment size u16 | zero u16 | total size u32   12 bytes
      REPLY          the sequence number that this message answers u64                        8 bytes
      ORDERED        no block: deliver in order (only with ACK_REQUESTED)
+     TITLE          length u8, 1 to 128 | what the message is called, such as a file's name, in UTF-8;
+                    of a message in fragments in the first one alone
    then the payload, and at the end
      CHECKSUM       CRC-32 (IEEE) of everything before it                                    4 bytes
-     SEALED         reserved; refused by version 1
+     SEALED, and the bits 6 and 7 before TITLE: reserved; refused by version 1
 
 All numbers are big-endian. CHECKSUM is required on everything but a fire-and-forget MESSAGE: a flipped bit must not be able
 to confirm, end or alter a message that somebody counts on (docs/decisions/0003).
@@ -73,6 +75,9 @@ UNKNOWN_U64, UNKNOWN_U32 = 2**64 - 1, 2**32 - 1
 COOKIE_SIZE, PADDED_COOKIE_SIZE = 12, 64
 """Bytes of a cookie, and of the payload that returns it: who returns one has sent more than the CHALLENGE had."""
 
+MAX_TITLE = 128
+"""Bytes of the longest title, in UTF-8."""
+
 MAX_NUMBER = 2**63 - 1
 """The largest datagram or sequence number: nobody reaches it, and one more still fits its field."""
 
@@ -92,9 +97,10 @@ class Kind(IntEnum):
 
 
 ACK_REQUESTED, FRAGMENT, REPLY, ORDERED, CHECKSUM, SEALED = (1 << bit for bit in range(6))
+TITLE = 1 << 8
 """Flags: which blocks follow the header, in the order of these bits; SEALED is reserved. Plain numbers: an IntFlag costs ten
 times as much in every test, and every datagram comes and goes this way."""
-KNOWN_FLAGS = ACK_REQUESTED | FRAGMENT | REPLY | ORDERED | CHECKSUM
+KNOWN_FLAGS = ACK_REQUESTED | FRAGMENT | REPLY | ORDERED | CHECKSUM | TITLE
 MESSAGE, PROBE = Kind.MESSAGE.value, Kind.PROBE.value
 ACCEPTED_KINDS = {kind.value: kind for kind in Kind}
 QUESTION_FLAGS, CONTROL_FLAGS = CHECKSUM, CHECKSUM | ACK_REQUESTED
@@ -106,7 +112,8 @@ neither does a CHALLENGE or a COOKIE."""
 class Datagram(NamedTuple):
     """One decoded datagram or frame. `lowest` and `transmission` are 0 without ACK_REQUESTED; `reply_to` is 0 without REPLY.
 
-    `fragment` is (index, count, fragment size, total size) or None; sizes in bytes. `sent_at` is in microseconds.
+    `fragment` is (index, count, fragment size, total size) or None; sizes in bytes. `sent_at` is in microseconds. `title` is
+    empty without TITLE.
     """
 
     kind: Kind
@@ -120,6 +127,7 @@ class Datagram(NamedTuple):
     fragment: tuple[int, int, int, int] | None = None
     reply_to: int = 0
     ordered: bool = False
+    title: str = ""
 
     @property
     def acknowledged(self) -> bool:
@@ -205,13 +213,14 @@ def answered_number(data: bytes) -> int:
     return int.from_bytes(data[start : start + REPLY_BLOCK.size], "big")
 
 
-def overhead(*, acknowledged: bool, reply: bool, fragment: bool) -> int:
+def overhead(*, acknowledged: bool, reply: bool, fragment: bool, title: str = "") -> int:
     """Bytes that a MESSAGE carries besides its payload."""
     return (
         HEADER.size
         + (ACK_REQUESTED_BLOCK.size + CHECKSUM_BLOCK.size) * acknowledged
         + FRAGMENT_BLOCK.size * fragment
         + REPLY_BLOCK.size * reply
+        + len(title_block(title))
     )
 
 
@@ -228,6 +237,7 @@ def encode(
     fragment: tuple[int, int, int, int] | None = None,
     reply_to: int = 0,
     ordered: bool = False,
+    title: str = "",
     framed: bool = False,
 ) -> bytes:
     """One datagram as bytes. `lowest` above 0 asks for an acknowledgment; `framed`: the length is told by the frame around it."""
@@ -245,6 +255,9 @@ def encode(
         blocks += REPLY_BLOCK.pack(reply_to)
     if ordered:
         flags |= ORDERED
+    if title:
+        flags |= TITLE
+        blocks += title_block(title)
     if lowest or kind != Kind.MESSAGE:
         flags |= CHECKSUM
     length = 0 if framed else len(payload)
@@ -276,7 +289,7 @@ def decode(data: bytes, *, framed: bool = False) -> Datagram:
             if CHECKSUM_BLOCK.unpack_from(data, end)[0] != crc32(memoryview(data)[:end]):
                 raise MalformedDatagram("wrong checksum")
         lowest = transmission = reply_to = 0
-        fragment = None
+        fragment, title = None, ""
         if flags & ACK_REQUESTED:
             lowest, transmission, zero = ACK_REQUESTED_BLOCK.unpack_from(data, offset)
             offset += ACK_REQUESTED_BLOCK.size
@@ -293,6 +306,9 @@ def decode(data: bytes, *, framed: bool = False) -> Datagram:
             offset += REPLY_BLOCK.size
             if not reply_to:
                 raise MalformedDatagram("a reply to no message")
+        if flags & TITLE:
+            title = decode_title(data, offset, end)
+            offset += 1 + data[offset]
     except struct.error:
         raise MalformedDatagram("shorter than its flags say") from None
     if end < offset:
@@ -316,8 +332,10 @@ def decode(data: bytes, *, framed: bool = False) -> Datagram:
         raise MalformedDatagram("a PROBE has no payload")
     if fragment is not None:
         check_fragment(fragment, end - offset)
+        if title and fragment[0]:
+            raise MalformedDatagram("a title that is not in the first fragment")
     payload, ordered = data[offset:end], bool(flags & ORDERED)
-    return Datagram(kind, session, number, sequence, sent_at, payload, lowest, transmission, fragment, reply_to, ordered)
+    return Datagram(kind, session, number, sequence, sent_at, payload, lowest, transmission, fragment, reply_to, ordered, title)
 
 
 def check_fragment(fragment: tuple[int, int, int, int], length: int) -> None:
@@ -330,6 +348,23 @@ def check_fragment(fragment: tuple[int, int, int, int], length: int) -> None:
     expected = size if index < count - 1 else total - (count - 1) * size
     if length != expected:
         raise MalformedDatagram("fragment {} has {} bytes instead of {}", index, length, expected)
+
+
+def title_block(title: str) -> bytes:
+    """The TITLE block of a message that is called so; nothing for one that is not called anything."""
+    encoded = title.encode()
+    return bytes((len(encoded),)) + encoded if encoded else b""
+
+
+def decode_title(data: bytes, offset: int, end: int) -> str:
+    """The title in the block that begins at `offset`; raises MalformedDatagram for what is none."""
+    size = data[offset] if offset < end else 0
+    if not 0 < size <= MAX_TITLE or offset + 1 + size > end:
+        raise MalformedDatagram("a title of {} bytes", size)
+    try:
+        return data[offset + 1 : offset + 1 + size].decode()
+    except UnicodeDecodeError:
+        raise MalformedDatagram("a title that is not in UTF-8") from None
 
 
 def encode_acknowledgment(acknowledgment: Acknowledgment) -> bytes:

@@ -13,7 +13,7 @@ local KINDS = {
     [CHALLENGE] = "CHALLENGE", [COOKIE] = "COOKIE", [QUERY] = "QUERY", [REPORT] = "REPORT",
 }
 local COOKIE_SIZE, PADDED_COOKIE_SIZE = 12, 64
-local ACK_REQUESTED, FRAGMENT, REPLY, ORDERED, CHECKSUM, SEALED = 1, 2, 4, 8, 16, 32
+local ACK_REQUESTED, FRAGMENT, REPLY, ORDERED, CHECKSUM, SEALED, TITLE = 1, 2, 4, 8, 16, 32, 256
 local LARGEST_FRAME = 2 ^ 28 -- the receiver's memory is 64 MiB in all: a length above this is some other program's text
 local PT_TCP = 2
 local BAD, GOOD, UNVERIFIED = 0, 1, 2
@@ -32,6 +32,7 @@ local f = {
     ordered = ProtoField.bool("udpmsg.flags.ordered", "ORDERED", 16, nil, ORDERED),
     has_checksum = ProtoField.bool("udpmsg.flags.checksum", "CHECKSUM", 16, nil, CHECKSUM),
     sealed = ProtoField.bool("udpmsg.flags.sealed", "SEALED (reserved)", 16, nil, SEALED),
+    has_title = ProtoField.bool("udpmsg.flags.title", "TITLE", 16, nil, TITLE),
     payload_length = ProtoField.uint16("udpmsg.payload_length", "Payload length", base.DEC, nil, nil, "0 in a frame of TCP's"),
     session = ProtoField.uint64("udpmsg.session", "Session", base.HEX),
     number = ProtoField.uint64("udpmsg.number", "Datagram number", base.DEC, nil, nil, "New for every transmission"),
@@ -45,6 +46,8 @@ local f = {
     fragment_total = ProtoField.uint32("udpmsg.fragment.total", "Size of the message"),
     fragment_offset = ProtoField.uint32("udpmsg.fragment.offset", "Offset in the message"),
     reply_to = ProtoField.uint64("udpmsg.reply_to", "Reply to sequence number"),
+    title_length = ProtoField.uint8("udpmsg.title.length", "Length of the title"),
+    title = ProtoField.string("udpmsg.title", "Title", base.UNICODE, "What the message is called"),
     zero = ProtoField.uint16("udpmsg.zero", "Zero"),
     payload = ProtoField.bytes("udpmsg.payload", "Payload"),
     checksum = ProtoField.uint32("udpmsg.checksum", "Checksum (CRC-32)", base.HEX),
@@ -241,7 +244,7 @@ local function add_header(tree, data)
     tree:add(f.version, data(2, 1))
     tree:add(f.kind, data(3, 1))
     local flags = tree:add(f.flags, data(4, 2))
-    for _, flag in ipairs({ f.ack_requested, f.fragment, f.reply, f.ordered, f.has_checksum, f.sealed }) do
+    for _, flag in ipairs({ f.ack_requested, f.fragment, f.reply, f.ordered, f.has_checksum, f.sealed, f.has_title }) do
         flags:add(flag, data(4, 2))
     end
     tree:add(f.payload_length, data(6, 2))
@@ -281,6 +284,17 @@ local function add_blocks(tree, data, flags, stop)
         tree:add(f.reply_to, data(at, 8))
         words = string.format("%s, a reply to %s", words, tostring(data(at, 8):uint64()))
         at = at + 8
+    end
+    if band(flags, TITLE) ~= 0 then
+        if at + 1 > stop or at + 1 + data(at, 1):uint() > stop then
+            return nil
+        end
+        local length = data(at, 1):uint()
+        tree:add(f.title_length, data(at, 1))
+        if length > 0 then
+            tree:add(f.title, data(at + 1, length), data(at + 1, length):string(ENC_UTF_8))
+        end
+        at = at + 1 + length
     end
     if transmission > 1 then
         words = string.format("%s (transmission %d)", words, transmission)

@@ -57,7 +57,7 @@ class CsvLines:
                 session_name(message.session),
                 message.sequence,
                 _escaped(stored.name),
-                _escaped(stored.title),
+                _escaped(message.title),
                 message.reply_to,
                 int(message.raw),
                 int(message.reordered),

@@ -65,6 +65,8 @@ class HumanLines:
             return
         label = _("raw") if message.sequence is None else f"#{message.sequence}"
         notes = []
+        if message.title is not None and saved is None:
+            notes.append(f"“{escape(message.title.encode())}”")
         if message.reply_to is not None:
             notes.append(_("reply to #{}").format(message.reply_to))
         if message.reordered:

@@ -56,7 +56,7 @@ class JsonLines:
     def stored(self, stored: "StoredMessage", saved: str | None = None) -> None:
         """The same of one from a store, which has an id, and the date and time."""
         described = _described(stored.message)
-        self._write("message", id=stored.id, received_at=stored.received_at, name=stored.name, title=stored.title, **described)
+        self._write("message", id=stored.id, received_at=stored.received_at, name=stored.name, **described)
 
     def duplicate(self, event: Duplicate) -> None:
         """A message that came again."""
@@ -126,6 +126,7 @@ def _described(message: Message) -> dict[str, Any]:
         "peer": peer_name(message.peer),
         "session": session_name(message.session),
         "sequence": message.sequence,
+        "title": message.title,
         "size": len(message.payload),
         **_content(message.payload),
         "raw": message.raw,

@@ -1,0 +1,87 @@
+"""A message may be called something: the title travels with it, whole or in parts, in every transmission, and is told once."""
+
+import pytest
+
+from tests.core.support import (
+    RemoteReceiver,
+    RemoteSender,
+    a_receiver,
+    acknowledged_sender,
+    at,
+    plain_sender,
+    read,
+)
+from udpmsg.core.events import Message
+from udpmsg.core.framing import each
+from udpmsg.core.sender import Sender
+from udpmsg.errors import MessageTooLarge
+
+PAYLOAD = bytes(range(250))
+
+
+def received(datagrams: list[bytes], *, framed: bool = False) -> list[Message]:
+    receiver = a_receiver(framed=framed)
+    receiver.receive(datagrams, now=at(0), peer="p")
+    return [event for event in receiver.events() if isinstance(event, Message)]
+
+
+@pytest.mark.parametrize("sender", [acknowledged_sender(), plain_sender()], ids=["acknowledged", "fire and forget"])
+def test_the_receiver_is_told_what_a_message_is_called(sender: Sender) -> None:
+    sender.send([b"one", b"two"], now=at(0), title="n.txt")
+    sender.send([b"three"], now=at(0))
+    messages = received(each(sender.data_to_send(now=at(0))))
+    assert [(message.payload, message.title) for message in messages] == [(b"one", "n.txt"), (b"two", "n.txt"), (b"three", None)]
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+def test_of_a_message_in_fragments_the_first_one_has_it_and_none_is_too_large(acknowledged: bool) -> None:
+    sender = (acknowledged_sender if acknowledged else plain_sender)(datagram_size=140)
+    sender.send([PAYLOAD], now=at(0), title="a longer name.txt")
+    fragments = each(sender.data_to_send(now=at(0)))
+    datagrams = read(fragments)
+    assert [datagram.title for datagram in datagrams] == ["a longer name.txt"] + [""] * (len(fragments) - 1)
+    assert max(map(len, fragments)) == 140 == len(fragments[0])
+    for order in (fragments, fragments[::-1]):
+        (message,) = received(order)
+        assert (message.payload, message.title) == (PAYLOAD, "a longer name.txt")
+
+
+def test_in_a_frame_it_stands_too() -> None:
+    sender = acknowledged_sender(datagram_size=None)
+    sender.send([PAYLOAD], now=at(0), title="ü")
+    (message,) = received(each(sender.data_to_send(now=at(0))), framed=True)
+    assert (message.payload, message.title) == (PAYLOAD, "ü")
+
+
+def test_every_transmission_has_it() -> None:
+    sender, remote = acknowledged_sender(), RemoteReceiver()
+    sender.send([b"x"] * 5, now=at(0), title="n.txt")
+    sender.data_to_send(now=at(0))
+    sender.receive([remote.ack((2, 5), below=1, delivered=[(2, 5)])], now=at(20))
+    (again,) = read(sender.data_to_send(now=at(20)))
+    assert (again.sequence, again.transmission, again.title) == (1, 2, "n.txt")
+
+
+def test_what_is_counted_as_in_flight_is_what_left() -> None:
+    sender = acknowledged_sender(datagram_size=140)
+    sender.send([PAYLOAD, b"x"], now=at(0), title="n.txt")
+    assert sender.congestion.bytes_in_flight == 0
+    left = each(sender.data_to_send(now=at(0)))
+    assert sender.congestion.bytes_in_flight == sum(map(len, left))
+
+
+def test_a_title_takes_room_in_the_largest_message() -> None:
+    sender = acknowledged_sender(datagram_size=128, max_message=1 << 30)
+    room = 128 - 40 - 12 - 12 - 4
+    sender.check(65_535 * room)
+    sender.check(65_535 * (room - 6), title="n.txt")
+    with pytest.raises(MessageTooLarge):
+        sender.check(65_535 * (room - 6) + 1, title="n.txt")
+
+
+def test_the_title_of_a_fragment_that_came_twice_is_told_once() -> None:
+    remote = RemoteSender()
+    first = remote.message(1, b"ab", fragment=(0, 2, 2, 4), title="n.txt")
+    again = remote.message(1, b"ab", fragment=(0, 2, 2, 4), title="another")
+    second = remote.message(1, b"cd", fragment=(1, 2, 2, 4))
+    assert [(message.payload, message.title) for message in received([first, again, second])] == [(b"abcd", "n.txt")]
