@@ -27,7 +27,7 @@ UNFINISHED = re.compile(r"\.[0-9a-f]{16}-\d+\.part")
 NAMED = re.compile(r"(\d{6,})-(raw|[0-9a-f]{16}-\d{6,})[-.].*", re.DOTALL)
 """What it is called then: its first part is the counter."""
 SAFE_CATEGORIES = "LMN"
-"""Letters, marks and numbers, by the first letter of their Unicode category. A name keeps those, dots, hyphens and underscores."""
+"""Letters, marks and numbers, by the first letter of their Unicode category. A name has those, dots, hyphens and underscores."""
 NAMES_TRIED = 1000
 TAKEN = N_("that file and its like exist")
 

@@ -61,7 +61,7 @@ class Cutter:
         return carried + wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=count > 1, title=title)
 
     def _room(self, reply: bool, title: str, *, fragment: bool) -> int:
-        """Payload bytes that each datagram has room for. Fragments have one size, all but the last, and the first has the title."""
+        """Payload bytes that each datagram has room for: fragments have one size, also the first, which has the title."""
         taken = wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=fragment, title=title)
         return (self._datagram_size or 0) - taken
 
