@@ -454,7 +454,7 @@ def test_a_peer_that_acknowledges_a_reply_from_two_sessions_stops_nobody(command
             if wire.kind_of(reply) == wire.Kind.CHALLENGE:  # an acknowledged reply waits for a proof
                 cookie = wire.encode_cookie(wire.decode_challenge(wire.decode(reply).payload))
                 peer.send(wire.encode(wire.Kind.COOKIE, session=7, number=2, sent_at=0, payload=cookie))
-        arrived = wire.Acknowledgment(wire.session_of(reply), 1, 0, 9, 1, [(1, 1)], [])
+        arrived = wire.Acknowledgment(wire.session_of(reply), 1, 0, 9, 1 << 20, 1, [(1, 1)], [])
         for session in (1001, 1002):
             payload = wire.encode_acknowledgment(arrived)
             peer.send(wire.encode(wire.Kind.ACK, session=session, number=1, sent_at=0, payload=payload))

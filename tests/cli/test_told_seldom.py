@@ -92,7 +92,7 @@ def exchange(shown: Shown) -> Exchange:
     return Exchange(sender, shown.lines, shown.words, Interrupts(), deadline=60)
 
 
-LIMITS = ("sessions", "max_message", "session_messages", "session_bytes", "total_bytes", "reassemblies", "gaps", "replies")
+LIMITS = ("sessions", "max_message", "session_messages", "session_bytes", "total_bytes", "gaps", "replies")
 REASON = Phrase("the connection ended: {}", Phrase("Connection reset by peer"))
 MALFORMED = Malformed(HERE, str(UdpmsgError("fragment {} of {}", 3, 2)), 12)
 UNCONFIRMED = Outcome(2, State.UNCONFIRMED, REASON)

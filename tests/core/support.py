@@ -69,6 +69,7 @@ class RemoteReceiver:
         below: int = 1,
         delivered: Sequence[Range] = (),
         credit: int = 256,
+        credit_bytes: int = 1 << 20,
         delay_us: int = 0,
         largest: int | None = None,
         of: int = SENDER,
@@ -77,7 +78,7 @@ class RemoteReceiver:
         """An ACK: these ranges of datagram numbers arrived; every message `below`, and `delivered`, is with the application."""
         if largest is None:
             largest = arrived[-1][1] if arrived else 0
-        body = Acknowledgment(of, largest, delay_us, credit, below, list(arrived), list(delivered))
+        body = Acknowledgment(of, largest, delay_us, credit, credit_bytes, below, list(arrived), list(delivered))
         return self._encode(Kind.ACK, encode_acknowledgment(body), number)
 
     def probe_reply(self, *, of: int = SENDER) -> bytes:

@@ -13,7 +13,7 @@ from tests.core.support import (
     plain_sender,
     read,
 )
-from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST
+from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
 from udpmsg.core.events import Duplicate, Malformed, Message
 from udpmsg.core.framing import each
 
@@ -29,7 +29,9 @@ def test_the_whole_is_delivered_once_whatever_the_order(order: tuple[int, ...]) 
         assert receiver.events() == []
         receiver.receive([fragments[index]], now=at(position), peer="p")
         came = sum(len(read([fragments[each]])[0].payload) for each in order[:position])
-        assert receiver.held_bytes == (came + position * FRAGMENT_COST if position < 5 else 250 + MESSAGE_COST)
+        assert receiver.held_bytes == (
+            REASSEMBLY_COST + came + position * FRAGMENT_COST if position < 5 else 250 + MESSAGE_COST
+        )
     assert receiver.events() == [Message(PAYLOAD, "p", session=sender.session, sequence=1, acknowledged=True, transmission=1)]
     assert receiver.held_bytes == 0
     totals = receiver.totals()
@@ -45,11 +47,11 @@ def test_a_fragment_is_not_a_message() -> None:
     assert receiver.events() == []
     (acknowledgment,) = acknowledgments(receiver.data_to_send(now=at(25)))
     assert (acknowledgment.arrived, acknowledgment.all_below, acknowledgment.delivered) == ([(1, 1)], 1, [])
-    assert acknowledgment.credit == 255
+    assert (acknowledgment.credit, acknowledgment.credit_bytes) == (256, 1 << 20), "what is not whole is in flight still"
     receiver.receive([second], now=at(30), peer="p")
     assert payloads(receiver.events()) == [b"abcde"]
     (acknowledgment,) = acknowledgments(receiver.data_to_send(now=at(55)))
-    assert (acknowledgment.arrived, acknowledgment.all_below, acknowledgment.credit) == ([(1, 2)], 2, 256)
+    assert (acknowledgment.arrived, acknowledgment.all_below) == ([(1, 2)], 2)
 
 
 def test_a_fragment_that_came_twice_changes_nothing() -> None:
@@ -113,7 +115,7 @@ def test_what_the_sender_gave_up_is_not_kept() -> None:
     remote, receiver = RemoteSender(), a_receiver()
     first, second = remote.fragments(1, bytes(100), 50)
     receiver.receive([first], now=at(0), peer="p")
-    assert receiver.held_bytes == 50 + FRAGMENT_COST
+    assert receiver.held_bytes == 50 + FRAGMENT_COST + REASSEMBLY_COST
     remote.lowest = 2
     receiver.receive([remote.message(2, b"next")], now=at(1), peer="p")
     assert receiver.held_bytes == 4 + MESSAGE_COST

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.core.support import Receiver, RemoteSender, a_receiver, a_wary_receiver, acknowledgments, answers, at, payloads, proves
-from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST
+from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
 from udpmsg.core.events import Duplicate, Goodbye, LimitReached, Message
 from udpmsg.core.framing import Run
 from udpmsg.core.receiver import Receiver as CarefulReceiver
@@ -295,17 +295,17 @@ def test_an_unfinished_fire_and_forget_message_is_lost_with_its_place() -> None:
 
 
 def test_a_fragment_at_the_end_of_the_memory_is_refused_and_comes_again() -> None:
-    limit = 3 * (100 + FRAGMENT_COST) - 1
+    limit = REASSEMBLY_COST + 3 * (100 + FRAGMENT_COST) - 1
     remote, receiver = RemoteSender(), a_receiver(total_bytes=limit, session_bytes=10_000)
     first, second, third = remote.fragments(1, bytes(300), 100)
     receiver.receive([first, second], now=at(0), peer="p")
     receiver.data_to_send(now=at(0))
-    assert receiver.held_bytes == 2 * (100 + FRAGMENT_COST)
+    assert receiver.held_bytes == REASSEMBLY_COST + 2 * (100 + FRAGMENT_COST)
     receiver.receive([third], now=at(1), peer="p")
     assert receiver.events() == [LimitReached("p", remote.session, "total_bytes", limit)]
-    assert (receiver.held_bytes, receiver.data_to_send(now=at(30))) == (2 * (100 + FRAGMENT_COST), [])
+    assert (receiver.held_bytes, receiver.data_to_send(now=at(30))) == (REASSEMBLY_COST + 2 * (100 + FRAGMENT_COST), [])
     receiver.receive([second], now=at(31), peer="p")  # what came is not charged twice
-    assert receiver.held_bytes == 2 * (100 + FRAGMENT_COST)
+    assert receiver.held_bytes == REASSEMBLY_COST + 2 * (100 + FRAGMENT_COST)
 
 
 def test_raw_bytes_at_the_end_of_the_memory_are_dropped_and_told_once() -> None:

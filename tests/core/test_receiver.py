@@ -15,7 +15,7 @@ from tests.core.support import (
     payloads,
     read,
 )
-from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST
+from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Duplicate, Goodbye, LimitReached, Malformed, Message
 from udpmsg.core.sessions import TOMBSTONES_FOR_EACH_PLACE
@@ -357,7 +357,7 @@ def test_the_limits_by_default() -> None:
     assert payloads(receiver.events()) == [b"raw"]  # and no frames
     limits = receiver.limits
     assert limits == Limits()
-    assert (limits.sessions, limits.reassemblies, limits.session_bytes, limits.session_messages) == (1024, 4, 2 << 20, 1024)
+    assert (limits.sessions, limits.session_bytes, limits.session_messages) == (1024, 2 << 20, 1024)
     assert (limits.total_bytes, limits.max_message, limits.gaps) == (64 << 20, 1 << 20, 4096)
 
 
@@ -373,17 +373,18 @@ def test_the_limit_of_1024_sessions() -> None:
     assert (receiver.events(), receiver.totals().over_limit) == ([], 4)
 
 
-def test_the_limit_of_4_reassemblies() -> None:
-    remote, receiver = RemoteSender(), a_receiver()
+@pytest.mark.parametrize(("limit", "value"), [("session_messages", 4), ("session_bytes", 19)])
+def test_unfinished_messages_are_messages_that_wait(limit: str, value: int) -> None:
+    remote, receiver = RemoteSender(), a_receiver(**{limit: value})
     fragments = [remote.fragments(sequence, b"abcd", 2) for sequence in range(1, 6)]
     for first, _ in fragments[:4]:
         receiver.receive([first], now=at(0), peer="p")
-    assert (receiver.events(), receiver.held_bytes) == ([], 4 * (2 + FRAGMENT_COST))
-    refused(receiver, fragments[4][0], "reassemblies", 4)
+    assert (receiver.events(), receiver.held_bytes) == ([], 4 * (2 + FRAGMENT_COST + REASSEMBLY_COST))
+    refused(receiver, fragments[4][0], limit, value)
     receiver.receive([fragments[0][1]], now=at(3000), peer="p")
     assert len(receiver.events()) == 1
     receiver.receive([fragments[4][0]], now=at(3001), peer="p")  # there is room again
-    assert (receiver.events(), receiver.held_bytes) == ([], 4 * (2 + FRAGMENT_COST))
+    assert (receiver.events(), receiver.held_bytes) == ([], 4 * (2 + FRAGMENT_COST + REASSEMBLY_COST))
 
 
 def test_the_limit_of_a_mebibyte_a_session() -> None:
@@ -392,7 +393,7 @@ def test_the_limit_of_a_mebibyte_a_session() -> None:
     assert receiver.held_bytes == (1 << 20) + 2 * MESSAGE_COST
     receiver.receive([remote.message(3)], now=at(0), peer="p")  # nothing more, but an empty message fits
     (said,) = acknowledge_framed(receiver)
-    assert said == 0
+    assert said == (253, 0)
     data = remote.message(4, b"x")
     receiver.receive([data, data], now=at(1), peer="p")
     events = receiver.events()
@@ -403,10 +404,10 @@ def test_the_limit_of_a_mebibyte_a_session() -> None:
     assert payloads(receiver.events()) == [b"x"]
 
 
-def acknowledge_framed(receiver: Receiver) -> list[int]:
-    """The credits told."""
+def acknowledge_framed(receiver: Receiver) -> list[tuple[int, int]]:
+    """The credits told, in messages and bytes."""
     batch = read([data for data, _ in receiver.data_to_send(now=at(0))], framed=True)
-    return [int.from_bytes(each.payload[20:24], "big") for each in batch]
+    return [(int.from_bytes(each.payload[20:24], "big"), int.from_bytes(each.payload[24:28], "big")) for each in batch]
 
 
 def test_the_limit_of_256_messages_a_session() -> None:
@@ -445,7 +446,7 @@ def test_what_is_announced_and_does_not_come_takes_no_memory() -> None:
     block = (0, 1024, 1024, 1 << 20)
     for session in range(1, 65):
         receiver.receive([RemoteSender(session).message(1, bytes(1024), fragment=block)], now=at(0), peer="p")
-    assert receiver.held_bytes == 64 * (1024 + FRAGMENT_COST)
+    assert receiver.held_bytes == 64 * (1024 + FRAGMENT_COST + REASSEMBLY_COST)
     receiver.receive(RemoteSender(65).fragments(1, bytes(1 << 20), 32 << 10), now=at(1), peer="q")
     assert [len(payload) for payload in payloads(receiver.events())] == [1 << 20]
 
@@ -545,13 +546,15 @@ def test_a_run_of_drops_ends_with_the_next_message() -> None:
 # Unfinished fire-and-forget messages -------------------------------------------------------------------------------------
 
 
-def test_the_fifth_unfinished_message_drops_the_oldest() -> None:
+@pytest.mark.parametrize("limit", [{"session_messages": 4}, {"session_bytes": 19}, {"total_bytes": 5 * 706 - 1}])
+def test_at_a_limit_the_oldest_unfinished_message_is_dropped(limit: dict[str, int]) -> None:
     """Without acknowledgments a lost fragment never comes again."""
-    remote, receiver = fire_and_forget(), a_receiver()
+    remote, receiver = fire_and_forget(), a_receiver(**limit)
     fragments = [remote.fragments(sequence, b"abcd", 2) for sequence in range(1, 6)]
     for first, _ in fragments:
         receiver.receive([first], now=at(0), peer="p")
-    assert (receiver.held_bytes, receiver.totals().over_limit, receiver.events()) == (4 * (2 + FRAGMENT_COST), 1, [])
+    kept = 4 * (2 + FRAGMENT_COST + REASSEMBLY_COST)
+    assert (receiver.held_bytes, receiver.totals().over_limit, receiver.events()) == (kept, 1, [])
     for _, last in fragments[1:]:
         receiver.receive([last], now=at(1), peer="p")
     assert [event.sequence for event in receiver.events() if isinstance(event, Message)] == [2, 3, 4, 5]
@@ -562,9 +565,9 @@ def test_after_ten_seconds_an_unfinished_message_has_lost_a_fragment() -> None:
     first = remote.fragments(1, bytes(100), 50)[0]
     receiver.receive([first], now=at(0), peer="p")
     receiver.receive([remote.fragments(2, bytes(30), 20)[0]], now=at(10_000), peer="p")
-    assert receiver.held_bytes == 70 + 2 * FRAGMENT_COST
+    assert receiver.held_bytes == 70 + 2 * (FRAGMENT_COST + REASSEMBLY_COST)
     receiver.receive([remote.fragments(3, bytes(7), 5)[0]], now=at(10_000) + 1, peer="p")
-    assert receiver.held_bytes == 25 + 2 * FRAGMENT_COST
+    assert receiver.held_bytes == 25 + 2 * (FRAGMENT_COST + REASSEMBLY_COST)
     assert receiver.totals().over_limit == 0
 
 
@@ -720,7 +723,7 @@ def test_held_messages_and_unfinished_ones_go_with_their_session() -> None:
     remote, receiver = RemoteSender(1, ordered=True), a_receiver(sessions=1)
     receiver.receive([remote.message(2, b"held"), remote.fragments(3, bytes(100), 50)[0]], now=at(0), peer="p")
     receiver.data_to_send(now=at(0))
-    assert receiver.held_bytes == 54 + MESSAGE_COST + FRAGMENT_COST
+    assert receiver.held_bytes == 54 + MESSAGE_COST + FRAGMENT_COST + REASSEMBLY_COST
     assert accepts(receiver, 2, at(120_000))
     assert (receiver.held_bytes, receiver.totals().messages_delivered) == (0, 1)
 
@@ -770,12 +773,12 @@ def test_a_new_connection_from_the_port_of_one_that_is_gone_does_not_end_with_it
 
 
 def test_memory_that_silent_sessions_reserved_is_given_back() -> None:
-    receiver = a_receiver(total_bytes=400)
+    receiver = a_receiver(total_bytes=900)
     silent = RemoteSender(1)
     receiver.receive([silent.fragments(1, bytes(100), 60)[0]], now=at(0), peer="p")
     young = RemoteSender(2)
     receiver.receive([young.message(1, b"x")], now=at(999), peer="q")
-    assert receiver.events() == [LimitReached("q", 2, "total_bytes", 400)]
+    assert receiver.events() == [LimitReached("q", 2, "total_bytes", 900)]
     receiver.receive([young.message(1, b"x")], now=at(1100), peer="q")  # it is looked for ten times a second
     assert payloads(receiver.events()) == [b"x"]
     assert (receiver.sessions_open, receiver.held_bytes) == (2, 0)

@@ -410,19 +410,50 @@ def test_what_the_pace_holds_back_is_not_probed_for() -> None:
     assert [datagram.kind for datagram in read(sender.data_to_send(now=at(1000) + 35_005_000))] == [Kind.MESSAGE]
 
 
-def test_at_most_four_fragmented_messages_are_under_way() -> None:
-    """A receiver keeps four unfinished messages of a session: a fifth would be dropped."""
+def begun(sender: Sender, now: int) -> list[int]:
+    """Of which messages something leaves now."""
+    return sorted(set(sequences(sender.data_to_send(now=now))))
+
+
+@pytest.mark.parametrize("size", [72, 73], ids=["whole", "in fragments"])
+def test_the_credit_in_bytes_bounds_what_is_in_flight(size: int) -> None:
+    """A message is in flight from its first datagram on until the receiver's host has it whole."""
     sender, receiver = acknowledged_sender(datagram_size=128), RemoteReceiver()
-    sender.send([bytes(73)] * 6, now=at(0))  # 60 + 13 bytes
-    assert sequences(sender.data_to_send(now=at(0))) == [1, 1, 2, 2, 3, 3, 4, 4]
-    sender.receive([receiver.ack((1, 1), (3, 4))], now=at(10))
-    assert sequences(sender.data_to_send(now=at(10))) == [5, 5]  # message 2 has arrived whole; message 1 has not
+    sender.send([b""], now=at(0))
+    sender.data_to_send(now=at(0))
+    datagrams = 1 + (size > 72)
+    sender.receive([receiver.ack((1, 1), below=2, credit_bytes=4 * size + size - 1)], now=at(10))
+    sender.send([bytes(size)] * 9, now=at(10))
+    assert begun(sender, at(500)) == [2, 3, 4, 5]
+    last = 1 + 2 * datagrams  # messages 2 and 3 are there, and of 4 not everything
+    sender.receive([receiver.ack((1, last), below=2, credit_bytes=4 * size)], now=at(510))
+    assert begun(sender, at(600)) == [6, 7]
+    sender.receive([receiver.ack((1, last + 4 * datagrams), below=2, credit_bytes=2 * size - 1)], now=at(610))
+    assert begun(sender, at(700)) == [8]
 
 
-def test_a_message_in_one_datagram_does_not_count_as_fragmented() -> None:
-    sender = acknowledged_sender(datagram_size=128)
-    sender.send([bytes(73)] * 4 + [bytes(72)] * 3, now=at(0))
-    assert sequences(sender.data_to_send(now=at(0))) == [1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 7]
+def test_a_receiver_that_has_nothing_of_ours_is_sent_one_message_whatever_it_says() -> None:
+    """What it says then is all that it will ever have: it drops the message and says why, or it takes it after all."""
+    sender, receiver = acknowledged_sender(), RemoteReceiver()
+    sender.send([b"x"], now=at(0))
+    sender.data_to_send(now=at(0))
+    sender.receive([receiver.ack((1, 1), credit_bytes=10)], now=at(10))
+    sender.send([bytes(11), b"y"], now=at(10))
+    assert begun(sender, at(500)) == [], "it has a message that its application is not done with"
+    sender.receive([receiver.ack((1, 1), below=2, credit_bytes=10)], now=at(510))
+    assert begun(sender, at(600)) == [2]
+
+
+def test_the_bytes_in_flight_after_messages_of_all_sorts() -> None:
+    sender, receiver = acknowledged_sender(datagram_size=128), RemoteReceiver()
+    sender.send([bytes(size) for size in (10, 100, 20, 200, 30)], now=at(0))
+    sender.data_to_send(now=at(0))
+    outbox = sender._outbox
+    assert (outbox.bytes_in_flight, outbox.waiting_bytes) == (360, 360)
+    sender.receive([receiver.ack((1, 1), (3, 4), below=2)], now=at(10))  # the second half of message 2, and message 3
+    assert (outbox.bytes_in_flight, outbox.waiting_bytes) == (330, 350)
+    sender.send([bytes(40)], now=at(10))
+    assert (outbox.bytes_in_flight, outbox.waiting_bytes) == (330, 390)
 
 
 # Fragments ---------------------------------------------------------------------------------------------------------------

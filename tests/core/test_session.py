@@ -5,6 +5,9 @@ from udpmsg.core.budget import MESSAGE_COST
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.wire import Acknowledgment, Kind
 
+ROOM = 1 << 20
+"""Bytes that `a_receiver` takes of one session."""
+
 
 def deliver(receiver: Receiver, *datagrams: bytes, now: int) -> list[Acknowledgment]:
     """The datagrams come, the application takes what there is, and the acknowledgment leaves, if one is due."""
@@ -27,7 +30,7 @@ def test_one_datagram_is_acknowledged_within_25_ms() -> None:
     (datagram,) = read([data])
     assert peer == "p"
     assert (datagram.kind, datagram.session, datagram.number, datagram.sent_at) == (Kind.ACK, RECEIVER, 1, 25_000)
-    assert acknowledgments([(data, peer)]) == [Acknowledgment(SENDER, 1, 25_000, 256, 2, [(1, 1)], [])]
+    assert acknowledgments([(data, peer)]) == [Acknowledgment(SENDER, 1, 25_000, 256, ROOM, 2, [(1, 1)], [])]
     assert receiver.next_timeout() is None
     assert receiver.data_to_send(now=at(50)) == []
 
@@ -46,7 +49,7 @@ def test_every_second_datagram_is_acknowledged_at_once() -> None:
     """RFC 9000 section 13.2.2."""
     remote, receiver = RemoteSender(), a_receiver()
     assert deliver(receiver, remote.message(1), now=at(0)) == []
-    assert deliver(receiver, remote.message(2), now=at(1)) == [Acknowledgment(SENDER, 2, 0, 256, 3, [(1, 2)], [])]
+    assert deliver(receiver, remote.message(2), now=at(1)) == [Acknowledgment(SENDER, 2, 0, 256, ROOM, 3, [(1, 2)], [])]
     assert receiver.next_timeout() is None
     assert deliver(receiver, remote.message(3), now=at(2)) == []
     assert receiver.next_timeout() == at(27)
@@ -57,7 +60,7 @@ def test_a_gap_is_acknowledged_at_once() -> None:
     """RFC 9000 section 13.2.1: so that its sender finds the loss early."""
     remote, receiver = RemoteSender(), a_receiver()
     remote.skip()
-    assert deliver(receiver, remote.message(2), now=at(0)) == [Acknowledgment(SENDER, 2, 0, 256, 1, [(2, 2)], [(2, 2)])]
+    assert deliver(receiver, remote.message(2), now=at(0)) == [Acknowledgment(SENDER, 2, 0, 256, ROOM, 1, [(2, 2)], [(2, 2)])]
     assert deliver(receiver, remote.message(3), now=at(1)) == []
 
 
@@ -66,7 +69,7 @@ def test_what_comes_out_of_order_is_acknowledged_at_once() -> None:
     remote, receiver = RemoteSender(), a_receiver()
     late = remote.message(1)
     deliver(receiver, remote.message(2), now=at(0))
-    assert deliver(receiver, late, now=at(7)) == [Acknowledgment(SENDER, 2, 7000, 256, 3, [(1, 2)], [])]
+    assert deliver(receiver, late, now=at(7)) == [Acknowledgment(SENDER, 2, 7000, 256, ROOM, 3, [(1, 2)], [])]
 
 
 def test_a_duplicate_is_acknowledged_at_once() -> None:
@@ -74,31 +77,31 @@ def test_a_duplicate_is_acknowledged_at_once() -> None:
     remote, receiver = RemoteSender(), a_receiver()
     deliver(receiver, remote.message(1), remote.message(2), now=at(0))
     again = deliver(receiver, remote.message(2, transmission=2), now=at(1))
-    assert again == [Acknowledgment(SENDER, 3, 0, 256, 3, [(1, 3)], [])]
+    assert again == [Acknowledgment(SENDER, 3, 0, 256, ROOM, 3, [(1, 3)], [])]
 
 
 def test_the_delay_is_that_of_the_first_copy() -> None:
     remote, receiver = RemoteSender(), a_receiver()
     data = remote.message(1)
     deliver(receiver, data, now=at(0))
-    assert deliver(receiver, data, now=at(7)) == [Acknowledgment(SENDER, 1, 7000, 256, 2, [(1, 1)], [])]
+    assert deliver(receiver, data, now=at(7)) == [Acknowledgment(SENDER, 1, 7000, 256, ROOM, 2, [(1, 1)], [])]
 
 
 def test_a_probe_is_acknowledged_at_once() -> None:
     remote, receiver = RemoteSender(), a_receiver()
     deliver(receiver, remote.message(1), remote.message(2), now=at(0))
-    assert deliver(receiver, remote.probe(), now=at(1)) == [Acknowledgment(SENDER, 3, 0, 256, 3, [(1, 3)], [])]
+    assert deliver(receiver, remote.probe(), now=at(1)) == [Acknowledgment(SENDER, 3, 0, 256, ROOM, 3, [(1, 3)], [])]
 
 
 def test_what_the_application_takes_later_is_acknowledged_at_once() -> None:
     """It had been acknowledged as arrived; now it is delivered."""
     remote, receiver = RemoteSender(), a_receiver()
     receiver.receive([remote.message(1), remote.message(2)], now=at(0), peer="p")
-    assert acknowledgments(receiver.data_to_send(now=at(0))) == [Acknowledgment(SENDER, 2, 0, 254, 1, [(1, 2)], [])]
+    assert acknowledgments(receiver.data_to_send(now=at(0))) == [Acknowledgment(SENDER, 2, 0, 254, ROOM, 1, [(1, 2)], [])]
     assert receiver.next_timeout() is None
     assert len(receiver.events(limit=1)) == 1
     assert receiver.next_timeout() == 0
-    assert acknowledgments(receiver.data_to_send(now=at(3))) == [Acknowledgment(SENDER, 2, 3000, 255, 2, [(1, 2)], [])]
+    assert acknowledgments(receiver.data_to_send(now=at(3))) == [Acknowledgment(SENDER, 2, 3000, 255, ROOM, 2, [(1, 2)], [])]
     assert len(receiver.events()) == 1
     assert [each.all_below for each in acknowledgments(receiver.data_to_send(now=at(4)))] == [3]
 
@@ -192,34 +195,31 @@ def test_of_more_than_32_ranges_of_messages_the_oldest_and_the_newest_are_told()
 
 
 def test_the_credit_is_what_the_limits_leave() -> None:
-    """In messages of the largest size seen lately: it is forgotten by an eighth a message."""
+    """In messages and in bytes; what the application has, and is not done with, waits too."""
     remote, receiver = RemoteSender(), a_receiver(session_bytes=10_000, session_messages=20)
     receiver.receive([remote.message(1), remote.message(2, bytes(1000))], now=at(0), peer="p")
     (said,) = acknowledgments(receiver.data_to_send(now=at(0)))
-    assert said.credit == 9  # (10000 - 1000) // 1000
+    assert (said.credit, said.credit_bytes) == (18, 9000)
     receiver.events()
     (said,) = acknowledgments(receiver.data_to_send(now=at(0)))
-    assert said.credit == 10
-    (said,) = deliver(receiver, remote.message(3, bytes(8)), remote.message(4, bytes(8)), now=at(1))
-    assert said.credit == 13  # 10000 // 765, and 765 = 1000 * 7 // 8 * 7 // 8
-    (said,) = deliver(receiver, *(remote.message(5 + number) for number in range(8)), now=at(2))
-    assert said.credit == 20
+    assert (said.credit, said.credit_bytes) == (20, 10_000)
 
 
 def test_the_credit_is_shared_memory_too() -> None:
     first, second, receiver = RemoteSender(1), RemoteSender(2), a_receiver(total_bytes=1000 + 3 * MESSAGE_COST)
     receiver.receive([first.message(1, bytes(300))], now=at(0), peer="one")
     receiver.receive([second.message(1, bytes(100)), second.message(2, bytes(100))], now=at(0), peer="two")
-    assert [each.credit for each in acknowledgments(receiver.data_to_send(now=at(0)))] == [1]  # 500 // (100 + MESSAGE_COST)
+    said = acknowledgments(receiver.data_to_send(now=at(0)))
+    assert [(each.credit, each.credit_bytes) for each in said] == [(0, 250)], "half of what is left, for messages and for bytes"
     receiver.events()
     said = acknowledgments(receiver.data_to_send(now=at(25)))
-    assert {each.session: each.credit for each in said} == {1: 3, 2: 4}  # 1768 // (300 + 256), 1768 // (100 + 256)
+    assert {each.session: (each.credit, each.credit_bytes) for each in said} == {1: (3, 884), 2: (3, 884)}
 
 
 def test_a_credit_without_bytes_and_the_largest_credit() -> None:
-    remote, receiver = RemoteSender(), a_receiver(session_messages=2**33, total_bytes=2**50)
+    remote, receiver = RemoteSender(), a_receiver(session_messages=2**33, session_bytes=2**40, total_bytes=2**50)
     (said,) = deliver(receiver, remote.message(1), remote.message(2), now=at(0))
-    assert said.credit == 2**32 - 1
+    assert (said.credit, said.credit_bytes) == (2**32 - 1, 2**32 - 1)
 
 
 def test_the_longest_delay_that_can_be_told() -> None:

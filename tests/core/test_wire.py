@@ -88,15 +88,15 @@ GOLDEN = {
         Datagram(Kind.MESSAGE, SESSION, 5, 4, 1_000_000, b"lo", 2, 3, (1, 2, 3, 5), 9, True),
     ),
     "ACK": (
-        f"554d 01 02 0010 0054 {NO_MESSAGE} 1112131415161718 0000000000000009 000061a8 00000100 0000000000000003 02 01 0000"
-        " 0000000000000001 0000000000000005 0000000000000007 0000000000000009 0000000000000005 0000000000000006 89c04a4e",
+        f"554d 01 02 0010 0058 {NO_MESSAGE} 1112131415161718 0000000000000009 000061a8 00000100 00010000 0000000000000003 02 01"
+        " 0000 0000000000000001 0000000000000005 0000000000000007 0000000000000009 0000000000000005 0000000000000006 13e43037",
         Datagram(
             Kind.ACK,
             SESSION,
             5,
             0,
             1_000_000,
-            encode_acknowledgment(Acknowledgment(OTHER, 9, 25_000, 256, 3, [(1, 5), (7, 9)], [(5, 6)])),
+            encode_acknowledgment(Acknowledgment(OTHER, 9, 25_000, 256, 65_536, 3, [(1, 5), (7, 9)], [(5, 6)])),
         ),
     ),
     "GOODBYE": (
@@ -377,7 +377,7 @@ def test_a_fragment_whose_numbers_just_fit(block: tuple[int, int, int, int], len
 def body(
     *ranges: tuple[int, int], arrived: int = 0, delivered: int = 0, zero: int = 0, below: int = 1, more: bytes = b""
 ) -> bytes:
-    fixed = struct.pack(">QQIIQBBH", 1, 9, 0, 16, below, arrived, delivered, zero)
+    fixed = struct.pack(">QQIIIQBBH", 1, 9, 0, 16, 2**32 - 1, below, arrived, delivered, zero)
     return fixed + b"".join(struct.pack(">QQ", *each) for each in ranges) + more
 
 
@@ -408,17 +408,18 @@ def test_ranges_just_in_order() -> None:
     acknowledgment = decode_acknowledgment(body((1, 2), (4, 4), (4, 9), arrived=2, delivered=1, below=3))
     assert acknowledgment.arrived == [(1, 2), (4, 4)]
     assert acknowledgment.delivered == [(4, 9)]
-    assert (acknowledgment.session, acknowledgment.largest, acknowledgment.credit, acknowledgment.all_below) == (1, 9, 16, 3)
+    assert (acknowledgment.session, acknowledgment.largest, acknowledgment.all_below) == (1, 9, 3)
+    assert (acknowledgment.credit, acknowledgment.credit_bytes) == (16, 2**32 - 1)
 
 
 def test_thirty_two_ranges_of_each_sort_fit_a_datagram() -> None:
     ranges = [(2 * number, 2 * number) for number in range(1, 33)]
-    acknowledgment = Acknowledgment(1, 64, 2**32 - 1, 2**32 - 1, 1, ranges, ranges)
+    acknowledgment = Acknowledgment(1, 64, 2**32 - 1, 2**32 - 1, 2**32 - 1, 1, ranges, ranges)
     payload = encode_acknowledgment(acknowledgment)
-    assert (MAX_RANGES, len(payload)) == (32, 36 + 64 * 16)
+    assert (MAX_RANGES, len(payload)) == (32, 40 + 64 * 16)
     assert decode_acknowledgment(payload) == acknowledgment
     data = encode(Kind.ACK, session=1, number=1, sent_at=0, payload=payload)
-    assert len(data) == 1104
+    assert len(data) == 1108
     assert decode(data).payload == payload
 
 
@@ -556,7 +557,7 @@ def test_what_a_message_carries_besides_its_payload(acknowledged: bool, reply: b
 
 
 def test_the_layouts_and_the_names_of_the_numbers() -> None:
-    assert [HEADER.size, ACK_REQUESTED_BLOCK.size, FRAGMENT_BLOCK.size, ACK_BODY.size, RANGE.size] == [40, 12, 12, 36, 16]
+    assert [HEADER.size, ACK_REQUESTED_BLOCK.size, FRAGMENT_BLOCK.size, ACK_BODY.size, RANGE.size] == [40, 12, 12, 40, 16]
     assert REPORT_BODY.size == 120
     names = "MESSAGE ACK GOODBYE PROBE PROBE_REPLY CHALLENGE COOKIE QUERY REPORT"
     assert [kind.name for kind in Kind] == names.split()

@@ -111,7 +111,7 @@ def acknowledgment(
     ranges: Sequence[tuple[int, int]] = (),
 ) -> bytes:
     """An ACK in the session `own`, of what `session` sent: datagrams in `ranges`, every message below `all_below`."""
-    body = struct.pack(">QQIIQBBH", session, largest, 0, credit, all_below, len(ranges), 0, 0)
+    body = struct.pack(">QQIIIQBBH", session, largest, 0, credit, 1 << 20, all_below, len(ranges), 0, 0)
     return pack(ACK, own, number, payload=body + b"".join(struct.pack(">QQ", *each) for each in ranges))
 
 
@@ -141,5 +141,5 @@ def read(datagram: bytes) -> Datagram | None:
 def is_bare(datagram: Datagram) -> bool:
     """Whether this is a control answer that lists nothing: an ACK without ranges but for one, a PROBE_REPLY, a CHALLENGE."""
     if datagram.kind == ACK:
-        return sum(datagram.payload[32:34]) <= 1
+        return sum(datagram.payload[36:38]) <= 1
     return datagram.kind in (PROBE_REPLY, CHALLENGE)

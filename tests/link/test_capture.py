@@ -93,7 +93,7 @@ COOKIE = bytes(range(1, wire.COOKIE_SIZE + 1))
 
 def each_kind(framed: bool) -> dict[Kind, bytes]:
     """One of each, all fields different."""
-    ack = wire.Acknowledgment(SESSION, 9, 180, 255, 5, [(1, 3), (5, 9)], [(6, 7)])
+    ack = wire.Acknowledgment(SESSION, 9, 180, 255, 65_536, 5, [(1, 3), (5, 9)], [(6, 7)])
     payloads = {
         Kind.ACK: wire.encode_acknowledgment(ack),
         Kind.GOODBYE: wire.NUMBER.pack(17),
@@ -156,6 +156,7 @@ SHOWN = {
         "ack.largest": "9",
         "ack.delay": "180",
         "ack.credit": "255",
+        "ack.credit_bytes": "65536",
         "ack.all_below": "5",
         "ack.datagram_ranges": "2",
         "ack.sequence_ranges": "1",

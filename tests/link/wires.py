@@ -114,7 +114,7 @@ def goodbye(messages: int, *, number: int, framed: bool = False) -> bytes:
 
 def acknowledgment(largest: int, *, number: int = 1, framed: bool = False, session: int = SESSION) -> bytes:
     """An ACK of everything up to a datagram number."""
-    body = wire.encode_acknowledgment(wire.Acknowledgment(session, largest, 10, 100, largest + 1, [(1, largest)], []))
+    body = wire.encode_acknowledgment(wire.Acknowledgment(session, largest, 10, 100, 1 << 20, largest + 1, [(1, largest)], []))
     return control(Kind.ACK, body, number=number, framed=framed, session=session ^ 1)
 
 

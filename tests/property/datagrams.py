@@ -51,6 +51,7 @@ def acknowledgments(draw: st.DrawFn) -> Acknowledgment:
         largest=draw(st.integers(0, MAX_NUMBER)),
         delay_us=draw(st.integers(0, 2**32 - 1)),
         credit=draw(st.integers(0, 2**32 - 1)),
+        credit_bytes=draw(st.integers(0, 2**32 - 1)),
         all_below=below,
         arrived=draw(ascending(0)),
         delivered=draw(ascending(below)),

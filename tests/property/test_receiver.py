@@ -10,13 +10,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST
+from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Duplicate, Goodbye, Malformed, Message
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.wire import NUMBER, Kind, decode, decode_acknowledgment, decode_report, encode, encode_query
 
-LIMITS = Limits(sessions=3, reassemblies=2, session_bytes=200, session_messages=6, total_bytes=2400, max_message=100, gaps=4)
+LIMITS = Limits(sessions=3, session_bytes=200, session_messages=6, total_bytes=4000, max_message=100, gaps=4)
 ACK_DELAY = 25_000_000
 FRAGMENT_SIZE, FRAGMENTED_SIZE = 30, 50
 sessions = st.integers(1, 5)
@@ -86,7 +86,8 @@ class ModelSession:
     def cost(self) -> int:
         """What it takes of the memory for all: each message that waits, and of the unfinished ones what came."""
         whole = [self.sizes[number] + MESSAGE_COST for number in self.whole()]
-        return sum(whole) + sum(fragment_cost(index) for parts in self.parts.values() for index in parts)
+        parts = [REASSEMBLY_COST + sum(map(fragment_cost, parts)) for parts in self.parts.values()]
+        return sum(whole) + sum(parts)
 
     def leave(self) -> None:
         """Its place is for others, if nothing more is to come and nothing waits."""
@@ -199,13 +200,16 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             self.has_place(session, number)
             return
         if index is not None:
-            if not self.begin(session, sequence, size):
+            begins = sequence not in session.parts
+            if begins and not self.may_begin(session, sequence, size):
                 return
-            if index not in session.parts[sequence] and self.held_bytes() + fragment_cost(index) > LIMITS.total_bytes:
+            parts = session.parts.get(sequence, set())
+            cost = fragment_cost(index) * (index not in parts) + REASSEMBLY_COST * begins
+            if self.held_bytes() + cost > LIMITS.total_bytes:
                 session.over_limit += 1
                 return
             self.has_place(session, number)
-            session.parts[sequence].add(index)
+            session.parts[sequence] = {*parts, index}
             if len(session.parts[sequence]) < 2:
                 return
             del session.parts[sequence]
@@ -233,22 +237,24 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         session.unacknowledged += 1
         session.arrived.add(number)
 
-    def begin(self, session: ModelSession, sequence: int, size: int) -> bool:
-        """Whether there is, or may be, an unfinished message for this fragment."""
-        if sequence in session.parts:
-            return True
-        if not session.acknowledged and len(session.parts) >= LIMITS.reassemblies:
-            # Nothing lost ever comes again: the oldest makes room.
+    def may_begin(self, session: ModelSession, sequence: int, size: int) -> bool:
+        """Whether there may be an unfinished message more. Without acknowledgments nothing lost ever comes again: the oldest ones
+        make room."""
+        while not session.acknowledged and session.parts and self.crowded(session, size):
             session.parts.pop(next(iter(session.parts)))
             session.over_limit += 1
             session.leave()
-        if len(session.parts) >= LIMITS.reassemblies:
-            session.over_limit += 1
-            return False
-        if not self.fits(session, sequence, size):
-            return False
-        session.parts[sequence] = set()
-        return True
+        return self.fits(session, sequence, size)
+
+    def crowded(self, session: ModelSession, size: int) -> bool:
+        return not (session.has_left and self.places_taken() >= LIMITS.sessions) and not self.has_room(session, size)
+
+    def has_room(self, session: ModelSession, size: int) -> bool:
+        return (
+            session.waiting_messages() < LIMITS.session_messages
+            and session.waiting_bytes() + size <= LIMITS.session_bytes
+            and self.held_bytes() + size + MESSAGE_COST <= LIMITS.total_bytes
+        )
 
     def fits(self, session: ModelSession, sequence: int, size: int) -> bool:
         gaps = len(session.gaps(max([0, *session.seen])))
@@ -258,9 +264,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         fits = (
             not (session.has_left and self.places_taken() >= LIMITS.sessions)
             and size <= LIMITS.max_message
-            and session.waiting_messages() < LIMITS.session_messages
-            and session.waiting_bytes() + size <= LIMITS.session_bytes
-            and self.held_bytes() + size + MESSAGE_COST <= LIMITS.total_bytes
+            and self.has_room(session, size)
             and not (session.acknowledged and opens and waited_for + len(session.parts) >= LIMITS.gaps)
         )
         session.over_limit += not fits
@@ -438,8 +442,11 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             arrived = {number for first, last in acknowledgment.arrived for number in range(first, last + 1)}
             assert arrived <= session.arrived
             assert len(acknowledgment.arrived) == 32 or arrived == session.arrived
-            room = LIMITS.session_messages - session.waiting_messages()
-            assert 0 <= acknowledgment.credit <= max(0, room)
+            left = (LIMITS.total_bytes - self.held_bytes()) // 2
+            whole = session.whole()  # what has begun to come is in flight still
+            room = LIMITS.session_bytes - sum(session.sizes[number] for number in whole)
+            assert acknowledgment.credit == max(0, min(LIMITS.session_messages - len(whole), left // MESSAGE_COST))
+            assert acknowledgment.credit_bytes == max(0, min(room, left))
         assert {identity for identity in self.owed if identity <= 3} <= told
         self.owed.clear()
         assert not self.questions

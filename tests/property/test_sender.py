@@ -63,9 +63,12 @@ class SenderAgainstALiar(RuleBasedStateMachine):
         delivered=st.lists(st.integers(1, 30), max_size=6, unique=True),
         below=st.integers(1, 20),
         credit=st.integers(0, 20) | st.just(2**32 - 1),
+        size=st.integers(0, 3000) | st.just(2**32 - 1),
         delay=st.integers(0, 2**32 - 1),
     )
-    def acknowledge(self, receiver: int, arrived: list[int], delivered: list[int], below: int, credit: int, delay: int) -> None:
+    def acknowledge(
+        self, receiver: int, arrived: list[int], delivered: list[int], below: int, credit: int, size: int, delay: int
+    ) -> None:
         # Anything at all, though most of it about what was sent.
         ranges = [(number, number) for number in sorted(arrived) if number <= self.datagrams]
         claims = sorted(number for number in delivered if number > below)
@@ -74,6 +77,7 @@ class SenderAgainstALiar(RuleBasedStateMachine):
             largest=ranges[-1][0] if ranges else 0,
             delay_us=delay,
             credit=credit,
+            credit_bytes=size,
             all_below=below,
             arrived=spread(ranges),
             delivered=spread([(number, number) for number in claims]),
@@ -234,6 +238,7 @@ def test_lost_when_three_later_datagrams_are_acknowledged_and_not_before(later: 
         largest=1 + later,
         delay_us=0,
         credit=100,
+        credit_bytes=1 << 20,
         all_below=1,
         arrived=[(2, 1 + later)],
         delivered=[(2, 1 + later)],
@@ -296,7 +301,7 @@ class Life:
             fragments.setdefault(datagram.sequence, set(range(count))).discard(index)
         whole = [(sequence, sequence) for sequence, missing in sorted(fragments.items()) if sequence and not missing]
         self.acknowledgments += 1
-        body = Acknowledgment(SESSION, numbers[-1][0] if numbers else 0, 0, 100, 1, spread(numbers)[-32:], spread(whole)[-32:])
+        body = Acknowledgment(SESSION, numbers[-1][0] if numbers else 0, 0, 100, 1 << 20, 1, spread(numbers)[-32:], spread(whole)[-32:])
         payload = encode_acknowledgment(body)
         data = encode(Kind.ACK, session=5, number=self.acknowledgments, sent_at=0, payload=payload)
         self.sender.receive([data], now=self.now)

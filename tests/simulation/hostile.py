@@ -45,6 +45,7 @@ def acknowledgment_payload(
     largest: int = 0,
     delay: int = 0,
     credit: int = 256,
+    size: int = 1 << 20,
     all_below: int = 1,
     datagrams: tuple[tuple[int, int], ...] = (),
     sequences: tuple[tuple[int, int], ...] = (),
@@ -54,11 +55,12 @@ def acknowledgment_payload(
 ) -> bytes:
     """The payload of an ACK, as wrong as it is asked to be."""
     body = pack(
-        ">QQIIQBBH",
+        ">QQIIIQBBH",
         acknowledged,
         largest,
         delay,
         credit,
+        size,
         all_below,
         len(datagrams) if datagram_count is None else datagram_count,
         len(sequences) if sequence_count is None else sequence_count,

@@ -15,7 +15,7 @@ from zlib import crc32
 from tests.simulation.addresses import Addresses
 from tests.simulation.hostile import Hostile
 from tests.simulation.link import MILLISECOND, SECOND, Faults, Link
-from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST
+from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
 from udpmsg.core.cookies import Cookies
 from udpmsg.core.delivery import Batch
 from udpmsg.core.events import Goodbye, Message, Outcome, PeerRestarted, State
@@ -27,7 +27,7 @@ from udpmsg.core.sender import Sender, SenderConfig
 HEADER = Struct(">HBBHHQQQQ")
 ACK_BLOCK = Struct(">QHH")
 FRAGMENT_INDEX = Struct(">H")
-ACK_BODY = Struct(">QQIIQBBH")
+ACK_BODY = Struct(">QQIIIQBBH")
 RANGE = Struct(">QQ")
 MESSAGE, ACK, GOODBYE, PROBE, COOKIE = 1, 2, 3, 4, 7
 ACK_REQUESTED, FRAGMENT = 1, 2
@@ -469,7 +469,7 @@ class World:
         sent_at, latest = self.ledger.sent_at, self.sender.rtt.latest
         for datagram in batch:
             if len(datagram) >= 76 and datagram[3] == ACK:
-                _, largest, delay, _, _, _, _, _ = ACK_BODY.unpack_from(datagram, 40)
+                _, largest, delay, _, _, _, _, _, _ = ACK_BODY.unpack_from(datagram, 40)
                 if largest < len(sent_at) and latest in (
                     self.now - sent_at[largest],
                     self.now - sent_at[largest] - delay * 1000,
@@ -776,16 +776,16 @@ class World:
         _, _, kind, _, _, _, number, _, _ = HEADER.unpack_from(datagram)
         if kind != ACK:
             return f"kind {kind} datagram {number}"
-        _, largest, delay, credit, below, arrived, delivered, _ = ACK_BODY.unpack_from(datagram, 40)
-        ranges = [RANGE.unpack_from(datagram, 76 + 16 * index) for index in range(arrived + delivered)]
+        _, largest, delay, credit, size, below, arrived, delivered, _ = ACK_BODY.unpack_from(datagram, 40)
+        ranges = [RANGE.unpack_from(datagram, 80 + 16 * index) for index in range(arrived + delivered)]
         return (
-            f"ACK largest {largest} delay {delay} µs credit {credit} all below {below} "
+            f"ACK largest {largest} delay {delay} µs credit {credit} ({size} B) all below {below} "
             f"arrived {ranges[:arrived]} delivered {ranges[arrived:]}"
         )
 
     def _check_acknowledgment(self, life: Life, datagram: bytes) -> None:
         """It may claim only what this life's application has, or what the sender has given up already."""
-        session, largest, _, _, below, arrived, delivered_ranges, _ = ACK_BODY.unpack_from(datagram, 40)
+        session, largest, _, _, _, below, arrived, delivered_ranges, _ = ACK_BODY.unpack_from(datagram, 40)
         ledger = self.by_session.get(session)
         if ledger is None:
             return
@@ -805,7 +805,7 @@ class World:
             else:
                 raise Broken(f"all below {below} acknowledged; the application is not done with {verified}")
         life.verified_below[session] = verified
-        offset = 76
+        offset = 80
         before = 0
         for index in range(arrived + delivered_ranges):
             first, last = RANGE.unpack_from(datagram, offset)
@@ -932,9 +932,8 @@ def check_budget(receiver: Receiver) -> None:
     parts = 0
     for session in [*sessions._table.values(), *sessions._tombstones]:
         whole += session.held.values()
-        parts += sum(
-            len(part) + FRAGMENT_COST for reassembly in session.reassemblies.values() for part in reassembly._parts.values()
-        )
+        for reassembly in session.reassemblies.values():
+            parts += REASSEMBLY_COST + sum(len(part) + FRAGMENT_COST for part in reassembly._parts.values())
     there = sum(len(message.payload) + MESSAGE_COST for message in whole) + parts
     if receiver.held_bytes != there:
         raise Broken(f"{receiver.held_bytes} bytes are charged, and {there} are there")

@@ -35,7 +35,6 @@ LIMITS = (
     N_("session_messages"),
     N_("session_bytes"),
     N_("total_bytes"),
-    N_("reassemblies"),
     N_("gaps"),
     N_("replies"),
 )

@@ -7,6 +7,8 @@ transports of a listener, its replies and its commands share one budget, so that
 MESSAGE_COST = 256
 """Bytes that a waiting message takes besides its payload: the tuple, its numbers, the head of the bytes object, its place in a
 queue. Measured with CPython 3.11 to 3.13. A title takes 204 bytes more at most, so what is charged is never less than half."""
+REASSEMBLY_COST = 512
+"""Bytes that a message takes of which not all fragments have come, besides them: the object, its table, its places in others."""
 FRAGMENT_COST = 192
 """Bytes that a fragment takes besides its payload while the others have not come."""
 

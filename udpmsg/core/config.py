@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from udpmsg.core.fragments import REASSEMBLIES
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.errors import UsageError
 
@@ -85,8 +84,6 @@ class Limits(NamedTuple):
 
     sessions: int = 1024
     """Senders at once."""
-    reassemblies: int = REASSEMBLIES
-    """Unfinished fragmented messages a session."""
     session_bytes: int = 2 << 20
     """Bytes a session that the application does not have yet."""
     session_messages: int = 1024

@@ -4,11 +4,9 @@ Knows neither sequence numbers nor limits. A fragment is not a message: only the
 """
 
 from udpmsg.core import wire
-from udpmsg.core.budget import FRAGMENT_COST
+from udpmsg.core.budget import FRAGMENT_COST, REASSEMBLY_COST
 from udpmsg.errors import N_, MalformedDatagram, MessageTooLarge
 
-REASSEMBLIES = 4
-"""Unfinished messages that a receiver keeps for one session, so a sender has no more of them under way."""
 MAX_FRAGMENTS = 65_535
 """The fragment block counts in 16 bits."""
 
@@ -75,8 +73,8 @@ class Reassembly:
         _, self._count, self._size, self.total = fragment
         self._parts: dict[int, bytes] = {}
         self.started_at = now
-        self.cost = 0
-        """Bytes that the fragments take which have come."""
+        self.cost = REASSEMBLY_COST
+        """Bytes that it takes, and the fragments that have come."""
         self.transmission = 0
         """The largest transmission number among its fragments."""
         self.title = ""

@@ -13,20 +13,30 @@ What holds at all times:
 - `_open` has the numbers of all that have not ended, `_arrived` those of them that the receiver's host has whole.
 - `_apart` has an `Outgoing` for every open message that is not ordinary; `_unfinished` the numbers of those, in order, of which a
   fragment was never sent.
-- `_payloads[number - _base]` is the payload of an open message; what has ended is empty there, and gone in time.
+- `_payloads[number - _base]` is the payload of an open message; what has ended is empty there, and gone in time. `_ends` has as
+  many entries.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import accumulate, repeat
+from typing import NamedTuple
 
 from udpmsg.core.events import Outcome, State
-from udpmsg.core.fragments import REASSEMBLIES
 from udpmsg.core.ranges import RangeSet
 from udpmsg.core.rtt import NEVER
 
 RUN = 256
 """Ordinary messages that leave at one time at most: some system calls' worth."""
+
+
+class Credit(NamedTuple):
+    """What the receiver takes of what is in flight."""
+
+    messages: int
+    size: int | None
+    """Bytes of payload; None: it has not said so yet."""
 
 
 class Outgoing:
@@ -76,6 +86,10 @@ class Outbox:
         self._window = window
         self._base = 1
         self._payloads: list[bytes] = []
+        self._ends: list[int] = []
+        """Of each of them, the bytes of all payloads accepted up to its end."""
+        self._ended_before = 0
+        """The same of the last message before them."""
         self._open = RangeSet()
         self._arrived = RangeSet()
         self._apart: dict[int, Outgoing] = {}
@@ -86,7 +100,6 @@ class Outbox:
         """The last number accepted at one time, and the deadline of all that were."""
         self._round_trips: dict[int, int] = {}
         """The last round trip that was measured on a message, for those few on which one was."""
-        self._fragmented_in_flight = 0
         self._unresolved = 0
         self.sequence = 0
         """The last sequence number given."""
@@ -129,6 +142,12 @@ class Outbox:
         """Messages that were sent and of which the receiver's host has not everything yet: what its credit is for."""
         return self._unresolved - self.unsent - self._arrived.count()
 
+    @property
+    def bytes_in_flight(self) -> int:
+        """Their payload."""
+        arrived = sum(self._size(first, last) for first, last in self._arrived.ranges())
+        return self.waiting_bytes - self._size(self.next_unsent, self.sequence) - arrived
+
     def oldest(self) -> Outgoing:
         """The open message with the lowest number; there must be one."""
         return self._set_apart(self.lowest)
@@ -141,11 +160,13 @@ class Outbox:
         if payloads:
             self.sequence += len(payloads)
             self._unresolved += len(payloads)
+            before = self._ends[-1] if self._ends else self._ended_before
             self._payloads += payloads
+            self._ends += accumulate(map(len, payloads[1:]), initial=before + len(payloads[0]))
             self._open.append(first, self.sequence)
             self._deadlines.append((self.sequence, deadline))
             self.deadline = self._deadlines[0][1]
-            self.waiting_bytes += sum(map(len, payloads))
+            self.waiting_bytes += self._ends[-1] - before
         return first
 
     def skip(self, messages: int) -> int:
@@ -156,9 +177,11 @@ class Outbox:
         self.next_unsent = self.sequence + 1
         if self._unresolved:
             self._payloads += [b""] * messages
+            self._ends += self._ends[-1:] * messages
         else:
             self.lowest = self._base = self.next_unsent
             self._payloads.clear()
+            self._ends.clear()
         return first
 
     def set_apart(self, sequence: int, fragments: int, reply_to: int, title: str = "") -> None:
@@ -173,7 +196,7 @@ class Outbox:
 
     # Messages leave ------------------------------------------------------------------------------------------------------
 
-    def next_fragment(self, credit: int) -> tuple[Outgoing, int] | None:
+    def next_fragment(self, credit: Credit) -> tuple[Outgoing, int] | None:
         """What to send next, if that is not ordinary, retransmissions first; it stays next until `sent`."""
         while self._again:
             sequence, fragment = next(iter(self._again))
@@ -186,15 +209,15 @@ class Outbox:
         if not self._unfinished:
             return None
         message = self._apart[self._unfinished[0]]
-        if message.started or (message.sequence == self.next_unsent and self._may_begin(message, credit)):
+        if message.started or (message.sequence == self.next_unsent and self._room(credit, 1)):
             return message, message.next_fragment
         return None
 
-    def next_run(self, credit: int) -> range:
+    def next_run(self, credit: Credit) -> range:
         """The ordinary messages to send next, if `next_fragment` has nothing: as many as credit and window leave room for."""
         begin = self.next_unsent
         end = min(self._unfinished[0] if self._unfinished else self.sequence + 1, begin + RUN)
-        return range(begin, min(end, begin + self._room(credit)) if begin < end else begin)
+        return range(begin, begin + self._room(credit, end - begin) if begin < end else begin)
 
     def payloads(self, run: range) -> list[bytes]:
         """What these open messages carry."""
@@ -212,7 +235,6 @@ class Outbox:
         else:
             if not message.started:
                 self.sent_run(message.sequence)
-                self._fragmented_in_flight += len(message.transmissions) > 1
             message.next_fragment = fragment + 1
             if message.next_fragment == len(message.transmissions):
                 self._unfinished.popleft()
@@ -250,7 +272,6 @@ class Outbox:
         for sequence in sorted({*partly, *wholly}):
             message = self._set_apart(sequence)
             gone += [(message, index) for index in range(len(message.transmissions)) if self.has_arrived(message, index)]
-            self._fragmented_in_flight += not message.waiting
             message.arrived = bytearray(len(message.arrived))
             message.waiting = len(message.arrived)
         self._arrived = RangeSet()
@@ -272,30 +293,24 @@ class Outbox:
                 self._deadlines.popleft()
             self.deadline = self._deadlines[0][1] if self._deadlines else NEVER
             if (ended := self.lowest - self._base) > len(self._payloads) // 2:  # now and then: what follows is moved each time
-                del self._payloads[:ended]
+                self._ended_before = self._ends[ended - 1]
+                del self._payloads[:ended], self._ends[:ended]
                 self._base = self.lowest
         return outcomes
 
     def _end_run(self, run: range, state: State, reason: str | None) -> list[Outcome]:
-        payloads = self.payloads(run)
         self._payloads[run.start - self._base : run.stop - self._base] = [b""] * len(run)
-        self.waiting_bytes -= sum(map(len, payloads))
+        self.waiting_bytes -= self._size(run.start, run.stop - 1)
         self._unresolved -= len(run)
         transmissions: Iterable[int] = repeat(1)
         if self._apart:
-            transmissions = [self._forget(self._apart.pop(sequence)) if sequence in self._apart else 1 for sequence in run]
+            transmissions = [max(self._apart.pop(sequence).transmissions) if sequence in self._apart else 1 for sequence in run]
         fields = zip(run, repeat(state), repeat(reason), transmissions, repeat(None), strict=False)
         outcomes = list(map(tuple.__new__, repeat(Outcome), fields))  # Outcome's own constructor is a function of Python's
         for sequence in [sequence for sequence in self._round_trips if sequence in run]:  # few were measured
             place = sequence - run.start
             outcomes[place] = outcomes[place]._replace(rtt_ns=self._round_trips.pop(sequence))
         return outcomes
-
-    def _forget(self, message: Outgoing) -> int:
-        """A message that was set apart ends; returns how often it was sent, or the fragment that was sent most often."""
-        if len(message.transmissions) > 1:
-            self._fragmented_in_flight -= message.started and message.waiting > 0
-        return max(message.transmissions)
 
     # Helpers -------------------------------------------------------------------------------------------------------------
 
@@ -313,14 +328,25 @@ class Outbox:
         if not message.arrived[fragment]:
             message.arrived[fragment] = 1
             message.waiting -= 1
-            self._fragmented_in_flight -= not message.waiting
         return not message.waiting
 
-    def _room(self, credit: int) -> int:
-        """How many messages more may begin, by the receiver's credit and the window."""
-        room = credit - self.in_flight
-        return room if self._window is None else min(room, self._window - self._unresolved + self.unsent)
+    def _room(self, credit: Credit, messages: int) -> int:
+        """How many of so many messages of which nothing was sent may begin, by the receiver's credit and the window."""
+        under_way = self._unresolved - self.unsent
+        room = min(credit.messages - self.in_flight, messages)
+        if self._window is not None:
+            room = min(room, self._window - under_way)
+        if room > 0 and credit.size is not None:
+            begin = self.next_unsent - self._base
+            before = self._ends[begin - 1] if begin else self._ended_before
+            fits = bisect_right(self._ends, before + credit.size - self.bytes_in_flight, begin, begin + room) - begin
+            # a receiver that has nothing of ours takes one, if ever it does: what it says then is all that it will have
+            room = max(fits, under_way == 0)
+        return max(room, 0)
 
-    def _may_begin(self, message: Outgoing, credit: int) -> bool:
-        """Whether credit, window and the receiver's reassemblies leave room for this message."""
-        return self._room(credit) > 0 and (len(message.transmissions) == 1 or self._fragmented_in_flight < REASSEMBLIES)
+    def _size(self, first: int, last: int) -> int:
+        """Payload bytes of the messages with these numbers, whatever became of them."""
+        if first > last:
+            return 0
+        before = self._ends[first - self._base - 1] if first > self._base else self._ended_before
+        return self._ends[last - self._base] - before

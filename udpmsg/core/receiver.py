@@ -13,7 +13,7 @@ from itertools import repeat
 from udpmsg.core import runs, wire
 from udpmsg.core.allowances import Allowances
 from udpmsg.core.arrivals import Arrival
-from udpmsg.core.budget import MESSAGE_COST, Budget
+from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST, Budget
 from udpmsg.core.config import Limits
 from udpmsg.core.cookies import Cookies
 from udpmsg.core.delivery import Delivery
@@ -32,10 +32,12 @@ from udpmsg.errors import MalformedDatagram
 
 UNFINISHED_KEPT = 10 * SECOND
 """A fire-and-forget message whose fragments have not all come by then has lost one."""
+MADE_ROOM_FOR = ("session_messages", "session_bytes", "total_bytes")
+"""Limits that are not reached any more when something unfinished is dropped."""
 CHALLENGE_PAUSE = 100 * MILLISECOND
 """How long a challenge has to be answered before an acknowledgment asks for it again."""
 BARE_RANGES = 1
-"""Ranges of an acknowledgment that any datagram may be answered with: it has 96 bytes then, less than twice what asked for it."""
+"""Ranges of an acknowledgment that any datagram may be answered with: it has 100 bytes then, less than twice what asked for it."""
 CHALLENGE_SIZE = wire.HEADER.size + wire.COOKIE_SIZE + wire.CHECKSUM_BLOCK.size
 """Bytes of a challenge: no more than any message has that asks for an acknowledgment."""
 ACK_SIZE = wire.HEADER.size + wire.ACK_BODY.size + wire.CHECKSUM_BLOCK.size
@@ -531,35 +533,39 @@ class Receiver:
         """The unfinished message of a fragment, if there is room for both."""
         assert datagram.fragment is not None
         reassembly = session.reassemblies.get(datagram.sequence)
+        cost = len(datagram.payload) + FRAGMENT_COST
+        begins = reassembly is None
         if reassembly is None:
+            cost += REASSEMBLY_COST
+            total = datagram.fragment[3]
             if not datagram.acknowledged:
-                self._drop_unfinished(session, now)
-            if len(session.reassemblies) >= self.limits.reassemblies:
-                self._over_limit(session, "reassemblies")
-                return None
-            if not self._fits(session, datagram, datagram.fragment[3], now):
+                self._drop_unfinished(session, total, cost, now)
+            if not self._fits(session, datagram, total, now, cost=cost):
                 return None
             reassembly = Reassembly(datagram.fragment, now)
         elif not reassembly.is_new(datagram.fragment):
             return reassembly
-        if not self._sessions.take_fragment(len(datagram.payload), now):
+        if not self._sessions.take_fragment(cost, now):
             self._over_limit(session, "total_bytes")
             return None
-        if datagram.sequence not in session.reassemblies:
+        if begins:
             self._sessions.begin(session, datagram.sequence, reassembly)
         return reassembly
 
-    def _drop_unfinished(self, session: Session, now: int) -> None:
-        """Without acknowledgments a lost fragment never comes again: make room for messages that may still be whole."""
-        for sequence, reassembly in list(session.reassemblies.items()):
-            crowded = len(session.reassemblies) >= self.limits.reassemblies
-            if crowded or now - reassembly.started_at > UNFINISHED_KEPT:
-                self._sessions.drop(session, sequence)
-                session.over_limit += crowded
+    def _drop_unfinished(self, session: Session, size: int, cost: int, now: int) -> None:
+        """Without acknowledgments a lost fragment never comes again: the oldest unfinished messages make room for one of `size`
+        bytes, which takes `cost` now and may still be whole."""
+        while session.reassemblies:
+            sequence, oldest = next(iter(session.reassemblies.items()))
+            crowded = self._sessions.limit_reached(session, size, now, cost=cost) in MADE_ROOM_FOR
+            if not crowded and now - oldest.started_at <= UNFINISHED_KEPT:
+                return
+            self._sessions.drop(session, sequence)
+            session.over_limit += crowded
 
-    def _fits(self, session: Session, datagram: Datagram, size: int, now: int) -> bool:
+    def _fits(self, session: Session, datagram: Datagram, size: int, now: int, *, cost: int = 0) -> bool:
         """Whether every limit has room for one message more, of `size` bytes; the first that has not is told."""
-        limit = self._sessions.limit_reached(session, size, now)
+        limit = self._sessions.limit_reached(session, size, now, cost=cost)
         if limit is None and datagram.acknowledged and self._lacks_gap(session, datagram):
             limit = "gaps"
         if limit is not None:

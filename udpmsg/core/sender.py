@@ -21,7 +21,7 @@ from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import NOTICES_KEPT, Event, Malformed, Outcome, Peer, PeerRestarted, State
 from udpmsg.core.fragments import Cutter
 from udpmsg.core.framing import Run
-from udpmsg.core.outbox import Outbox, Outgoing
+from udpmsg.core.outbox import Credit, Outbox, Outgoing
 from udpmsg.core.refusals import Refusals
 from udpmsg.core.retransmission import Flight, InFlight
 from udpmsg.core.rtt import CLOCK_GRANULARITY, MAX_RTO, MILLISECOND, NEVER, SECOND, RttEstimator
@@ -75,6 +75,8 @@ class Sender:
         """When a CHALLENGE of this receiver's session may be answered again: of a group each may ask."""
         self.credit = INITIAL_CREDIT
         """How many messages in flight the receiver takes."""
+        self.credit_bytes: int | None = None
+        """How many bytes of payload they may have; None: it has not said so yet."""
         self._refusals = Refusals(config.refused_for)
         self.refused_for_long = False
         """Whether messages were ended by nothing but refusals."""
@@ -278,10 +280,11 @@ class Sender:
         batch, self._ready = self._ready, []
         self._paced_until = NEVER
         self._window_was_limit = False
+        credit = Credit(self.credit, self.credit_bytes)
         while self._outbox.anything_to_send and not self._window_was_limit:
-            if (due := self._outbox.next_fragment(self.credit)) is not None:
+            if (due := self._outbox.next_fragment(credit)) is not None:
                 batch += self._transmit(*due, now)
-            elif run := self._outbox.next_run(self.credit):
+            elif run := self._outbox.next_run(credit):
                 batch += self._transmit_run(run, now)
             else:
                 break
@@ -472,7 +475,7 @@ class Sender:
             self._outbox.arrive(flight.sequence, flight.last_sequence, flight.fragment)
         if datagram.number > self._newest_acknowledgment:
             self._newest_acknowledgment = datagram.number
-            self.credit = acknowledgment.credit
+            self.credit, self.credit_bytes = acknowledgment.credit, acknowledgment.credit_bytes
         self._detect_lost(now)
 
     def _check_acknowledgment(self, acknowledgment: Acknowledgment) -> None:

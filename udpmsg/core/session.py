@@ -17,6 +17,7 @@ from udpmsg.core.wire import MAX_RANGES, Acknowledgment, Report
 ACKNOWLEDGE_EVERY = 2
 """Datagrams: RFC 9000 section 13.2.2 recommends the second at the latest."""
 MAX_CREDIT = 2**32 - 1
+"""The field has 32 bits."""
 LONGEST_FLIGHT = 120_000_000
 """Microseconds: no datagram lives longer (RFC 9293, section 3.4.1: the maximum segment lifetime). A `sent at` that would make one
 so old, or that much younger than the one before, is no time."""
@@ -35,7 +36,6 @@ class Session:
         "acknowledged",
         "all_below",
         "arrivals",
-        "biggest",
         "challenged_at",
         "duplicates",
         "ended",
@@ -62,6 +62,7 @@ class Session:
         "times_believed",
         "transits",
         "unacknowledged",
+        "unfinished_bytes",
         "waiting_bytes",
         "waiting_messages",
     )
@@ -90,10 +91,10 @@ class Session:
         self.waiting_messages = 0
         """Messages that the application does not have yet: queued, held, or in reassembly."""
         self.waiting_bytes = 0
+        self.unfinished_bytes = 0
+        """Of those, what messages in reassembly will have when they are whole."""
         self.queued_messages = 0
         """Of the waiting messages, those that only the application holds up: they are complete, and in order."""
-        self.biggest = 0
-        """Bytes of its largest messages of late."""
         # what is acknowledged
         self.all_below = 1
         """Every message below was delivered, or given up by its sender."""
@@ -193,10 +194,6 @@ class Session:
         """Messages of `size` bytes each take their places until they are handed over."""
         self.waiting_messages += messages
         self.waiting_bytes += size * messages
-        while messages and self.biggest > size:
-            self.biggest = self.biggest * 7 // 8
-            messages -= 1
-        self.biggest = max(size, self.biggest)
 
     def release(self, size: int, messages: int = 1) -> None:
         """Places are free again: `size` bytes in all."""
@@ -284,8 +281,8 @@ class Session:
         """How many ranges an acknowledgment of everything has."""
         return len(self._arrived) + min(len(self._delivered), MAX_RANGES)
 
-    def acknowledgment(self, now: int, *, credit: int, ranges: int = 2 * MAX_RANGES) -> Acknowledgment:
-        """What to tell the sender now: how many messages more it may send, and at most so many ranges, from 1 on."""
+    def acknowledgment(self, now: int, *, credit: tuple[int, int], ranges: int = 2 * MAX_RANGES) -> Acknowledgment:
+        """What to tell the sender now: how many messages and bytes it may have in flight, and at most so many ranges, from 1 on."""
         self.unacknowledged = 0
         delivered, arrived = self._delivered.ranges(), self._arrived.ranges()
         if len(delivered) > MAX_RANGES:  # the gaps to fill first, and the newest
@@ -297,7 +294,8 @@ class Session:
             session=self.identity,
             largest=self._largest,
             delay_us=min(max(now - self._largest_at, 0) // 1000, 2**32 - 1),
-            credit=min(credit, MAX_CREDIT),
+            credit=min(credit[0], MAX_CREDIT),
+            credit_bytes=min(credit[1], MAX_CREDIT),
             all_below=self.all_below,
             arrived=arrived,
             delivered=delivered,

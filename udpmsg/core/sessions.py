@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 from itertools import chain
 
-from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, Budget
+from udpmsg.core.budget import MESSAGE_COST, Budget
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Peer
 from udpmsg.core.fragments import Reassembly
@@ -136,8 +136,10 @@ class Sessions:
         self._next_eviction = min(self._next_eviction, session.last_seen_at + ENDED_KEPT)
         self._leave_at_the_end(session)
 
-    def limit_reached(self, session: Session, size: int, now: int, *, messages: int = 1) -> str | None:
-        """The name of the first limit that has no room for so many messages more, of `size` bytes each; None: there is room."""
+    def limit_reached(self, session: Session, size: int, now: int, *, messages: int = 1, cost: int = 0) -> str | None:
+        """The name of the first limit that has no room for so many messages more, of `size` bytes each; None: there is room.
+
+        `cost`: bytes that they take now, if that is more than they take as whole messages."""
         limits = self.limits
         total = size * messages
         if session.ended and not self._may_come_back(session, now):
@@ -148,7 +150,7 @@ class Sessions:
             return "session_messages"
         if session.waiting_bytes + total > limits.session_bytes:
             return "session_bytes"
-        return None if self._affords(total + messages * MESSAGE_COST, now) else "total_bytes"
+        return None if self._affords(max(total + messages * MESSAGE_COST, cost), now) else "total_bytes"
 
     def reserve(self, session: Session, size: int, messages: int = 1) -> None:
         """Whole messages of `size` bytes each take their places until the application is done with them."""
@@ -176,35 +178,39 @@ class Sessions:
     def begin(self, session: Session, sequence: int, reassembly: Reassembly) -> None:
         """A message of which the first fragment came has its place in the session; its bytes are charged as they come."""
         session.reserve(reassembly.total)
+        session.unfinished_bytes += reassembly.total
         session.reassemblies[sequence] = reassembly
         if not session.placed:
             self._tombstones.take(session)
             self._enter(session)
 
-    def take_fragment(self, size: int, now: int) -> bool:
+    def take_fragment(self, cost: int, now: int) -> bool:
         """Whether there is memory for one fragment more, which is charged."""
-        return self._affords(size + FRAGMENT_COST, now) and self.budget.charge(size + FRAGMENT_COST)
+        return self._affords(cost, now) and self.budget.charge(cost)
 
     def drop(self, session: Session, sequence: int) -> Reassembly:
         """An unfinished message is whole now, or will never be."""
         reassembly = session.reassemblies.pop(sequence)
         session.release(reassembly.total)
+        session.unfinished_bytes -= reassembly.total
         self.budget.give_back(reassembly.cost)
         return reassembly
 
     def resolve_below(self, session: Session, lowest: int) -> None:
         """The sender waits for nothing below `lowest` any more, so nothing below is kept for it."""
+        if lowest <= session.arrivals.lowest:
+            return
         session.resolve_below(lowest)
         for sequence in [sequence for sequence in session.reassemblies if sequence < lowest]:
             self.drop(session, sequence)
 
-    def credit(self, session: Session) -> int:
-        """How many messages more the limits leave to this session, if they are as large as its largest."""
-        limits = self.limits
-        messages = limits.session_messages - session.waiting_messages
-        if session.biggest:
-            messages = min(messages, (limits.session_bytes - session.waiting_bytes) // session.biggest)
-        return max(0, min(messages, self.budget.left // (session.biggest + MESSAGE_COST)))
+    def credit(self, session: Session) -> tuple[int, int]:
+        """How many messages this session may have in flight, and how many bytes of payload. What has begun to come is in flight
+        still. Where the memory for all is short, half of what is left of it is for the messages, and half for their bytes."""
+        left = max(self.budget.left // 2, 0)
+        messages = self.limits.session_messages - session.waiting_messages + len(session.reassemblies)
+        size = self.limits.session_bytes - session.waiting_bytes + session.unfinished_bytes
+        return max(0, min(messages, left // MESSAGE_COST)), max(0, min(size, left))
 
     def totals(self) -> Totals:
         """Everything counted so far."""

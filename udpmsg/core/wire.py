@@ -29,8 +29,9 @@
 All numbers are big-endian. CHECKSUM is required on everything but a fire-and-forget MESSAGE: a flipped bit must not be able
 to confirm, end or alter a message that somebody counts on (docs/decisions/0003).
 
-ACK payload: session acknowledged u64 | largest datagram number u64 | delay u32 (µs) | credit u32 | all-below sequence u64 |
-number of datagram ranges u8 | number of sequence ranges u8 | zero u16, then the ranges, each first u64 | last u64, ascending.
+ACK payload: session acknowledged u64 | largest datagram number u64 | delay u32 (µs) | credit u32 (messages) | credit u32 (bytes) |
+all-below sequence u64 | number of datagram ranges u8 | number of sequence ranges u8 | zero u16, then the ranges, each first u64 |
+last u64, ascending.
 GOODBYE payload: messages sent u64. PROBE: no payload. PROBE_REPLY payload: the session that probed or asked u64.
 CHALLENGE payload: a cookie of 12 bytes, made for one address and one session: with it a CHALLENGE is as long as the shortest
 message that asks for an acknowledgment. Where other kinds say when they were sent it has the session that is asked, which nobody
@@ -59,13 +60,13 @@ ACK_REQUESTED_BLOCK = struct.Struct(">QHH")
 FRAGMENT_BLOCK = struct.Struct(">HHHHI")
 REPLY_BLOCK = struct.Struct(">Q")
 CHECKSUM_BLOCK = struct.Struct(">I")
-ACK_BODY = struct.Struct(">QQIIQBBH")
+ACK_BODY = struct.Struct(">QQIIIQBBH")
 REPORT_BODY = struct.Struct(">14QII")
 RANGE = struct.Struct(">QQ")
 NUMBER = struct.Struct(">Q")
 
 MAX_RANGES = 32
-"""Ranges of each sort in one acknowledgment, and in one REPORT: 36 + 64 * 16 bytes of payload fit a datagram of 1200 bytes."""
+"""Ranges of each sort in one acknowledgment, and in one REPORT: 40 + 64 * 16 bytes of payload fit a datagram of 1200 bytes."""
 QUERY_SIZE = REPORT_BODY.size + MAX_RANGES * RANGE.size
 """Bytes of a QUERY's payload: what the longest REPORT has. As RFC 9000 section 8.1 has a client pad its first datagram, so that
 a forged source address gains nothing."""
@@ -138,13 +139,15 @@ class Datagram(NamedTuple):
 class Acknowledgment(NamedTuple):
     """The payload of an ACK. Ranges are (first, last), ascending: datagrams that arrived, messages that were delivered.
 
-    `delay_us` is how long the largest datagram waited for this ACK; `credit` how many messages more the receiver will take.
+    `delay_us` is how long the largest datagram waited for this ACK; `credit` how many messages may be in flight, and `credit_bytes`
+    how many bytes of payload they may have, at most 2^32 - 1.
     """
 
     session: int
     largest: int
     delay_us: int
     credit: int
+    credit_bytes: int
     all_below: int
     arrived: list[tuple[int, int]]
     delivered: list[tuple[int, int]]
@@ -375,6 +378,7 @@ def encode_acknowledgment(acknowledgment: Acknowledgment) -> bytes:
         acknowledgment.largest,
         acknowledgment.delay_us,
         acknowledgment.credit,
+        acknowledgment.credit_bytes,
         acknowledgment.all_below,
         len(acknowledgment.arrived),
         len(acknowledgment.delivered),
@@ -386,7 +390,7 @@ def decode_acknowledgment(payload: bytes) -> Acknowledgment:
     """The payload of an ACK; raises MalformedDatagram when counts, order or length of the ranges are wrong."""
     if len(payload) < ACK_BODY.size:
         raise MalformedDatagram("an ACK without its body")
-    session, largest, delay_us, credit, all_below, arrived, delivered, zero = ACK_BODY.unpack_from(payload)
+    session, largest, delay_us, credit, credit_bytes, all_below, arrived, delivered, zero = ACK_BODY.unpack_from(payload)
     if zero or max(arrived, delivered) > MAX_RANGES or len(payload) != ACK_BODY.size + (arrived + delivered) * RANGE.size:
         raise MalformedDatagram("an ACK whose ranges do not fit it")
     ranges = list(RANGE.iter_unpack(payload[ACK_BODY.size :]))
@@ -395,7 +399,7 @@ def decode_acknowledgment(payload: bytes) -> Acknowledgment:
             if not floor < first <= last:
                 raise MalformedDatagram("ranges of an ACK out of order")
             floor = last + 1
-    return Acknowledgment(session, largest, delay_us, credit, all_below, ranges[:arrived], ranges[arrived:])
+    return Acknowledgment(session, largest, delay_us, credit, credit_bytes, all_below, ranges[:arrived], ranges[arrived:])
 
 
 def encode_query(begins_at: int) -> bytes:

@@ -58,6 +58,7 @@ local f = {
     ack_largest = ProtoField.uint64("udpmsg.ack.largest", "Largest datagram number"),
     ack_delay = ProtoField.uint32("udpmsg.ack.delay", "Delay (microseconds)"),
     ack_credit = ProtoField.uint32("udpmsg.ack.credit", "Credit (messages)"),
+    ack_credit_bytes = ProtoField.uint32("udpmsg.ack.credit_bytes", "Credit (bytes)"),
     ack_all_below = ProtoField.uint64("udpmsg.ack.all_below", "All-below sequence number"),
     ack_datagram_ranges = ProtoField.uint8("udpmsg.ack.datagram_ranges", "Datagram ranges"),
     ack_sequence_ranges = ProtoField.uint8("udpmsg.ack.sequence_ranges", "Sequence ranges"),
@@ -146,24 +147,25 @@ local function add_ranges(tree, data, at, count, title, first, last)
 end
 
 local function add_ack(tree, data)
-    if data:len() < 36 then
+    if data:len() < 40 then
         return nil
     end
     tree:add(f.ack_session, data(0, 8))
     tree:add(f.ack_largest, data(8, 8))
     tree:add(f.ack_delay, data(16, 4))
     tree:add(f.ack_credit, data(20, 4))
-    tree:add(f.ack_all_below, data(24, 8))
-    tree:add(f.ack_datagram_ranges, data(32, 1))
-    tree:add(f.ack_sequence_ranges, data(33, 1))
-    tree:add(f.zero, data(34, 2))
-    local arrived, delivered = data(32, 1):uint(), data(33, 1):uint()
-    if data:len() ~= 36 + (arrived + delivered) * RANGE then
+    tree:add(f.ack_credit_bytes, data(24, 4))
+    tree:add(f.ack_all_below, data(28, 8))
+    tree:add(f.ack_datagram_ranges, data(36, 1))
+    tree:add(f.ack_sequence_ranges, data(37, 1))
+    tree:add(f.zero, data(38, 2))
+    local arrived, delivered = data(36, 1):uint(), data(37, 1):uint()
+    if data:len() ~= 40 + (arrived + delivered) * RANGE then
         return nil
     end
-    local at = add_ranges(tree, data, 36, arrived, "Datagrams arrived", f.arrived_first, f.arrived_last)
+    local at = add_ranges(tree, data, 40, arrived, "Datagrams arrived", f.arrived_first, f.arrived_last)
     add_ranges(tree, data, at, delivered, "Messages delivered", f.delivered_first, f.delivered_last)
-    return string.format("ACK of datagrams to %s, all below %s", tostring(data(8, 8):uint64()), tostring(data(24, 8):uint64()))
+    return string.format("ACK of datagrams to %s, all below %s", tostring(data(8, 8):uint64()), tostring(data(28, 8):uint64()))
 end
 
 local function add_goodbye(tree, data)
