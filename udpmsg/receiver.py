@@ -402,13 +402,14 @@ class Receiver:
         now = clock.now()
         room = min(self.limits.session_bytes, self.limits.total_bytes)
         peer, messages = tcp.take_turn(self.limits.session_messages, room, now=now)
-        self._unlooked += sum(run.message_count for run in messages)
         malformed = self._cores["tcp"].malformed
         for message in messages:
             self._take(peer, [message], now)
             if self._cores["tcp"].malformed != malformed:
+                self._unlooked += 1  # the others are not looked at
                 tcp.refuse(peer, Phrase("it sent a frame that is no message"))
                 return
+            self._unlooked += message.message_count
 
     def _turn(self, until: int | None) -> None:
         """Wait for input or a timeout, and take what comes; what follows from it is for `_settle`."""
