@@ -317,12 +317,7 @@ class Receiver:
 
     def _something_waits(self) -> bool:
         """Whether there is something for the application already."""
-        if self._events or self._streams_wait:
-            return True
-        for core in self._cores.values():  # no `any`: this is asked for each lone message, and a generator takes three times as long
-            if core.waiting:
-                return True
-        return False
+        return bool(self._events or self._streams_wait) or any(core.waiting for core in self._cores.values())
 
     def _hand_over(self, limit: int) -> list[Event]:
         """Take events for the application. If it was slow last time, its peers are told before it runs what has arrived; what is
