@@ -340,11 +340,10 @@ class Receiver:
 
     def _urgent(self) -> bool:
         """Whether something is to be done before the application runs. What is not will be when it asks for more."""
-        return (
-            any(socket.notices or socket.failures for socket in self._sockets.values())
-            or any(core.next_timeout() == 0 for core in self._cores.values())
-            or self._replies.next_timeout() == 0
-        )
+        for name, socket in self._sockets.items():
+            if socket.notices or socket.failures or self._cores[name].next_timeout() == 0:
+                return True
+        return self._replies.next_timeout() == 0
 
     def _commit(self, now: int) -> bool:
         """The application is done with what it was given: that is delivered, and acknowledged at once. False: it had nothing."""
@@ -402,22 +401,20 @@ class Receiver:
         now = clock.now()
         room = min(self.limits.session_bytes, self.limits.total_bytes)
         peer, messages = tcp.take_turn(self.limits.session_messages, room, now=now)
-        self._unlooked += sum(run.message_count for run in messages)
         malformed = self._cores["tcp"].malformed
         for message in messages:
             self._take(peer, [message], now)
             if self._cores["tcp"].malformed != malformed:
+                self._unlooked += 1  # the others are not looked at
                 tcp.refuse(peer, Phrase("it sent a frame that is no message"))
                 return
+            self._unlooked += message.message_count
 
     def _turn(self, until: int | None) -> None:
         """Wait for input or a timeout, and take what comes; what follows from it is for `_settle`."""
-        due = earliest(
-            until,
-            self._replies.next_timeout(),
-            *(core.next_timeout() for core in self._cores.values()),
-            *(socket.next_timeout() for socket in self._sockets.values()),
-        )
+        due = earliest(until, self._replies.next_timeout())
+        for name, socket in self._sockets.items():
+            due = earliest(due, self._cores[name].next_timeout(), socket.next_timeout())
         for peer, messages, now in self._waiter.wait(due):
             self._take(peer, messages, now)
         self._unlooked = 0

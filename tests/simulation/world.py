@@ -5,7 +5,7 @@ with its own unpacking, so that an error of the codec cannot hide itself. The dr
 events, data_to_send, next_timeout.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from random import Random
@@ -13,7 +13,7 @@ from struct import Struct
 from zlib import crc32
 
 from tests.simulation.addresses import Addresses
-from tests.simulation.hostile import Hostile
+from tests.simulation.hostile import COOKIE_SIZE, Hostile
 from tests.simulation.link import MILLISECOND, SECOND, Faults, Link
 from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
 from udpmsg.core.cookies import Cookies
@@ -29,7 +29,7 @@ ACK_BLOCK = Struct(">QHH")
 FRAGMENT_INDEX = Struct(">H")
 ACK_BODY = Struct(">QQIIIQBBH")
 RANGE = Struct(">QQ")
-MESSAGE, ACK, GOODBYE, PROBE, COOKIE = 1, 2, 3, 4, 7
+MESSAGE, ACK, GOODBYE, PROBE, CHALLENGE, COOKIE = 1, 2, 3, 4, 6, 7
 ACK_REQUESTED, FRAGMENT = 1, 2
 NEVER = 1 << 62
 SENDER_PEER = ("sender", 40_000)
@@ -110,7 +110,10 @@ class Ledger:
         self.lowest_unresolved = 1
         self.outcomes = dict.fromkeys(State, 0)
         self.last_datagram_number = 0
-        self.last_cookie_at = 0
+        self.challengers: dict[bytes, int] = {}
+        """Whose cookies its sender was sent: of each cookie the session."""
+        self.last_cookie_at: dict[int, int] = {}
+        """When a session's cookie was last returned."""
         self.sent_at = [0]
         self.first_flight = 0
         self.sent_all = False
@@ -317,7 +320,7 @@ class World:
                 else:
                     self.acknowledgments_seen += 1
                     before = self.sender.rtt.latest
-                    self.sender.receive(batch, now=at, peer=who)
+                    self._give_sender(batch, who)
                     if self.sender.rtt.latest != before:
                         self._check_sample(batch)
                     self._drain_sender()
@@ -477,6 +480,13 @@ class World:
                     return
         raise Broken(f"a round trip of {latest} ns was sampled, which no acknowledgment gives")
 
+    def _give_sender(self, batch: list[bytes], peer: Hashable) -> None:
+        for datagram in batch:
+            if datagram[3:4] == bytes((CHALLENGE,)):
+                session = HEADER.unpack_from(datagram)[5] if len(datagram) >= HEADER.size else 0
+                self.ledger.challengers[datagram[HEADER.size : HEADER.size + COOKIE_SIZE]] = session
+        self.sender.receive(batch, now=self.now, peer=peer)
+
     def _sender_data(self) -> None:
         sender, now, ledger = self.sender, self.now, self.ledger
         datagrams = each(sender.data_to_send(now=now))
@@ -499,9 +509,11 @@ class World:
             if not framed and len(datagram) > 1200:
                 raise Broken(f"a datagram of {len(datagram)} bytes")
             if kind == COOKIE:
-                if now < ledger.last_cookie_at + MILLISECOND:
-                    raise Broken(f"two COOKIEs within {now - ledger.last_cookie_at} ns: whoever forges CHALLENGEs makes us talk")
-                ledger.last_cookie_at = now
+                challenger = ledger.challengers[datagram[HEADER.size : HEADER.size + COOKIE_SIZE]]
+                since = now - ledger.last_cookie_at.get(challenger, -MILLISECOND)
+                if since < MILLISECOND:
+                    raise Broken(f"two COOKIEs within {since} ns: whoever forges CHALLENGEs makes us talk")
+                ledger.last_cookie_at[challenger] = now
             if kind == MESSAGE:
                 messages += 1
                 if not 0 < sequence <= len(ledger.payloads):
@@ -828,7 +840,7 @@ class World:
     # -- the hostile peer --------------------------------------------------------------------------------------------
 
     def _strike(self) -> None:
-        random, hostile, now = self.random, self.hostile, self.now
+        random, hostile = self.random, self.hostile
         dice = random.random()
         if dice < 0.25:
             self.garbage_sent += 1
@@ -846,7 +858,7 @@ class World:
         else:
             peer = RECEIVER_PEER if random.random() < 0.5 else HOSTILE_PEER
             for datagram in [hostile.to_sender()] * random.choice((1, 1, 3)):
-                self.sender.receive([datagram], now=now, peer=peer)
+                self._give_sender([datagram], peer)
                 self._drain_sender()
 
     # -- the end -----------------------------------------------------------------------------------------------------

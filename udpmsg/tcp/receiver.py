@@ -33,8 +33,8 @@ from udpmsg.waiting import Arrivals, earliest
 OnReady = Callable[[int, int], Arrivals]
 BACKLOG = 1024
 """Connections that the kernel keeps ready until they are accepted."""
-ACCEPTED_AT_ONCE = 64
-"""Connections that are accepted before others have their turn."""
+ACCEPTED_AT_ONCE = 16
+"""Connections that are accepted before others have their turn, less those that wait for theirs."""
 ROUND = 256
 """Messages in a round of turns, if that leaves each connection more than SHORTEST_TURN."""
 SHORTEST_TURN = 16
@@ -226,7 +226,7 @@ class TcpReceiver:
     def _accept(self, now: int) -> None:
         """Accept who waits, as long as there are places; else look again soon. The socket stays ready meanwhile, so watching it
         would be a busy loop."""
-        for _ in range(ACCEPTED_AT_ONCE):
+        for _ in range(max(ACCEPTED_AT_ONCE - len(self._queued), 1)):
             try:
                 self._newcomer = self._newcomer or self._next_newcomer()
             except BlockingIOError:
@@ -240,9 +240,10 @@ class TcpReceiver:
             if not self._places.full:
                 self._told_full = False
             elif not self._make_place(now):
-                if not self._told_full:
-                    self.notices.append(LimitReached(newcomer[1], 0, "sessions", self._limit))
-                self._told_full = True
+                if not self._queued:  # else some may be refused in their turn, and then there is a place
+                    if not self._told_full:
+                        self.notices.append(LimitReached(newcomer[1], 0, "sessions", self._limit))
+                    self._told_full = True
                 self._pause(now)
                 return
             self._newcomer = None
@@ -254,7 +255,7 @@ class TcpReceiver:
 
     def _pause(self, now: int) -> None:
         self._selector.unregister(self._socket)
-        self._accept_again_at = now + ACCEPT_PAUSE
+        self._accept_again_at = now + ACCEPT_PAUSE * (not self._queued)
 
     def _make_place(self, now: int) -> bool:
         """Have somebody give way to who asks for a place, if the rules say so by now."""
@@ -284,6 +285,7 @@ class TcpReceiver:
         self._connections[endpoint] = connection
         self._places.take(endpoint, now=now - self._excused)
         self._selector.register(accepted, selectors.EVENT_READ, self._on_ready_of(connection))
+        self._read(connection, now)  # mostly its first message is there: served, or refused, it does not hold others up
 
     # Reading and writing -------------------------------------------------------------------------------------------------
 
@@ -397,6 +399,8 @@ class TcpReceiver:
         for table in (self._connections, self._suspects, self._queued, self._starved):
             table.pop(endpoint, None)
         self._places.leave(endpoint)
+        if self._newcomer is not None and self._accept_again_at is not None:
+            self._accept_again_at = 0  # the newcomer's place is free
         self._memory.forget(connection)
         self.notices.append(Disconnected(endpoint, reason))
 
