@@ -61,14 +61,32 @@ FAULTS = (
     Fault(
         "window off by one",
         "core/outbox.py",
-        "min(room, self._window - self._unresolved + self.unsent)",
-        "min(room, self._window + 1 - self._unresolved + self.unsent)",
+        "min(room, self._window - under_way)",
+        "min(room, self._window + 1 - under_way)",
     ),
     Fault(
         "credit ignored",
         "core/outbox.py",
-        "room = credit - self.in_flight",
-        "room = self.sequence",
+        "room = min(credit.messages - self.in_flight, messages)",
+        "room = messages",
+    ),
+    Fault(
+        "credit in bytes ignored",
+        "core/outbox.py",
+        "            room = max(fits, under_way == 0)\n",
+        "",
+    ),
+    Fault(
+        "credit in bytes stops a message that alone is larger",
+        "core/outbox.py",
+        "room = max(fits, under_way == 0)",
+        "room = fits",
+    ),
+    Fault(
+        "what has begun to come is taken off the credit twice",
+        "core/sessions.py",
+        "session.waiting_bytes + session.unfinished_bytes",
+        "session.waiting_bytes",
     ),
     Fault(
         "an old acknowledgment brings back its credit",
@@ -121,7 +139,7 @@ FAULTS = (
     Fault(
         "limit of bytes never applied",
         "core/sessions.py",
-        'return None if self._affords(total + messages * MESSAGE_COST, now) else "total_bytes"',
+        'return None if self._affords(max(total + messages * MESSAGE_COST, cost), now) else "total_bytes"',
         "return None",
     ),
     Fault(
@@ -183,8 +201,14 @@ FAULTS = (
     Fault(
         "budget: nothing charged for a fragment",
         "core/sessions.py",
-        "return self._affords(size + FRAGMENT_COST, now) and self.budget.charge(size + FRAGMENT_COST)",
-        "return self._affords(size + FRAGMENT_COST, now)",
+        "return self._affords(cost, now) and self.budget.charge(cost)",
+        "return self._affords(cost, now)",
+    ),
+    Fault(
+        "budget: an unfinished message costs nothing",
+        "core/receiver.py",
+        "            cost += REASSEMBLY_COST\n",
+        "",
     ),
     Fault(
         "budget: nothing given back",

@@ -255,6 +255,7 @@ def test_the_examples_in_the_page_on_the_wire_format_decode_to_what_it_says() ->
         largest=9,
         delay_us=180,
         credit=255,
+        credit_bytes=2 << 20,
         all_below=5,
         arrived=[(1, 3), (5, 9)],
         delivered=[],

@@ -29,9 +29,7 @@ def test_the_whole_is_delivered_once_whatever_the_order(order: tuple[int, ...]) 
         assert receiver.events() == []
         receiver.receive([fragments[index]], now=at(position), peer="p")
         came = sum(len(read([fragments[each]])[0].payload) for each in order[:position])
-        assert receiver.held_bytes == (
-            REASSEMBLY_COST + came + position * FRAGMENT_COST if position < 5 else 250 + MESSAGE_COST
-        )
+        assert receiver.held_bytes == (REASSEMBLY_COST + came + position * FRAGMENT_COST if position < 5 else 250 + MESSAGE_COST)
     assert receiver.events() == [Message(PAYLOAD, "p", session=sender.session, sequence=1, acknowledged=True, transmission=1)]
     assert receiver.held_bytes == 0
     totals = receiver.totals()

@@ -301,7 +301,9 @@ class Life:
             fragments.setdefault(datagram.sequence, set(range(count))).discard(index)
         whole = [(sequence, sequence) for sequence, missing in sorted(fragments.items()) if sequence and not missing]
         self.acknowledgments += 1
-        body = Acknowledgment(SESSION, numbers[-1][0] if numbers else 0, 0, 100, 1 << 20, 1, spread(numbers)[-32:], spread(whole)[-32:])
+        body = Acknowledgment(
+            SESSION, numbers[-1][0] if numbers else 0, 0, 100, 1 << 20, 1, spread(numbers)[-32:], spread(whole)[-32:]
+        )
         payload = encode_acknowledgment(body)
         data = encode(Kind.ACK, session=5, number=self.acknowledgments, sent_at=0, payload=payload)
         self.sender.receive([data], now=self.now)

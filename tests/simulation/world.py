@@ -578,6 +578,10 @@ class World:
                 raise Broken(f"{ledger.first_flight} bytes sent before any acknowledgment")
         if began and sender.credit is not None and sender.messages_in_flight > sender.credit:
             raise Broken(f"{sender.messages_in_flight} messages in flight, the credit is {sender.credit}")
+        if began and sender.credit_bytes is not None and sender.messages_in_flight > 1:
+            size = sender._outbox.bytes_in_flight
+            if size > sender.credit_bytes:
+                raise Broken(f"{size} bytes in flight, the credit is {sender.credit_bytes}")
         if self.scenario.window is not None and sender.messages_in_flight > self.scenario.window:
             raise Broken(f"{sender.messages_in_flight} messages in flight, the window is {self.scenario.window}")
 

@@ -37,7 +37,7 @@ MADE_ROOM_FOR = ("session_messages", "session_bytes", "total_bytes")
 CHALLENGE_PAUSE = 100 * MILLISECOND
 """How long a challenge has to be answered before an acknowledgment asks for it again."""
 BARE_RANGES = 1
-"""Ranges of an acknowledgment that any datagram may be answered with: it has 100 bytes then, less than twice what asked for it."""
+"""Ranges of an acknowledgment that any datagram may be answered with: its 100 bytes are less than twice what asked for it."""
 CHALLENGE_SIZE = wire.HEADER.size + wire.COOKIE_SIZE + wire.CHECKSUM_BLOCK.size
 """Bytes of a challenge: no more than any message has that asks for an acknowledgment."""
 ACK_SIZE = wire.HEADER.size + wire.ACK_BODY.size + wire.CHECKSUM_BLOCK.size

@@ -29,9 +29,9 @@
 All numbers are big-endian. CHECKSUM is required on everything but a fire-and-forget MESSAGE: a flipped bit must not be able
 to confirm, end or alter a message that somebody counts on (docs/decisions/0003).
 
-ACK payload: session acknowledged u64 | largest datagram number u64 | delay u32 (µs) | credit u32 (messages) | credit u32 (bytes) |
-all-below sequence u64 | number of datagram ranges u8 | number of sequence ranges u8 | zero u16, then the ranges, each first u64 |
-last u64, ascending.
+ACK payload: session acknowledged u64 | largest datagram number u64 | delay u32 (µs) | credit u32 (messages) |
+credit u32 (bytes) | all-below sequence u64 | number of datagram ranges u8 | number of sequence ranges u8 | zero u16,
+then the ranges, each first u64 | last u64, ascending.
 GOODBYE payload: messages sent u64. PROBE: no payload. PROBE_REPLY payload: the session that probed or asked u64.
 CHALLENGE payload: a cookie of 12 bytes, made for one address and one session: with it a CHALLENGE is as long as the shortest
 message that asks for an acknowledgment. Where other kinds say when they were sent it has the session that is asked, which nobody
@@ -139,8 +139,8 @@ class Datagram(NamedTuple):
 class Acknowledgment(NamedTuple):
     """The payload of an ACK. Ranges are (first, last), ascending: datagrams that arrived, messages that were delivered.
 
-    `delay_us` is how long the largest datagram waited for this ACK; `credit` how many messages may be in flight, and `credit_bytes`
-    how many bytes of payload they may have, at most 2^32 - 1.
+    `delay_us` is how long the largest datagram waited for this ACK; `credit` how many messages may be in flight, and
+    `credit_bytes` how many bytes of payload they may have, at most 2^32 - 1.
     """
 
     session: int
