@@ -9,7 +9,7 @@ COMMON = {"event", "v", "run"}
 EVENTS = {
     "listening": {"transport", "host", "port", "receive_buffer_bytes", "offload", "store"},
     "message": {
-        "transport", "peer", "session", "sequence", "size", "text", "base64", "raw", "reordered", "transmission",
+        "transport", "peer", "session", "sequence", "title", "size", "text", "base64", "raw", "reordered", "transmission",
         "one_way_delay_s",
     },
     "goodbye": {"transport", "peer", "session", "messages_sent", "messages_lost"},

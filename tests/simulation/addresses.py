@@ -13,7 +13,7 @@ from udpmsg.core.cookies import Cookies
 from udpmsg.core.events import Peer
 
 HEADER = Struct(">HBBHHQQQQ")
-RANGES = slice(72, 74)
+RANGES = slice(76, 78)
 """Where an ACK says how many ranges it has, of either sort."""
 BARE_RANGES, BARE_TIMES = 1, 3
 """An answer that every datagram gets has at most so many ranges; all that is sent there is at most so many times what came."""

@@ -471,7 +471,7 @@ class World:
         """A sample is the time since the very datagram that an acknowledgment of this batch names as the largest."""
         sent_at, latest = self.ledger.sent_at, self.sender.rtt.latest
         for datagram in batch:
-            if len(datagram) >= 76 and datagram[3] == ACK:
+            if len(datagram) >= 80 and datagram[3] == ACK:
                 _, largest, delay, _, _, _, _, _, _ = ACK_BODY.unpack_from(datagram, 40)
                 if largest < len(sent_at) and latest in (
                     self.now - sent_at[largest],

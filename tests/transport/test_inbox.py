@@ -176,7 +176,7 @@ def test_replies_that_nobody_takes_are_bounded_and_not_acknowledged(monkeypatch:
         waiting.add(inbox.receive(remote.message(sequence, b"", reply_to=1), now=at(1), peer=LISTENER, full=waiting.full))
     for below in (1, 4):  # nothing is delivered until the application is done with what it was given
         (acknowledgment,) = inbox.data_to_send(now=at(1))
-        assert decode(acknowledgment).payload[24:32] == below.to_bytes(8, "big")
+        assert decode(acknowledgment).payload[28:36] == below.to_bytes(8, "big")
         inbox.commit()
     assert inbox.dropped == 2
     *replies, limit = waiting.take()

@@ -282,7 +282,7 @@ class Session:
         return len(self._arrived) + min(len(self._delivered), MAX_RANGES)
 
     def acknowledgment(self, now: int, *, credit: tuple[int, int], ranges: int = 2 * MAX_RANGES) -> Acknowledgment:
-        """What to tell the sender now: how many messages and bytes it may have in flight, and at most so many ranges (1 or more)."""
+        """What to tell the sender now: how many messages and bytes it may have in flight, and so many ranges at most, from 1."""
         self.unacknowledged = 0
         delivered, arrived = self._delivered.ranges(), self._arrived.ranges()
         if len(delivered) > MAX_RANGES:  # the gaps to fill first, and the newest
