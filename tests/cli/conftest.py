@@ -110,9 +110,9 @@ class Running:
     def signal(self, number: int = signal.SIGINT) -> None:
         self.process.send_signal(number)
 
-    def wait(self) -> int:
+    def wait(self, patience: float = PATIENCE) -> int:
         """Its exit code; every line it wrote is read then. No command ever shows a traceback."""
-        code = self.process.wait(PATIENCE)
+        code = self.process.wait(patience)
         self.out.finish()
         assert "Traceback" not in self.err.finish(), self.err.finish()
         return code

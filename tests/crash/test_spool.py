@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Commands, Running, free_port
+from tests.cli.conftest import PATIENCE, Commands, Running, free_port
 from tests.crash.harness import ROUND, SEED, TIMES, Tally, kill, listen, number_of, stored, text
 
 KILLS = 5 * TIMES
@@ -102,7 +102,7 @@ def test_the_same_command_again(commands: Commands, tally: Tally, tmp_path: Path
         listener = strike(commands, tally, lots, sender, listener, store)
         kill(sender)
         told += acknowledged(sender)
-    assert sender.wait() == 0
+    assert sender.wait(PATIENCE * TIMES) == 0  # all that is left, each line with a wait for the disk
     messages = stored(commands, store)
     assert check(messages, tally, told) == count
     assert len({message["session"] for message in messages}) == 1, "a sender that was started again took another session"
