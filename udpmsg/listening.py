@@ -10,6 +10,8 @@ from udpmsg.errors import CannotListen, NameUnknown, Phrase, UsageError
 LAST_PRIVILEGED_PORT = 1023
 MOST_BUFFER = 2**31 - 1
 """Bytes: the socket option is a signed number of 32 bits; the kernel gives less anyway."""
+KEPT_DESCRIPTORS = 64
+"""Open files that connections leave to everything else."""
 
 
 def own_address(host: str, port: int, kind: int) -> Address:
@@ -71,3 +73,13 @@ def explained(error: OSError, endpoint: Endpoint) -> CannotListen:
             endpoint.host,
         )
     return CannotListen("cannot listen on {}: {}", where, Phrase(error.strerror or str(error)))
+
+
+def within_descriptors(connections: int) -> int:
+    """So many connections, or as many as leave this process descriptors for all else, such as a file or a command's pipes."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return connections
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return connections if limit == resource.RLIM_INFINITY else min(connections, max(limit - KEPT_DESCRIPTORS, limit // 2))

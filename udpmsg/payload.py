@@ -37,6 +37,8 @@ def checked_title(title: str | None, *, raw: bool = False) -> str:
         return ""
     if raw:
         raise UsageError("raw bytes carry no header, so no title either: leave one of raw and title out")
+    if not isinstance(title, str):
+        raise UsageError("a title is text, and this is of the type {!r}", type(title).__name__)
     size = len(encoded(title))
     if not 0 < size <= MAX_TITLE:
         raise UsageError("a title has 1 to {} bytes in UTF-8, and this one {}: shorten it, or leave it out", MAX_TITLE, size)

@@ -383,3 +383,17 @@ def test_as_many_give_way_at_one_go_as_leave_an_address_its_eighth() -> None:
     receiver.events()
     receiver.receive([RemoteSender(100).message(1)], now=at(100), peer="late")
     assert placed(receiver) == [*range(2, 65), 100]
+
+
+def test_what_the_application_has_is_not_forgotten_when_memory_is_short() -> None:
+    """Else it would be delivered twice: what is held behind a gap is dropped only where nothing else of its session waits."""
+    receiver = CarefulReceiver(session=1, now=at(0), limits=a_receiver(total_bytes=900).limits)
+    silent, young = RemoteSender(1, ordered=True), RemoteSender(2)
+    receiver.receive([silent.message(1, b"once"), silent.message(3, b"held")], now=at(0), peer="p")
+    receiver.receive([young.message(1, bytes(200))], now=at(1500), peer="q")
+    assert [event.session for event in receiver.events() if isinstance(event, Message)] == [1]
+    receiver.receive([silent.message(1, b"once", transmission=2)], now=at(1600), peer="p")
+    assert [type(event) for event in receiver.events()] == [Duplicate]
+    receiver.commit()
+    receiver.receive([young.message(1, bytes(500), transmission=2)], now=at(2700), peer="q")
+    assert [event.session for event in receiver.events() if isinstance(event, Message)] == [2], "now there is room"

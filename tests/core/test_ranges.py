@@ -96,3 +96,12 @@ def test_membership() -> None:
     assert [number for number in range(12) if number in numbers] == [3, 4, 5, 8]
     assert 1 not in RangeSet()
     assert RangeSet().count() == 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 500])
+def test_the_outermost_ranges(count: int) -> None:
+    ranges = RangeSet()
+    for number in range(count):
+        ranges.append(3 * number + 1, 3 * number + 2)
+    everything = ranges.ranges()
+    assert ranges.outermost(32) == (everything if count <= 32 else everything[:16] + everything[-16:])

@@ -317,16 +317,28 @@ def test_credit_of_zero_and_the_probe_that_asks_for_more() -> None:
     sender, receiver = acknowledged_sender(), RemoteReceiver()
     sender.send([b"a"], now=at(0))
     sender.data_to_send(now=at(0))
-    sender.receive([receiver.ack((1, 1), below=2, credit=0)], now=at(100))
-    assert len(outcomes(sender)) == 1
+    sender.receive([receiver.ack((1, 1), credit=0)], now=at(100))  # it arrived, and its application is not done with it
     sender.send([b"b", b"c"], now=at(200))
     assert sender.data_to_send(now=at(200)) == []
     assert sender.next_timeout() == at(500)
     sender.handle_timeout(now=at(500))
     assert [datagram.kind for datagram in read(sender.data_to_send(now=at(500)))] == [Kind.PROBE]
-    sender.receive([receiver.ack((1, 2), below=2, credit=1)], now=at(600))
+    sender.receive([receiver.ack((1, 2), credit=1)], now=at(600))
     assert sequences(sender.data_to_send(now=at(600))) == [2]
     assert (sender.messages_in_flight, sender.backlog) == (1, 1)
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_an_old_credit_of_zero_stops_nobody_for_good(framed: bool) -> None:
+    """The memory for all was short when the last word came. Nothing is under way that would bring another: one message leaves."""
+    sender = acknowledged_sender(datagram_size=None if framed else 1200)
+    receiver = RemoteReceiver(framed=framed)
+    sender.send([b"a"], now=at(0))
+    sender.data_to_send(now=at(0))
+    sender.receive([receiver.ack((1, 1), below=2, credit=0, credit_bytes=0)], now=at(100))
+    sender.send([b"b", b"c"], now=at(200))
+    (message,) = read(sender.data_to_send(now=at(200)), framed=framed)
+    assert (message.sequence, sender.messages_in_flight, sender.backlog) == (2, 1, 1)
 
 
 def test_an_older_acknowledgment_does_not_bring_back_its_credit() -> None:

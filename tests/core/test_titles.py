@@ -1,8 +1,11 @@
 """A message may be called something: the title travels with it, whole or in parts, in every transmission, and is told once."""
 
+import sys
+
 import pytest
 
 from tests.core.support import (
+    RECEIVER,
     RemoteReceiver,
     RemoteSender,
     a_receiver,
@@ -11,8 +14,10 @@ from tests.core.support import (
     plain_sender,
     read,
 )
+from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
 from udpmsg.core.events import Message
 from udpmsg.core.framing import each
+from udpmsg.core.receiver import Receiver
 from udpmsg.core.sender import Sender
 from udpmsg.errors import MessageTooLarge
 
@@ -85,3 +90,28 @@ def test_the_title_of_a_fragment_that_came_twice_is_told_once() -> None:
     again = remote.message(1, b"ab", fragment=(0, 2, 2, 4), title="another")
     second = remote.message(1, b"cd", fragment=(1, 2, 2, 4))
     assert [(message.payload, message.title) for message in received([first, again, second])] == [(b"abcd", "n.txt")]
+
+
+@pytest.mark.parametrize(
+    "title", ["n" * 128, "n" * 126 + "ü", "n" * 125 + "中", "n" * 124 + "😀"], ids=["ascii", "latin", "bmp", "astral"]
+)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_title_is_charged_at_what_it_takes(title: str, parts: int) -> None:
+    """One character beyond the basic plane makes Python keep four bytes for each."""
+    receiver, remote = Receiver(session=RECEIVER, now=at(0)), RemoteSender(ordered=True)
+    fragment = (0, 2, 2, 4) if parts == 2 else None
+    receiver.receive([remote.message(2, b"ab", title=title, fragment=fragment)], now=at(0), peer="p")
+    takes = sys.getsizeof(title)
+    assert receiver.held_bytes == 2 + takes + (MESSAGE_COST if parts == 1 else FRAGMENT_COST + REASSEMBLY_COST)
+    if parts == 2:
+        receiver.receive([remote.message(2, b"cd", fragment=(1, 2, 2, 4))], now=at(1), peer="p")
+        assert receiver.held_bytes == 4 + takes + MESSAGE_COST, "held behind a gap"
+    receiver.receive([remote.message(1, b"x", title=title), remote.message(3, b"yz")], now=at(2), peer="p")
+    events = [event for event in receiver.events(2) if isinstance(event, Message)]
+    assert receiver.held_bytes == 2 * parts + 1 + 2 + 2 * takes + 3 * MESSAGE_COST
+    receiver.done(events[1])
+    assert receiver.held_bytes == 1 + 2 + takes + 2 * MESSAGE_COST
+    receiver.commit()
+    receiver.events()
+    receiver.commit()
+    assert receiver.held_bytes == 0

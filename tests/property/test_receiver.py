@@ -201,10 +201,10 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             return
         if index is not None:
             begins = sequence not in session.parts
-            if begins and not self.may_begin(session, sequence, size):
-                return
             parts = session.parts.get(sequence, set())
             cost = fragment_cost(index) * (index not in parts) + REASSEMBLY_COST * begins
+            if begins and not self.may_begin(session, sequence, size, cost):
+                return
             if self.held_bytes() + cost > LIMITS.total_bytes:
                 session.over_limit += 1
                 return
@@ -237,26 +237,26 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         session.unacknowledged += 1
         session.arrived.add(number)
 
-    def may_begin(self, session: ModelSession, sequence: int, size: int) -> bool:
+    def may_begin(self, session: ModelSession, sequence: int, size: int, cost: int) -> bool:
         """Whether there may be an unfinished message more. Without acknowledgments nothing lost ever comes again: the oldest ones
         make room."""
-        while not session.acknowledged and session.parts and self.crowded(session, size):
+        while not session.acknowledged and session.parts and self.crowded(session, size, cost):
             session.parts.pop(next(iter(session.parts)))
             session.over_limit += 1
             session.leave()
-        return self.fits(session, sequence, size)
+        return self.fits(session, sequence, size, cost)
 
-    def crowded(self, session: ModelSession, size: int) -> bool:
-        return not (session.has_left and self.places_taken() >= LIMITS.sessions) and not self.has_room(session, size)
+    def crowded(self, session: ModelSession, size: int, cost: int) -> bool:
+        return not (session.has_left and self.places_taken() >= LIMITS.sessions) and not self.has_room(session, size, cost)
 
-    def has_room(self, session: ModelSession, size: int) -> bool:
+    def has_room(self, session: ModelSession, size: int, cost: int) -> bool:
         return (
             session.waiting_messages() < LIMITS.session_messages
             and session.waiting_bytes() + size <= LIMITS.session_bytes
-            and self.held_bytes() + size + MESSAGE_COST <= LIMITS.total_bytes
+            and self.held_bytes() + max(size + MESSAGE_COST, cost) <= LIMITS.total_bytes
         )
 
-    def fits(self, session: ModelSession, sequence: int, size: int) -> bool:
+    def fits(self, session: ModelSession, sequence: int, size: int, cost: int = 0) -> bool:
         gaps = len(session.gaps(max([0, *session.seen])))
         waited_for = sum(last >= session.lowest for _, last in session.gaps(max([0, *session.seen])))  # not given up
         # What fills a gap is always welcome; an unfinished message may open one when it is whole, so each of them counts.
@@ -264,7 +264,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         fits = (
             not (session.has_left and self.places_taken() >= LIMITS.sessions)
             and size <= LIMITS.max_message
-            and self.has_room(session, size)
+            and self.has_room(session, size, cost)
             and not (session.acknowledged and opens and waited_for + len(session.parts) >= LIMITS.gaps)
         )
         session.over_limit += not fits

@@ -4,6 +4,7 @@ import errno
 import resource
 import socket
 import struct
+import sys
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -13,6 +14,7 @@ from tests.transport.support import LOOPBACK, PATIENCE, Listener, VirtualClock, 
 from udpmsg import Disconnected, LimitReached, Limits, Malformed, Message, Outcome, Receiver, Sender, State
 from udpmsg.core.events import Event
 from udpmsg.core.framing import each, frame
+from udpmsg.listening import within_descriptors
 from udpmsg.tcp.receiver import ROUND, SHORTEST_TURN
 
 HTTP = b"GET / HTTP/1.1\r\nHost: example\r\n\r\n"
@@ -250,6 +252,42 @@ def test_connections_over_the_limit_wait(stack: ExitStack, clock: VirtualClock) 
     (message,) = collect(receiver, Message)
     assert (message.payload, message.peer.port) == (b"new", newcomers[0].getsockname()[1])
     receiver.close()
+
+
+@pytest.mark.parametrize(
+    ("limit", "wanted", "allowed"), [(1024, 1024, 960), (2000, 1024, 1024), (100, 1024, 50), (resource.RLIM_INFINITY, 7, 7)]
+)
+def test_connections_leave_some_descriptors_to_all_else(
+    monkeypatch: pytest.MonkeyPatch, limit: int, wanted: int, allowed: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+    assert within_descriptors(wanted) == allowed
+
+
+def test_where_descriptors_have_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)  # Windows
+    assert within_descriptors(1024) == 1024
+
+
+def test_who_begins_anew_from_the_same_port_is_served(stack: ExitStack) -> None:
+    """It was reset while what it had sent still waited, so nobody has read of that; the kernel knows that the first is over."""
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp", limits=Limits(session_messages=4)))
+    first = connect(receiver.endpoints[0])
+    for number in range(1, 2000):
+        first.sendall(hello(1, number))
+    assert receiver.poll(PATIENCE, limit=1)
+    address = first.getsockname()
+    reset(first)
+    again = stack.enter_context(socket.socket())
+    again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    again.bind(address)
+    again.connect(("127.0.0.1", receiver.endpoints[0].port))
+    again.sendall(hello(2, payload=b"again"))
+    events: list[Event] = []
+    while not any(isinstance(event, Message) and event.payload == b"again" for event in events):
+        events += receiver.poll(PATIENCE)
+    assert not any(isinstance(event, LimitReached) for event in events)
+    receiver.close(linger=0.0)
 
 
 def test_who_sends_no_message_holds_no_place_against_who_waits(stack: ExitStack, clock: VirtualClock) -> None:

@@ -102,7 +102,9 @@ def test_a_message_may_be_called_something(listen: Listening, transport: str, ac
     ]
 
 
-@pytest.mark.parametrize("title", ["", "n" * 129, "ü" * 65, "\ud800"], ids=["empty", "long", "long in UTF-8", "surrogate"])
+@pytest.mark.parametrize(
+    "title", ["", "n" * 129, "ü" * 65, "\ud800", b"n.txt"], ids=["empty", "long", "long in UTF-8", "surrogate", "bytes"]
+)
 def test_what_no_message_can_be_called_is_refused_before_anything_is_sent(title: str) -> None:
     sender = Sender("127.0.0.1", 9)
     with pytest.raises(UsageError):

@@ -18,6 +18,7 @@ from udpmsg.cli.output import Output, conduct, open_output
 from udpmsg.cli.signals import Interrupts
 from udpmsg.endpoint import Endpoint
 from udpmsg.language import _, number
+from udpmsg.listening import KEPT_DESCRIPTORS
 from udpmsg.receiver import Receiver
 from udpmsg.report.schema import empty_summary
 from udpmsg.report.stream import Words
@@ -54,8 +55,6 @@ REPLIES, ENDING = _("Replies"), _("When to end (the first that comes)")
 LAST_PRIVILEGED_PORT = 1023
 LOOKING = ("echo", "reply", "exec", "interactive", "count", "idle", "once", "stop-word", "slow", "save", "store")
 """Options for which the messages themselves are looked at, also where none is shown."""
-OTHER_DESCRIPTORS = 64
-"""What a process has open besides its connections, and what a command that answers may need."""
 
 
 def listen(
@@ -191,8 +190,8 @@ def listen(
             saver = closing.enter_context(Saver(save))
         usual = Limits()
         largest = max_message or usual.max_message
-        if max_sessions is not None and transport != "udp":
-            allow_descriptors(max_sessions + OTHER_DESCRIPTORS)
+        if transport != "udp":
+            allow_descriptors((max_sessions or usual.sessions) + KEPT_DESCRIPTORS)
         receiver = interrupts.opening(
             lambda: Receiver(
                 host,

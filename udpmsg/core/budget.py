@@ -6,11 +6,16 @@ transports of a listener, its replies and its commands share one budget, so that
 
 MESSAGE_COST = 256
 """Bytes that a waiting message takes besides its payload: the tuple, its numbers, the head of the bytes object, its place in a
-queue. Measured with CPython 3.11 to 3.13. A title takes 204 bytes more at most, so what is charged is never less than half."""
+queue. Measured with CPython 3.11 to 3.13."""
 REASSEMBLY_COST = 512
 """Bytes that a message takes of which not all fragments have come, besides them: the object, its table, its places in others."""
 FRAGMENT_COST = 192
 """Bytes that a fragment takes besides its payload while the others have not come."""
+
+
+def title_cost(title: str | None) -> int:
+    """Bytes that a title takes: with one character beyond the basic plane, four for each."""
+    return title.__sizeof__() if title else 0
 
 
 class Budget:

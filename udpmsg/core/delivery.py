@@ -8,19 +8,22 @@ from collections import deque
 from operator import itemgetter
 from typing import NamedTuple
 
+from udpmsg.core.budget import title_cost
 from udpmsg.core.events import NOTICES_KEPT, Event, Goodbye, Message
 from udpmsg.core.session import Session
 from udpmsg.core.sessions import Sessions
 
-PAYLOAD = itemgetter(Message._fields.index("payload"))
+PAYLOAD, TITLE = (itemgetter(Message._fields.index(name)) for name in ("payload", "title"))
 
 
 class Batch(NamedTuple):
-    """Messages of one session (None: raw ones), which stand together where they came together; `size` bytes of payload in all."""
+    """Messages of one session (None: raw ones), which stand together where they came together; in bytes the `size` of all their
+    payloads, and what their `titles` take."""
 
     messages: list[Message]
     session: Session | None
     size: int
+    titles: int = 0
 
 
 class Notice(NamedTuple):
@@ -52,7 +55,7 @@ class Delivery:
     @property
     def in_hand(self) -> list[Message]:
         """The messages that the application has and is not done with."""
-        return [message for messages, _, _ in self._in_hand for message in messages]
+        return [message for batch in self._in_hand for message in batch.messages]
 
     @property
     def undelivered(self) -> int:
@@ -62,20 +65,20 @@ class Delivery:
     def in_hand_by_session(self) -> list[tuple[Session, list[tuple[int, int]]]]:
         """Which sequence numbers of each acknowledged session they have, as (first, last)."""
         found: dict[int, tuple[Session, list[tuple[int, int]]]] = {}
-        for messages, session, _ in self._in_hand:
+        for messages, session, *_ in self._in_hand:
             if session is not None and session.acknowledged:
                 found.setdefault(session.identity, (session, []))[1].extend(stretches(messages))
         return list(found.values())
 
     def put(self, messages: list[Message], session: Session | None, size: int | None = None) -> None:
-        """For the application; `size`: bytes of all their payloads, where that is known."""
+        """For the application; `size`: bytes of all their payloads, where that is known, and that none has a title."""
         if not messages:
             return
         if session is None:
             self.raw_waiting += len(messages)
         else:
             session.queued_messages += len(messages)
-        self._queue.append(Batch(messages, session, sum(map(len, map(PAYLOAD, messages))) if size is None else size))
+        self._queue.append(Batch(messages, session, size) if size is not None else whole(messages, session))
 
     def tell(self, goodbye: Goodbye) -> None:
         """Of a session that something came of: there is at most one for each."""
@@ -112,38 +115,44 @@ class Delivery:
 
     def done(self, message: Message) -> list[Session]:
         """The application is done with this message; nothing happens where it was before, or never had it."""
-        for place, (messages, session, size) in enumerate(self._in_hand):
+        for place, (messages, session, size, titles) in enumerate(self._in_hand):
             for index, other in enumerate(messages):
                 if other is message:
                     rest = messages[:index] + messages[index + 1 :]
-                    bytes_of_it = len(message.payload)
-                    self._in_hand[place : place + 1] = [Batch(rest, session, size - bytes_of_it)] if rest else []
-                    return self._finish([Batch([message], session, bytes_of_it)])
+                    alone = whole([message], session)
+                    others = Batch(rest, session, size - alone.size, titles - alone.titles)
+                    self._in_hand[place : place + 1] = [others] if rest else []
+                    return self._finish([alone])
         return []
 
     def _cut(self, batch: Batch, room: int) -> Batch:
         """As many messages of a batch as there is room for, which is not all; the others stay first in the queue."""
-        messages, session, size = batch
-        rest = messages[room:]
-        rest_size = sum(map(len, map(PAYLOAD, rest)))
-        self._queue.appendleft(Batch(rest, session, rest_size))
-        return Batch(messages[:room], session, size - rest_size)
+        messages, session, size, titles = batch
+        rest = whole(messages[room:], session)
+        self._queue.appendleft(rest)
+        return Batch(messages[:room], session, size - rest.size, titles - rest.titles)
 
     def _finish(self, batches: list[Batch]) -> list[Session]:
         sessions = []
-        for messages, session, size in batches:
+        for messages, session, size, titles in batches:
             if session is None:
                 self.raw_waiting -= len(messages)
                 self._sessions.release_raw(size, len(messages))
                 continue
             session.queued_messages -= len(messages)
             session.payload_bytes += size
-            self._sessions.release(session, size, len(messages))
+            self._sessions.release(session, size, len(messages), titles)
             if session.acknowledged:
                 for first, last in stretches(messages):
                     session.deliver(first, last)
             sessions.append(session)
         return sessions
+
+
+def whole(messages: list[Message], session: Session | None) -> Batch:
+    """These messages, and what they have in all."""
+    size, titles = sum(map(len, map(PAYLOAD, messages))), sum(map(title_cost, map(TITLE, messages)))
+    return Batch(messages, session, size, titles)
 
 
 def stretches(messages: list[Message]) -> list[tuple[int, int]]:

@@ -4,7 +4,7 @@ Knows neither sequence numbers nor limits. A fragment is not a message: only the
 """
 
 from udpmsg.core import wire
-from udpmsg.core.budget import FRAGMENT_COST, REASSEMBLY_COST
+from udpmsg.core.budget import FRAGMENT_COST, REASSEMBLY_COST, title_cost
 from udpmsg.errors import N_, MalformedDatagram, MessageTooLarge
 
 MAX_FRAGMENTS = 65_535
@@ -90,7 +90,7 @@ class Reassembly:
     def add(self, index: int, payload: bytes, transmission: int, title: str = "") -> bytes | None:
         """Take a fragment; return the whole payload once it is complete."""
         if index not in self._parts:
-            self.cost += len(payload) + FRAGMENT_COST
+            self.cost += len(payload) + FRAGMENT_COST + title_cost(title)
             self._parts[index] = payload
             self.title = title or self.title
         self.transmission = max(self.transmission, transmission)

@@ -339,10 +339,10 @@ class Outbox:
         if room > 0 and credit.size is not None:
             begin = self.next_unsent - self._base
             before = self._ends[begin - 1] if begin else self._ended_before
-            fits = bisect_right(self._ends, before + credit.size - self.bytes_in_flight, begin, begin + room) - begin
-            # a receiver that has nothing of ours takes one, if ever it does: what it says then is all that it will have
-            room = max(fits, under_way == 0)
-        return max(room, 0)
+            room = bisect_right(self._ends, before + credit.size - self.bytes_in_flight, begin, begin + room) - begin
+        # A receiver that has nothing of ours may be sent one message whatever it said: its word may be old, and when nothing is
+        # under way nothing brings a new one.
+        return max(room, min(messages, under_way == 0))
 
     def _size(self, first: int, last: int) -> int:
         """Payload bytes of the messages with these numbers, whatever became of them."""

@@ -32,6 +32,14 @@ class RangeSet:
         """All ranges as (first, last), ascending."""
         return list(zip(self._firsts, self._lasts, strict=True))
 
+    def outermost(self, most: int) -> list[tuple[int, int]]:
+        """The same, or of more than `most` the first and the last half of so many; that takes no longer the more there are."""
+        if len(self._firsts) <= most:
+            return self.ranges()
+        half = most // 2
+        firsts, lasts = self._firsts[:half] + self._firsts[-half:], self._lasts[:half] + self._lasts[-half:]
+        return list(zip(firsts, lasts, strict=True))
+
     def ranges_from(self, number: int) -> int:
         """How many ranges reach `number` or above."""
         return len(self._lasts) - bisect_left(self._lasts, number)

@@ -13,7 +13,7 @@ from itertools import repeat
 from udpmsg.core import runs, wire
 from udpmsg.core.allowances import Allowances
 from udpmsg.core.arrivals import Arrival
-from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST, Budget
+from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST, Budget, title_cost
 from udpmsg.core.config import Limits
 from udpmsg.core.cookies import Cookies
 from udpmsg.core.delivery import Delivery
@@ -518,7 +518,7 @@ class Receiver:
             if not (granted or self._allowances.grant_answer(peer, keep=keep)):
                 return []  # its next datagram, or its cookie, is answered
             ranges = ranges if granted else bare
-        acknowledgment = session.acknowledgment(now, credit=self._sessions.credit(session), ranges=ranges)
+        acknowledgment = session.acknowledgment(now, credit=self._sessions.credit(session, now), ranges=ranges)
         return [(self._encoder.encode(Kind.ACK, now=now, payload=wire.encode_acknowledgment(acknowledgment)), peer)]
 
     def _owe_delivered(self, sessions: Sequence[Session]) -> None:
@@ -533,7 +533,7 @@ class Receiver:
         """The unfinished message of a fragment, if there is room for both."""
         assert datagram.fragment is not None
         reassembly = session.reassemblies.get(datagram.sequence)
-        cost = len(datagram.payload) + FRAGMENT_COST
+        cost = len(datagram.payload) + FRAGMENT_COST + title_cost(datagram.title)
         begins = reassembly is None
         if reassembly is None:
             cost += REASSEMBLY_COST
@@ -585,6 +585,6 @@ class Receiver:
             self._delivery.notify(LimitReached(session.peer, session.identity, limit, getattr(self.limits, limit)))
 
     def _enqueue(self, session: Session, message: Message, *, ordered: bool) -> None:
-        self._sessions.reserve(session, len(message.payload))
+        self._sessions.reserve(session, len(message.payload), titles=title_cost(message.title))
         session.limit_told = False
         self._delivery.put(session.in_order(message) if ordered else [message], session)

@@ -284,9 +284,8 @@ class Session:
     def acknowledgment(self, now: int, *, credit: tuple[int, int], ranges: int = 2 * MAX_RANGES) -> Acknowledgment:
         """What to tell the sender now: how many messages and bytes it may have in flight, and so many ranges at most, from 1."""
         self.unacknowledged = 0
-        delivered, arrived = self._delivered.ranges(), self._arrived.ranges()
-        if len(delivered) > MAX_RANGES:  # the gaps to fill first, and the newest
-            delivered = delivered[: MAX_RANGES // 2] + delivered[-MAX_RANGES // 2 :]
+        delivered = self._delivered.outermost(MAX_RANGES)  # the gaps to fill first, and the newest
+        arrived = self._arrived.ranges()
         if len(arrived) + len(delivered) > ranges:  # the newest arrivals tell of losses
             arrived = arrived[-max(ranges // 2, 1) :]
             delivered = delivered[: ranges - len(arrived)]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 from itertools import chain
 
-from udpmsg.core.budget import MESSAGE_COST, Budget
+from udpmsg.core.budget import MESSAGE_COST, Budget, title_cost
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Peer
 from udpmsg.core.fragments import Reassembly
@@ -152,18 +152,18 @@ class Sessions:
             return "session_bytes"
         return None if self._affords(max(total + messages * MESSAGE_COST, cost), now) else "total_bytes"
 
-    def reserve(self, session: Session, size: int, messages: int = 1) -> None:
-        """Whole messages of `size` bytes each take their places until the application is done with them."""
+    def reserve(self, session: Session, size: int, messages: int = 1, titles: int = 0) -> None:
+        """Whole messages of `size` bytes each take their places until the application is done with them, and so do titles."""
         session.reserve(size, messages)
-        self.budget.used += (size + MESSAGE_COST) * messages
+        self.budget.used += (size + MESSAGE_COST) * messages + titles
         if not session.placed:
             self._tombstones.take(session)
             self._enter(session)
 
-    def release(self, session: Session, size: int, messages: int = 1) -> None:
-        """The application is done with so many messages: `size` bytes in all."""
+    def release(self, session: Session, size: int, messages: int = 1, titles: int = 0) -> None:
+        """The application is done with so many messages: `size` bytes in all, and what their titles take."""
         session.release(size, messages)
-        self.budget.give_back(size + MESSAGE_COST * messages)
+        self.budget.give_back(size + MESSAGE_COST * messages + titles)
         if session.ended:
             self._leave_at_the_end(session)
 
@@ -204,9 +204,10 @@ class Sessions:
         for sequence in [sequence for sequence in session.reassemblies if sequence < lowest]:
             self.drop(session, sequence)
 
-    def credit(self, session: Session) -> tuple[int, int]:
+    def credit(self, session: Session, now: int) -> tuple[int, int]:
         """How many messages this session may have in flight, and how many bytes of payload. What has begun to come is in flight
         still. Where the memory for all is short, half of what is left of it is for the messages, and half for their bytes."""
+        self._affords(min(self.limits.max_message, self.budget.limit // 2), now)  # what is silent makes room now, not later
         left = max(self.budget.left // 2, 0)
         messages = self.limits.session_messages - session.waiting_messages + len(session.reassemblies)
         size = self.limits.session_bytes - session.waiting_bytes + session.unfinished_bytes
@@ -234,6 +235,7 @@ class Sessions:
         if now < self._next_relief:
             return
         unfinished = [session for session in self._table.values() if session.reassemblies or session.held]
+        unfinished = [session for session in unfinished if not session.queued_messages]
         for session in sorted(unfinished, key=lambda session: session.last_seen_at):
             if cost <= self.budget.left or session.last_seen_at + SILENCE > now:
                 break
@@ -241,7 +243,9 @@ class Sessions:
         self._next_relief = now + LOOK_AGAIN // 10
 
     def _forget_unfinished(self, session: Session) -> None:
-        """What only its sender can finish is dropped. If it asked for acknowledgments it learns of that, and sends it again."""
+        """What only its sender can finish is dropped. If it asked for acknowledgments it learns of that, and sends it again.
+
+        Nothing of it may be with the application, undelivered: that would be forgotten too, and come twice."""
         dropped = max(chain(session.reassemblies, session.held), default=0)
         known = session.remembered() if session.acknowledged and dropped else None
         for sequence in list(session.reassemblies):
@@ -249,7 +253,8 @@ class Sessions:
         if session.held:
             size, messages = sum(len(message.payload) for message in session.held.values()), len(session.held)
             session.release(size, messages)
-            self.budget.give_back(size + MESSAGE_COST * messages)
+            titles = sum(title_cost(message.title) for message in session.held.values())
+            self.budget.give_back(size + MESSAGE_COST * messages + titles)
         if known is not None:
             session.renege(known, dropped)
 

@@ -24,7 +24,7 @@ from udpmsg.core.framing import BadFrame, FrameReader, Run, frame
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of
 from udpmsg.errors import N_, Phrase
-from udpmsg.listening import MOST_BUFFER, bind, own_address
+from udpmsg.listening import MOST_BUFFER, bind, own_address, within_descriptors
 from udpmsg.tcp.connection import Connection
 from udpmsg.tcp.memory import BUFFER, Memory
 from udpmsg.tcp.places import Places
@@ -71,8 +71,8 @@ class TcpReceiver:
     ) -> None:
         """Bind and listen. Raises CannotListen and UsageError.
 
-        `frame_limit` in bytes, `connections` at once, `buffer` in bytes is asked of the kernel for each connection. What is kept
-        for peers is charged to `budget`.
+        `frame_limit` in bytes, `connections` at once (fewer where the system allows fewer open files); `buffer` in bytes is asked
+        of the kernel for each connection. What is kept for peers is charged to `budget`.
         """
         self.notices: list[Event] = []
         self.failures: list[tuple[bytes, Endpoint, str, bool]] = []
@@ -80,7 +80,7 @@ class TcpReceiver:
         self._buffer = bytearray(BUFFER)
         """For every read of every connection."""
         self._frame_limit = frame_limit
-        self._limit = connections
+        self._limit = connections = within_descriptors(connections)
         self._connections: dict[Endpoint, Connection] = {}
         self._places = Places(connections)
         self._excused = 0
@@ -271,8 +271,12 @@ class TcpReceiver:
 
     def _admit(self, accepted: socket.socket, endpoint: Endpoint, now: int) -> None:
         """A newcomer has its place."""
-        # One peer's address and port may come to two addresses of this machine; the first connection keeps the name.
-        if endpoint in self._connections:
+        # One peer's address and port may come to two addresses of this machine; the first connection keeps the name. Where both
+        # come to the same address, the peer has ended the first one, though nobody has read that far.
+        former = self._connections.get(endpoint)
+        if former is not None and former.socket.getsockname() == accepted.getsockname():
+            self._drop(former, Phrase("the peer has begun anew"))
+        elif former is not None:
             accepted.close()
             self.notices.append(LimitReached(endpoint, 0, "sessions", self._limit))
             return
