@@ -165,7 +165,14 @@ def test_ctrl_c_ends_in_order_and_leaves_nothing(commands: Commands) -> None:
     *modes, last = lines_of(running)
     assert last["event"] == "comparison"
     assert [line["error"] for line in modes] == ["interrupted"]
-    assert users_of(inside) == []
+    nothing_is_left(inside)
+
+
+def nothing_is_left(inside: set[str]) -> None:
+    """Nobody lives in these namespaces any more. What the kernel kills because its parent has ended takes a moment to go."""
+    until = time.monotonic() + 5
+    while left := users_of(inside):
+        assert time.monotonic() < until, f"left: {left}"
 
 
 def namespaces_below(pid: int) -> set[str]:
@@ -210,7 +217,7 @@ def test_a_host_that_is_killed_ends_the_comparison_with_a_sentence(commands: Com
     os.kill(listening[0], signal.SIGKILL)
     assert running.wait() == 1
     assert "ended unexpectedly" in running.err.finish()
-    assert users_of(inside) == []
+    nothing_is_left(inside)
 
 
 @pytest.mark.usefixtures("lab")

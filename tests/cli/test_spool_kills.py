@@ -75,7 +75,7 @@ def test_what_was_accepted_is_delivered_once(commands: Commands, over: list[str]
         kill(sender, random)
         sender.out.finish()
         whole = [line for line in sender.out.lines if line.endswith("}")]
-        confirmed |= {int(line.split('"sequence": ')[1].split(",")[0]) for line in whole if '"acknowledged"' in line}
+        confirmed |= {int(line.split('"sequence": ')[1].split(",")[0]) for line in whole if '"event": "acknowledged"' in line}
         now = accepted(spool)
         assert now >= before
         assert now >= max(confirmed, default=0)
