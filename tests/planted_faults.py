@@ -73,14 +73,26 @@ FAULTS = (
     Fault(
         "credit in bytes ignored",
         "core/outbox.py",
-        "            room = max(fits, under_way == 0)\n",
+        "if room > 0 and credit.size is not None:",
+        "if room > 0 and credit.size is None:",
+    ),
+    Fault(
+        "an old credit of nothing stops a sender for good",
+        "core/outbox.py",
+        "return max(room, min(messages, under_way == 0))",
+        "return max(room, 0)",
+    ),
+    Fault(
+        "memory: what the application has is forgotten",
+        "core/sessions.py",
+        "        unfinished = [session for session in unfinished if not session.queued_messages]\n",
         "",
     ),
     Fault(
-        "credit in bytes stops a message that alone is larger",
-        "core/outbox.py",
-        "room = max(fits, under_way == 0)",
-        "room = fits",
+        "budget: a title costs nothing",
+        "core/budget.py",
+        "return title.__sizeof__() if title else 0",
+        "return 0",
     ),
     Fault(
         "what has begun to come is taken off the credit twice",
@@ -177,8 +189,8 @@ FAULTS = (
     Fault(
         "commit: done with one is done with all",
         "core/delivery.py",
-        "return self._finish([Batch([message], session, bytes_of_it)])",
-        "return self._finish([Batch([message], session, bytes_of_it)]) + self.commit()",
+        "return self._finish([alone])",
+        "return self._finish([alone]) + self.commit()",
     ),
     Fault(
         "commit: what is in hand is not remembered",
@@ -213,14 +225,14 @@ FAULTS = (
     Fault(
         "budget: nothing given back",
         "core/sessions.py",
-        "        session.release(size, messages)\n        self.budget.give_back(size + MESSAGE_COST * messages)\n        if",
-        "        session.release(size, messages)\n        if",
+        "        self.budget.give_back(size + MESSAGE_COST * messages + titles)\n        if session.ended",
+        "        if session.ended",
     ),
     Fault(
         "budget: what is dropped with a place stays charged",
         "core/sessions.py",
-        "            session.release(size, messages)\n            self.budget.give_back(size + MESSAGE_COST * messages)\n",
-        "            session.release(size, messages)\n",
+        "            self.budget.give_back(size + MESSAGE_COST * messages + titles)\n",
+        "",
     ),
     Fault(
         "proof: an unproved address followed",
