@@ -89,6 +89,12 @@ FAULTS = (
         "",
     ),
     Fault(
+        "memory: gaps of all sessions without a limit",
+        "core/sessions.py",
+        "        return self._gaps + more <= most\n",
+        "        return True\n",
+    ),
+    Fault(
         "budget: a title costs nothing",
         "core/budget.py",
         "return title.__sizeof__() if title else 0",

@@ -397,3 +397,50 @@ def test_what_the_application_has_is_not_forgotten_when_memory_is_short() -> Non
     receiver.commit()
     receiver.receive([young.message(1, bytes(500), transmission=2)], now=at(2700), peer="q")
     assert [event.session for event in receiver.events() if isinstance(event, Message)] == [2], "now there is room"
+
+
+def gaps_of_all(receiver: Receiver) -> int:
+    return sum(session.arrivals.gaps_remembered for session in receiver._sessions._table.values())
+
+
+def every_other(remote: RemoteSender, messages: int) -> list[bytes]:
+    """So many messages, each behind a gap."""
+    return [remote.message(2 * number) for number in range(1, messages + 1)]
+
+
+@pytest.mark.parametrize("counting_only", [False, True])
+def test_all_sessions_together_have_a_limit_of_gaps(counting_only: bool) -> None:
+    """Without acknowledgments the oldest gaps are forgotten, as at the limit of one session, and each session keeps sixteen."""
+    limits = a_receiver(gaps=20).limits
+    receiver = CarefulReceiver(session=1, now=at(0), limits=limits, counting_only=counting_only)
+    for session in range(1, 61):
+        receiver.receive(every_other(RemoteSender(session, acknowledged=False), 20), now=at(session), peer=session)
+        receiver.events()
+        receiver.commit()
+    kept = [session.arrivals.gaps_remembered for session in receiver._sessions._table.values()]
+    assert kept[:32] == [20] * 32
+    assert kept[32:] == [16] * 28
+    late = RemoteSender(99, acknowledged=False)
+    receiver.receive(every_other(late, 30), now=at(100), peer="late")
+    assert receiver._sessions.find(99).arrivals.gaps_remembered == 16
+    for session in range(1, 61):
+        receiver.receive([RemoteSender(session, acknowledged=False).goodbye(20)], now=at(200), peer=session)
+    receiver.receive(every_other(RemoteSender(101, acknowledged=False), 20), now=at(5001), peer="newer")
+    assert receiver._sessions.find(101).arrivals.gaps_remembered == 20, "those that ended have given theirs back"
+
+
+def test_with_acknowledgments_a_gap_too_many_of_all_is_refused_and_filling_one_is_welcome() -> None:
+    receiver = a_receiver(gaps=20)
+    for session in range(1, 33):
+        receiver.receive(every_other(RemoteSender(session), 20), now=at(session), peer=session)
+        receiver.events()
+    assert gaps_of_all(receiver) == 640
+    remote = RemoteSender(99)
+    receiver.receive(every_other(remote, 30), now=at(50), peer="late")
+    messages = [event for event in receiver.events() if isinstance(event, Message)]
+    assert [message.sequence for message in messages] == [2 * number for number in range(1, 17)]
+    receiver.receive([remote.message(3), remote.message(33)], now=at(51), peer="late")
+    assert [event.sequence for event in receiver.events() if isinstance(event, Message)] == [3, 33]
+    remote.lowest = 32  # it gave up what was missing below
+    receiver.receive([remote.message(2 * number) for number in range(17, 40)], now=at(52), peer="late")
+    assert gaps_of_all(receiver) <= 640 + 2 * 16

@@ -61,6 +61,11 @@ class Arrivals:
         """How many gaps may still be filled; what its sender gave up is not waited for."""
         return self._missing.ranges_from(self.lowest)
 
+    @property
+    def gaps_remembered(self) -> int:
+        """How many gaps are remembered, also of those that are not waited for."""
+        return len(self._missing)
+
     def opens_gap(self, sequence: int) -> bool:
         """Whether recording this number makes one gap more: above the next expected, or in the middle of a gap."""
         return sequence > self.highest + 1 or (sequence - 1 in self._missing and sequence + 1 in self._missing)

@@ -338,6 +338,7 @@ class Receiver:
         if ordered:
             session.next_ordered = sequences[-1] + 1
         if self._counting_only:
+            self._sessions.count_gaps(session)
             session.payload_bytes += size * count
             if acknowledged:
                 session.deliver(sequences[0], sequences[-1])
@@ -576,7 +577,7 @@ class Receiver:
         """Whether this message would open one gap too many. What fills a gap is always welcome; an unfinished message may
         open one when it is whole, so each of them counts."""
         opens = session.arrivals.opens_gap(datagram.sequence)
-        return opens and session.arrivals.gaps + len(session.reassemblies) >= self.limits.gaps
+        return opens and session.arrivals.gaps + len(session.reassemblies) >= self._sessions.gaps_allowed(session)
 
     def _over_limit(self, session: Session, limit: str) -> None:
         session.over_limit += 1

@@ -40,6 +40,7 @@ class Session:
         "duplicates",
         "ended",
         "first_arrival_at",
+        "gaps_counted",
         "held",
         "identity",
         "jitter_us",
@@ -87,6 +88,8 @@ class Session:
         self.reassemblies: dict[int, Reassembly] = {}
         self.held: dict[int, Message] = {}
         """Ordered messages that wait behind a gap, by sequence number."""
+        self.gaps_counted = 0
+        """How many of its gaps are in the sum of all sessions."""
         self.next_ordered = 1
         self.waiting_messages = 0
         """Messages that the application does not have yet: queued, held, or in reassembly."""

@@ -36,6 +36,8 @@ WALK_AGAIN = 10 * MILLISECOND
 SHARE = 8
 """One address may have this part of the places while others ask for one, and nobody gives way to one that has left this part of
 the tombstones: else it would fill them all, and then nobody could be made room for."""
+SESSIONS_OF_GAPS = 32
+"""All sessions together may have as many gaps as so many of them: 131,072, which take 16 MiB."""
 AT_ONE_GO = 16
 """This part of the places is made free by one walk through the table, so that a newcomer does not cost a walk each time."""
 
@@ -69,6 +71,8 @@ class Sessions:
         self._of_origin: Counter[Hashable] = Counter()
         """How many places each address has."""
         self._tombstones = Tombstones(TOMBSTONES_FOR_EACH_PLACE * limits.sessions, self.totals_ended.add)
+        self._gaps = 0
+        """Gaps of all sessions that have a place."""
         self._gone: set[Peer] = set()
         """Whose connection is gone, and whose sessions were not looked for yet."""
         self._next_eviction = 0
@@ -159,6 +163,23 @@ class Sessions:
         if not session.placed:
             self._tombstones.take(session)
             self._enter(session)
+        self.count_gaps(session)
+
+    def gaps_allowed(self, session: Session) -> int:
+        """How many gaps this session, which was heard of just now, may wait for."""
+        most = self.limits.gaps
+        return most if self._has_gaps_left(session, 1) else min(most, GAPS_KEPT)
+
+    def count_gaps(self, session: Session) -> None:
+        """A message may have opened or filled a gap. Where all sessions have too many, this one forgets its oldest: all but a few
+        without acknowledgments, and what is not waited for with them."""
+        arrivals = session.arrivals
+        self._gaps += arrivals.gaps_remembered - session.gaps_counted
+        session.gaps_counted = arrivals.gaps_remembered
+        if not self._has_gaps_left(session, 0):
+            arrivals.forget(max(GAPS_KEPT, arrivals.gaps if session.acknowledged else 0))
+            self._gaps += arrivals.gaps_remembered - session.gaps_counted
+            session.gaps_counted = arrivals.gaps_remembered
 
     def release(self, session: Session, size: int, messages: int = 1, titles: int = 0) -> None:
         """The application is done with so many messages: `size` bytes in all, and what their titles take."""
@@ -220,6 +241,13 @@ class Sessions:
             totals.add(session)
         return totals
 
+    def _has_gaps_left(self, session: Session, more: int) -> bool:
+        """Whether all sessions together may have so many gaps more; those that are over make room."""
+        most = SESSIONS_OF_GAPS * self.limits.gaps
+        if self._gaps + more > most:
+            self._evict(session.last_seen_at)
+        return self._gaps + more <= most
+
     # Helpers: memory -----------------------------------------------------------------------------------------------------
 
     def _affords(self, cost: int, now: int) -> bool:
@@ -269,6 +297,8 @@ class Sessions:
 
     def _leave(self, session: Session) -> None:
         session.placed = False
+        self._gaps -= session.gaps_counted
+        session.gaps_counted = 0
         self._unproved -= not session.proved
         self._of_origin[session.origin] -= 1
         if not self._of_origin[session.origin]:
