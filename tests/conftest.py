@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
 NOT_MEASURED = {"cli", "crash", "experiment", "hostile", "link", "property", "report", "simulation"}
@@ -16,6 +17,12 @@ Measuring them would also take twice their time, and make the lab's hosts, which
 ALONE = {"hostile", "lessons"}
 """Folders whose tests ask what something takes, in memory or time: company would be measured too. Elsewhere such a test is marked
 `alone`."""
+
+
+settings.register_profile(
+    "patient", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+settings.load_profile("patient")  # here, before any test is collected: on a busy machine an example may take long
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,12 +1,6 @@
-"""One Hypothesis profile for the directory: no deadline, moderate, and the blob of a failure is printed for replay."""
+"""The Hypothesis profile of the directory: that of all tests, with more examples."""
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
-settings.register_profile(
-    "udpmsg",
-    deadline=None,
-    max_examples=150,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+settings.register_profile("udpmsg", settings.get_profile("patient"), max_examples=150)
 settings.load_profile("udpmsg")
