@@ -67,14 +67,14 @@ FAULTS = (
     Fault(
         "credit ignored",
         "core/outbox.py",
-        "room = min(credit.messages - self.in_flight, messages)",
+        "room = min(credit - self.in_flight, messages)",
         "room = messages",
     ),
     Fault(
         "credit in bytes ignored",
         "core/outbox.py",
-        "if room > 0 and credit.size is not None:",
-        "if room > 0 and credit.size is None:",
+        "if room > 0 and credit_bytes is not None:",
+        "if room > 0 and credit_bytes is None:",
     ),
     Fault(
         "an old credit of nothing stops a sender for good",

@@ -31,6 +31,11 @@ def each_encoded(payloads: Iterable[Payload]) -> list[bytes]:
     return [encoded(payload) for payload in given]
 
 
+def ending(text: str) -> str:
+    """As much of the end of a text as a title has room for: of a file's name the end says what it is."""
+    return text.encode()[-MAX_TITLE:].decode(errors="ignore")
+
+
 def checked_title(title: str | None, *, raw: bool = False) -> str:
     """A title as the core takes it: empty for None. Raises UsageError for what no message can be called."""
     if title is None:

@@ -26,7 +26,7 @@ FORM = Form(
     name=N_("spool"),
     maker="udpmsg send --spool",
     application_id=int.from_bytes(b"umsp", "big"),
-    version=1,
+    version=2,
     schema="""
     CREATE TABLE session (            -- one row, until everything was delivered and the run has ended; then none
       id TEXT NOT NULL,               -- 16 hexadecimal digits

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from udpmsg.core.events import Message
-from udpmsg.core.wire import MAX_TITLE
 from udpmsg.errors import N_, Phrase, UdpmsgError, UsageError
+from udpmsg.payload import ending
 from udpmsg.report.terminal import counted, peer_name
 
 END_OF_LISTENING = N_("It came, and is not on the disk; the listener ends here, so that nothing more is taken and lost")
@@ -113,9 +113,9 @@ class Saver:
         path, message = unfinished
         self._counter += 1
         stem, called = self._name(message), safe(message.title or "")
-        ending = f"-{called}" if called else ".msg"
+        end = f"-{called}" if called else ".msg"
         for attempt in range(NAMES_TRIED):
-            name = f"{stem}{f'-{attempt}' if attempt else ''}{ending}"
+            name = f"{stem}{f'-{attempt}' if attempt else ''}{end}"
             with contextlib.suppress(FileExistsError):
                 name_exclusively(path, self.directory / name)
                 return name
@@ -141,7 +141,7 @@ def safe(title: str) -> str:
     """A peer's title as the end of a file's name: nothing of a path, no sign that means something to a shell or a system."""
     text = unicodedata.normalize("NFC", title.replace("\\", "/").rpartition("/")[2])
     kept = "".join(sign if sign in "._-" or unicodedata.category(sign)[0] in SAFE_CATEGORIES else "_" for sign in text)
-    return kept.encode()[-MAX_TITLE:].decode(errors="ignore").strip("._-")
+    return ending(kept).strip("._-")
 
 
 def as_far_as_possible(step: Callable[[Given], Made], given: Iterable[Given]) -> tuple[list[Made], OSError | None]:

@@ -14,10 +14,10 @@ from udpmsg.cli.options import NETWORK, option
 from udpmsg.cli.output import complain, conduct, open_output
 from udpmsg.cli.signals import Interrupts
 from udpmsg.cli.workload import Repeated
-from udpmsg.core.wire import MAX_TITLE
 from udpmsg.errors import N_, MessageTooLarge, Phrase, UdpmsgError, UsageError
 from udpmsg.experiment.workload import filled
 from udpmsg.language import _
+from udpmsg.payload import ending
 from udpmsg.report.schema import empty_summary
 from udpmsg.report.stream import is_terminal
 from udpmsg.sender import Sender
@@ -285,9 +285,8 @@ def _payload(text: list[str] | None, file: Path | None, size: int | None, limit:
 
 
 def title_of(file: Path) -> str:
-    """What a message with this file is called: its name, of a longer one the end, which says what it is."""
-    encoded = os.fsencode(file.name).decode(errors="replace").encode()
-    return encoded[-MAX_TITLE:].decode(errors="ignore")
+    """What a message with this file is called: its name."""
+    return ending(os.fsencode(file.name).decode(errors="replace"))
 
 
 def _content(file: Path, limit: int) -> bytes:

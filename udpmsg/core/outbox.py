@@ -21,7 +21,6 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, repeat
-from typing import NamedTuple
 
 from udpmsg.core.events import Outcome, State
 from udpmsg.core.ranges import RangeSet
@@ -29,14 +28,6 @@ from udpmsg.core.rtt import NEVER
 
 RUN = 256
 """Ordinary messages that leave at one time at most: some system calls' worth."""
-
-
-class Credit(NamedTuple):
-    """What the receiver takes of what is in flight."""
-
-    messages: int
-    size: int | None
-    """Bytes of payload; None: it has not said so yet."""
 
 
 class Outgoing:
@@ -196,8 +187,10 @@ class Outbox:
 
     # Messages leave ------------------------------------------------------------------------------------------------------
 
-    def next_fragment(self, credit: Credit) -> tuple[Outgoing, int] | None:
-        """What to send next, if that is not ordinary, retransmissions first; it stays next until `sent`."""
+    def next_fragment(self, credit: int, credit_bytes: int | None) -> tuple[Outgoing, int] | None:
+        """What to send next, if that is not ordinary, retransmissions first; it stays next until `sent`.
+
+        `credit`: messages that may be in flight; `credit_bytes`: bytes of payload that they may have, None: not known yet."""
         while self._again:
             sequence, fragment = next(iter(self._again))
             message = self._apart.get(sequence)
@@ -209,15 +202,15 @@ class Outbox:
         if not self._unfinished:
             return None
         message = self._apart[self._unfinished[0]]
-        if message.started or (message.sequence == self.next_unsent and self._room(credit, 1)):
+        if message.started or (message.sequence == self.next_unsent and self._room(credit, credit_bytes, 1)):
             return message, message.next_fragment
         return None
 
-    def next_run(self, credit: Credit) -> range:
+    def next_run(self, credit: int, credit_bytes: int | None) -> range:
         """The ordinary messages to send next, if `next_fragment` has nothing: as many as credit and window leave room for."""
         begin = self.next_unsent
         end = min(self._unfinished[0] if self._unfinished else self.sequence + 1, begin + RUN)
-        return range(begin, begin + self._room(credit, end - begin) if begin < end else begin)
+        return range(begin, begin + self._room(credit, credit_bytes, end - begin) if begin < end else begin)
 
     def payloads(self, run: range) -> list[bytes]:
         """What these open messages carry."""
@@ -330,16 +323,16 @@ class Outbox:
             message.waiting -= 1
         return not message.waiting
 
-    def _room(self, credit: Credit, messages: int) -> int:
+    def _room(self, credit: int, credit_bytes: int | None, messages: int) -> int:
         """How many of so many messages of which nothing was sent may begin, by the receiver's credit and the window."""
         under_way = self._unresolved - self.unsent
-        room = min(credit.messages - self.in_flight, messages)
+        room = min(credit - self.in_flight, messages)
         if self._window is not None:
             room = min(room, self._window - under_way)
-        if room > 0 and credit.size is not None:
+        if room > 0 and credit_bytes is not None:
             begin = self.next_unsent - self._base
             before = self._ends[begin - 1] if begin else self._ended_before
-            room = bisect_right(self._ends, before + credit.size - self.bytes_in_flight, begin, begin + room) - begin
+            room = bisect_right(self._ends, before + credit_bytes - self.bytes_in_flight, begin, begin + room) - begin
         # A receiver that has nothing of ours may be sent one message whatever it said: its word may be old, and when nothing is
         # under way nothing brings a new one.
         return max(room, min(messages, under_way == 0))

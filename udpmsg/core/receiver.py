@@ -519,7 +519,8 @@ class Receiver:
             if not (granted or self._allowances.grant_answer(peer, keep=keep)):
                 return []  # its next datagram, or its cookie, is answered
             ranges = ranges if granted else bare
-        acknowledgment = session.acknowledgment(now, credit=self._sessions.credit(session, now), ranges=ranges)
+        credit, credit_bytes = self._sessions.credit(session, now)
+        acknowledgment = session.acknowledgment(now, credit=credit, credit_bytes=credit_bytes, ranges=ranges)
         return [(self._encoder.encode(Kind.ACK, now=now, payload=wire.encode_acknowledgment(acknowledgment)), peer)]
 
     def _owe_delivered(self, sessions: Sequence[Session]) -> None:

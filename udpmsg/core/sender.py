@@ -21,7 +21,7 @@ from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import NOTICES_KEPT, Event, Malformed, Outcome, Peer, PeerRestarted, State
 from udpmsg.core.fragments import Cutter
 from udpmsg.core.framing import Run
-from udpmsg.core.outbox import Credit, Outbox, Outgoing
+from udpmsg.core.outbox import Outbox, Outgoing
 from udpmsg.core.refusals import Refusals
 from udpmsg.core.retransmission import Flight, InFlight
 from udpmsg.core.rtt import CLOCK_GRANULARITY, MAX_RTO, MILLISECOND, NEVER, SECOND, RttEstimator
@@ -280,11 +280,10 @@ class Sender:
         batch, self._ready = self._ready, []
         self._paced_until = NEVER
         self._window_was_limit = False
-        credit = Credit(self.credit, self.credit_bytes)
         while self._outbox.anything_to_send and not self._window_was_limit:
-            if (due := self._outbox.next_fragment(credit)) is not None:
+            if (due := self._outbox.next_fragment(self.credit, self.credit_bytes)) is not None:
                 batch += self._transmit(*due, now)
-            elif run := self._outbox.next_run(credit):
+            elif run := self._outbox.next_run(self.credit, self.credit_bytes):
                 batch += self._transmit_run(run, now)
             else:
                 break

@@ -284,7 +284,7 @@ class Session:
         """How many ranges an acknowledgment of everything has."""
         return len(self._arrived) + min(len(self._delivered), MAX_RANGES)
 
-    def acknowledgment(self, now: int, *, credit: tuple[int, int], ranges: int = 2 * MAX_RANGES) -> Acknowledgment:
+    def acknowledgment(self, now: int, *, credit: int, credit_bytes: int, ranges: int = 2 * MAX_RANGES) -> Acknowledgment:
         """What to tell the sender now: how many messages and bytes it may have in flight, and so many ranges at most, from 1."""
         self.unacknowledged = 0
         delivered = self._delivered.outermost(MAX_RANGES)  # the gaps to fill first, and the newest
@@ -296,8 +296,8 @@ class Session:
             session=self.identity,
             largest=self._largest,
             delay_us=min(max(now - self._largest_at, 0) // 1000, 2**32 - 1),
-            credit=min(credit[0], MAX_CREDIT),
-            credit_bytes=min(credit[1], MAX_CREDIT),
+            credit=min(credit, MAX_CREDIT),
+            credit_bytes=min(credit_bytes, MAX_CREDIT),
             all_below=self.all_below,
             arrived=arrived,
             delivered=delivered,

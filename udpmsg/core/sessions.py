@@ -173,13 +173,9 @@ class Sessions:
     def count_gaps(self, session: Session) -> None:
         """A message may have opened or filled a gap. Where all sessions have too many, this one forgets its oldest: all but a few
         without acknowledgments, and what is not waited for with them."""
-        arrivals = session.arrivals
-        self._gaps += arrivals.gaps_remembered - session.gaps_counted
-        session.gaps_counted = arrivals.gaps_remembered
-        if not self._has_gaps_left(session, 0):
-            arrivals.forget(max(GAPS_KEPT, arrivals.gaps if session.acknowledged else 0))
-            self._gaps += arrivals.gaps_remembered - session.gaps_counted
-            session.gaps_counted = arrivals.gaps_remembered
+        if self._count_anew(session) and not self._has_gaps_left(session, 0):
+            session.arrivals.forget(max(GAPS_KEPT, session.arrivals.gaps if session.acknowledged else 0))
+            self._count_anew(session)
 
     def release(self, session: Session, size: int, messages: int = 1, titles: int = 0) -> None:
         """The application is done with so many messages: `size` bytes in all, and what their titles take."""
@@ -241,13 +237,6 @@ class Sessions:
             totals.add(session)
         return totals
 
-    def _has_gaps_left(self, session: Session, more: int) -> bool:
-        """Whether all sessions together may have so many gaps more; those that are over make room."""
-        most = SESSIONS_OF_GAPS * self.limits.gaps
-        if self._gaps + more > most:
-            self._evict(session.last_seen_at)
-        return self._gaps + more <= most
-
     # Helpers: memory -----------------------------------------------------------------------------------------------------
 
     def _affords(self, cost: int, now: int) -> bool:
@@ -285,6 +274,20 @@ class Sessions:
             self.budget.give_back(size + MESSAGE_COST * messages + titles)
         if known is not None:
             session.renege(known, dropped)
+
+    def _count_anew(self, session: Session) -> bool:
+        """Put this session's part of all gaps right; False: it is as it was."""
+        more = session.arrivals.gaps_remembered - session.gaps_counted
+        self._gaps += more
+        session.gaps_counted += more
+        return more != 0
+
+    def _has_gaps_left(self, session: Session, more: int) -> bool:
+        """Whether all sessions together may have so many gaps more; those that are over make room."""
+        most = SESSIONS_OF_GAPS * self.limits.gaps
+        if self._gaps + more > most:
+            self._evict(session.last_seen_at)
+        return self._gaps + more <= most
 
     # Helpers: places -----------------------------------------------------------------------------------------------------
 
