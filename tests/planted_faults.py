@@ -73,7 +73,7 @@ FAULTS = (
     Fault(
         "credit in bytes ignored",
         "core/outbox.py",
-        "if room > 0 and credit_bytes is not None:",
+        "if room > 0 and credit_bytes is not None and self.waiting_bytes > credit_bytes:",
         "if room > 0 and credit_bytes is None:",
     ),
     Fault(
@@ -231,7 +231,7 @@ FAULTS = (
     Fault(
         "budget: nothing given back",
         "core/sessions.py",
-        "        self.budget.give_back(size + MESSAGE_COST * messages + titles)\n        if session.ended",
+        "        self.budget.used -= size + MESSAGE_COST * messages + titles\n        if session.ended",
         "        if session.ended",
     ),
     Fault(
@@ -357,7 +357,7 @@ FAULTS = (
     Fault(
         "claims: an impossible time believed",
         "core/session.py",
-        "self.times_believed = self.times_believed and abs(transit - self._last_transit) <= LONGEST_FLIGHT",
+        "self.times_believed = self.times_believed and difference <= LONGEST_FLIGHT",
         "self.times_believed = True",
     ),
     Fault(
@@ -449,8 +449,14 @@ FAULTS = (
     Fault(
         "order not kept",
         "core/receiver.py",
-        "session.in_order(message) if ordered else [message]",
-        "[message]",
+        "        if ordered:\n            self._delivery.put(session.in_order(message), session)",
+        "        if False:\n            self._delivery.put(session.in_order(message), session)",
+    ),
+    Fault(
+        "an acknowledgment waits for as long as the application goes on asking",
+        "core/receiver.py",
+        "return bool(self._owed_later) and next(iter(self._owed_later.values()))[0] <= now",
+        "return False",
     ),
     Fault(
         "checksum not verified",

@@ -20,7 +20,7 @@ from udpmsg.core.budget import Budget
 from udpmsg.core.config import Limits
 from udpmsg.core.cookies import Cookies
 from udpmsg.core.events import Disconnected, Event, Malformed, Message
-from udpmsg.core.framing import FRAME_OVERHEAD, Run, each
+from udpmsg.core.framing import FRAME_OVERHEAD, Run
 from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.rtt import MAX_ACK_DELAY, SECOND
 from udpmsg.core.wire import Kind
@@ -187,13 +187,12 @@ class Receiver:
         most = limit if limit is not None else TURN if self._store is None else GROUP
         events: list[Event] = []
         if self.closed or self._something_waits():
-            events = self._hand_over(most)
+            events = self._hand_over(most, now)
         elif committed:
             self._settle()
         looked = False
         while not (events or self.closed or self._waiter.take_woken() or (looked and passed(until))):
-            self._turn(until)
-            events = self._hand_over(most)
+            events = self._hand_over(most, self._turn(until))
             looked = True
         if self._store is not None and events:
             if limit is None:
@@ -319,7 +318,7 @@ class Receiver:
         """Whether there is something for the application already."""
         return bool(self._events or self._streams_wait) or any(core.waiting for core in self._cores.values())
 
-    def _hand_over(self, limit: int) -> list[Event]:
+    def _hand_over(self, limit: int, now: int) -> list[Event]:
         """Take events for the application. If it was slow last time, its peers are told before it runs what has arrived; what is
         only counted is delivered by now, and they are told so.
 
@@ -327,23 +326,25 @@ class Receiver:
         events: list[Event] = []
         if not self.closed:
             for name, core in self._cores.items():
-                events += core.events(limit - len(events))
+                if core.waiting:
+                    events += core.events(limit - len(events))
                 while name == "tcp" and len(events) < limit and self._unlooked < TURN and self._has_turn(events):
                     self._feed()
                     events += core.events(limit - len(events))
                 if self._slow or self._counting_only:
-                    core.flush(now=clock.now())
-            if not events or self._urgent():
+                    core.flush(now=now)
+            if not events or self._slow or self._counting_only or self._urgent(now):
                 self._settle()
-        events += [self._events.popleft() for _ in range(min(limit - len(events), len(self._events)))]
+        while self._events and len(events) < limit:
+            events.append(self._events.popleft())
         return events
 
-    def _urgent(self) -> bool:
+    def _urgent(self, now: int) -> bool:
         """Whether something is to be done before the application runs. What is not will be when it asks for more."""
         for name, socket in self._sockets.items():
-            if socket.notices or socket.failures or self._cores[name].next_timeout() == 0:
+            if socket.notices or socket.failures or self._cores[name].urgent(now):
                 return True
-        return self._replies.next_timeout() == 0
+        return self._replies.urgent(now)
 
     def _commit(self, now: int) -> bool:
         """The application is done with what it was given: that is delivered, and acknowledged at once. False: it had nothing."""
@@ -410,19 +411,21 @@ class Receiver:
                 return
             self._unlooked += message.message_count
 
-    def _turn(self, until: int | None) -> None:
-        """Wait for input or a timeout, and take what comes; what follows from it is for `_settle`."""
-        due = earliest(until, self._replies.next_timeout())
+    def _turn(self, until: int | None) -> int:
+        """Wait for input or a timeout, and take what comes; what follows from it is for `_settle`. Returns the time."""
+        times = [until, self._replies.next_timeout()]
         for name, socket in self._sockets.items():
-            due = earliest(due, self._cores[name].next_timeout(), socket.next_timeout())
-        for peer, messages, now in self._waiter.wait(due):
+            times += self._cores[name].next_timeout(), socket.next_timeout()
+        for peer, messages, now in self._waiter.wait(earliest(*times)):
             self._take(peer, messages, now)
         self._unlooked = 0
         while self.closed and self._streams_wait:
             self._feed()
+        now = clock.now()
         for socket in self._sockets.values():
-            socket.handle_timeout(now=clock.now())
+            socket.handle_timeout(now=now)
         self._note_kernel_drops()
+        return now
 
     def _take(self, peer: Endpoint, messages: Sequence[bytes | Run], now: int) -> None:
         """Input: acknowledgments are for a reply that was sent, everything else is for the core. Most of it are runs of messages,
@@ -433,7 +436,7 @@ class Receiver:
             run = runs.decode(message, payloads=not self._counting_only) if isinstance(message, Run) else None
             if run is None:
                 malformed = core.malformed
-                for single in each([message]):
+                for single in message.datagrams() if isinstance(message, Run) else (message,):
                     self._take_one(peer, single, now)
                     if framed and core.malformed != malformed:
                         return
@@ -441,26 +444,27 @@ class Receiver:
                 core.receive_run(run, now=now, peer=peer)
 
     def _take_one(self, peer: Endpoint, message: bytes, now: int) -> None:
-        if wire.is_ours(message) and wire.kind_of(message) in (Kind.ACK, Kind.PROBE_REPLY):
+        kind = wire.kind_of(message) if wire.is_ours(message) else None
+        if kind in (Kind.ACK, Kind.PROBE_REPLY):
             if not self._replies.receive(message, peer, now=now):
                 self._stray_acknowledgments += 1
-        elif not self.closed or (wire.is_ours(message) and wire.kind_of(message) == Kind.COOKIE):
+        elif not self.closed or kind == Kind.COOKIE:
             self._cores[peer.transport].receive([message], now=now, peer=peer)
 
     def _settle(self) -> None:
         """Timeouts, events, data to send: in this order, after every change. The core keeps its events until they are taken."""
         now = clock.now()
-        self._events += self._replies.settle(now=now)
-        outgoing = self._replies.data_to_send(now=now)
-        for session, peer in self._replies.take_challenges():
-            self._cores["udp"].challenge(session, peer, now=now)
+        outgoing: list[tuple[bytes, Endpoint]] = []
+        if self._replies.urgent(now):
+            self._events += self._replies.settle(now=now)
+            outgoing = self._replies.data_to_send(now=now)
+            for session, peer in self._replies.take_challenges():
+                self._cores["udp"].challenge(session, peer, now=now)
         for name, socket in self._sockets.items():
-            batch = self._cores[name].data_to_send(now=now)
-            socket.write(
-                [(datagram, peer) for datagram, peer in batch if isinstance(peer, Endpoint)]
-                + [(datagram, peer) for datagram, peer in outgoing if peer.transport == name],
-                now=now,
-            )
+            batch = [(datagram, peer) for datagram, peer in self._cores[name].data_to_send(now=now) if isinstance(peer, Endpoint)]
+            batch += [(datagram, peer) for datagram, peer in outgoing if peer.transport == name]
+            if batch:
+                socket.write(batch, now=now)
             failures, socket.failures = socket.failures, []
             for datagram, _, reason, permanent in failures:
                 self._replies.not_sent(datagram, reason, permanent=permanent, now=now)

@@ -93,7 +93,8 @@ class Replies:
     def add(self, message: Message, payload: bytes, *, framed: bool, now: int) -> None:
         """Answer a message, unless too many answers wait for that peer already (LimitReached). Raises MessageTooLarge."""
         assert isinstance(message.peer, Endpoint)
-        self._begin_proved(now)  # what waited for a proof comes first
+        if self._strangers.stirred:
+            self._begin_proved(now)  # what waited for a proof comes first
         if message.session is None:
             if self._strangers.may_have_raw(message, message.peer, payload, now=now):
                 self._raw.append((payload, message.peer))
@@ -119,6 +120,12 @@ class Replies:
             if not answered.unresolved:
                 self._idle[answered.session] = answered
         return batch
+
+    def urgent(self, now: int) -> bool:
+        """Whether there is something to send or to tell, or something is due."""
+        if self._stirred or self._raw or self._notices or self._strangers.stirred or self._strangers.challenges:
+            return True
+        return bool(self._timers) and self._timers[0][0] <= now
 
     def next_timeout(self) -> int | None:
         """When something is due, in nanoseconds."""

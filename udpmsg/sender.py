@@ -488,7 +488,7 @@ class Sender:
     def _data_to_send(self, now: int) -> list[bytes | Run]:
         """What the core lets leave, also of what waits in the spool."""
         batch = self._core.data_to_send(now=now)
-        while self._feed(now):
+        while self._spool is not None and self._feed(now):
             batch += self._core.data_to_send(now=now)
         return batch
 

@@ -115,6 +115,27 @@ def test_what_is_owed_before_the_application_runs_for_long_is_said_first() -> No
     assert receiver.next_timeout() is None
 
 
+def test_an_application_that_goes_on_asking_keeps_an_acknowledgment_back_for_25_ms_at_most() -> None:
+    """What has just come is acknowledged with its delivery, so it is not urgent; what is owed for as long as may be is."""
+    remote, receiver = RemoteSender(), a_receiver()
+    assert not receiver.urgent(at(0))
+    receiver.receive([remote.message(1), remote.message(2)], now=at(0), peer="p")
+    assert not receiver.urgent(at(25) - 1)
+    assert receiver.urgent(at(25))
+    assert len(receiver.data_to_send(now=at(25))) == 1
+    assert not receiver.urgent(at(60))
+    assert len(receiver.events()) == 2  # the application is done with both
+    receiver.flush(now=at(60))
+    assert not receiver.urgent(at(85) - 1)
+    assert receiver.urgent(at(85))
+
+
+def test_an_answer_is_urgent() -> None:
+    remote, receiver = RemoteSender(), a_receiver()
+    receiver.receive([remote.probe()], now=at(0), peer="p")  # nobody knows this session
+    assert receiver.urgent(at(0))
+
+
 def test_each_session_has_its_own_delay() -> None:
     first, second, receiver = RemoteSender(1), RemoteSender(2), a_receiver()
     receiver.receive([first.message(1)], now=at(0), peer="one")

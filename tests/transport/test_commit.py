@@ -1,5 +1,6 @@
 """Delivery is a commit: what the application was given is acknowledged when it is done with it, and not a moment before."""
 
+import socket
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.transport.support import PATIENCE
 from udpmsg import CannotStore, Message, Outcome, Receiver, Sender, State, Store, UsageError
+from udpmsg.core.wire import Kind, decode, decode_acknowledgment, encode
 
 TRANSPORTS = pytest.mark.parametrize("transport", ["udp", "tcp"])
 
@@ -154,9 +156,6 @@ def test_a_store_delivers_what_is_on_the_disk_and_once_across_lives(stack: ExitS
 
 def test_a_session_goes_on_in_the_next_life_and_what_was_kept_is_a_duplicate(stack: ExitStack, tmp_path: Path) -> None:
     """The datagrams of the first life come again in the second: those whose rows are there are acknowledged, and not given."""
-    import socket
-
-    from udpmsg.core.wire import Kind, decode, decode_acknowledgment, encode
 
     def datagram(number: int, sequence: int) -> bytes:
         at = {"session": 77, "number": number, "sent_at": 0, "sequence": sequence}
@@ -206,6 +205,27 @@ def test_what_is_only_counted_is_acknowledged_as_it_comes(stack: ExitStack, monk
     sender.send("one")
     assert receiver.poll(0) == []
     assert [event.state for event in sender.poll(0) if isinstance(event, Outcome)] == [State.DELIVERED]
+
+
+def test_a_quick_application_costs_one_acknowledgment_for_what_came_together(stack: ExitStack) -> None:
+    """It is told when the messages are delivered, and not before that they have arrived."""
+    receiver, sender = pair(stack, "udp")
+    sender.send_many([b"one", b"two", b"three"])
+    assert len(given(receiver, 3)) == 3
+    assert receiver.poll(0) == []
+    assert [event.sequence for event in sender.poll(PATIENCE) if isinstance(event, Outcome)] == [1, 2, 3]
+    with socket.socket(type=socket.SOCK_DGRAM) as peer:
+        peer.settimeout(PATIENCE)
+        for sequence in (1, 2, 3):
+            data = encode(Kind.MESSAGE, session=7, number=sequence, sent_at=0, sequence=sequence, lowest=1, transmission=1)
+            peer.sendto(data, (receiver.endpoints[0].host, receiver.endpoints[0].port))
+        assert len(given(receiver, 3)) == 3
+        receiver.poll(0)
+        said = decode_acknowledgment(decode(peer.recv(2000)).payload)
+        assert (said.arrived, said.all_below) == ([(1, 3)], 4)
+        peer.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            peer.recv(2000)
 
 
 def test_what_came_in_rounds_is_kept_in_one_group(stack: ExitStack, tmp_path: Path) -> None:

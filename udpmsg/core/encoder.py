@@ -65,6 +65,18 @@ class Encoder:
         self, payloads: Sequence[bytes], *, now: int, sequence: int, lowest: int = 0, ordered: bool = False
     ) -> list[bytes | Run]:
         """Messages that leave for the first time, each whole in one datagram, with sequence numbers from `sequence` on."""
+        if len(payloads) == 1:  # nothing of what many need at once
+            return [
+                self.encode(
+                    Kind.MESSAGE,
+                    now=now,
+                    sequence=sequence,
+                    payload=payloads[0],
+                    lowest=lowest,
+                    transmission=1 if lowest else 0,
+                    ordered=ordered,
+                )
+            ]
         first = self.number + 1
         self.number += len(payloads)
         return runs.encode(

@@ -329,7 +329,7 @@ class Outbox:
         room = min(credit - self.in_flight, messages)
         if self._window is not None:
             room = min(room, self._window - under_way)
-        if room > 0 and credit_bytes is not None:
+        if room > 0 and credit_bytes is not None and self.waiting_bytes > credit_bytes:
             begin = self.next_unsent - self._base
             before = self._ends[begin - 1] if begin else self._ended_before
             room = bisect_right(self._ends, before + credit_bytes - self.bytes_in_flight, begin, begin + room) - begin

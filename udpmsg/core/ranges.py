@@ -84,6 +84,9 @@ class RangeSet:
     def add_run(self, first: int, last: int) -> None:
         """Put all numbers from `first` to `last` in."""
         firsts, lasts = self._firsts, self._lasts
+        if not lasts or first > lasts[-1]:
+            self.append(first, last)
+            return
         begin = bisect_left(lasts, first - 1)  # from here on they reach the range, or touch it
         end = bisect_right(firsts, last + 1, begin)  # and before this one they begin within it, or touch it
         if begin < end:

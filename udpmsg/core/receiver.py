@@ -83,7 +83,9 @@ class Receiver:
         self._sessions_limit_told = False
         # acknowledgments owed: at once, or at a time; the delay is the same for all, so these stand in order of time
         self._owed_now: dict[int, Session] = {}
+        """Whose acknowledgment leaves with what is sent next, by session."""
         self._owed_later: dict[int, tuple[int, Session]] = {}
+        """Until when each that is owed one must have it, in this order, and which session it is."""
         self._answers: list[tuple[bytes, Peer]] = []
         """Encoded already: each answers one datagram, and is hardly longer than that."""
         self._questions: list[tuple[Session, int, int, Peer]] = []
@@ -238,15 +240,24 @@ class Receiver:
                 self._owed_now[session] = known
 
     def flush(self, *, now: int) -> None:
-        """Every acknowledgment owed is due at once: the application is about to run for nobody knows how long."""
+        """Every acknowledgment owed is due now, and urgent when it is kept back for as long as one may be."""
         for identity, (_, session) in self._owed_later.items():
             self._owed_now[identity] = session
+        for identity, session in self._owed_now.items():
+            self._owed_later.setdefault(identity, (now + MAX_ACK_DELAY, session))
 
     def next_timeout(self) -> int | None:
         """When `data_to_send` is due next, in nanoseconds; None: not before something comes in."""
         if self._owed_now or self._answers or self._questions:
             return 0
         return next(iter(self._owed_later.values()))[0] if self._owed_later else None
+
+    def urgent(self, now: int) -> bool:
+        """Whether something is due that can't wait until the application asks for more: an answer to who asked, or an
+        acknowledgment that is owed for as long as one may be. What has just come is acknowledged with its delivery."""
+        if self._answers or self._questions:
+            return True
+        return bool(self._owed_later) and next(iter(self._owed_later.values()))[0] <= now
 
     def handle_timeout(self, *, now: int) -> None:
         """Acknowledgments that were delayed for as long as they may be become due."""
@@ -307,7 +318,7 @@ class Receiver:
         session.arrivals.record(datagram.sequence)
         session.reordered += arrival is Arrival.REORDERED
         if transmission == 1 and datagram.fragment is None:
-            session.note_transits((datagram.sent_at,), now)
+            session.note_transit(datagram.sent_at, now)
         self._enqueue(
             session,
             Message(
@@ -441,8 +452,7 @@ class Receiver:
     def _owe(self, session: Session, now: int, *, at_once: bool) -> None:
         if at_once:
             self._owed_now[session.identity] = session
-        else:
-            self._owed_later[session.identity] = (now + MAX_ACK_DELAY, session)
+        self._owed_later.setdefault(session.identity, (now + MAX_ACK_DELAY, session))
 
     def _resolve_below(self, session: Session, lowest: int) -> None:
         self._sessions.resolve_below(session, lowest)
@@ -504,8 +514,9 @@ class Receiver:
     def _acknowledgment(self, session: Session, now: int) -> list[tuple[bytes, Peer]]:
         """What this session's sender is told now. Where its address may not be sent as much as that, it is asked to prove itself,
         and told meanwhile what answers one datagram."""
-        ranges, peer = session.ranges(), session.peer
+        peer, ranges = session.peer, 2 * wire.MAX_RANGES
         if not self._allowances.proved(peer):
+            ranges = session.ranges()
             bare = min(ranges, BARE_RANGES)
             pauses = session.challenged_at is not None and now - session.challenged_at < CHALLENGE_PAUSE
             # that messages are delivered matters more than that they arrived, unless a proof is on its way
@@ -589,4 +600,7 @@ class Receiver:
     def _enqueue(self, session: Session, message: Message, *, ordered: bool) -> None:
         self._sessions.reserve(session, len(message.payload), titles=title_cost(message.title))
         session.limit_told = False
-        self._delivery.put(session.in_order(message) if ordered else [message], session)
+        if ordered:
+            self._delivery.put(session.in_order(message), session)
+        else:
+            self._delivery.put([message], session, None if message.title else len(message.payload))

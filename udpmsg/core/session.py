@@ -175,15 +175,20 @@ class Session:
         """Jitter by RFC 3550 section 6.4.1, from each message's times on two clocks whose difference cancels out.
 
         What came together was mostly sent together too: then the transits are one, and each difference but the first is 0."""
-        here = now // 1000
-        self.transits += len(sent_at_us)
         for sent_at, same in groupby(sent_at_us):
-            transit = here - sent_at
-            if self._last_transit is not None:
-                self.times_believed = self.times_believed and abs(transit - self._last_transit) <= LONGEST_FLIGHT
-                self.jitter_us += (abs(transit - self._last_transit) - self.jitter_us) / 16
-            self._last_transit = transit
-            self.jitter_us *= (15 / 16) ** (len(list(same)) - 1)
+            self.note_transit(sent_at, now, len(list(same)))
+
+    def note_transit(self, sent_at_us: int, now: int, messages: int = 1) -> None:
+        """The same of one message, or of so many that were sent at one time."""
+        self.transits += messages
+        transit = now // 1000 - sent_at_us
+        if self._last_transit is not None:
+            difference = abs(transit - self._last_transit)
+            self.times_believed = self.times_believed and difference <= LONGEST_FLIGHT
+            self.jitter_us += (difference - self.jitter_us) / 16
+        self._last_transit = transit
+        if messages > 1:
+            self.jitter_us *= (15 / 16) ** (messages - 1)
 
     def note_arrival(self, now: int) -> None:
         """A message came that had not come before."""
@@ -237,7 +242,9 @@ class Session:
 
     def deliver(self, first: int, last: int) -> None:
         """The application has all messages from `first` to `last`."""
-        if last >= self.all_below:
+        if first == self.all_below and not self._delivered:  # most often
+            self.all_below = last + 1
+        elif last >= self.all_below:
             self._delivered.add_run(max(first, self.all_below), last)
             self._advance(self.all_below)
 

@@ -180,7 +180,7 @@ class Sessions:
     def release(self, session: Session, size: int, messages: int = 1, titles: int = 0) -> None:
         """The application is done with so many messages: `size` bytes in all, and what their titles take."""
         session.release(size, messages)
-        self.budget.give_back(size + MESSAGE_COST * messages + titles)
+        self.budget.used -= size + MESSAGE_COST * messages + titles
         if session.ended:
             self._leave_at_the_end(session)
 
@@ -224,8 +224,11 @@ class Sessions:
     def credit(self, session: Session, now: int) -> tuple[int, int]:
         """How many messages this session may have in flight, and how many bytes of payload. What has begun to come is in flight
         still. Where the memory for all is short, half of what is left of it is for the messages, and half for their bytes."""
-        self._affords(min(self.limits.max_message, self.budget.limit // 2), now)  # what is silent makes room now, not later
-        left = max(self.budget.left // 2, 0)
+        budget = self.budget
+        enough = min(self.limits.max_message, budget.limit // 2)
+        if budget.left < enough:  # what is silent makes room now, not later
+            self._affords(enough, now)
+        left = max(budget.left // 2, 0)
         messages = self.limits.session_messages - session.waiting_messages + len(session.reassemblies)
         size = self.limits.session_bytes - session.waiting_bytes + session.unfinished_bytes
         return max(0, min(messages, left // MESSAGE_COST)), max(0, min(size, left))

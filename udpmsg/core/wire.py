@@ -383,7 +383,7 @@ def encode_acknowledgment(acknowledgment: Acknowledgment) -> bytes:
         len(acknowledgment.arrived),
         len(acknowledgment.delivered),
         0,
-    ) + b"".join(RANGE.pack(first, last) for first, last in ranges)
+    ) + b"".join([RANGE.pack(first, last) for first, last in ranges])
 
 
 def decode_acknowledgment(payload: bytes) -> Acknowledgment:
