@@ -90,6 +90,15 @@ class BadFrame(UdpmsgError):
     must be closed."""
 
 
+def misfit(length: int, limit: int) -> BadFrame | None:
+    """Why no frame of so many bytes can come, where `limit` is the most; None: one can."""
+    if 0 < length <= limit:
+        return None
+    if length:
+        return BadFrame("a frame of {} bytes is announced and the limit is {}", length, limit)
+    return BadFrame("an empty frame, and every message has a header")
+
+
 def frame(message: bytes) -> bytes:
     """One encoded message as it goes on the stream."""
     return LENGTH.pack(len(message)) + message
@@ -159,10 +168,8 @@ class FrameReader:
             size -= end - self._begin
             messages -= (end - self._begin) // stride
             self._begin = end
-        if not runs and self.ready and not self._fits(length):
-            if length:
-                raise BadFrame("a frame of {} bytes is announced and the limit is {}", length, self._limit)
-            raise BadFrame("an empty frame, and every message has a header")
+        if not runs and self.ready and (bad := misfit(length, self._limit)) is not None:
+            raise bad
         if runs and not self.ready:  # what was taken is as it was; the unfinished frame begins a buffer of its own
             self._stream = bytearray(stream[self._begin :])
             self._begin = 0
