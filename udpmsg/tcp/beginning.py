@@ -15,7 +15,7 @@ TOLD_BY = LENGTH.size + len(wire.OURS[0])
 
 
 def offence(begin: bytes, limit: int) -> BadFrame | MalformedDatagram | None:
-    """Why a stream that begins so, with frames of at most `limit` bytes, is none of ours; None: it may be one, as far as it goes."""
+    """Why a stream that begins so, with frames of at most `limit` bytes, is none of ours; None: it may be one, so far."""
     if len(begin) < LENGTH.size:
         return None
     (length,) = LENGTH.unpack_from(begin)

@@ -358,9 +358,9 @@ class TcpReceiver:
             return
         reader = connection.reader
         if not (connection.known or reader.pending):
-            error = offence(bytes(self._buffer[: min(size, BEGINNING)]), self._frame_limit)
-            if error is not None:
-                self._refuse_malformed(connection, error, size)
+            foreign = offence(bytes(self._buffer[: min(size, BEGINNING)]), self._frame_limit)
+            if foreign is not None:
+                self._refuse_malformed(connection, foreign, size)
                 return
         reader.add(memoryview(self._buffer)[:size])
         self._memory.charge(connection)
