@@ -596,6 +596,13 @@ FAULTS = (
         suite=("tests/transport/test_beginning.py",),
     ),
     Fault(
+        "who is known waits behind strangers",
+        "tcp/receiver.py",
+        "self._newcomers[:NEWCOMERS_AT_ONCE]",
+        "self._newcomers",
+        suite=("tests/transport/test_beginning.py",),
+    ),
+    Fault(
         "a stranger turned away is not counted",
         "tcp/receiver.py",
         "        self.notices.append(Malformed(endpoint, str(error), len(begins)))\n",

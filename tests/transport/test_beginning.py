@@ -141,7 +141,7 @@ def test_nothing_is_made_for_who_speaks_another_language_at_once(
 def test_who_speaks_another_language_later_has_no_turn(
     stack: ExitStack, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, stream: bytes
 ) -> None:
-    """Connections that were silent at first. The first bytes close each, in the look that finds them."""
+    """Connections that were silent at first. The first bytes close each, some in a look."""
     receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
     strangers = [stack.enter_context(connect(receiver.endpoints[0])) for _ in range(TOGETHER)]
     while len(receiver._sockets["tcp"]._connections) < TOGETHER:  # type: ignore[union-attr]
@@ -153,8 +153,26 @@ def test_who_speaks_another_language_later_has_no_turn(
     events: list[Event] = []
     while len(events) < 2 * TOGETHER:
         events += receiver.poll(0)
-    assert made.looks == 1
+    assert made.looks == -(-TOGETHER // tcp.NEWCOMERS_AT_ONCE)
     assert receiver.statistics().malformed == TOGETHER
+    receiver.close()
+
+
+def test_who_is_known_does_not_wait_for_those_who_are_not(stack: ExitStack, clock: VirtualClock) -> None:
+    """Many strangers that were silent at first, and behind them a message of one that was served before."""
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
+    honest = stack.enter_context(connect(receiver.endpoints[0]))
+    honest.sendall(hello(1))
+    assert receiver.receive(10.0)
+    strangers = [stack.enter_context(connect(receiver.endpoints[0])) for _ in range(TOGETHER)]
+    while len(receiver._sockets["tcp"]._connections) <= TOGETHER:  # type: ignore[union-attr]
+        assert receiver.poll(0) == []
+    for stranger in strangers:
+        stranger.sendall(FOREIGN["frames of one byte"])
+    honest.sendall(hello(1, 2))
+    events = receiver.poll(0)
+    assert [type(event) for event in events].count(Message) == 1
+    assert [type(event) for event in events].count(Malformed) == tcp.NEWCOMERS_AT_ONCE
     receiver.close()
 
 

@@ -36,6 +36,8 @@ BACKLOG = 1024
 """Connections that the kernel keeps ready until they are accepted."""
 ACCEPTED_AT_ONCE = 16
 """Connections that are accepted before others have their turn, less those that wait for theirs."""
+NEWCOMERS_AT_ONCE = 16
+"""Connections of which nothing was taken yet that are read between two looks at those that are known to speak udpmsg."""
 ROUND = 256
 """Messages in a round of turns, if that leaves each connection more than SHORTEST_TURN."""
 SHORTEST_TURN = 16
@@ -95,6 +97,8 @@ class TcpReceiver:
         """It was said that all places are taken, and since then none was free without somebody giving way."""
         self._accept_again_at: int | None = None
         """While nobody is accepted: when to try again."""
+        self._newcomers: list[Connection] = []
+        """Those that the selector has just told of, and of which nothing was taken yet. They are read when the others are."""
         self._suspects: dict[Endpoint, Connection] = {}
         """Connections with an unfinished frame or something unread: the only ones with a deadline."""
         self._queued: dict[Endpoint, Connection] = {}
@@ -194,6 +198,10 @@ class TcpReceiver:
             deadline = connection.deadline()
             if deadline is not None and deadline <= now - self._excused:
                 self._fail(connection, connection.offence(), now)
+        for connection in self._newcomers[:NEWCOMERS_AT_ONCE]:
+            if connection.mask & selectors.EVENT_READ and self._connections.get(connection.endpoint) is connection:
+                self._read(connection, now)
+        self._newcomers.clear()  # the selector tells of the others again
         if self._accept_again_at is not None and self._accept_again_at <= now:
             self._accept_again_at = None
             self._selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
@@ -329,8 +337,10 @@ class TcpReceiver:
         if connection.endpoint in self._queued:
             connection.paused = True
             self._watch(connection, now)
-        else:
+        elif connection.known:
             self._read(connection, now)
+        else:
+            self._newcomers.append(connection)
         return []
 
     def _read(self, connection: Connection, now: int) -> None:
