@@ -3,6 +3,8 @@
 Owns the sockets, what was read and not yet taken, and what the kernel has not taken yet. Knows no message: `udpmsg.receiver`
 takes what each frame carried and where it came from. Its twin is `udpmsg.udp.receiver`.
 
+Who can't be ours, by the first bytes of its stream, is closed before anything is made for it (`udpmsg.tcp.beginning`).
+
 Connections are served in turns: of what one has sent a little is taken, then it is the next one's turn, and nothing more is read
 from a connection before all that was read is taken. A peer can hold a connection open, but not for nothing: an unfinished frame
 and an unread answer each have a deadline, and who is silent gives its place to who asks for one (`udpmsg.tcp.places`).
@@ -36,7 +38,7 @@ BACKLOG = 1024
 """Connections that the kernel keeps ready until they are accepted."""
 ACCEPTED_AT_ONCE = 16
 """Connections that are accepted before others have their turn, less those that wait for theirs."""
-NEWCOMERS_AT_ONCE = 16
+NEWCOMERS_AT_ONCE = 32
 """Connections of which nothing was taken yet that are read between two looks at those that are known to speak udpmsg."""
 ROUND = 256
 """Messages in a round of turns, if that leaves each connection more than SHORTEST_TURN."""
