@@ -3,7 +3,7 @@
 import pytest
 
 from tests.core.support import messages
-from udpmsg.core.framing import BadFrame, FrameReader, MOST_TOGETHER, frame, misfit
+from udpmsg.core.framing import MOST_TOGETHER, BadFrame, FrameReader, frame, misfit
 
 
 def test_a_frame_is_a_length_and_the_bytes() -> None:
