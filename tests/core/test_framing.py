@@ -3,7 +3,7 @@
 import pytest
 
 from tests.core.support import messages
-from udpmsg.core.framing import MOST_TOGETHER, BadFrame, FrameReader, frame
+from udpmsg.core.framing import MOST_TOGETHER, BadFrame, FrameReader, frame, misfit
 
 
 def test_a_frame_is_a_length_and_the_bytes() -> None:
@@ -119,3 +119,9 @@ def test_one_byte_a_read_costs_the_same_for_each_byte() -> None:
         assert reader.pending <= held <= reader.pending * 9 // 8 + 100
     assert moves < 150
     assert messages(reader.take()) == [bytes(size)]
+
+
+def test_which_frames_fit() -> None:
+    assert [length for length in range(-1, 5) if misfit(length, 3) is None] == [1, 2, 3]
+    assert str(misfit(4, 3)) == "a frame of 4 bytes is announced and the limit is 3"
+    assert str(misfit(0, 3)) == "an empty frame, and every message has a header"

@@ -531,7 +531,7 @@ def test_unfinished_frames_are_charged_as_they_come_and_leave_room_for_small_mes
     hoarding = Hoarding(stack)
     empty = hoarding.budget.used
     peers = [hoarding.connect() for _ in range(10)]
-    data = [memoryview(struct.pack(">I", 1 << 20) + bytes(1_000_000)) for _ in peers]
+    data = [memoryview(struct.pack(">I", 1 << 20) + b"UM\x01\x01" + bytes(1_000_000)) for _ in peers]
     for _ in range(60):
         for number, peer in enumerate(peers):
             with suppress(BlockingIOError):

@@ -200,7 +200,7 @@ class ListenRun:
     def _on_malformed(self, event: Event) -> None:
         assert isinstance(event, Malformed)
         text = _("{} sent {} that are no message: {}")
-        self._trouble(text.format(peer_name(event.peer), counted(event.size, "byte"), told(event.reason)))
+        self._trouble(lambda: text.format(peer_name(event.peer), counted(event.size, "byte"), told(event.reason)))
 
     def _on_limit(self, event: Event) -> None:
         assert isinstance(event, LimitReached)
@@ -214,7 +214,8 @@ class ListenRun:
     def _on_disconnected(self, event: Event) -> None:
         assert isinstance(event, Disconnected)
         if event.reason != "end of stream":
-            self._trouble(_("{}: the connection ended: {}").format(peer_name(event.peer), told(event.reason)))
+            text = _("{}: the connection ended: {}")
+            self._trouble(lambda: text.format(peer_name(event.peer), told(event.reason)))
         self.ends.on_disconnected(event)
 
     def _on_outcome(self, event: Event) -> None:
@@ -222,10 +223,11 @@ class ListenRun:
         if event.state is not State.DELIVERED:
             self._trouble(_("a reply was not confirmed: {}").format(told(event.reason or "")))
 
-    def _trouble(self, text: str) -> None:
+    def _trouble(self, text: str | Callable[[], str]) -> None:
+        """Say it, while few such things were said. A text that many peers can cause is made only then."""
         self._troubles += 1
         if self._troubles <= SHOWN_TROUBLES:
-            self.words.say(paint(text, "warning", self.words.colour))
+            self.words.say(paint(text if isinstance(text, str) else text(), "warning", self.words.colour))
         elif self._troubles == SHOWN_TROUBLES + 1:
             self.words.say(paint(_("more of the like is only counted"), "warning", self.words.colour))
 

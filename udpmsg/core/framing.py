@@ -90,6 +90,20 @@ class BadFrame(UdpmsgError):
     must be closed."""
 
 
+def fits(length: int, limit: int) -> bool:
+    """Whether a frame of so many bytes can come, where `limit` is the most."""
+    return 0 < length <= limit
+
+
+def misfit(length: int, limit: int) -> BadFrame | None:
+    """Why no frame of so many bytes can come, where `limit` is the most; None: one can."""
+    if fits(length, limit):
+        return None
+    if length:
+        return BadFrame("a frame of {} bytes is announced and the limit is {}", length, limit)
+    return BadFrame("an empty frame, and every message has a header")
+
+
 def frame(message: bytes) -> bytes:
     """One encoded message as it goes on the stream."""
     return LENGTH.pack(len(message)) + message
@@ -134,7 +148,7 @@ class FrameReader:
     def ready(self) -> bool:
         """Whether `take` has something to do: the next frame is whole, or is none."""
         announced = self.announced
-        return announced is not None and (announced <= self.pending or not self._fits(announced - LENGTH.size))
+        return announced is not None and (announced <= self.pending or not fits(announced - LENGTH.size, self._limit))
 
     def add(self, data: bytes | memoryview) -> None:
         """Keep what was read, for `take`."""
@@ -152,17 +166,15 @@ class FrameReader:
             (length,) = LENGTH.unpack_from(stream, self._begin)
             stride = LENGTH.size + length
             end = self._begin + stride
-            if not self._fits(length) or end > len(stream) or (runs and stride > size):
+            if not fits(length, self._limit) or end > len(stream) or (runs and stride > size):
                 break
             end += alike(stream, end, stride, min(messages, MOST_TOGETHER, max(size // stride, 1)) - 1)
             runs.append(Run(stream[self._begin : end], length, LENGTH.size))
             size -= end - self._begin
             messages -= (end - self._begin) // stride
             self._begin = end
-        if not runs and self.ready and not self._fits(length):
-            if length:
-                raise BadFrame("a frame of {} bytes is announced and the limit is {}", length, self._limit)
-            raise BadFrame("an empty frame, and every message has a header")
+        if not runs and self.ready and (bad := misfit(length, self._limit)) is not None:
+            raise bad
         if runs and not self.ready:  # what was taken is as it was; the unfinished frame begins a buffer of its own
             self._stream = bytearray(stream[self._begin :])
             self._begin = 0
@@ -179,9 +191,6 @@ class FrameReader:
         self._stream.clear()
         self._begin = 0
         return []
-
-    def _fits(self, length: int) -> bool:
-        return 0 < length <= self._limit
 
 
 def alike(stream: memoryview, begin: int, stride: int, most: int) -> int:

@@ -3,6 +3,8 @@
 Owns the sockets, what was read and not yet taken, and what the kernel has not taken yet. Knows no message: `udpmsg.receiver`
 takes what each frame carried and where it came from. Its twin is `udpmsg.udp.receiver`.
 
+Who can't be ours, by the first bytes of its stream, is closed before anything is made for it (`udpmsg.tcp.beginning`).
+
 Connections are served in turns: of what one has sent a little is taken, then it is the next one's turn, and nothing more is read
 from a connection before all that was read is taken. A peer can hold a connection open, but not for nothing: an unfinished frame
 and an unread answer each have a deadline, and who is silent gives its place to who asks for one (`udpmsg.tcp.places`).
@@ -23,8 +25,9 @@ from udpmsg.core.events import Disconnected, Event, LimitReached, Malformed
 from udpmsg.core.framing import BadFrame, FrameReader, Run, frame
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of
-from udpmsg.errors import N_, Phrase
+from udpmsg.errors import N_, Phrase, UdpmsgError
 from udpmsg.listening import MOST_BUFFER, bind, own_address, within_descriptors
+from udpmsg.tcp.beginning import BEGINNING, offence
 from udpmsg.tcp.connection import Connection
 from udpmsg.tcp.memory import BUFFER, Memory
 from udpmsg.tcp.places import Places
@@ -35,10 +38,13 @@ BACKLOG = 1024
 """Connections that the kernel keeps ready until they are accepted."""
 ACCEPTED_AT_ONCE = 16
 """Connections that are accepted before others have their turn, less those that wait for theirs."""
+NEWCOMERS_AT_ONCE = 32
+"""Connections of which nothing was taken yet that are read between two looks at those that are known to speak udpmsg."""
 ROUND = 256
 """Messages in a round of turns, if that leaves each connection more than SHORTEST_TURN."""
 SHORTEST_TURN = 16
 """Messages: a turn must not cost more than what is taken in it."""
+FOREIGN = N_("does not speak udpmsg: {}")
 HELD = N_("held {} bytes of what was unfinished or unread when memory ran short")
 MEMORY_PAUSE = 100 * MILLISECOND
 """How soon to look for memory again."""
@@ -93,6 +99,8 @@ class TcpReceiver:
         """It was said that all places are taken, and since then none was free without somebody giving way."""
         self._accept_again_at: int | None = None
         """While nobody is accepted: when to try again."""
+        self._newcomers: list[Connection] = []
+        """Those that the selector has just told of, and of which nothing was taken yet. They are read when the others are."""
         self._suspects: dict[Endpoint, Connection] = {}
         """Connections with an unfinished frame or something unread: the only ones with a deadline."""
         self._queued: dict[Endpoint, Connection] = {}
@@ -144,8 +152,7 @@ class TcpReceiver:
         try:
             runs = connection.reader.take(min(most, turn), size)
         except BadFrame as error:
-            self.notices.append(Malformed(endpoint, str(error), connection.reader.pending))
-            self.refuse(endpoint, str(error))
+            self._refuse_malformed(connection, error, connection.reader.pending)
             return endpoint, []
         self._memory.renew(connection)
         if connection.reader.ready:
@@ -164,7 +171,7 @@ class TcpReceiver:
     def refuse(self, endpoint: Endpoint, reason: str) -> None:
         """What came from there is no message: close the connection, if it is not closed by now."""
         if (connection := self._connections.get(endpoint)) is not None:
-            self._drop(connection, Phrase("does not speak udpmsg: {}", reason))
+            self._drop(connection, Phrase(FOREIGN, reason))
 
     def write(self, batch: list[tuple[bytes, Endpoint]], *, now: int) -> None:
         """Put messages on the streams of their endpoints; what the kernel does not take now is sent when it does."""
@@ -193,6 +200,10 @@ class TcpReceiver:
             deadline = connection.deadline()
             if deadline is not None and deadline <= now - self._excused:
                 self._fail(connection, connection.offence(), now)
+        for connection in self._newcomers[:NEWCOMERS_AT_ONCE]:
+            if connection.mask & selectors.EVENT_READ and self._connections.get(connection.endpoint) is connection:
+                self._read(connection, now)
+        self._newcomers.clear()  # the selector tells of the others again
         if self._accept_again_at is not None and self._accept_again_at <= now:
             self._accept_again_at = None
             self._selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
@@ -237,6 +248,10 @@ class TcpReceiver:
                     self._pause(now)
                 return  # else: it gave up while it waited
             newcomer = self._newcomer
+            begins = self._beginning(*newcomer)
+            if begins is None:
+                self._newcomer = None
+                continue
             if not self._places.full:
                 self._told_full = False
             elif not self._make_place(now):
@@ -247,11 +262,29 @@ class TcpReceiver:
                 self._pause(now)
                 return
             self._newcomer = None
-            self._admit(*newcomer, now)
+            connection = self._admit(*newcomer, now)
+            if connection is not None and begins:
+                self._read(connection, now)  # served in its turn, it does not hold others up
 
     def _next_newcomer(self) -> tuple[socket.socket, Endpoint]:
         accepted, sockaddr = self._socket.accept()
+        accepted.setblocking(False)
         return accepted, endpoint_of("tcp", sockaddr)
+
+    def _beginning(self, accepted: socket.socket, endpoint: Endpoint) -> bytes | None:
+        """What a newcomer's stream begins with, as far as it has come. None: it is none of ours, and closed by now. It has taken
+        no place, and nothing was made for it."""
+        try:
+            begins = accepted.recv(BEGINNING, socket.MSG_PEEK)
+        except OSError:
+            return b""  # nothing has come, or it gave up by now: reading will tell
+        error = offence(begins, self._frame_limit)
+        if error is None or endpoint in self._connections:
+            return begins
+        accepted.close()
+        self.notices.append(Malformed(endpoint, str(error), len(begins)))
+        self.notices.append(Disconnected(endpoint, Phrase(FOREIGN, str(error))))
+        return None
 
     def _pause(self, now: int) -> None:
         self._selector.unregister(self._socket)
@@ -269,8 +302,8 @@ class TcpReceiver:
         self._drop(self._connections[endpoint], reason)
         return True
 
-    def _admit(self, accepted: socket.socket, endpoint: Endpoint, now: int) -> None:
-        """A newcomer has its place."""
+    def _admit(self, accepted: socket.socket, endpoint: Endpoint, now: int) -> Connection | None:
+        """A newcomer has its place. None: it can have none."""
         # One peer's address and port may come to two addresses of this machine; the first connection keeps the name. Where both
         # come to the same address, the peer has ended the first one, though nobody has read that far.
         former = self._connections.get(endpoint)
@@ -279,8 +312,7 @@ class TcpReceiver:
         elif former is not None:
             accepted.close()
             self.notices.append(LimitReached(endpoint, 0, "sessions", self._limit))
-            return
-        accepted.setblocking(False)
+            return None
         try:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
@@ -289,7 +321,7 @@ class TcpReceiver:
         self._connections[endpoint] = connection
         self._places.take(endpoint, now=now - self._excused)
         self._selector.register(accepted, selectors.EVENT_READ, self._on_ready_of(connection))
-        self._read(connection, now)  # mostly its first message is there: served, or refused, it does not hold others up
+        return connection
 
     # Reading and writing -------------------------------------------------------------------------------------------------
 
@@ -307,8 +339,10 @@ class TcpReceiver:
         if connection.endpoint in self._queued:
             connection.paused = True
             self._watch(connection, now)
-        else:
+        elif connection.known:
             self._read(connection, now)
+        else:
+            self._newcomers.append(connection)
         return []
 
     def _read(self, connection: Connection, now: int) -> None:
@@ -335,6 +369,11 @@ class TcpReceiver:
             self._flush(connection, now)  # closes it, unless an answer waits
             return
         reader = connection.reader
+        if not (connection.known or reader.pending):
+            foreign = offence(bytes(self._buffer[: min(size, BEGINNING)]), self._frame_limit)
+            if foreign is not None:
+                self._refuse_malformed(connection, foreign, size)
+                return
         reader.add(memoryview(self._buffer)[:size])
         self._memory.charge(connection)
         if reader.ready:
@@ -407,6 +446,11 @@ class TcpReceiver:
             self._accept_again_at = 0  # the newcomer's place is free
         self._memory.forget(connection)
         self.notices.append(Disconnected(endpoint, reason))
+
+    def _refuse_malformed(self, connection: Connection, error: UdpmsgError, size: int) -> None:
+        """It does not speak udpmsg, as `size` bytes of it show."""
+        self.notices.append(Malformed(connection.endpoint, str(error), size))
+        self._drop(connection, Phrase(FOREIGN, str(error)))
 
     # Memory --------------------------------------------------------------------------------------------------------------
 
