@@ -539,6 +539,24 @@ FAULTS = (
         "BETA = 1.0",
     ),
     Fault(
+        "the pace that is told is not that of the window now",
+        "core/congestion.py",
+        "PACING_GAIN * self.window * SECOND / self._srtt",
+        "PACING_GAIN * (self._prior or self.window) * SECOND / self._srtt",
+    ),
+    Fault(
+        "losses by the timeout are not counted",
+        "core/sender.py",
+        "            self.losses += len(lost)\n            self._lose(lost, give_up_at=now)\n",
+        "            self._lose(lost, give_up_at=now)\n",
+    ),
+    Fault(
+        "losses by later datagrams are not counted",
+        "core/sender.py",
+        "            self.losses += len(lost)\n            self.congestion",
+        "            self.congestion",
+    ),
+    Fault(
         "conflicting totals of fragments accepted",
         "core/fragments.py",
         "if (count, size, total) != (self._count, self._size, self.total):",
