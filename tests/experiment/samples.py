@@ -75,14 +75,14 @@ def knowing(comparison: Comparison) -> Comparison:
 
 def tooth(mode: Mode, place: int) -> Known:
     """One row: so many tens of milliseconds after the start."""
-    datagrams, teeth = 10 + place % 100 // 10, place // 100
+    datagrams, teeth, size = 10 + place % 100 // 10, place // 100, 1448 if mode is Mode.TCP else 1200
     srtt = (20 + 2 * datagrams) * MILLISECOND
     return Known(
         at=place * 10 * MILLISECOND,
-        window=datagrams * 1200,
-        in_flight=(datagrams - place % 2) * 1200,
-        ssthresh=12_000 if teeth else None,
-        pace=round(1.25 * 8 * datagrams * 1200 * 1000 * MILLISECOND / srtt),
+        window=datagrams * size,
+        in_flight=(datagrams - place % 2) * size,
+        ssthresh=10 * size if teeth else None,
+        pace=round(1.25 * 8 * datagrams * size * 1000 * MILLISECOND / srtt),
         srtt=srtt,
         rto=240 * MILLISECOND,
         lost=None if mode is Mode.TCP else teeth,

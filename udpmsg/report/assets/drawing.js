@@ -76,9 +76,9 @@ function legendOf(mode) {
 
 const drawn = [];
 
-/** One chart in its place, as wide as that is. Says so where there is nothing to draw. */
-function chart(id, table, options) {
-  const place = at(id);
+/** One chart in its place, an element or its id, as wide as that is. Says so where there is nothing to draw. */
+function chart(where, table, options) {
+  const place = typeof where === "string" ? at(where) : where;
   if (!table[0].length || table.slice(1).every((values) => values.every((value) => value === null))) {
     place.textContent = data.nothing;
     return;
