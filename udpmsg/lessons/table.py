@@ -36,6 +36,12 @@ LESSONS = (
     Entry("head-of-line", N_("One loss: a gap over UDP, a queue over TCP"), "head_of_line", lab=True),
     Entry("slow-receiver", N_("A receiver that is too slow: dropped datagrams, or a sender that waits"), "slow_receiver"),
     Entry("congestion", N_("More than a bottleneck carries: TCP slows down, UDP does not know"), "congestion", lab=True),
+    Entry(
+        "window-over-time",
+        N_("A full queue, and the saw tooth of the window: over UDP, and over TCP"),
+        "window_over_time",
+        lab=True,
+    ),
     Entry("price", N_("The price of reliability: frames and bytes for a delivered message"), "price", lab=True),
     Entry("one-to-many", N_("One send for many receivers: multicast and broadcast; TCP cannot"), "one_to_many"),
     Entry("many-peers", N_("One server for many clients: one socket, or one each"), "many_peers"),
