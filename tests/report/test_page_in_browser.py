@@ -169,6 +169,18 @@ def test_at_one_moment_every_chart_says_what_was_known_as_json_does(browser: Any
     it.close()
 
 
+def test_where_no_round_trip_was_measured_the_window_is_there_all_the_same(browser: Any, tmp_path: Path) -> None:
+    comparison = knowing(sample())
+    for row in comparison.runs[1].known:
+        row.srtt = row.pace = row.retransmissions = None
+    it = Opened(browser, tmp_path, page(comparison), color_scheme="light")
+    for chart in ("pace", "round-trip"):
+        assert "Not known: no round trip was measured." in it.tab.locator(f"#path-{chart} > div").first.inner_text()
+        assert it.tab.locator(f"#path-{chart} > div").nth(1).locator("canvas").count() == 1
+    assert "0 103 166" in it.tab.evaluate(COLOURED, "#path-window > div:nth-child(1) canvas")
+    it.close()
+
+
 def test_where_no_sender_knew_anything_there_is_nothing_to_see(opened: Opened) -> None:
     assert opened.tab.locator("#path").count() == 1
     assert not opened.tab.locator("#path").is_visible()

@@ -13,7 +13,7 @@ from udpmsg.lessons.lab import MILLISECOND, in_lab, link
 from udpmsg.lessons.lesson import Curve, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, for_pictures
 from udpmsg.lessons.stage import Stage
 
-COUNT, SIZE = 900, 1000
+COUNT, SIZE = 750, 1000
 RATE = 4_000_000
 """Bits a second."""
 QUEUE = 10
@@ -24,7 +24,7 @@ FALLEN = 0.85
 RISEN = 1.1
 """One that is above so many times what was left has risen again."""
 TEETH = 3
-"""So many are seen at least, of some six."""
+"""So many are seen at least, of some five."""
 
 
 @dataclass(frozen=True)
@@ -199,9 +199,9 @@ LESSON = Lesson(
     by_hand=(
         Terminal(
             (
-                "udpmsg compare --count 900 --size 1000 --interval 0s --delay 5ms --loss 0% --rate 4mbit --queue 10 "
+                "udpmsg compare --count 750 --size 1000 --interval 0s --delay 5ms --loss 0% --rate 4mbit --queue 10 "
                 "--modes udp+ack,tcp --tcp-congestion reno --html teeth.html",
-                "udpmsg compare --count 900 --size 1000 --interval 0s --delay 5ms --loss 0% --rate 4mbit --queue 40 "
+                "udpmsg compare --count 750 --size 1000 --interval 0s --delay 5ms --loss 0% --rate 4mbit --queue 40 "
                 "--modes udp+ack,tcp --tcp-congestion reno --html few-teeth.html",
             ),
             N_("The pages draw window, pace and round trip. A longer queue makes fewer, taller teeth, and a longer round trip."),

@@ -47,7 +47,7 @@ function row(id, shown, end, label, size, lines, tall, hooks = () => ({})) {
         ...drawnLines.map(([, series]) => ({ points: { show: false }, paths: uPlot.paths.stepped({ align: 1 }), ...series })),
       ],
       hooks: hooks(run),
-    });
+    }, words.never_measured);
   });
 }
 

@@ -115,6 +115,7 @@ CHARTS = CONTROLS | {
     "sent_again": N_("Sent again so far"),
     "pace": N_("Pace"),
     "smoothed_round_trip": N_("Smoothed round trip"),
+    "never_measured": N_("Not known: no round trip was measured."),
     "rows": N_("{} of {} rows"),
 }
 """Of charts.js, path.js and page.js."""
