@@ -45,7 +45,7 @@ LESSONS = (
     Entry("price", N_("The price of reliability: frames and bytes for a delivered message"), "price", lab=True),
     Entry("one-to-many", N_("One send for many receivers: multicast and broadcast; TCP cannot"), "one_to_many"),
     Entry("many-peers", N_("One server for many clients: one socket, or one each"), "many_peers"),
-    Entry("restart", N_("The server starts again: UDP goes on, TCP's connection is over, and its port waits"), "restart"),
+    Entry("restart", N_("The server starts again: UDP goes on, TCP's connection ends, and its port waits"), "restart"),
     Entry("new-address", N_("A sender that changes its address: a session goes on, a connection cannot"), "new_address"),
     Entry("goodbye", N_("How the other side learns of an end: the end of a stream, a word, or silence"), "goodbye"),
     Entry("dialogue", N_("Client and server: questions, answers, a farewell word and a stop word"), "dialogue"),
