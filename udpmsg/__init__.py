@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from udpmsg.kept import StoredMessage, StoredSession
     from udpmsg.receiver import Receiver
     from udpmsg.sender import Sender
-    from udpmsg.statistics import ReceiverStatistics, SenderStatistics, SessionReport
+    from udpmsg.statistics import KnownPath, ReceiverStatistics, SenderStatistics, SessionReport
     from udpmsg.store import Store
     from udpmsg.stored import StoreReader
 
@@ -49,6 +49,7 @@ __all__ = [
     "Event",
     "Goodbye",
     "Hint",
+    "KnownPath",
     "LimitReached",
     "Limits",
     "Malformed",
@@ -83,6 +84,7 @@ HOMES = {
     **dict.fromkeys(EVENTS.split(), "udpmsg.core.events"),
     **dict.fromkeys(ERRORS.split(), "udpmsg.errors"),
     "Endpoint": "udpmsg.endpoint",
+    "KnownPath": "udpmsg.statistics",
     "Limits": "udpmsg.core.config",
     "Receiver": "udpmsg.receiver",
     "ReceiverStatistics": "udpmsg.statistics",

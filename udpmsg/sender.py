@@ -23,7 +23,7 @@ from udpmsg.errors import N_, MessageTooLarge, Phrase, UsageError
 from udpmsg.inbox import Inbox
 from udpmsg.payload import Payload, checked_title, each_encoded, encoded
 from udpmsg.queues import EventQueues
-from udpmsg.statistics import SenderStatistics, SessionReport, session_report
+from udpmsg.statistics import KnownPath, SenderStatistics, SessionReport, session_report
 from udpmsg.waiting import Waiter, after, earliest, nanoseconds, passed
 
 if TYPE_CHECKING:
@@ -339,6 +339,24 @@ class Sender:
             duration_s=(self._last_at - self._first_sent_at) / SECOND if self._first_sent_at is not None else 0.0,
             replies=self._reply_count,
             replies_dropped=self._inbox.dropped,
+        )
+
+    def path(self) -> KnownPath | None:
+        """What is known of the path now; None where nobody tells anything: without acknowledgments over UDP, and over TCP where
+        the system does not say (it does on Linux, until `close`). Safe from any thread."""
+        if self._socket.framed or not self.acknowledged:
+            return self._socket.path()
+        core = self._core
+        pace, srtt = core.congestion.pace, core.rtt.srtt
+        return KnownPath(
+            window_bytes=core.congestion.window,
+            in_flight_bytes=core.congestion.bytes_in_flight,
+            ssthresh_bytes=core.congestion.ssthresh,
+            pace_bps=None if pace is None else 8 * pace,
+            srtt_s=None if srtt is None else srtt / SECOND,
+            rto_s=core.rtt.rto / SECOND,
+            lost=core.losses,
+            retransmissions=core.retransmissions,
         )
 
     def close(self, *, wait: bool = True, finished: bool = True) -> None:

@@ -21,7 +21,17 @@ from udpmsg.report.schema import KEYS
 
 MODES = ["udp", "udp+ack", "tcp"]
 QUICK = ("--count", "10", "--interval", "2ms", "--delay", "5ms", "--loss", "0%")
-COMPARISON_KEYS = ["mode", "connect_s", "first_delivery_s", "longest_stall_s", "wire", "causes", "lost_sequences"]
+COMPARISON_KEYS = [
+    "mode",
+    "connect_s",
+    "first_delivery_s",
+    "longest_stall_s",
+    "largest_window_bytes",
+    "srtt_s",
+    "wire",
+    "causes",
+    "lost_sequences",
+]
 WIRE_KEYS = {"frames", "bytes", "handshake_frames", "data_frames", "ack_frames", "teardown_frames", "dropped_frames"}
 
 
@@ -42,7 +52,13 @@ def compare(commands: Commands, *arguments: str, code: int = 0, **options: Any) 
 
 
 def lines_of(running: Running) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in running.out.lines]
+    """All but what the senders knew of the path, which some know and some do not."""
+    return [line for line in map(json.loads, running.out.lines) if line["event"] != "path"]
+
+
+def paths_of(running: Running) -> dict[str, dict[str, Any]]:
+    """What each sender knew of the path that knew anything."""
+    return {line["mode"]: line for line in map(json.loads, running.out.lines) if line["event"] == "path"}
 
 
 @pytest.mark.usefixtures("lab")
@@ -73,6 +89,15 @@ def test_json_has_a_line_a_mode_and_a_last_line_that_compares(commands: Commands
     assert last["event"] == "comparison"
     assert last["seed"] == 3
     assert {"link", "workload", "choices", "results"} <= set(last)
+    paths = paths_of(running)
+    assert list(paths) == ["udp+ack", "tcp"]
+    for line in modes[1:]:
+        path = paths[line["mode"]]
+        assert line["largest_window_bytes"] == max(path["window_bytes"])
+        assert line["srtt_s"] == path["srtt_s"][-1] >= 0.010
+        assert path["retransmissions"][-1] <= line["retransmissions"]
+        assert {len(column) for column in path.values() if isinstance(column, list)} == {len(path["at_s"])}
+    assert (udp["largest_window_bytes"], udp["srtt_s"]) == (None, None)
 
 
 @pytest.mark.usefixtures("lab")

@@ -196,3 +196,15 @@ def test_on_a_short_path_a_millisecond_may_pass_at_once() -> None:
     assert congestion.paced_until(start) is None
     sent(congestion, 1, now=start, srtt=MS)
     assert congestion.paced_until(start) == start + 40_000
+
+
+def test_the_pace_is_known_once_a_round_trip_is() -> None:
+    """RFC 9002 section 7.7: rate = N * cwnd / smoothed_rtt = 1.25 * 12000 bytes / 100 ms."""
+    congestion = Congestion(1200)
+    assert congestion.pace is None
+    sent(congestion, 1)
+    assert congestion.pace is None
+    sent(congestion, 1, now=1000 * MS, srtt=100 * MS)
+    assert congestion.pace == 150_000
+    congestion.on_congestion(1000 * MS, 1001 * MS)
+    assert congestion.pace == 105_000

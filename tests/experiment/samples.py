@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import count as counter
 
-from udpmsg.experiment.trace import Choices, Comparison, Mode, Received, Run, Sent, Where, Workload
+from udpmsg.experiment.trace import Choices, Comparison, Known, Mode, Received, Run, Sent, Where, Workload
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.record import Direction, FrameKind, FrameRecord, Identity, Phase
 from udpmsg.link.way import Way
@@ -61,6 +61,32 @@ def sample(
         version="0.1.0",
         tcp_congestion="cubic" if Mode.TCP in choices.modes else None,
         command=f"udpmsg compare --count {count} --delay 20ms --loss {loss:.0%} --seed {seed}",
+    )
+
+
+def knowing(comparison: Comparison) -> Comparison:
+    """The same, with what the senders would know of a path with a bottleneck: saw teeth of a second, looked at every 10 ms. A
+    window of 10 to 19 datagrams; a round trip of 40 to 58 ms; the pace is 5/4 of a window in a round trip."""
+    for run in comparison.runs:
+        if run.mode is not Mode.UDP:
+            run.known = [tooth(run.mode, place) for place in range(max(run.duration_ns // (10 * MILLISECOND), 2))]
+    return comparison
+
+
+def tooth(mode: Mode, place: int) -> Known:
+    """One row: so many tens of milliseconds after the start."""
+    datagrams, teeth, size = 10 + place % 100 // 10, place // 100, 1448 if mode is Mode.TCP else 1200
+    srtt = (20 + 2 * datagrams) * MILLISECOND
+    return Known(
+        at=place * 10 * MILLISECOND,
+        window=datagrams * size,
+        in_flight=(datagrams - place % 2) * size,
+        ssthresh=10 * size if teeth else None,
+        pace=round(1.25 * 8 * datagrams * size * 1000 * MILLISECOND / srtt),
+        srtt=srtt,
+        rto=240 * MILLISECOND,
+        lost=None if mode is Mode.TCP else teeth,
+        retransmissions=teeth,
     )
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,6 +98,22 @@ def test_what_only_some_modes_know(mode: Mode) -> None:
     assert (logged.retransmissions is None) == (mode is Mode.TCP)
     assert (logged.kernel_drops is None) == (mode is Mode.TCP)
     assert (logged.malformed, logged.over_limit, logged.not_sent, logged.refused_icmp) == (0, 0, {}, 0)
+
+
+@each_mode
+def test_what_the_sender_knew_of_the_path(mode: Mode) -> None:
+    """With acknowledgments by ours, over TCP by the kernel's (where that tells), and else nothing."""
+    logged, _ = run(Plan(mode, Workload(30, 2 * MILLISECOND, 100), Choices()))
+    if mode is Mode.UDP or (mode is Mode.TCP and sys.platform != "linux"):
+        assert logged.known == []
+        return
+    assert logged.known
+    times = [row.at for row in logged.known]
+    assert times == sorted(times)
+    assert times[0] >= 0
+    assert all(row.window is not None and row.window > 0 for row in logged.known)
+    assert logged.known[-1].srtt is not None
+    assert {row.retransmissions for row in logged.known} == {0}
 
 
 @each_mode

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.experiment.samples import sample
+from tests.experiment.samples import knowing, sample, tooth
 from udpmsg.errors import UsageError
 from udpmsg.experiment import saved
-from udpmsg.experiment.trace import Choices, Comparison, Mode, Received, Run, Sent, Where, Workload
+from udpmsg.experiment.trace import MOST_KNOWN, Choices, Comparison, Known, Mode, Received, Run, Sent, Where, Workload
 from udpmsg.link.faults import Action, Burst, Link, Path, Scripted
 from udpmsg.link.record import Captured, Direction, Drop, FrameKind, FrameRecord, Identity, Phase
 
@@ -65,6 +65,18 @@ MESSAGES = st.builds(
 ARRIVALS = st.builds(
     Received, sequence=COUNTS, at=TIMES, duplicate=st.booleans(), reordered=st.booleans(), transmission=maybe(COUNTS)
 )
+KNOWN = st.builds(
+    Known,
+    at=TIMES,
+    window=maybe(COUNTS),
+    in_flight=maybe(COUNTS),
+    ssthresh=maybe(COUNTS),
+    pace=maybe(COUNTS),
+    srtt=maybe(COUNTS),
+    rto=maybe(COUNTS),
+    lost=maybe(COUNTS),
+    retransmissions=maybe(COUNTS),
+)
 RUNS = st.builds(
     Run,
     mode=st.sampled_from(Mode),
@@ -82,6 +94,7 @@ RUNS = st.builds(
     error=maybe(TEXTS),
     lost_sequences=maybe(st.lists(COUNTS, max_size=3)),
     receiver=maybe(st.dictionaries(TEXTS, maybe(COUNTS | SHARES), max_size=3)),
+    known=st.lists(KNOWN, max_size=5).map(lambda rows: sorted(rows, key=lambda row: row.at)),
 )
 PATHS = st.builds(
     Path,
@@ -132,7 +145,7 @@ def test_what_was_saved_comes_back(comparison: Comparison) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_whole_comparison_comes_back_and_everything_in_it_has_its_own_type(seed: int) -> None:
-    comparison = sample(count=60, seed=seed, repeat=2, loss=0.2)
+    comparison = knowing(sample(count=60, seed=seed, repeat=2, loss=0.2))
     loaded = saved.load(saved.dump(comparison))
     assert loaded == comparison
     frame = next(frame for run in loaded.runs for frame in run.frames or () if frame.dropped)
@@ -140,6 +153,21 @@ def test_a_whole_comparison_comes_back_and_everything_in_it_has_its_own_type(see
     assert isinstance(frame.identity.direction, Direction)
     assert isinstance(frame.left_at, tuple)
     assert isinstance(loaded.runs[0].received[0].duplicate, bool)
+    assert isinstance(loaded.runs[1].known[0], Known)
+
+
+def test_what_a_sender_knew_takes_few_bytes() -> None:
+    whole = sample(count=2)
+    before = len(saved.dump(whole))
+    whole.runs[1].known = [tooth(Mode.UDP_ACK, place) for place in range(MOST_KNOWN)]
+    assert len(saved.dump(whole)) - before < 60 * MOST_KNOWN
+
+
+def test_a_comparison_of_before_has_nothing_that_a_sender_knew() -> None:
+    document = json.loads(saved.dump(sample(count=3)))
+    for run in document["comparison"]["runs"]:
+        del run["known"]
+    assert saved.load(json.dumps(document)) == sample(count=3)
 
 
 def test_captured_frames_are_never_saved() -> None:
@@ -203,6 +231,12 @@ def nothing(rows: int) -> dict[str, Any]:
     return {"rows": rows, "columns": alike | {"sent_at": {"all": None}}}
 
 
+def known(document: dict[str, Any], **columns: Any) -> None:
+    """What the first sender knew of the path in three looks, with these columns in place of those that are right."""
+    usual = {name: {"all": None} for name in Known.__slots__} | {"at": [0, 10, 20]}
+    document["comparison"]["runs"][0].update(known={"rows": 3, "columns": usual | columns})
+
+
 BROKEN: dict[str, Change] = {
     "no link": lambda document: document["comparison"].pop("link"),
     "a word for a number": lambda document: document["comparison"].update(seed="seven"),
@@ -245,9 +279,32 @@ BROKEN: dict[str, Change] = {
     "frames that carry more than was sent": lambda document: frames(document)["columns"].update(
         first_sequence={"all": 1}, last_sequence={"all": 10**12}
     ),
+    "a window below none": lambda document: known(document, window={"all": -1}),
+    "a window of 4,000 digits": lambda document: known(document, window={"all": 10**3999}),
+    "half a byte in flight": lambda document: known(document, in_flight={"all": 0.5}),
+    "a round trip below none": lambda document: known(document, srtt=[1, -1, 1]),
+    "a pace that is true": lambda document: known(document, pace={"all": True}),
+    "a look longer ago than any": lambda document: known(document, at={"first": -(10**30), "steps": {"all": 1}}),
+    "looks in no order": lambda document: known(document, at=[0, 20, 10]),
+    "more looks than are kept": lambda document: document["comparison"]["runs"][0].update(
+        known={
+            "rows": MOST_KNOWN + 1,
+            "columns": {name: {"all": None} for name in Known.__slots__} | {"at": list(range(MOST_KNOWN + 1))},
+        }
+    ),
     "version 0": lambda document: document.update(version=0),
     "version one": lambda document: document.update(version="one"),
 }
+
+
+def test_as_many_looks_as_are_kept_come_back() -> None:
+    """And the file of which the broken ones differ in one thing is whole."""
+    document = json.loads(saved.dump(sample(count=3)))
+    known(document)
+    assert len(saved.load(json.dumps(document)).runs[0].known) == 3
+    whole = sample(count=3)
+    whole.runs[0].known = [tooth(Mode.UDP_ACK, place) for place in range(MOST_KNOWN)]
+    assert saved.load(saved.dump(whole)) == whole
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -309,5 +366,5 @@ def places(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [found for key, item in items for found in [(*way, key), *places(item, (*way, key))]]
 
 
-SMALL = saved.dump(sample(count=4))
+SMALL = saved.dump(knowing(sample(count=4)))
 PLACES = places(json.loads(SMALL))

@@ -17,7 +17,7 @@ from tests.lessons.support import lab_or_skip, result_of, usual
 from udpmsg import language
 from udpmsg.cli import app
 from udpmsg.language import LANGUAGES
-from udpmsg.lessons.lesson import LINUX, MACOS, WINDOWS, Bars, Ladder, Ledger, Lesson, Table
+from udpmsg.lessons.lesson import LINUX, MACOS, WINDOWS, Bars, Curve, Ladder, Ledger, Lesson, Table
 from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.lessons.table import LESSONS, NAMES, entry, load
 from udpmsg.report import lesson_lines
@@ -203,7 +203,7 @@ def test_pictures_are_of_this_run(name: str) -> None:
     pictures = result.lesson.shows(result.observations)
     assert pictures
     for picture in pictures:
-        assert isinstance(picture, Table | Bars | Ladder | Ledger)
+        assert isinstance(picture, Table | Bars | Curve | Ladder | Ledger)
         if isinstance(picture, Table):
             assert all(len(row) == len(picture.headings) for row in picture.rows)
     assert result.observations.told()

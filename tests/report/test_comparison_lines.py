@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.experiment.samples import sample
+from tests.experiment.samples import knowing, sample
 from tests.report.runs import MILLISECOND, comparison, message, received, run
 from udpmsg.experiment.figures import figures
 from udpmsg.experiment.ledger import rows
@@ -20,8 +20,8 @@ def parsed(whole: Comparison, *, ledger: bool = False) -> list[dict[str, Any]]:
     return [json.loads(line, parse_constant=pytest.fail) for line in lines(whole, ledger=ledger)]
 
 
-OWN_KEYS = ["mode", "repetition", "seed", "messages_late", "connect_s", "first_delivery_s", "longest_stall_s", "wire", "causes",
-            "lost_sequences", "error"]  # fmt: skip
+OWN_KEYS = ["mode", "repetition", "seed", "messages_late", "connect_s", "first_delivery_s", "longest_stall_s",
+            "largest_window_bytes", "srtt_s", "wire", "causes", "lost_sequences", "error"]  # fmt: skip
 
 
 def test_a_line_for_each_mode_with_the_keys_of_every_summary_and_one_for_the_whole() -> None:
@@ -47,6 +47,38 @@ def test_the_numbers_are_the_figures() -> None:
             assert line[key] == getattr(summary, key)
         assert line["lost_sequences"] == summary.lost_sequences
         assert sum(line["causes"].values()) >= line["messages_lost"]
+
+
+def test_what_a_sender_knew_is_a_line_of_columns_before_its_mode() -> None:
+    whole = knowing(sample(count=100))
+    found = parsed(whole)
+    assert [(line["event"], line.get("mode")) for line in found] == [
+        ("mode", "udp"),
+        ("path", "udp+ack"),
+        ("mode", "udp+ack"),
+        ("path", "tcp"),
+        ("mode", "tcp"),
+        ("comparison", None),
+    ]
+    for place, made in ((1, whole.runs[1]), (3, whole.runs[2])):
+        line = found[place]
+        columns = {
+            "at_s": [row.at / 1e9 for row in made.known],
+            "window_bytes": [row.window for row in made.known],
+            "in_flight_bytes": [row.in_flight for row in made.known],
+            "ssthresh_bytes": [row.ssthresh for row in made.known],
+            "pace_bps": [row.pace for row in made.known],
+            "srtt_s": [(row.srtt or 0) / 1e9 for row in made.known],
+            "rto_s": [0.24] * len(made.known),
+            "lost": [row.lost for row in made.known],
+            "retransmissions": [row.retransmissions for row in made.known],
+        }
+        assert list(line) == ["event", "v", "run", "mode", "repetition", *columns]
+        for name, values in columns.items():
+            assert line[name] == values, name
+        assert found[place + 1]["largest_window_bytes"] == max(line["window_bytes"]) == 19 * {1: 1200, 3: 1448}[place]
+        assert found[place + 1]["srtt_s"] == line["srtt_s"][-1]
+    assert found[0]["largest_window_bytes"] is None
 
 
 def test_with_the_ledger_each_message_has_a_line_before_its_mode() -> None:

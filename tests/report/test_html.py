@@ -254,6 +254,7 @@ def test_columns_leave_out_what_is_the_rule() -> None:
         "sent": 0,
         "delay": 20_000,
         "round_trip": None,
+        "known": None,
         "transmissions": [],
         "duplicates": [],
         "reordered": [],

@@ -13,18 +13,30 @@ from tests.lessons.support import usual
 from tests.report.browsing import browser
 from udpmsg import language
 from udpmsg.experiment.trace import Mode
-from udpmsg.lessons.lesson import Bars, Expectation, Ladder, Ledger, Lesson, Observations, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import (
+    Bars,
+    Curve,
+    Expectation,
+    Ladder,
+    Ledger,
+    Lesson,
+    Observations,
+    Program,
+    Question,
+    Table,
+    Terminal,
+)
 from udpmsg.lessons.running import Result, judged
 from udpmsg.lessons.table import NAMES
 from udpmsg.report.lesson_page import page
 
 __all__ = ["browser"]  # the fixture
 
-CUT_OFF = """[...document.querySelectorAll("svg.bars text")].filter((text) => {
+CUT_OFF = """[...document.querySelectorAll("svg:is(.bars, .curve) text")].filter((text) => {
     const own = text.getBoundingClientRect(), whole = text.closest("svg").getBoundingClientRect();
     return own.left < whole.left || own.right > whole.right;
 }).map((text) => text.textContent)"""
-"""The texts of bars that reach beyond their picture."""
+"""The texts of bars and curves that reach beyond their picture."""
 PAGE_OF_PDF = re.compile(rb"/Type\s*/Page\b")
 HOSTILE = "</pre><script>alert(1)</script>\u202e"
 
@@ -41,6 +53,7 @@ def shows(_seen: Seen) -> tuple[Any, ...]:
     return (
         Table(("", "sent"), (("UDP", HOSTILE), ("TCP", "3"))),
         Bars((("UDP, WORKED OUT", 20.0, "20 ms: 5.9 times 200"), ("2", 0.0, "never")), "delays", Mode.UDP),
+        Curve(((5.0, 20.0), (10.0, 40.0), (30.0, 10.0)), 40.0, 40.0, "40 DATAGRAMS", "window", Mode.TCP),
         Ladder(tuple(comparison.runs), 100.0, "frames"),
         Ledger(comparison),
     )
@@ -109,6 +122,7 @@ def test_a_browser_shows_it_alone_and_nothing_is_too_wide(browser: Any, tmp_path
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 22, 28)"
     assert tab.locator("svg.bars rect").count() == 4
+    assert tab.locator("svg.curve path").count() == 2
     assert tab.locator(".ladder svg").count() == 2
     code = tab.locator(".program code").nth(1).inner_text()
     assert code == "import socket\nif 1 < 2:\n    print('a')"

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.experiment.samples import sample
+from tests.experiment.samples import knowing, sample
 from tests.report.browsing import Opened, browser
 from tests.report.test_html import HOSTILE, hostile
 from udpmsg.experiment.figures import figures, spread
 from udpmsg.experiment.ledger import Outcome, rows
 from udpmsg.experiment.trace import Mode
+from udpmsg.report.comparison_lines import lines
 from udpmsg.report.html import page
 
 __all__ = ["browser"]  # the fixture
@@ -108,6 +109,83 @@ def test_paper_is_light_has_every_ladder_and_no_controls(browser: Any, tmp_path:
     it.close()
 
 
+PATH_CHARTS = ("window", "pace", "round-trip")
+
+
+def test_what_the_senders_knew_is_drawn_a_chart_beside_the_other(browser: Any, tmp_path: Path) -> None:
+    it = Opened(browser, tmp_path, page(knowing(sample())), color_scheme="light", viewport={"width": 1280, "height": 900})
+    for chart in PATH_CHARTS:
+        panels = it.tab.locator(f"#path-{chart} > div")
+        assert [name.strip() for name in panels.locator("> span").all_inner_texts()] == ["UDP+ack", "TCP"], chart
+        left, right = (panels.nth(place).bounding_box() for place in range(2))
+        assert left["y"] == right["y"], "they stand side by side"
+        assert left["x"] + left["width"] < right["x"]
+        for place, ours in ((1, "0 103 166"), (2, "0 122 90")):
+            colours = set(it.tab.evaluate(COLOURED, f"#path-{chart} > div:nth-child({place}) canvas"))
+            assert ours in colours, (chart, place)
+            assert ("179 32 42" in colours) == (chart == "window"), "a cross wherever something was sent again"
+    scales = it.tab.evaluate("drawn.slice(3).map(u => [u.scales.x.min, u.scales.x.max, u.scales.y.min, u.scales.y.max])")
+    assert len(scales) == 6
+    assert scales[0] == scales[1], "their axes are the same"
+    assert scales[2] == scales[3]
+    assert scales[4] == scales[5]
+    it.tab.emulate_media(color_scheme="dark")
+    it.wait_for_drawing(2)
+    assert "98 184 255" in it.tab.evaluate(COLOURED, "#path-window > div:nth-child(1) canvas")
+    it.tab.emulate_media(media="print", color_scheme="dark")
+    it.wait_for_drawing(3)
+    assert "0 103 166" in it.tab.evaluate(COLOURED, "#path-window > div:nth-child(1) canvas")
+    it.close()
+
+
+def test_at_one_moment_every_chart_says_what_was_known_as_json_does(browser: Any, tmp_path: Path) -> None:
+    comparison = knowing(sample())
+    paths = {line["mode"]: line for line in map(json.loads, lines(comparison)) if line["event"] == "path"}
+    it = Opened(browser, tmp_path, page(comparison), color_scheme="light")
+    over = it.tab.locator("#path-window > div:nth-child(1) .u-over")
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    for place in (0, 57, 120):  # 120: in the second tooth
+        left = it.tab.evaluate("(at) => drawn[3].valToPos(at, 'x')", 1e6 * paths["udp+ack"]["at_s"][place])
+        it.tab.mouse.move(box["x"] + left, box["y"] + 9)
+        time = f"{10 * place} ms" if place >= 10 else f"{10 * place:.1f} ms"
+        it.wait_until("(time) => document.querySelector('#path-window .u-value').textContent === time", time)
+        for panel, mode in ((1, "udp+ack"), (2, "tcp")):
+            path = paths[mode]
+            said = {
+                chart: it.tab.locator(f"#path-{chart} > div:nth-child({panel}) .u-value").all_inner_texts()
+                for chart in PATH_CHARTS
+            }
+            assert said == {
+                "window": [
+                    time,
+                    f"{path['in_flight_bytes'][place]:,} B",
+                    f"{path['window_bytes'][place]:,} B",
+                    str(path["retransmissions"][place]),
+                ],
+                "pace": [time, f"{path['pace_bps'][place] / 1e6:.2f} Mbit/s"],
+                "round-trip": [time, f"{1000 * path['srtt_s'][place]:.1f} ms"],
+            }
+    it.close()
+
+
+def test_where_no_round_trip_was_measured_the_window_is_there_all_the_same(browser: Any, tmp_path: Path) -> None:
+    comparison = knowing(sample())
+    for row in comparison.runs[1].known:
+        row.srtt = row.pace = row.retransmissions = None
+    it = Opened(browser, tmp_path, page(comparison), color_scheme="light")
+    for chart in ("pace", "round-trip"):
+        assert "Not known: no round trip was measured." in it.tab.locator(f"#path-{chart} > div").first.inner_text()
+        assert it.tab.locator(f"#path-{chart} > div").nth(1).locator("canvas").count() == 1
+    assert "0 103 166" in it.tab.evaluate(COLOURED, "#path-window > div:nth-child(1) canvas")
+    it.close()
+
+
+def test_where_no_sender_knew_anything_there_is_nothing_to_see(opened: Opened) -> None:
+    assert opened.tab.locator("#path").count() == 1
+    assert not opened.tab.locator("#path").is_visible()
+
+
 def test_the_buttons_step_through_the_moments(opened: Opened) -> None:
     buttons = opened.tab.locator("#excerpts button")
     assert buttons.first.inner_text() == "The beginning"
@@ -165,8 +243,8 @@ def test_ten_thousand_messages_are_drawn_as_dots(browser: Any, tmp_path: Path) -
     it.close()
 
 
-@pytest.mark.parametrize("width", [800, 1280, 1920])
+@pytest.mark.parametrize("width", [390, 800, 1280, 1920])
 def test_nothing_but_what_scrolls_by_itself_is_wider_than_the_window(browser: Any, tmp_path: Path, width: int) -> None:
-    it = Opened(browser, tmp_path, page(sample()), viewport={"width": width, "height": 900})
+    it = Opened(browser, tmp_path, page(knowing(sample())), viewport={"width": width, "height": 900})
     assert it.tab.evaluate("document.documentElement.scrollWidth") <= width
     it.close()

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from math import isqrt
 
-from udpmsg.core.rtt import MILLISECOND
+from udpmsg.core.rtt import MILLISECOND, SECOND
 
 BETA = 0.7
 """β_cubic, RFC 9438 section 4.6: what is left of the window after a loss."""
@@ -36,6 +36,7 @@ class Congestion:
         "_prior",
         "_recovery_start",
         "_square",
+        "_srtt",
         "bytes_in_flight",
         "ssthresh",
         "window",
@@ -53,14 +54,23 @@ class Congestion:
         """In congestion avoidance the window's square, 17 times: with the fraction of a byte that the window does not have."""
         self._recovery_start = -1
         self._next_send_at = 0
+        self._srtt: int | None = None
+        """That of the last datagrams that asked to leave."""
 
     @property
     def minimum_window(self) -> int:
         """RFC 9002 section 7.2: two datagrams."""
         return 2 * self._datagram_size
 
+    @property
+    def pace(self) -> float | None:
+        """Bytes a second at which datagrams leave, N * cwnd / smoothed_rtt (7.7); None: no round trip was measured before any
+        datagram that asked to leave."""
+        return PACING_GAIN * self.window * SECOND / self._srtt if self._srtt else None
+
     def admit(self, sizes: Sequence[int], now: int, srtt: int | None) -> int:
         """How many of these datagrams may leave now, in this order. They leave: the window and the pace are charged for them."""
+        self._srtt = srtt
         admitted = 0
         for size, group in groupby(sizes):
             count = len(list(group))

@@ -100,6 +100,8 @@ class Sender:
         self.messages_sent = 0
         """Messages of which something was handed to the transport."""
         self.retransmissions = 0
+        self.losses = 0
+        """Datagrams that were deemed lost, because later ones arrived or the timeout expired; some may have been late alone."""
         self.malformed = 0
         self.payload_bytes = 0
         """Payload of the messages sent, each counted once."""
@@ -324,7 +326,9 @@ class Sender:
                 self.congestion.on_persistent_congestion(now)
             else:
                 self.congestion.on_congestion(now, now)
-            self._lose(self._in_flight.time_out(), give_up_at=now)
+            lost = self._in_flight.time_out()
+            self.losses += len(lost)
+            self._lose(lost, give_up_at=now)
         while self._last_chances and self._last_chances[0][0] <= now:
             _, sequence, fragment = self._last_chances.pop(0)
             message = self._outbox.find(sequence)
@@ -559,6 +563,7 @@ class Sender:
     def _detect_lost(self, now: int) -> None:
         lost = self._in_flight.detect_lost(now)
         if lost:
+            self.losses += len(lost)
             self.congestion.on_congestion(lost[-1].sent_at, now)
             # they may only be overtaken: whoever may not be sent again is waited for as long as for any transmission
             self._lose(lost, give_up_at=now + self.rtt.rto)

@@ -16,7 +16,8 @@ from udpmsg.core.events import Disconnected, Duplicate, Event, Message, Outcome,
 from udpmsg.endpoint import resolve
 from udpmsg.errors import Phrase, UdpmsgError, UsageError
 from udpmsg.experiment import reasons
-from udpmsg.experiment.trace import Choices, Mode, Received, Run, Sent, Workload
+from udpmsg.experiment.knowledge import Knowledge, Looking
+from udpmsg.experiment.trace import Choices, Known, Mode, Received, Run, Sent, Workload
 from udpmsg.experiment.watch import ASKED_EVERY, Watch
 from udpmsg.experiment.workload import Schedule, payloads
 from udpmsg.link.record import FrameRecord
@@ -84,6 +85,8 @@ class SenderLog:
     """None: there was no sender."""
     ended_at: int = 0
     error: str | None = None
+    known: list[Known] = field(default_factory=list)
+    """What it knew of the path, over time."""
 
 
 @dataclass
@@ -159,6 +162,7 @@ def joined(
         for row in sender_log.sent
     ]
     received = [replace(row, at=row.at - start) for row in receiver_log.received]
+    known = [replace(row, at=row.at - start) for row in sender_log.known]
     if frames is not None:
         frames = [
             replace(frame, arrived_at=frame.arrived_at - start, left_at=tuple(at - start for at in frame.left_at))
@@ -183,6 +187,7 @@ def joined(
         retransmissions=sender_log.retransmissions,
         duration_ns=max(ends, default=sender_log.ended_at - start),
         error=sender_log.error,
+        known=known,
     )
 
 
@@ -210,7 +215,10 @@ class _Sending:
                 log.connect_ns = clock.now() - log.started_at
             duration = workload.count * workload.interval_ns
             self.watch.over_sender(sender, log.started_at + duration + self.plan.choices.deadline_ns + GRACE)
-            self._live(sender, progress, before_close)
+            knowledge = Knowledge()
+            with Looking(sender, knowledge):
+                self._live(sender, progress, before_close)
+            log.known = knowledge.rows
         for row in log.sent:
             row.due_at += log.started_at
         log.ended_at = clock.now()

@@ -80,6 +80,10 @@ class Figures:
     """From the run's start to the first message at the receiver."""
     longest_stall_s: float | None
     """The longest time in which messages were due or on their way, and none was delivered."""
+    largest_window_bytes: int | None
+    """Of what the sender knew of the path: the largest congestion window."""
+    srtt_s: float | None
+    """Of the same: the last smoothed round trip."""
     wire: Wire | None
     causes: dict[str, int] = field(default_factory=dict)
     """Cause -> messages."""
@@ -132,6 +136,8 @@ def figures(run: Run, rows: list[Row], comparison: Comparison) -> Figures:
         connect_s=None if run.connect_ns is None else _seconds(run.connect_ns),
         first_delivery_s=_first_delivery(rows),
         longest_stall_s=None if network else _longest_stall(run, rows),
+        largest_window_bytes=max((row.window for row in run.known if row.window is not None), default=None),
+        srtt_s=next((_seconds(row.srtt) for row in reversed(run.known) if row.srtt is not None), None),
         wire=None if run.frames is None else _wire(run.frames),
         causes=dict(Counter(row.cause.value for row in rows if row.cause is not None)),
         lost_sequences=lost,

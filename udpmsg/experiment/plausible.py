@@ -4,10 +4,11 @@ A frame that carries 10^12 messages, or a time of 10^30 ns, would take all memor
 ranges of fields, as the fields' types are their classes'. Does not know how a comparison is written (see `saved`).
 """
 
+from itertools import pairwise
 from typing import Any
 
 from udpmsg.errors import N_, UdpmsgError
-from udpmsg.experiment.trace import Received, Run, Sent
+from udpmsg.experiment.trace import MOST_KNOWN, Known, Received, Run, Sent
 from udpmsg.link.faults import Burst, Path
 from udpmsg.link.record import FrameRecord
 
@@ -22,6 +23,7 @@ STEP: Range = (-(2**65), 2**65)
 RANGES: dict[tuple[type, str], Range] = {
     **{(Sent, name): MOMENT for name in ("due_at", "sent_at", "settled_at")},
     (Received, "at"): MOMENT,
+    (Known, "at"): MOMENT,
     **{(FrameRecord, name): MOMENT for name in ("arrived_at", "left_at")},
     **{(Path, name): SHARE for name in ("loss", "duplicate", "reorder", "corrupt")},
     **{(Burst, name): SHARE for name in ("enter", "leave", "loss_bad", "loss_good")},
@@ -50,7 +52,8 @@ def bounded(plain: Any, within: Range) -> Any:
 
 
 def check_run(run: Run, count: int) -> None:
-    """Raise Broken where a run of so many messages has more, or frames that carry them in a way that none can."""
+    """Raise Broken where a run of so many messages has more, or frames that carry them in a way that none can, or where its
+    sender knew more than is ever kept, or in another order than that of time."""
     if len(run.sent) > count:
         raise Broken(N_("a run has {} messages of {}"), len(run.sent), count)
     carried = 0
@@ -60,3 +63,7 @@ def check_run(run: Run, count: int) -> None:
         carried += frame.last_sequence - frame.first_sequence
     if carried > TRANSMISSIONS * len(run.sent) + len(run.frames or ()):
         raise Broken(N_("its frames carry more messages than were sent"))
+    if len(run.known) > MOST_KNOWN:
+        raise Broken(N_("what its sender knew has {} rows, and {} are kept"), len(run.known), MOST_KNOWN)
+    if any(later.at < earlier.at for earlier, later in pairwise(run.known)):
+        raise Broken(N_("what its sender knew is not in the order of time"))

@@ -27,13 +27,13 @@ from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 from udpmsg.errors import N_, UsageError
 from udpmsg.experiment.plausible import NUMBER, STEP, Broken, Range, bounded, check_run, range_of
 from udpmsg.experiment.reasons import phrased
-from udpmsg.experiment.trace import Comparison, Received, Run, Sent
+from udpmsg.experiment.trace import Comparison, Known, Received, Run, Sent
 from udpmsg.link.record import FrameRecord
 
 FORMAT = "udpmsg comparison"
 VERSION = 1
 
-LONG = (Sent, Received, FrameRecord)
+LONG = (Sent, Received, FrameRecord, Known)
 """Whoever of these comes in a list is stored by columns."""
 
 NEVER_SAVED = {(Run, "captured")}

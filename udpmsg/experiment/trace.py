@@ -61,6 +61,27 @@ class Received:
     transmission: int | None = None
 
 
+MOST_KNOWN = 2000
+"""Rows of what a sender knew, of one run: more than a screen has columns."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What the sender knew of the path: one row whenever it was looked at and had changed. As in `udpmsg.KnownPath`."""
+
+    at: int
+    window: int | None
+    """Bytes."""
+    in_flight: int | None
+    ssthresh: int | None
+    pace: int | None
+    """Bits a second."""
+    srtt: int | None
+    rto: int | None
+    lost: int | None
+    retransmissions: int | None
+
+
 @dataclass
 class Run:
     """One mode, once."""
@@ -98,6 +119,8 @@ class Run:
     """Real network: what the receiver said it never had (`received` is empty there); otherwise None, and `received` tells."""
     receiver: dict[str, float | int | None] | None = None
     """Real network: the receiver's own figures, as its answer to a query had them."""
+    known: list[Known] = field(default_factory=list)
+    """What the sender knew over time, at most MOST_KNOWN rows; empty where nobody tells it anything."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 Texts are English and marked by N_; whoever shows them translates them. Runs nothing (see `stage`), draws nothing (see `report`).
 """
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
@@ -90,6 +91,28 @@ class Bars:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """Something over time, from 0 on; each value holds until the next. Texts are translated already."""
+
+    points: tuple[tuple[float, float], ...]
+    """Milliseconds and value."""
+    until: float
+    """Milliseconds: where its time ends, the same for curves that are compared."""
+    whole: float
+    """The largest value that there is room for, as well."""
+    top: str
+    """That in words."""
+    caption: str = ""
+    mode: Mode | None = None
+    """Whose colour it has on the page."""
+
+    def at(self, moment: float) -> float:
+        """The value at so many milliseconds; 0 before the first."""
+        place = bisect_right(self.points, moment, key=lambda point: point[0])
+        return self.points[place - 1][1] if place else 0.0
+
+
+@dataclass(frozen=True)
 class Ladder:
     """Frames between sender and receiver, of one run a mode, from the run's start for so many milliseconds."""
 
@@ -106,7 +129,7 @@ class Ledger:
     caption: str = ""
 
 
-Picture = Table | Bars | Ladder | Ledger
+Picture = Table | Bars | Curve | Ladder | Ledger
 
 
 @dataclass(frozen=True)

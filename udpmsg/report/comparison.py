@@ -132,6 +132,8 @@ def lines() -> list[Line]:
         Line(frames, N_("teardown"), "wire.teardown_frames", _count, _bytes("teardown_bytes"), better=""),
         Line(frames, N_("all together"), "wire.frames", _count, _bytes("bytes")),
         Line(frames, N_("bytes"), "wire.bytes", _size, only_repeated=True),
+        Line(N_("path"), N_("largest window"), "largest_window_bytes", _size, better="", only_if_any=True),
+        Line(N_("path"), N_("last round trip"), "srtt_s", duration, better="", only_if_any=True),
         Line(N_("payload"), N_("goodput"), "goodput_bps", bit_rate, better="high"),
     ]
 

@@ -1,7 +1,8 @@
 """A comparison as JSON lines for programs: the twin of the table.
 
 Owns the keys. A line `mode` for each run, with the keys of every summary (`report.schema`) and those that only a comparison
-has; with the ledger a line `message` for each row before it; a line `comparison` at the end. Every key of a line is always there,
+has; before it a line `path` with what the sender knew over time, where it knew anything, and with the ledger a line `message` for
+each row; a line `comparison` at the end. Every key of a line is always there,
 units are in its name, and what is not known is null. The link is written as its options take it: "20ms", "5%". Writes to nothing.
 """
 
@@ -30,6 +31,8 @@ def lines(comparison: Comparison, *, ledger: bool = False) -> Iterator[str]:
         if ledger:
             for row in table:
                 yield line("message", name, _message(run, row))
+        if run.known:
+            yield line("path", name, _path(run))
         summary = figures(run, table, comparison)
         summaries.append(summary)
         yield line("mode", name, _tidy(asdict(summary)))
@@ -58,6 +61,30 @@ def _message(run: Run, row: Row) -> dict[str, Any]:
         "duplicates": row.duplicates,
         "reordered": row.reordered,
         "late": row.late,
+    }
+
+
+def _path(run: Run) -> dict[str, Any]:
+    """What the sender knew, by columns: one value a row, all of one length. Between two rows the first one holds."""
+
+    def column(name: str) -> list[Any]:
+        return [getattr(row, name) for row in run.known]
+
+    def times(name: str) -> list[float | None]:
+        return [_seconds(time) for time in column(name)]
+
+    return {
+        "mode": run.mode.value,
+        "repetition": run.repetition,
+        "at_s": times("at"),
+        "window_bytes": column("window"),
+        "in_flight_bytes": column("in_flight"),
+        "ssthresh_bytes": column("ssthresh"),
+        "pace_bps": column("pace"),
+        "srtt_s": times("srtt"),
+        "rto_s": times("rto"),
+        "lost": column("lost"),
+        "retransmissions": column("retransmissions"),
     }
 
 

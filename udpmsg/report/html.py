@@ -61,7 +61,7 @@ def page(comparison: Comparison) -> str:
         version=comparison.version,
         data=data(comparison, ledgers),
         charts="charts.js",
-        script=("page.js", "controls.js"),
+        script=("path.js", "page.js", "controls.js"),
     )
 
 

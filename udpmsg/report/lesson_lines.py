@@ -12,7 +12,7 @@ from typing import Any
 from udpmsg import language
 from udpmsg.experiment.trace import Run
 from udpmsg.language import _, plural
-from udpmsg.lessons.lesson import Bars, Ladder, Ledger, Lesson, Picture, Table, Terminal
+from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Lesson, Picture, Table, Terminal
 from udpmsg.lessons.running import Result, Verdict
 from udpmsg.lessons.table import Entry
 from udpmsg.report import ladder_lines, ledger
@@ -25,6 +25,8 @@ FRAMES = 16
 """Of one ladder: two of them, and what is said of them, are seen at once on a terminal of thirty rows."""
 BAR = 36
 """Columns of the longest bar."""
+CURVE, BLOCKS = 6, " ▁▂▃▄▅▆▇█"
+"""Lines of a curve, and what fills a part of one."""
 KEYS = "abcd"
 """What is pressed for each answer."""
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -145,6 +147,8 @@ def drawn(picture: Picture, *, width: int, colour: bool) -> Iterator[str]:
         yield from _table(picture, width, colour)
     elif isinstance(picture, Bars):
         yield from _bars(picture, width)
+    elif isinstance(picture, Curve):
+        yield from _curve(picture, width)
     elif isinstance(picture, Ledger):
         yield from (
             line[: width + len(line) - ladder_lines.visible(line)] for line in ledger.lines(picture.comparison, colour=colour)
@@ -190,6 +194,18 @@ def _bars(bars: Bars, width: int) -> Iterator[str]:
     longest = bars.whole or max(length for _name, length, _value in bars.rows) or 1.0
     for name, length, value in bars.rows:
         yield f"{name:>{named}}  {'█' * round(room * length / longest)} {value}".rstrip()
+
+
+def _curve(curve: Curve, width: int) -> Iterator[str]:
+    """A column for each moment, and below it from when to when."""
+    end = f"{language.number(curve.until, ',.0f')} ms"
+    room = max(len(end) + 2, width - len(curve.top) - 1)
+    steps = len(BLOCKS) - 1
+    heights = [round(CURVE * steps * curve.at(curve.until * column / room) / curve.whole) for column in range(room)]
+    for line in range(CURVE - 1, -1, -1):
+        name = curve.top if line == CURVE - 1 else "0" if line == 0 else ""
+        yield f"{name:>{len(curve.top)}} {''.join(BLOCKS[min(max(tall - line * steps, 0), steps)] for tall in heights)}".rstrip()
+    yield f"{'':>{len(curve.top)}} 0{end:>{room - 1}}"
 
 
 def _hanging(start: str, text: str, width: int) -> Iterator[str]:

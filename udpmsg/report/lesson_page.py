@@ -7,8 +7,8 @@ Owns which parts there are, and the pictures as HTML. Escapes everything (`page.
 from typing import Any
 
 from udpmsg import __version__
-from udpmsg.language import _, spoken, told
-from udpmsg.lessons.lesson import Bars, Ladder, Ledger, Lesson, Picture, Table, Terminal
+from udpmsg.language import _, number, spoken, told
+from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Lesson, Picture, Table, Terminal
 from udpmsg.lessons.running import Result, Verdict
 from udpmsg.report import ledger
 from udpmsg.report.lesson_lines import KEYS, typed
@@ -20,6 +20,8 @@ from udpmsg.report.page.words import SHORT, css
 
 BAR_WIDTH, BAR_HEIGHT, LETTER, GAP = 360, 22, 8.5, 10
 """Of a picture with bars, in the SVG's own units; a letter is seldom as wide as that."""
+CURVE_WIDTH, CURVE_HEIGHT = 640, 110
+"""Of a curve, in the same units."""
 COMMAND = 90
 """Columns of a command: as many as a sheet of paper has."""
 MILLISECOND = 1_000_000
@@ -128,6 +130,8 @@ def drawn(one: Picture, identity: str) -> str:
         return table(one)
     if isinstance(one, Bars):
         return bars(one)
+    if isinstance(one, Curve):
+        return curve(one)
     if isinstance(one, Ledger):
         return f"<pre class='program'>{chr(10).join(safe(line) for line in ledger.lines(one.comparison, colour=False))}</pre>"
     return ladder(one, identity)
@@ -158,6 +162,28 @@ def bars(one: Bars) -> str:
             f'<text x="{names + max(1.0, long) + GAP:.1f}" y="{base:.1f}">{safe(value)}</text>'
         )
     return "".join([*parts, "</svg>"])
+
+
+def curve(one: Curve) -> str:
+    """The area under it, as SVG: level from each value to the next."""
+    left, bottom = 2 * GAP + LETTER * len(one.top), BAR_HEIGHT / 2 + CURVE_HEIGHT
+    width, height = left + CURVE_WIDTH + 2 * GAP, bottom + BAR_HEIGHT
+    colour = f"m-{css(one.mode)}" if one.mode is not None else ""
+
+    def place(moment: float) -> str:
+        return f"{left + CURVE_WIDTH * moment / one.until:.1f}"
+
+    steps = "".join(f"H{place(moment)}V{bottom - CURVE_HEIGHT * value / one.whole:.1f}" for moment, value in one.points)
+    path = f"M{place(0)} {bottom:.1f}{steps}H{place(one.until)}V{bottom:.1f}Z"
+    end = f"{number(one.until, ',.0f')} ms"
+    return (
+        f'<svg class="curve {colour}" width="{width:.0f}" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
+        f'aria-label="{safe(one.caption)}"><path d="{path}"/>'
+        f'<text class="name" x="{left - GAP:.1f}" y="{bottom - CURVE_HEIGHT + 5:.1f}">{safe(one.top)}</text>'
+        f'<text class="name" x="{left - GAP:.1f}" y="{bottom:.1f}">0</text>'
+        f'<text x="{left:.1f}" y="{height - 4:.1f}">0</text>'
+        f'<text class="name" x="{left + CURVE_WIDTH:.1f}" y="{height - 4:.1f}">{safe(end)}</text></svg>'
+    )
 
 
 def ladder(one: Ladder, identity: str) -> str:

@@ -15,6 +15,8 @@ from udpmsg.core.framing import BadFrame, FrameReader, Run, each, frames
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
 from udpmsg.errors import N_, CannotConnect, Phrase, UsageError
+from udpmsg.statistics import KnownPath
+from udpmsg.tcp.information import known_path
 from udpmsg.tcp.lines import LineReader
 from udpmsg.waiting import LONGEST_WAIT, Arrivals, nanoseconds
 
@@ -72,6 +74,10 @@ class TcpSender:
     def ended(self) -> bool:
         """Whether the connection is gone: nothing more will come."""
         return not self._connected
+
+    def path(self) -> KnownPath | None:
+        """What the kernel knows of the connection's path; None where it does not tell."""
+        return known_path(self._socket)
 
     def write(self, batch: Sequence[bytes | Run]) -> None:
         """Put messages on the stream, in order; what the kernel does not take now is sent when it does."""

@@ -74,6 +74,9 @@ class UdpSender:
         """There is no connection that could be gone."""
         return False
 
+    def path(self) -> None:
+        """The kernel knows nothing of the path: it sends, and keeps no count."""
+
     def write(self, batch: Sequence[bytes | Run]) -> None:
         """Send datagrams, in order; what the kernel does not take now is sent when it does."""
         self._waiting += together(batch) if self.offload else each(batch)

@@ -1,4 +1,4 @@
-// A comparison's charts, drawn with drawing.js; page.js has the ledger and the controls.
+// A comparison's charts, drawn with drawing.js; path.js has those of what the senders knew, page.js the ledger and the controls.
 // Reads the data that report/page/columns.py wrote. Times are microseconds until they are shown.
 const MOST_STEPS = 3000;  // of a curve that sums up: more than a screen has columns
 const LANE = 15;  // height of a row of crosses, in CSS pixels
@@ -198,5 +198,6 @@ function drawCharts() {
       (u, value) => value === null || value === undefined ? "–" : `${fixed(value, 1)} %`,
       stepped))],
   });
+  drawPath(shown);
   document.documentElement.dataset.drawn = String(Number(document.documentElement.dataset.drawn || 0) + 1);
 }

@@ -76,11 +76,11 @@ function legendOf(mode) {
 
 const drawn = [];
 
-/** One chart in its place, as wide as that is. Says so where there is nothing to draw. */
-function chart(id, table, options) {
-  const place = at(id);
+/** One chart in its place, an element or its id, as wide as that is. Says so where there is nothing to draw, in these words. */
+function chart(where, table, options, nothing = data.nothing) {
+  const place = typeof where === "string" ? at(where) : where;
   if (!table[0].length || table.slice(1).every((values) => values.every((value) => value === null))) {
-    place.textContent = data.nothing;
+    place.textContent = nothing;
     return;
   }
   const height = Math.round(Math.min(460, Math.max(300, window.innerHeight * 0.5)));

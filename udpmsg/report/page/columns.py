@@ -30,6 +30,7 @@ def columns(comparison: Comparison, run: Run, rows: list[Row]) -> dict[str, Any]
         "sent": one_if_same([since(row.sent_at, row.due_at) for row in rows]),
         "delay": one_if_same([microseconds(row.delay) for row in rows]),
         "round_trip": round_trips(run, rows),
+        "known": known(run),
         "transmissions": [[at, row.transmissions] for at, row in enumerate(rows) if row.transmissions != 1],
         "duplicates": [[at, row.duplicates] for at, row in enumerate(rows) if row.duplicates],
         "reordered": ranges(at for at, row in enumerate(rows) if row.reordered),
@@ -48,6 +49,20 @@ def round_trips(run: Run, rows: list[Row]) -> Column | None:
     if not known or any(row.delay is not None for row in rows):
         return None
     return [microseconds(known.get(row.sequence)) for row in rows]
+
+
+def known(run: Run) -> dict[str, Column] | None:
+    """What the sender knew of the path, a value for each look; None where it knew nothing."""
+    if not run.known:
+        return None
+    return {
+        "at": [microseconds(row.at) for row in run.known],
+        "window": [row.window for row in run.known],
+        "in_flight": [row.in_flight for row in run.known],
+        "pace": [row.pace for row in run.known],
+        "srtt": [microseconds(row.srtt) for row in run.known],
+        "retransmissions": [row.retransmissions for row in run.known],
+    }
 
 
 def microseconds(time: int | None) -> int | None:

@@ -69,6 +69,13 @@ GROUPS: tuple[tuple[str, tuple[Line, ...]], ...] = (
         ),
     ),
     (
+        N_("What the sender knew of the path"),
+        (
+            Line(N_("Largest window"), "{largest_window_bytes}", only_if_any=True),
+            Line(N_("Smoothed round trip"), "{srtt_s}", N_("the last one"), only_if_any=True),
+        ),
+    ),
+    (
         N_("Frames on the wire, both ways"),
         (
             Line(N_("Handshake"), "{wire.handshake_frames} · {wire.handshake_bytes}"),
@@ -91,8 +98,8 @@ def table(figures: dict[Mode, list[Figures]], names: dict[Mode, str]) -> str:
         f"<thead><tr><td></td>{columns}</tr></thead>"
     ]
     for title, lines in GROUPS:
-        rows = [row(line, figures) for line in lines if is_shown(line, figures)]
-        parts.append(f"<tbody>{group(title, figures)}{''.join(rows)}</tbody>")
+        if rows := [row(line, figures) for line in lines if is_shown(line, figures)]:
+            parts.append(f"<tbody>{group(title, figures)}{''.join(rows)}</tbody>")
     parts.append(f"<tbody>{causes(figures)}</tbody></table>")
     return "\n".join(parts)
 

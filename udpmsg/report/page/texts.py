@@ -35,6 +35,23 @@ COMPARISON = EVERY_CHART | {
     "level_stretch": N_("A level stretch is a stall; the grey line is the schedule."),
     "share_within": N_("Share delivered within a delay."),
     "hide": N_("A click on a mode in a legend hides it."),
+    "what_senders_knew": N_("What the senders knew"),
+    "how_they_know": N_(
+        "Looked at every 10 ms: with UDP's acknowledgments by udpmsg's own sender, over TCP by the kernel. A sender that nobody "
+        "acknowledges anything to knows nothing of the path, so it is not here."
+    ),
+    "window_over_time": N_("Window."),
+    "window_words": N_(
+        "So much may be in flight; the area is what is. It grows until something is lost, and falls: a saw tooth. A cross: "
+        "something was sent again."
+    ),
+    "pace_over_time": N_("Pace."),
+    "pace_words": N_(
+        "How fast the sender would let it leave. TCP's kernel holds segments back for it with BBR, or where a queueing "
+        "discipline (fq) does so; else the window alone holds them back."
+    ),
+    "round_trip_over_time": N_("Smoothed round trip."),
+    "round_trip_words": N_("It grows with the queue before the bottleneck."),
     "the_ledger": N_("The ledger"),
     "every_message": N_("Every message, in every mode: what became of it, and why"),
     "only_wrong": N_("only what went wrong"),
@@ -92,9 +109,16 @@ CHARTS = CONTROLS | {
     "time_legend": N_("Time"),
     "due_legend": N_("messages|Due"),
     "within_legend": N_("Within"),
+    "bytes_axis": N_("axis|bytes"),
+    "window": N_("Window"),
+    "in_flight": N_("In flight"),
+    "sent_again": N_("Sent again so far"),
+    "pace": N_("Pace"),
+    "smoothed_round_trip": N_("Smoothed round trip"),
+    "never_measured": N_("Not known: no round trip was measured."),
     "rows": N_("{} of {} rows"),
 }
-"""Of charts.js and page.js."""
+"""Of charts.js, path.js and page.js."""
 BENCH_CHARTS = CONTROLS | {
     "bytes_axis": N_("bytes of a message"),
     "bytes_legend": N_("Bytes"),

@@ -1,0 +1,46 @@
+"""The lesson `window-over-time`."""
+
+import pytest
+
+from tests.experiment.samples import tooth
+from tests.lessons.support import Broken, assert_breaks
+from udpmsg.experiment.trace import Known, Mode
+from udpmsg.lessons.window_over_time import falls
+
+TEETH = {"udp-ack-saw-tooth", "tcp-saw-tooth"}
+
+
+def test_without_a_bottleneck_or_acknowledgments_it_fails() -> None:
+    both = {"a-fall-is-a-loss", "how-deep-it-falls"}
+    assert_breaks(
+        "window-over-time",
+        [
+            Broken({"rate": None}, TEETH | both),
+            Broken({"ours": Mode.UDP}, {"udp-ack-saw-tooth", "everything-comes"} | both),
+            Broken({"connected": Mode.UDP}, {"tcp-saw-tooth", "everything-comes"} | both),
+        ],
+    )
+
+
+def looks(windows: list[int]) -> list[Known]:
+    return [Known(at, window, None, None, None, None, None, None, None) for at, window in enumerate(windows)]
+
+
+@pytest.mark.parametrize(
+    ("windows", "found"),
+    [
+        ([], []),
+        ([10, 20, 40], []),
+        ([10, 20, 14], [(20, 14)]),
+        ([10, 20, 18, 21, 19, 22], []),  # no fall: less than fifteen hundredths are missing
+        ([20, 18, 12, 10, 10, 11, 16, 8], [(20, 10), (16, 8)]),  # a fall in several steps is one
+        ([40, 20, 21, 20, 21, 10, 30], [(40, 10)]),  # it had not risen in between
+    ],
+)
+def test_a_fall_is_from_a_top_to_the_bottom_after_it(windows: list[int], found: list[tuple[int, int]]) -> None:
+    assert falls(looks(windows)) == found
+
+
+def test_each_tooth_of_a_saw_is_one_fall() -> None:
+    saw = [tooth(Mode.UDP_ACK, place) for place in range(350)]
+    assert falls(saw) == [(19 * 1200, 10 * 1200)] * 3
