@@ -424,8 +424,8 @@ FAULTS = (
     Fault(
         "a CHALLENGE taken for congestion",
         "core/sender.py",
-        "self._lose(self._in_flight.recall(), give_up_at=now + self.rtt.rto)\n",
-        "self._lose(self._in_flight.recall(), give_up_at=now + self.rtt.rto)\n"
+        "self._lose(self._in_flight.recall(), now, give_up_at=now + self.rtt.rto)\n",
+        "self._lose(self._in_flight.recall(), now, give_up_at=now + self.rtt.rto)\n"
         "            self.congestion.on_congestion(now, now)\n",
     ),
     Fault(
@@ -534,9 +534,94 @@ FAULTS = (
     ),
     Fault(
         "window not reduced after a loss",
-        "core/congestion.py",
-        "BETA = 0.7",
-        "BETA = 1.0",
+        "core/congestion/cubic.py",
+        "BETA_CUBIC = 0.7",
+        "BETA_CUBIC = 1.0",
+    ),
+    Fault(
+        "newreno halves again for each loss of a round trip",
+        "core/congestion/newreno.py",
+        "        if sent_at <= self._recovery_start:\n            return\n        self._begin",
+        "        self._begin",
+    ),
+    Fault(
+        "newreno's window grows by a window each round trip for ever",
+        "core/congestion/newreno.py",
+        "2 * self.datagram_size * acknowledged",
+        "2 * self.window * acknowledged",
+    ),
+    Fault(
+        "cubic without fast convergence",
+        "core/congestion/cubic.py",
+        "if window < self._W_max else float(window)",
+        "if False else float(window)",
+    ),
+    Fault(
+        "cubic slower than Reno where that is faster",
+        "core/congestion/cubic.py",
+        "if self._cubic(t) < self._W_est:",
+        "if False:",
+    ),
+    Fault(
+        "cubic counts the time in which the application was the limit",
+        "core/congestion/cubic.py",
+        "self._epoch_start += now - self._heard_at",
+        "self._epoch_start += 0",
+    ),
+    Fault(
+        "slow start goes on while the delay rises",
+        "core/congestion/slow_start.py",
+        "if current >= self._minimum + self._threshold:",
+        "if False:",
+    ),
+    Fault(
+        "slow start knows no train",
+        "core/congestion/slow_start.py",
+        "if count >= TRAIN:",
+        "if False:",
+    ),
+    Fault(
+        "the pace lets a window go at once after a pause",
+        "core/congestion/pacer.py",
+        "max(self._next_send_at, now - max(BURST * interval, QUANTUM))",
+        "self._next_send_at",
+    ),
+    Fault(
+        "BBR stays in Startup",
+        "core/congestion/bbr.py",
+        "self._full_bw_now = self._full_bw_count >= FULL_BW_ROUNDS",
+        "self._full_bw_now = False",
+    ),
+    Fault(
+        "BBR does not look for the smallest round trip",
+        "core/congestion/bbr.py",
+        "if expired and self.state is not State.PROBE_RTT and not self._idle_restart:",
+        "if False:",
+    ),
+    Fault(
+        "BBR does not yield to losses while it probes",
+        "core/congestion/bbr.py",
+        "if lost > note.in_flight * LOSS_THRESH:",
+        "if False:",
+    ),
+    Fault(
+        "BBR drains nothing",
+        "core/congestion/bbr.py",
+        "State.DRAIN: DRAIN_PACING_GAIN",
+        "State.DRAIN: 1.25",
+    ),
+    Fault(
+        "a rate that the application limited lowers nothing, and is taken for the path's",
+        "core/congestion/delivery.py",
+        "limited = self.app_limited > 0",
+        "limited = False",
+    ),
+    Fault(
+        "the rate of a flight that is cut up is reckoned from its whole",
+        "core/retransmission.py",
+        "in_flight=self.note.in_flight - sum(self.sizes[end:])",
+        "in_flight=self.note.in_flight",
+        ("tests/property/test_timing.py",),
     ),
     Fault(
         "conflicting totals of fragments accepted",

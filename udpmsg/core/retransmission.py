@@ -11,6 +11,7 @@ the order of datagram numbers, which is that of time: what is lost is always the
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
 from udpmsg.core.rtt import MAX_ACK_DELAY, MILLISECOND, NEVER, RttEstimator
 
@@ -24,12 +25,28 @@ LATE_LIMIT = 4096
 """How many transmissions that were deemed lost are remembered, in case their acknowledgment still comes."""
 
 
+class Note(NamedTuple):
+    """What was known of the delivery when datagrams left (draft-ietf-ccwg-bbr, "per-packet state"): P.delivered and so on."""
+
+    delivered: int
+    """Bytes that were delivered by then."""
+    delivered_at: int
+    """When the last of them was."""
+    first_sent_at: int
+    """When the newest of them had left: the interval of sending begins there."""
+    lost: int
+    """Bytes that were lost by then."""
+    application_limited: bool
+    in_flight: int
+    """Bytes in flight with all of these."""
+
+
 class Flight:
     """Datagrams with numbers in a row that left together, for messages in a row; `sizes` in bytes, `sent_at` in nanoseconds.
 
     Or one datagram: a message that is sent again, or one of its fragments."""
 
-    __slots__ = ("deemed_lost", "first", "fragment", "last", "ordinal", "sent_at", "sequence", "sizes")
+    __slots__ = ("deemed_lost", "episode", "first", "fragment", "last", "note", "ordinal", "sent_at", "sequence", "sizes")
 
     def __init__(
         self, first: int, sequence: int, sizes: Sequence[int], sent_at: int, fragment: int = 0, ordinal: int = 1
@@ -45,6 +62,10 @@ class Flight:
         self.ordinal = ordinal
         """Which transmission of its fragment each is, from 1."""
         self.deemed_lost = False
+        self.episode = 0
+        """The congestion event in which it was."""
+        self.note: Note | None = None
+        """What the congestion control noted when these left."""
 
     @property
     def last_sequence(self) -> int:
@@ -55,7 +76,10 @@ class Flight:
         """The datagrams with these numbers, as far as they are of this flight."""
         begin, end = max(first - self.first, 0), last + 1 - self.first
         sizes = self.sizes[begin:end]
-        return Flight(self.first + begin, self.sequence + begin, sizes, self.sent_at, self.fragment, self.ordinal)
+        part = Flight(self.first + begin, self.sequence + begin, sizes, self.sent_at, self.fragment, self.ordinal)
+        if self.note is not None:
+            part.note = self.note._replace(in_flight=self.note.in_flight - sum(self.sizes[end:]))
+        return part
 
 
 class InFlight:
