@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
+from udpmsg.core.reordering import Reordering
 from udpmsg.core.rtt import MAX_ACK_DELAY, MILLISECOND, NEVER, RttEstimator
 
-PACKET_THRESHOLD = 3
-"""kPacketThreshold, RFC 9002 section 6.1.1: lost when so many later datagrams are acknowledged."""
 TIME_THRESHOLD_NUMERATOR, TIME_THRESHOLD_DENOMINATOR = 9, 8
 """kTimeThreshold, RFC 9002 section 6.1.2: lost when a later one is acknowledged and 9/8 round trips have passed."""
 GRANULARITY = MILLISECOND
@@ -46,7 +45,19 @@ class Flight:
 
     Or one datagram: a message that is sent again, or one of its fragments."""
 
-    __slots__ = ("deemed_lost", "episode", "first", "fragment", "last", "note", "ordinal", "sent_at", "sequence", "sizes")
+    __slots__ = (
+        "deemed_lost",
+        "episode",
+        "first",
+        "fragment",
+        "last",
+        "note",
+        "ordinal",
+        "overtaken",
+        "sent_at",
+        "sequence",
+        "sizes",
+    )
 
     def __init__(
         self, first: int, sequence: int, sizes: Sequence[int], sent_at: int, fragment: int = 0, ordinal: int = 1
@@ -62,6 +73,8 @@ class Flight:
         self.ordinal = ordinal
         """Which transmission of its fragment each is, from 1."""
         self.deemed_lost = False
+        self.overtaken = False
+        """It was because later ones had arrived, and not because a timer expired."""
         self.episode = 0
         """The congestion event in which it was."""
         self.note: Note | None = None
@@ -94,6 +107,8 @@ class InFlight:
         "_late",
         "_lossless",
         "_probed",
+        "_recovery_start",
+        "_reordering",
         "_rtt",
         "_seed",
         "_stretch",
@@ -117,6 +132,9 @@ class InFlight:
         """Deemed lost, each a flight of one."""
         self._told: set[tuple[int, int]] = set()
         """The ranges of the last acknowledgment: most of the next one are the same."""
+        self._reordering = Reordering()
+        self._recovery_start = -1
+        """When the last loss was found that was none of the round trip before."""
         self.largest_acknowledged = 0
         self.rto_at = NEVER
         """When the retransmission timer expires."""
@@ -138,8 +156,9 @@ class InFlight:
         self._flights.append(flight)
         self._await_tail(flight.sent_at)
 
-    def acknowledge(self, ranges: Sequence[tuple[int, int]]) -> list[Flight]:
-        """Take out what these ranges of datagram numbers name, and return it; also what was deemed lost by mistake.
+    def acknowledge(self, ranges: Sequence[tuple[int, int]], below: int, now: int) -> list[Flight]:
+        """Take out what these ranges of datagram numbers name, and return it; also what was deemed lost by mistake, and what
+        carries messages `below`, which are delivered: an acknowledgment has few ranges, and the one that named it may be lost.
 
         Call `restart` after the round trips of these were sampled."""
         arrived: list[Flight] = []
@@ -150,6 +169,14 @@ class InFlight:
         self._told = set(ranges)
         if ranges:
             self.largest_acknowledged = max(self.largest_acknowledged, ranges[-1][1])
+        flights = self._flights
+        while flights and flights[0].ordinal == 1 and flights[0].sequence < below:
+            # what is in flight for the first time was sent once: it must be that which was delivered
+            first = flights[0].first
+            arrived += take(flights, first, min(first + below - 1 - flights[0].sequence, flights[0].last))
+        for flight in arrived:
+            if flight.overtaken:
+                self._reordering.was_late(now - flight.sent_at, self._rtt.minimum or 0, self._rtt.srtt or 0)
         return arrived
 
     def restart(self, now: int) -> None:
@@ -172,14 +199,26 @@ class InFlight:
         flights, largest = self._flights, self.largest_acknowledged
         if self._lossless or not flights or flights[0].first > largest or self._rtt.latest is None or self._rtt.srtt is None:
             return []
-        round_trip = max(self._rtt.latest, self._rtt.srtt)
-        delay = max(round_trip * TIME_THRESHOLD_NUMERATOR // TIME_THRESHOLD_DENOMINATOR, GRANULARITY)
-        lost = take(flights, 1, largest - PACKET_THRESHOLD)
+        delay = self._patience + self._reordering.window
+        threshold = self._reordering.packet_threshold
+        lost = [] if threshold is None else take(flights, 1, largest - threshold)
         while flights and flights[0].first <= largest and flights[0].sent_at + delay <= now:
             lost += take(flights, 1, min(flights[0].last, largest))
         if flights and flights[0].first <= largest:
             self.loss_at = flights[0].sent_at + delay
-        return self._deem_lost(lost)
+        if lost and lost[-1].sent_at > self._recovery_start:
+            self._recovery_start = now
+            self._reordering.recovery()
+        singles = self._deem_lost(lost)
+        for single in singles:
+            single.overtaken = True
+        return singles
+
+    @property
+    def _patience(self) -> int:
+        """How long after it was sent an overtaken datagram is deemed lost, if nothing is reordered (RFC 9002 section 6.1.2)."""
+        round_trip = max(self._rtt.latest or 0, self._rtt.srtt or 0)
+        return max(round_trip * TIME_THRESHOLD_NUMERATOR // TIME_THRESHOLD_DENOMINATOR, GRANULARITY)
 
     def time_out(self) -> list[Flight]:
         """The retransmission timer expired: everything in flight is deemed lost, and the timeout doubles (RFC 6298 (5.5))."""

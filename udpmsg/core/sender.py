@@ -464,7 +464,7 @@ class Sender:
             return
         if acknowledgment.largest >= self._goodbye_number:
             self._goodbye_at = NEVER
-        arrived = self._in_flight.acknowledge(acknowledgment.arrived)
+        arrived = self._in_flight.acknowledge(acknowledgment.arrived, acknowledgment.all_below, now)
         for flight in arrived:
             if flight.first <= acknowledgment.largest <= flight.last:  # the others may have waited for an ACK that was lost
                 round_trip = self.rtt.sample(now - flight.sent_at, acknowledgment.delay_us * 1000)

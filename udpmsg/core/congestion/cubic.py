@@ -36,6 +36,7 @@ class Cubic(NewReno):
         "_now",
     )
 
+    UNDONE: ClassVar[tuple[str, ...]] = (*NewReno.UNDONE, "_W_max", "_cwnd_prior", "_epoch_start", "_K", "_W_est", "_now")
     BETA: ClassVar[float] = BETA_CUBIC
 
     def __init__(self, datagram_size: int, seed: int = 0) -> None:

@@ -4,7 +4,7 @@ Owns the window's growth and its cut after a loss. Everything that is lost in on
 """
 
 from math import isqrt
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from udpmsg.core.congestion.controller import Controller
 from udpmsg.core.congestion.slow_start import SlowStart
@@ -22,6 +22,8 @@ class NewReno(Controller):
 
     __slots__ = ("_before", "_doubtful", "_recovery_start", "_slow_start", "_square", "_srtt")
 
+    UNDONE: ClassVar[tuple[str, ...]] = ("window", "ssthresh", "_square", "_recovery_start")
+    """What a congestion event changes, and is as before if it was none."""
     BETA: ClassVar[float] = 0.5
     """kLossReductionFactor, RFC 9002 section 7.3.2: what a loss leaves of the window."""
 
@@ -35,8 +37,8 @@ class NewReno(Controller):
         """In congestion avoidance the square of the window, with the fraction of a byte that the window does not have."""
         self._doubtful = 0
         """How many datagrams of the last congestion event are still taken for lost."""
-        self._before: tuple[object, ...] | None = None
-        """What the last congestion event changed."""
+        self._before: dict[str, Any] = {}
+        """What was there before the last congestion event, unless that was none."""
 
     @property
     def pace(self) -> int | None:
@@ -80,6 +82,17 @@ class NewReno(Controller):
         super().on_lost(flight, now)
         self._doubtful += 1
 
+    def on_late(self, flight: Flight, now: int) -> None:
+        """RFC 4015 (3), RFC 9438 section 4.9: when nothing of the last congestion event is missing any more, it was none."""
+        if flight.episode != self.episode or not self._before:
+            return
+        self._doubtful -= 1
+        if not self._doubtful:
+            before, self._before = self._before, {}
+            if self.window < before["window"]:
+                for name, value in before.items():
+                    setattr(self, name, value)
+
     def on_congestion(self, sent_at: int, now: int) -> None:
         """RFC 9002 section 7.3.2: take from the window, once a round trip."""
         if sent_at <= self._recovery_start:
@@ -98,6 +111,7 @@ class NewReno(Controller):
     def _begin_episode(self, now: int) -> None:
         self.episode += 1
         self._doubtful = 0
+        self._before = {name: getattr(self, name) for name in self.UNDONE}
         self._recovery_start = now
 
     # What CUBIC does otherwise -------------------------------------------------------------------------------------------
