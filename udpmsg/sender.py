@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from udpmsg import clock
 from udpmsg.core import wire
 from udpmsg.core.config import DATAGRAM_SIZE, MAX_DATAGRAM_SIZE, SenderConfig
+from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
 from udpmsg.core.events import Disconnected, Event, Message, Outcome, State, Unreachable
 from udpmsg.core.framing import FRAME_OVERHEAD, Run, each, most_in_run
 from udpmsg.core.rtt import MILLISECOND, SECOND
@@ -74,6 +75,7 @@ class Sender:
         deadline: float = 60.0,
         min_rto: float = 0.2,
         refused_for: float | None = None,
+        congestion: str | None = None,
         datagram_size: int = DATAGRAM_SIZE,
         max_message: int = 1 << 20,
         connect_timeout: float = 10.0,
@@ -100,6 +102,7 @@ class Sender:
             min_rto: seconds, the smallest retransmission timeout.
             refused_for: over UDP, seconds of nothing but ICMP refusals that end every message, unless the receiver has ever
                 answered; None: a refusal ends nothing.
+            congestion: with acknowledgments over UDP, the congestion control: "newreno", "cubic" (the default) or "bbr".
             datagram_size: bytes of the largest datagram, 128 to 65507; a larger message is cut up.
             max_message: bytes of the largest message.
             connect_timeout: seconds for each address of `host`, over TCP.
@@ -119,6 +122,10 @@ class Sender:
             raise UsageError("raw bytes carry no header, so nobody can acknowledge them: leave one of raw and acknowledged out")
         if refused_for is not None and (transport == "tcp" or not acknowledged):
             raise UsageError("refused_for bounds how long acknowledgments are waited for over UDP: leave it out")
+        if congestion is not None and (transport == "tcp" or not acknowledged):
+            raise UsageError(
+                "congestion chooses what paces acknowledged messages over UDP, and means nothing otherwise: leave it out"
+            )
         if spool is not None and not acknowledged:
             raise UsageError("a spool keeps messages until they are acknowledged: add acknowledged=True (--ack)")
         if ttl is not None:
@@ -136,6 +143,7 @@ class Sender:
             deadline=nanoseconds(deadline),
             min_rto=nanoseconds(min_rto),
             refused_for=None if refused_for is None else nanoseconds(refused_for),
+            congestion=congestion or DEFAULT_CONGESTION,
         )
         self._spool: Spool | None = None
         self._waiter = Waiter()

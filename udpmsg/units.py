@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from udpmsg.errors import Phrase, UsageError
+from udpmsg.errors import N_, Phrase, UsageError
 
 LARGEST_DATAGRAM = 65_507
 """65,535 less 20 bytes of IPv4 header and 8 of UDP's."""
@@ -133,6 +133,13 @@ def parse_count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= len(text) <= 15 or int(text) == 0:
         raise UsageError("{!r} is not a count; write a whole number from 1", text)
     return int(text)
+
+
+def parse_congestion(text: str) -> str:
+    """The name of a congestion control."""
+    from udpmsg.core.congestion import CONTROLLERS
+
+    return one_of(text, CONTROLLERS, N_("congestion control"))
 
 
 def parse_transmissions(text: str) -> int:

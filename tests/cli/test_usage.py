@@ -15,7 +15,8 @@ SEND = {"text": ["hello"], "file": ["--file", "README.md"], "ack": ["--ack"], "r
         "interval": ["--interval", "1s"],
         "rate": ["--rate", "1/s"], "bye": ["--bye", "ciao"], "size": ["--size", "10"], "ordered": ["--ordered"],
         "spool": ["--spool", "my.spool"],
-        "window": ["--window", "1"], "deadline": ["--deadline", "1s"], "count": ["--count", "2"],
+        "window": ["--window", "1"], "congestion": ["--congestion", "bbr"],
+        "deadline": ["--deadline", "1s"], "count": ["--count", "2"],
         "interface": ["--interface", "127.0.0.1"]}  # fmt: skip
 LISTEN = {"tcp": ["--tcp"], "no-offload": ["--no-offload"],
           "both": ["--both"], "echo": ["--echo"], "reply": ["--reply", "x"], "exec": ["--exec", "cat"],
@@ -189,7 +190,8 @@ def test_the_program_has_a_help_and_a_version(run) -> None:
 OPTIONS = {
     "listen": "host port tcp both echo reply exec interactive count for idle once stop-word json hex quiet save multicast "
     "interface receive-buffer slow max-message max-sessions",
-    "send": "port ack tcp file count interval rate size wait ordered raw broadcast ttl bye window max-transmissions deadline "
+    "send": "port ack tcp file count interval rate size wait ordered raw broadcast ttl bye window congestion max-transmissions "
+    "deadline "
     "refused-for min-rto json interface datagram-size max-message",
     "inbox": "json csv follow replay rate interval ack tcp save session after max-message",
 }

@@ -13,6 +13,7 @@ from udpmsg.cli.options import OUTPUT, option
 from udpmsg.cli.outputs import Writable, open_outputs
 from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupts
+from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
 from udpmsg.errors import N_, UsageError
 from udpmsg.experiment.bench import bench as measure
 from udpmsg.experiment.bench import check
@@ -116,6 +117,17 @@ def bench(
             default=_("as the network takes"),
         ),
     ] = None,
+    congestion: Annotated[
+        str | None,
+        option(
+            "--congestion",
+            _("udp+ack's congestion control: newreno, cubic or bbr."),
+            panel=MEASURED,
+            metavar="NAME",
+            parser=units.parse_congestion,
+            default=DEFAULT_CONGESTION,
+        ),
+    ] = None,
     datagram_size: Annotated[
         int | None,
         option(
@@ -153,6 +165,7 @@ def bench(
         seconds=duration or Request.seconds,
         target=None if destination is None else options.parse_destination(destination, None),
         window=window,
+        congestion=congestion,
         datagram_size=datagram_size,
         offload=offload,
         receive_buffer=receive_buffer or Request.receive_buffer,
@@ -266,6 +279,8 @@ def command_of(request: Request, destination: str | None) -> str:
         words += ["--for", units.duration_text(round(request.seconds * 1e9))]
     if request.window is not None:
         words += ["--window", str(request.window)]
+    if request.congestion is not None:
+        words += ["--congestion", request.congestion]
     if request.datagram_size is not None:
         words += ["--datagram-size", str(request.datagram_size)]
     if not request.offload:

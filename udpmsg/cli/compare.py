@@ -18,6 +18,7 @@ from udpmsg.cli.options import OUTPUT, file_option, option
 from udpmsg.cli.outputs import open_outputs
 from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupts
+from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
 from udpmsg.errors import N_, UsageError
 from udpmsg.experiment.trace import Choices, Comparison, Mode, Where, Workload
 from udpmsg.language import _, number
@@ -185,6 +186,17 @@ def compare(
             default=_("as the network takes"),
         ),
     ] = None,
+    congestion: Annotated[
+        str | None,
+        option(
+            "--congestion",
+            _("udp+ack's congestion control: newreno, cubic or bbr."),
+            panel=CHOICES,
+            metavar="NAME",
+            parser=units.parse_congestion,
+            default=DEFAULT_CONGESTION,
+        ),
+    ] = None,
     max_transmissions: Annotated[
         int | None,
         option(
@@ -284,12 +296,15 @@ def request_of(given: Mapping[str, Any], *, capture: bool) -> "Request":
         tcp_ack=given["tcp_ack"] or None,
         ordered=given["ordered"] or None,
         window=given["window"],
+        congestion=given["congestion"],
         max_transmissions=given["max_transmissions"],
         deadline_ns=given["deadline"],
         min_rto_ns=given["min_rto"],
         datagram_size=given["datagram_size"],
         late_ns=given["late"],
     )
+    if given["congestion"] is not None and Mode.UDP_ACK not in choices.modes:
+        raise UsageError("--congestion means nothing without the mode udp+ack: TCP's is chosen by --tcp-congestion")
     drawn = int.from_bytes(os.urandom(4), "big")  # short enough to be read out in a class
     seed = next(value for value in (given["seed"], scenario.seed, drawn) if value is not None)
     if given["destination"] is not None:
@@ -338,6 +353,7 @@ def command_of(request: "Request", destination: str | None) -> str:
         ("--repeat", choices.repeat, Choices.repeat, str),
         ("--tcp-congestion", choices.tcp_congestion, None, str),
         ("--window", choices.window, None, str),
+        ("--congestion", choices.congestion, Choices.congestion, str),
         ("--max-transmissions", choices.max_transmissions, Choices.max_transmissions, str),
         ("--deadline", choices.deadline_ns, Choices.deadline_ns, units.duration_text),
         ("--min-rto", choices.min_rto_ns, Choices.min_rto_ns, units.duration_text),

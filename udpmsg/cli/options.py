@@ -44,6 +44,7 @@ parse_rate = refusing(units.parse_rate)
 parse_bit_rate = refusing(units.parse_bit_rate)
 parse_share = refusing(units.parse_share)
 parse_count = refusing(units.parse_count)
+parse_congestion = refusing(units.parse_congestion)
 parse_transmissions = refusing(units.parse_transmissions)
 parse_sessions = refusing(units.parse_sessions)
 

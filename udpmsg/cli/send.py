@@ -14,6 +14,7 @@ from udpmsg.cli.options import NETWORK, option
 from udpmsg.cli.output import complain, conduct, open_output
 from udpmsg.cli.signals import Interrupts
 from udpmsg.cli.workload import Repeated
+from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
 from udpmsg.errors import N_, MessageTooLarge, Phrase, UdpmsgError, UsageError
 from udpmsg.experiment.workload import filled
 from udpmsg.language import _
@@ -120,6 +121,17 @@ def send(
             metavar="N",
             parser=options.parse_count,
             default=_("as the network takes"),
+        ),
+    ] = None,
+    congestion: Annotated[
+        str | None,
+        option(
+            "--congestion",
+            _("What the window and the pace follow: newreno, cubic or bbr (with --ack)."),
+            panel=DELIVERY,
+            metavar="NAME",
+            parser=options.parse_congestion,
+            default=DEFAULT_CONGESTION,
         ),
     ] = None,
     max_transmissions: Annotated[
@@ -243,6 +255,7 @@ def send(
                 ttl=ttl,
                 interface=interface,
                 window=window,
+                congestion=congestion,
                 max_transmissions=max_transmissions or 8,
                 deadline=deadline or 60.0,
                 min_rto=min_rto or 0.2,

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from udpmsg.core.congestion import CONTROLLERS, DEFAULT
 from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.errors import UsageError
 
@@ -44,6 +45,7 @@ class SenderConfig:
         deadline: int = 60 * SECOND,
         min_rto: int = 200 * MILLISECOND,
         refused_for: int | None = None,
+        congestion: str = DEFAULT,
         jitter: float = 0.5,
     ) -> None:
         """Raises UsageError for values that no sender can keep."""
@@ -55,6 +57,8 @@ class SenderConfig:
             raise UsageError("{} transmissions: choose from 1 to {}", max_transmissions, MOST_TRANSMISSIONS)
         if window is not None and window < 1:
             raise UsageError("a window of {} messages sends nothing: choose 1 or more", window)
+        if congestion not in CONTROLLERS:
+            raise UsageError("the congestion control {!r} is not there: choose from {}", congestion, ", ".join(CONTROLLERS))
         if ordered and not acknowledged:
             raise UsageError("ordered delivery needs acknowledgments: without them nobody knows whether a gap will be filled")
         self.acknowledged = acknowledged
@@ -75,6 +79,8 @@ class SenderConfig:
         """The smallest retransmission timeout."""
         self.refused_for = refused_for
         """End every message after so long of nothing but refusals, before the receiver ever answered; None: never by that."""
+        self.congestion = congestion
+        """The name of the congestion control: one of `udpmsg.core.congestion.CONTROLLERS`."""
         self.jitter = jitter
         """Timeouts are multiplied by 1 to 1 + jitter."""
 

@@ -11,11 +11,11 @@ the order of datagram numbers, which is that of time: what is lost is always the
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
+from udpmsg.core.reordering import Reordering
 from udpmsg.core.rtt import MAX_ACK_DELAY, MILLISECOND, NEVER, RttEstimator
 
-PACKET_THRESHOLD = 3
-"""kPacketThreshold, RFC 9002 section 6.1.1: lost when so many later datagrams are acknowledged."""
 TIME_THRESHOLD_NUMERATOR, TIME_THRESHOLD_DENOMINATOR = 9, 8
 """kTimeThreshold, RFC 9002 section 6.1.2: lost when a later one is acknowledged and 9/8 round trips have passed."""
 GRANULARITY = MILLISECOND
@@ -24,12 +24,40 @@ LATE_LIMIT = 4096
 """How many transmissions that were deemed lost are remembered, in case their acknowledgment still comes."""
 
 
+class Note(NamedTuple):
+    """What was known of the delivery when datagrams left (draft-ietf-ccwg-bbr, "per-packet state"): P.delivered and so on."""
+
+    delivered: int
+    """Bytes that were delivered by then."""
+    delivered_at: int
+    """When the last of them was."""
+    first_sent_at: int
+    """When the newest of them had left: the interval of sending begins there."""
+    lost: int
+    """Bytes that were lost by then."""
+    application_limited: bool
+    in_flight: int
+    """Bytes in flight with all of these."""
+
+
 class Flight:
     """Datagrams with numbers in a row that left together, for messages in a row; `sizes` in bytes, `sent_at` in nanoseconds.
 
     Or one datagram: a message that is sent again, or one of its fragments."""
 
-    __slots__ = ("deemed_lost", "first", "fragment", "last", "ordinal", "sent_at", "sequence", "sizes")
+    __slots__ = (
+        "deemed_lost",
+        "episode",
+        "first",
+        "fragment",
+        "last",
+        "note",
+        "ordinal",
+        "overtaken",
+        "sent_at",
+        "sequence",
+        "sizes",
+    )
 
     def __init__(
         self, first: int, sequence: int, sizes: Sequence[int], sent_at: int, fragment: int = 0, ordinal: int = 1
@@ -45,6 +73,12 @@ class Flight:
         self.ordinal = ordinal
         """Which transmission of its fragment each is, from 1."""
         self.deemed_lost = False
+        self.overtaken = False
+        """It was because later ones had arrived, and not because a timer expired."""
+        self.episode = 0
+        """The congestion event in which it was."""
+        self.note: Note | None = None
+        """What the congestion control noted when these left."""
 
     @property
     def last_sequence(self) -> int:
@@ -55,7 +89,10 @@ class Flight:
         """The datagrams with these numbers, as far as they are of this flight."""
         begin, end = max(first - self.first, 0), last + 1 - self.first
         sizes = self.sizes[begin:end]
-        return Flight(self.first + begin, self.sequence + begin, sizes, self.sent_at, self.fragment, self.ordinal)
+        part = Flight(self.first + begin, self.sequence + begin, sizes, self.sent_at, self.fragment, self.ordinal)
+        if self.note is not None:
+            part.note = self.note._replace(in_flight=self.note.in_flight - sum(self.sizes[end:]))
+        return part
 
 
 class InFlight:
@@ -70,6 +107,8 @@ class InFlight:
         "_late",
         "_lossless",
         "_probed",
+        "_recovery_start",
+        "_reordering",
         "_rtt",
         "_seed",
         "_stretch",
@@ -93,6 +132,9 @@ class InFlight:
         """Deemed lost, each a flight of one."""
         self._told: set[tuple[int, int]] = set()
         """The ranges of the last acknowledgment: most of the next one are the same."""
+        self._reordering = Reordering()
+        self._recovery_start = -1
+        """When the last loss was found that was none of the round trip before."""
         self.largest_acknowledged = 0
         self.rto_at = NEVER
         """When the retransmission timer expires."""
@@ -114,8 +156,9 @@ class InFlight:
         self._flights.append(flight)
         self._await_tail(flight.sent_at)
 
-    def acknowledge(self, ranges: Sequence[tuple[int, int]]) -> list[Flight]:
-        """Take out what these ranges of datagram numbers name, and return it; also what was deemed lost by mistake.
+    def acknowledge(self, ranges: Sequence[tuple[int, int]], below: int, now: int) -> list[Flight]:
+        """Take out what these ranges of datagram numbers name, and return it; also what was deemed lost by mistake, and what
+        carries messages `below`, which are delivered: an acknowledgment has few ranges, and the one that named it may be lost.
 
         Call `restart` after the round trips of these were sampled."""
         arrived: list[Flight] = []
@@ -126,6 +169,14 @@ class InFlight:
         self._told = set(ranges)
         if ranges:
             self.largest_acknowledged = max(self.largest_acknowledged, ranges[-1][1])
+        flights = self._flights
+        while flights and flights[0].ordinal == 1 and flights[0].sequence < below:
+            # what is in flight for the first time was sent once: it must be that which was delivered
+            first = flights[0].first
+            arrived += take(flights, first, min(first + below - 1 - flights[0].sequence, flights[0].last))
+        for flight in arrived:
+            if flight.overtaken:
+                self._reordering.was_late(now - flight.sent_at, self._rtt.minimum or 0, self._rtt.srtt or 0)
         return arrived
 
     def restart(self, now: int) -> None:
@@ -148,14 +199,26 @@ class InFlight:
         flights, largest = self._flights, self.largest_acknowledged
         if self._lossless or not flights or flights[0].first > largest or self._rtt.latest is None or self._rtt.srtt is None:
             return []
-        round_trip = max(self._rtt.latest, self._rtt.srtt)
-        delay = max(round_trip * TIME_THRESHOLD_NUMERATOR // TIME_THRESHOLD_DENOMINATOR, GRANULARITY)
-        lost = take(flights, 1, largest - PACKET_THRESHOLD)
+        delay = self._patience + self._reordering.window
+        threshold = self._reordering.packet_threshold
+        lost = [] if threshold is None else take(flights, 1, largest - threshold)
         while flights and flights[0].first <= largest and flights[0].sent_at + delay <= now:
             lost += take(flights, 1, min(flights[0].last, largest))
         if flights and flights[0].first <= largest:
             self.loss_at = flights[0].sent_at + delay
-        return self._deem_lost(lost)
+        if lost and lost[-1].sent_at > self._recovery_start:
+            self._recovery_start = now
+            self._reordering.recovery()
+        singles = self._deem_lost(lost)
+        for single in singles:
+            single.overtaken = True
+        return singles
+
+    @property
+    def _patience(self) -> int:
+        """How long after it was sent an overtaken datagram is deemed lost, if nothing is reordered (RFC 9002 section 6.1.2)."""
+        round_trip = max(self._rtt.latest or 0, self._rtt.srtt or 0)
+        return max(round_trip * TIME_THRESHOLD_NUMERATOR // TIME_THRESHOLD_DENOMINATOR, GRANULARITY)
 
     def time_out(self) -> list[Flight]:
         """The retransmission timer expired: everything in flight is deemed lost, and the timeout doubles (RFC 6298 (5.5))."""

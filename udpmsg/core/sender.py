@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from udpmsg.core import wire
 from udpmsg.core.asking import Question, possible
 from udpmsg.core.config import Earlier, SenderConfig
-from udpmsg.core.congestion import Congestion
+from udpmsg.core.congestion import CONTROLLERS
 from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import NOTICES_KEPT, Event, Malformed, Outcome, Peer, PeerRestarted, State
 from udpmsg.core.fragments import Cutter
@@ -82,7 +82,7 @@ class Sender:
         """Whether messages were ended by nothing but refusals."""
         # the path
         self.rtt = RttEstimator(config.min_rto)
-        self.congestion = Congestion(config.datagram_size or 1200)
+        self.congestion = CONTROLLERS[config.congestion](config.datagram_size or 1200, session)
         self._in_flight = InFlight(self.rtt, seed=session, jitter=config.jitter, lossless=self._framed)
         self._window_was_limit = False
         self._paced_until = NEVER
@@ -101,7 +101,7 @@ class Sender:
         """Messages of which something was handed to the transport."""
         self.retransmissions = 0
         self.losses = 0
-        """Datagrams that were deemed lost, because later ones arrived or the timeout expired; some may have been late alone."""
+        """Datagrams that are deemed lost, less those that arrived after all."""
         self.malformed = 0
         self.payload_bytes = 0
         """Payload of the messages sent, each counted once."""
@@ -268,7 +268,7 @@ class Sender:
 
     def try_again(self, *, now: int) -> None:
         """What is in flight went where nobody is: send it again now, each as often as it may be sent."""
-        self._lose(self._in_flight.sent_in_vain(), give_up_at=now + self.rtt.rto)
+        self._lose(self._in_flight.sent_in_vain(), now, give_up_at=now + self.rtt.rto)
 
     def events(self) -> list[Event]:
         """What happened since the last call: Outcome, PeerRestarted, Malformed."""
@@ -291,6 +291,8 @@ class Sender:
                 break
         if self._window_was_limit:
             self._paced_until = self.congestion.paced_until(now) or NEVER
+        else:
+            self.congestion.on_application_limited()
         self._schedule_probe(now)
         return batch
 
@@ -326,9 +328,7 @@ class Sender:
                 self.congestion.on_persistent_congestion(now)
             else:
                 self.congestion.on_congestion(now, now)
-            lost = self._in_flight.time_out()
-            self.losses += len(lost)
-            self._lose(lost, give_up_at=now)
+            self._lose(self._in_flight.time_out(), now, give_up_at=now)
         while self._last_chances and self._last_chances[0][0] <= now:
             _, sequence, fragment = self._last_chances.pop(0)
             message = self._outbox.find(sequence)
@@ -375,7 +375,7 @@ class Sender:
             return []
         batch = self._encoder.encode_run(payloads, sequence=run.start, now=now, lowest=self._lowest, ordered=self.config.ordered)
         self._outbox.sent_run(run.start + count - 1)
-        self._in_flight.add(Flight(self._encoder.number - count + 1, run.start, sizes, now))
+        self._depart(Flight(self._encoder.number - count + 1, run.start, sizes, now))
         self._count_sent(count, sum(sizes) - count * overhead)
         return batch
 
@@ -392,7 +392,7 @@ class Sender:
             self._count_sent(1, len(message.payload))
         self._outbox.sent(message, fragment)
         ordinal = message.transmissions[fragment]
-        self._in_flight.add(Flight(self._encoder.number, message.sequence, sizes, now, fragment, ordinal))
+        self._depart(Flight(self._encoder.number, message.sequence, sizes, now, fragment, ordinal))
         return [data]
 
     def _admit(self, sizes: Sequence[int], now: int) -> int:
@@ -400,9 +400,13 @@ class Sender:
         if self._framed:
             self.congestion.bytes_in_flight += sum(sizes)
             return len(sizes)
-        admitted = self.congestion.admit(sizes, now, self.rtt.srtt)
+        admitted = self.congestion.admit(sizes, now)
         self._window_was_limit = admitted < len(sizes)
         return admitted
+
+    def _depart(self, flight: Flight) -> None:
+        self.congestion.on_sent(flight, flight.sent_at)
+        self._in_flight.add(flight)
 
     def _encode(self, message: Outgoing, index: int, now: int) -> bytes:
         payload, fragment = self._cutter.cut(
@@ -460,13 +464,18 @@ class Sender:
             return
         if acknowledgment.largest >= self._goodbye_number:
             self._goodbye_at = NEVER
-        arrived = self._in_flight.acknowledge(acknowledgment.arrived)
+        arrived = self._in_flight.acknowledge(acknowledgment.arrived, acknowledgment.all_below, now)
         for flight in arrived:
-            if not flight.deemed_lost:
-                self.congestion.on_acknowledged(sum(flight.sizes), flight.sent_at, self._window_was_limit)
             if flight.first <= acknowledgment.largest <= flight.last:  # the others may have waited for an ACK that was lost
                 round_trip = self.rtt.sample(now - flight.sent_at, acknowledgment.delay_us * 1000)
                 self._outbox.measured(flight.sequence + acknowledgment.largest - flight.first, round_trip)
+                self.congestion.on_round_trip(round_trip, self.rtt.srtt or round_trip, now)
+        for flight in arrived:
+            if flight.deemed_lost:
+                self.losses -= 1
+                self.congestion.on_late(flight, now)
+            else:
+                self.congestion.on_acknowledged(flight, now, self._window_was_limit)
         if arrived:
             self._in_flight.restart(now)
         # what only an earlier life has sent is confirmed when it is sent again: that keeps the unsent without a gap
@@ -480,6 +489,8 @@ class Sender:
             self._newest_acknowledgment = datagram.number
             self.credit, self.credit_bytes = acknowledgment.credit, acknowledgment.credit_bytes
         self._detect_lost(now)
+        if arrived:
+            self.congestion.settle(now)
 
     def _check_acknowledgment(self, acknowledgment: Acknowledgment) -> None:
         """Raise MalformedDatagram for what no receiver of this session can say."""
@@ -518,7 +529,7 @@ class Sender:
         self._cookie_from[datagram.session] = now + pause
         self._ready.append(self._encoder.encode(Kind.COOKIE, now=now, payload=wire.encode_cookie(cookie)))
         if not self._in_flight.largest_acknowledged:
-            self._lose(self._in_flight.recall(), give_up_at=now + self.rtt.rto)
+            self._lose(self._in_flight.recall(), now, give_up_at=now + self.rtt.rto)
 
     def _receive_report(self, datagram: Datagram, report: Report, now: int) -> None:
         if report.session != self.session:
@@ -563,14 +574,15 @@ class Sender:
     def _detect_lost(self, now: int) -> None:
         lost = self._in_flight.detect_lost(now)
         if lost:
-            self.losses += len(lost)
             self.congestion.on_congestion(lost[-1].sent_at, now)
             # they may only be overtaken: whoever may not be sent again is waited for as long as for any transmission
-            self._lose(lost, give_up_at=now + self.rtt.rto)
+            self._lose(lost, now, give_up_at=now + self.rtt.rto)
 
-    def _lose(self, lost: list[Flight], *, give_up_at: int) -> None:
+    def _lose(self, lost: list[Flight], now: int, *, give_up_at: int) -> None:
+        self.losses += len(lost)
         for flight in lost:
-            self.congestion.on_lost(sum(flight.sizes))
+            flight.episode = self.congestion.episode
+            self.congestion.on_lost(flight, now)
         for flight in lost:
             message = self._outbox.find(flight.sequence)
             if message is None or self._outbox.has_arrived(message, flight.fragment):

@@ -36,6 +36,8 @@ def check(request: Request) -> None:
             raise UsageError(
                 "messages of {} bytes cannot be measured: choose 1 to {}, which a listener takes at most", size, LARGEST
             )
+    if request.congestion is not None and Mode.UDP_ACK not in request.modes:
+        raise UsageError("a congestion control means nothing without the mode udp+ack: the others have none of ours")
     if request.window is not None and Mode.UDP_ACK not in request.modes:
         raise UsageError("a window means nothing without the mode udp+ack: it bounds the messages that are not acknowledged yet")
     if request.datagram_size is not None and set(request.modes) == {Mode.TCP}:
@@ -103,6 +105,7 @@ def measure_all(
                 receiver,
                 stopped=stopped,
                 tick=clockwork.tick,
+                congestion=request.congestion,
             )
         )
     if receiver is None:

@@ -70,6 +70,8 @@ class Way:
     stopped: Callable[[], bool]
     tick: Callable[[], None]
     """Called ten times a second while a trial runs."""
+    congestion: str | None = None
+    """None: the usual one."""
 
     def options(self, *, acknowledged: bool) -> dict[str, Any]:
         """What the library's sender is opened with."""
@@ -77,7 +79,7 @@ class Way:
         if self.mode is Mode.TCP:
             return options
         options |= {"datagram_size": self.datagram_size, "offload": self.offload}
-        return options | ({"window": self.window} if acknowledged else {})
+        return options | ({"window": self.window, "congestion": self.congestion} if acknowledged else {})
 
     def batch(self, most: int = MOST_AT_ONCE) -> list[bytes]:
         """Messages for one call of `send_many`."""

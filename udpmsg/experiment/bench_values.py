@@ -27,6 +27,8 @@ class Request:
     target: tuple[str, int] | None = None
     """Host and port of a listener; None: a receiver of our own, in a child process on loopback."""
     window: int | None = None
+    congestion: str | None = None
+    """udp+ack's; None: the usual one."""
     datagram_size: int | None = None
     """None: what a message needs, as far as the path takes it whole."""
     offload: bool = True

@@ -59,6 +59,8 @@ class Plan:
         }
         if self.acknowledged:
             options["window"] = choices.window
+        if self.mode is Mode.UDP_ACK:
+            options["congestion"] = choices.congestion
         if self.mode is Mode.TCP:
             return options | {
                 "connect_timeout": choices.deadline_ns / SECOND,

@@ -294,6 +294,7 @@ TABLES: Mapping[str, Mapping[str, _Entry]] = {
         "tcp_ack": _Entry("tcp_ack", _flag, _true_or_false),
         "ordered": _Entry("ordered", _flag, _true_or_false),
         "window": _Entry("window", _count, str, "as the network takes"),
+        "congestion": _Entry("congestion", _text(units.parse_congestion), _quoted),
         "max_transmissions": _Entry("max_transmissions", _text(units.parse_transmissions), str),
         "deadline": _Entry("deadline_ns", _time, _duration),
         "min_rto": _Entry("min_rto_ns", _time, _duration),

@@ -7,6 +7,7 @@ a run over a real network has the sender's clock alone. Sizes are bytes. None: n
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
 from udpmsg.link.faults import Link
 from udpmsg.link.record import Captured, FrameRecord
 
@@ -147,6 +148,8 @@ class Choices:
     ordered: bool = False
     """Whether udp+ack delivers in order, as TCP does."""
     window: int | None = None
+    congestion: str = DEFAULT_CONGESTION
+    """udp+ack's congestion control."""
     max_transmissions: int = 8
     deadline_ns: int = 60_000_000_000
     min_rto_ns: int = 200_000_000

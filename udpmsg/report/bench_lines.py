@@ -34,6 +34,7 @@ class BenchLines:
                 "sizes_bytes": list(request.sizes),
                 "measurement_s": request.seconds,
                 "window": request.window,
+                "congestion": request.congestion,
                 "datagram_size_bytes": request.datagram_size,
                 "offload_wanted": request.offload,
                 "receive_buffer_wanted_bytes": request.receive_buffer if request.target is None else None,

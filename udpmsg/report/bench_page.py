@@ -130,6 +130,7 @@ def details(benchmark: Benchmark) -> list[tuple[str, str]]:
             _("Window"),
             _("at most {} messages unconfirmed").format(number(request.window)) if request.window else _("as the network takes"),
         ),
+        (_("Congestion control"), request.congestion or ""),
         (_("Each measurement"), duration(request.seconds)),
         (_("Cores"), str(benchmark.cores)),
         (_("When"), benchmark.started),

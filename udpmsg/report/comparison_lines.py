@@ -129,6 +129,7 @@ def _choices(choices: Choices) -> dict[str, Any]:
         "tcp_ack": choices.tcp_ack,
         "ordered": choices.ordered,
         "window": choices.window,
+        "congestion": choices.congestion,
         "max_transmissions": choices.max_transmissions,
         "deadline_s": _seconds(choices.deadline_ns),
         "min_rto_s": _seconds(choices.min_rto_ns),

@@ -72,6 +72,7 @@ def _choices(comparison: Comparison) -> list[str]:
         most = choices.max_transmissions
         special = [
             *([_("in order")] if choices.ordered else []),
+            *([choices.congestion] if _changed(choices, "congestion") else []),
             *([_("window {}").format(choices.window)] if choices.window is not None else []),
             *(
                 [plural("at most {} transmission", "at most {} transmissions", most).format(number(most))]

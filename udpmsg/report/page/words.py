@@ -63,11 +63,12 @@ def acknowledged(comparison: Comparison) -> str:
     """What udp+ack was told."""
     choices = comparison.choices
     order = _("delivered in order") if choices.ordered else _("delivered as they come")
+    control = _("congestion control {}").format(choices.congestion)
     window = (
         _("the window that congestion allows") if choices.window is None else _("a window of {}").format(number(choices.window))
     )
     times = _("at most {} transmissions in {}").format(number(choices.max_transmissions), time(choices.deadline_ns))
-    return ", ".join((order, window, times, _("an RTO of at least {}").format(time(choices.min_rto_ns))))
+    return ", ".join((order, control, window, times, _("an RTO of at least {}").format(time(choices.min_rto_ns))))
 
 
 def tcp(comparison: Comparison) -> str:

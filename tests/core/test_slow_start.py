@@ -1,0 +1,140 @@
+"""Leaving slow start: RFC 9406, and the brake. Round trips of 40 ms, datagrams of 1000 bytes."""
+
+from tests.core.flights import MS, acknowledge
+from udpmsg.core.congestion.newreno import NewReno
+from udpmsg.core.congestion.slow_start import SlowStart
+
+RTT = 40 * MS
+
+
+def told(*round_trips: int) -> SlowStart:
+    """After these samples."""
+    start = SlowStart()
+    for round_trip in round_trips:
+        start.on_round_trip(round_trip)
+    return start
+
+
+def test_as_long_as_the_delay_does_not_rise_the_window_grows_by_what_is_acknowledged() -> None:
+    """RFC 9406 section 4.2: 1/16 of 40 ms are 2.5 ms, and one sample below is enough."""
+    start = told(RTT, *[RTT + 10 * MS] * 7)
+    assert start.growth(1000, 10_000) == 1000
+    start = told(RTT, *[RTT + 10 * MS] * 7, RTT + 5 * MS // 2 - 1)
+    assert start.growth(1000, 10_000) == 1000
+
+
+def test_the_least_of_eight_samples_tells_that_the_delay_rises() -> None:
+    start = told(RTT, *[RTT + 5 * MS // 2] * 7)
+    assert start.growth(1000, 10_000) == 1000
+    start.on_round_trip(RTT + 5 * MS // 2)
+    assert start.growth(1000, 10_000) == 125
+
+
+def test_two_milliseconds_at_least_and_sixteen_at_most() -> None:
+    """MIN_RTT_THRESH and MAX_RTT_THRESH."""
+    assert told(MS, *[3 * MS - 1] * 8).growth(800, 10_000) == 800
+    assert told(MS, *[3 * MS] * 8).growth(800, 10_000) == 100
+    assert told(1000 * MS, *[1016 * MS - 1] * 8).growth(800, 10_000) == 800
+    assert told(1000 * MS, *[1016 * MS] * 8).growth(800, 10_000) == 100
+
+
+def test_a_delay_that_falls_again_was_no_queue() -> None:
+    """RFC 9406 section 4.2: below the baseline slow start resumes."""
+    start = told(RTT, *[RTT + 5 * MS] * 8)
+    start.on_round_trip(RTT + 5 * MS)
+    assert start.growth(800, 10_000) == 100
+    start.on_round_trip(RTT + 5 * MS - 1)
+    assert start.growth(800, 10_000) == 800
+
+
+def test_slow_start_is_over_when_the_round_is_and_the_delay_still_there() -> None:
+    """CSS_ROUNDS: a round ends when something arrives that left after its beginning."""
+    start = SlowStart()
+    start.on_arrival(1000, 1, 0, RTT, 10_000)
+    for round_trip in (RTT, *[RTT + 5 * MS] * 8):
+        start.on_round_trip(round_trip)
+    start.on_arrival(1000, 1, RTT - 1, 2 * RTT, 10_000)
+    assert not start.over
+    start.on_arrival(1000, 1, RTT, 2 * RTT, 10_000)
+    assert start.over
+
+
+def test_growth_by_eighths_adds_up() -> None:
+    many, one = told(RTT, *[RTT + 5 * MS] * 8), told(RTT, *[RTT + 5 * MS] * 8)
+    assert many.growth(1001, 0) == sum(one.growth(7, 0) for _ in range(143))
+    assert many.growth(7, 0) == one.growth(7, 0)
+
+
+def test_a_train_tells_the_rate_and_so_the_window_at_which_a_queue_begins() -> None:
+    """Ten datagrams that left together come a millisecond apart: 1000 bytes a millisecond, and 40,000 in a round trip."""
+    start = told(RTT)
+    for number in range(7):
+        assert start.choke is None
+        start.on_arrival(1000, 1, 5, RTT + number * MS, 10_000)
+    assert start.choke == 40_000
+    assert start.growth(1000, 39_000) == 1000
+    assert start.growth(1000, 39_600) == 400 + 600 // 8
+    assert start.growth(800, 40_000) == 100
+    start.on_arrival(4000, 1, 5, RTT + 7 * MS, 10_000)  # ten thousand bytes in seven milliseconds
+    assert start.choke == 57_142
+
+
+def test_what_left_at_different_times_is_no_train() -> None:
+    start = told(RTT)
+    for number in range(10):
+        start.on_arrival(1000, 1, number, RTT + number * MS, 10_000)
+    assert start.choke is None
+
+
+def test_what_came_at_one_time_tells_no_rate() -> None:
+    start = told(RTT)
+    for _ in range(10):
+        start.on_arrival(1000, 1, 5, RTT, 10_000)
+    assert start.choke is None
+
+
+def test_half_a_round_trip_of_arrivals_tells_the_rate_too() -> None:
+    """It lets go a brake that a train set too early, and sets none."""
+    start = told(RTT)
+    for number in range(7):
+        start.on_arrival(1000, 1, 5, RTT + 2 * number * MS, 10_000)
+    assert start.choke == 20_000
+    start.on_arrival(20_000, 1, RTT, RTT + 30 * MS, 10_000)
+    start.on_arrival(30_000, 1, RTT + 1, RTT + 50 * MS, 10_000)  # within half a round trip
+    assert start.choke == 20_000
+    start.on_arrival(1000, 1, RTT + 1, RTT + 51 * MS, 10_000)  # 31,000 bytes in 21 ms, after the first
+    assert start.choke == 59_047
+
+
+def test_a_choke_beyond_which_no_delay_rises_is_none() -> None:
+    """A round that began with what 2.5 ms more hold, and ended as it began. A slower train does not bring it back."""
+    start = told(RTT)
+    for number in range(7):
+        start.on_arrival(1000, 1, 5, RTT + number * MS, 10_000)
+    start.on_arrival(1000, 1, 2 * RTT, 3 * RTT, 42_499)
+    start.on_arrival(1000, 1, 3 * RTT, 4 * RTT, 42_500)
+    assert start.choke == 40_000
+    start.on_arrival(1000, 1, 4 * RTT, 5 * RTT, 47_000)
+    assert start.choke is None
+    for number in range(8):
+        start.on_arrival(1000, 1, 4 * RTT + 5, 5 * RTT + number * MS, 47_000)
+    assert start.choke is None
+
+
+def test_before_a_round_trip_is_known_nothing_is() -> None:
+    start = SlowStart()
+    for number in range(10):
+        start.on_arrival(1000, 1, 5, RTT + number * MS, 10_000)
+    assert start.choke is None
+
+
+def test_a_controller_leaves_with_the_window_that_it_has() -> None:
+    """RFC 9406 section 4.2: ssthresh is the window then."""
+    congestion = NewReno(1000)
+    acknowledge(congestion, 1000, 0, RTT)
+    for round_trip in (RTT, *[RTT + 5 * MS] * 8):
+        congestion.on_round_trip(round_trip, round_trip, RTT)
+    acknowledge(congestion, 1000, RTT - 1, RTT)
+    assert (congestion.window, congestion.ssthresh) == (11_125, None)
+    acknowledge(congestion, 1000, RTT, 2 * RTT)
+    assert (congestion.window, congestion.ssthresh) == (11_214, 11_125)  # the square root of 11125 * 11125 + 2 * 1000 * 1000

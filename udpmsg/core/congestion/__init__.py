@@ -1,0 +1,9 @@
+"""The congestion controls that there are, by name. A new one joins the table; nothing else knows their classes."""
+
+from udpmsg.core.congestion.bbr import BBR
+from udpmsg.core.congestion.controller import Controller
+from udpmsg.core.congestion.cubic import Cubic
+from udpmsg.core.congestion.newreno import NewReno
+
+CONTROLLERS: dict[str, type[Controller]] = {"newreno": NewReno, "cubic": Cubic, "bbr": BBR}
+DEFAULT = "cubic"
