@@ -15,6 +15,12 @@ def told(*round_trips: int) -> SlowStart:
     return start
 
 
+def came(start: SlowStart, sizes: list[int], sent_at: int, now: int, window: int) -> None:
+    """Datagrams arrive, and that is all that the acknowledgment says."""
+    start.on_arrival(sizes, sent_at, now, window)
+    start.settle(now)
+
+
 def test_as_long_as_the_delay_does_not_rise_the_window_grows_by_what_is_acknowledged() -> None:
     """RFC 9406 section 4.2: 1/16 of 40 ms are 2.5 ms, and one sample below is enough."""
     start = told(RTT, *[RTT + 10 * MS] * 7)
@@ -50,12 +56,12 @@ def test_a_delay_that_falls_again_was_no_queue() -> None:
 def test_slow_start_is_over_when_the_round_is_and_the_delay_still_there() -> None:
     """CSS_ROUNDS: a round ends when something arrives that left after its beginning."""
     start = SlowStart()
-    start.on_arrival(1000, 1, 0, RTT, 10_000)
+    came(start, [1000], 0, RTT, 10_000)
     for round_trip in (RTT, *[RTT + 5 * MS] * 8):
         start.on_round_trip(round_trip)
-    start.on_arrival(1000, 1, RTT - 1, 2 * RTT, 10_000)
+    came(start, [1000], RTT - 1, 2 * RTT, 10_000)
     assert not start.over
-    start.on_arrival(1000, 1, RTT, 2 * RTT, 10_000)
+    came(start, [1000], RTT, 2 * RTT, 10_000)
     assert start.over
 
 
@@ -70,26 +76,26 @@ def test_a_train_tells_the_rate_and_so_the_window_at_which_a_queue_begins() -> N
     start = told(RTT)
     for number in range(7):
         assert start.choke is None
-        start.on_arrival(1000, 1, 5, RTT + number * MS, 10_000)
+        came(start, [1000], 5, RTT + number * MS, 10_000)
     assert start.choke == 40_000
     assert start.growth(1000, 39_000) == 1000
     assert start.growth(1000, 39_600) == 400 + 600 // 8
     assert start.growth(800, 40_000) == 100
-    start.on_arrival(4000, 1, 5, RTT + 7 * MS, 10_000)  # ten thousand bytes in seven milliseconds
+    came(start, [4000], 5, RTT + 7 * MS, 10_000)  # ten thousand bytes in seven milliseconds
     assert start.choke == 57_142
 
 
 def test_what_left_at_different_times_is_no_train() -> None:
     start = told(RTT)
     for number in range(10):
-        start.on_arrival(1000, 1, number, RTT + number * MS, 10_000)
+        came(start, [1000], number, RTT + number * MS, 10_000)
     assert start.choke is None
 
 
 def test_what_came_at_one_time_tells_no_rate() -> None:
     start = told(RTT)
     for _ in range(10):
-        start.on_arrival(1000, 1, 5, RTT, 10_000)
+        came(start, [1000], 5, RTT, 10_000)
     assert start.choke is None
 
 
@@ -97,12 +103,12 @@ def test_half_a_round_trip_of_arrivals_tells_the_rate_too() -> None:
     """It lets go a brake that a train set too early, and sets none."""
     start = told(RTT)
     for number in range(7):
-        start.on_arrival(1000, 1, 5, RTT + 2 * number * MS, 10_000)
+        came(start, [1000], 5, RTT + 2 * number * MS, 10_000)
     assert start.choke == 20_000
-    start.on_arrival(20_000, 1, RTT, RTT + 30 * MS, 10_000)
-    start.on_arrival(30_000, 1, RTT + 1, RTT + 50 * MS, 10_000)  # within half a round trip
+    came(start, [20_000], RTT, RTT + 30 * MS, 10_000)
+    came(start, [30_000], RTT + 1, RTT + 50 * MS, 10_000)  # within half a round trip
     assert start.choke == 20_000
-    start.on_arrival(1000, 1, RTT + 1, RTT + 51 * MS, 10_000)  # 31,000 bytes in 21 ms, after the first
+    came(start, [1000], RTT + 1, RTT + 51 * MS, 10_000)  # 31,000 bytes in 21 ms, after the first
     assert start.choke == 59_047
 
 
@@ -110,21 +116,21 @@ def test_a_choke_beyond_which_no_delay_rises_is_none() -> None:
     """A round that began with what 2.5 ms more hold, and ended as it began. A slower train does not bring it back."""
     start = told(RTT)
     for number in range(7):
-        start.on_arrival(1000, 1, 5, RTT + number * MS, 10_000)
-    start.on_arrival(1000, 1, 2 * RTT, 3 * RTT, 42_499)
-    start.on_arrival(1000, 1, 3 * RTT, 4 * RTT, 42_500)
+        came(start, [1000], 5, RTT + number * MS, 10_000)
+    came(start, [1000], 2 * RTT, 3 * RTT, 42_499)
+    came(start, [1000], 3 * RTT, 4 * RTT, 42_500)
     assert start.choke == 40_000
-    start.on_arrival(1000, 1, 4 * RTT, 5 * RTT, 47_000)
+    came(start, [1000], 4 * RTT, 5 * RTT, 47_000)
     assert start.choke is None
     for number in range(8):
-        start.on_arrival(1000, 1, 4 * RTT + 5, 5 * RTT + number * MS, 47_000)
+        came(start, [1000], 4 * RTT + 5, 5 * RTT + number * MS, 47_000)
     assert start.choke is None
 
 
 def test_before_a_round_trip_is_known_nothing_is() -> None:
     start = SlowStart()
     for number in range(10):
-        start.on_arrival(1000, 1, 5, RTT + number * MS, 10_000)
+        came(start, [1000], 5, RTT + number * MS, 10_000)
     assert start.choke is None
 
 

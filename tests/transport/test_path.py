@@ -8,6 +8,7 @@ import pytest
 
 from tests.transport.conftest import Listening
 from udpmsg import KnownPath, Message
+from udpmsg.core.congestion.newreno import SLOW_START_GAIN
 from udpmsg.tcp import information
 from udpmsg.tcp.information import LAYOUT, decoded
 
@@ -37,8 +38,8 @@ def test_acknowledgments_tell_of_the_path(listen: Listening, stack: ExitStack) -
     assert known.window_bytes >= 12_000
     assert 0 < known.in_flight_bytes < 200
     assert 0 < known.srtt_s < 30
-    # N * cwnd / smoothed_rtt, RFC 9002 section 7.7, in bits; no acknowledgment came after the last one left
-    assert known.pace_bps == pytest.approx(8 * 1.25 * known.window_bytes / known.srtt_s)
+    # N * cwnd / smoothed_rtt, RFC 9002 section 7.7, in bits, before any loss; no acknowledgment came after the last one left
+    assert known.pace_bps == pytest.approx(8 * SLOW_START_GAIN * known.window_bytes / known.srtt_s)
     assert (known.lost, known.retransmissions) == (0, 0)
 
 

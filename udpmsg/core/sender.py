@@ -101,7 +101,7 @@ class Sender:
         """Messages of which something was handed to the transport."""
         self.retransmissions = 0
         self.losses = 0
-        """Datagrams that are deemed lost, less those that arrived after all."""
+        """Datagrams that are deemed lost, or went where nobody is, less those that arrived after all."""
         self.malformed = 0
         self.payload_bytes = 0
         """Payload of the messages sent, each counted once."""

@@ -62,11 +62,11 @@ class Controller(ABC):
         admitted, pace = 0, self.pace
         for size, group in groupby(sizes):
             count = len(list(group))
-            allowed = min(count, max(self.window - self.bytes_in_flight, 0) // size)
-            if allowed < count:
-                self.window_was_full = True
+            allowed = room = min(count, max(self.window - self.bytes_in_flight, 0) // size)
             if pace is not None:
-                allowed = self._pacer.admit(allowed, size, pace, now)
+                allowed = self._pacer.admit(room, size, pace, now)
+            if allowed == room < count:
+                self.window_was_full = True
             self.bytes_in_flight += allowed * size
             admitted += allowed
             if allowed < count:

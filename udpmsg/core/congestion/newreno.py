@@ -64,7 +64,7 @@ class NewReno(Controller):
         if flight.sent_at <= self._recovery_start:
             return None
         if self.ssthresh is None:
-            self._slow_start.on_arrival(size, len(flight.sizes), flight.sent_at, now, self.window)
+            self._slow_start.on_arrival(flight.sizes, flight.sent_at, now, self.window)
             if self._slow_start.over:
                 self.ssthresh = self.window
         if not window_was_limit:
@@ -77,6 +77,10 @@ class NewReno(Controller):
             if growth < size:
                 self._avoid_congestion(size - growth, now)
         return None
+
+    def settle(self, now: int) -> None:
+        if self.ssthresh is None:
+            self._slow_start.settle(now)
 
     def on_lost(self, flight: Flight, now: int) -> None:
         super().on_lost(flight, now)

@@ -13,6 +13,8 @@ doubled: with a queue of half a bandwidth x delay the drops were as many as with
   train of acknowledgments in place of its rate.
 """
 
+from collections.abc import Sequence
+
 from udpmsg.core.rtt import MILLISECOND, SECOND
 
 MIN_RTT_THRESH = 2 * MILLISECOND
@@ -87,20 +89,26 @@ class SlowStart:
         elif current < self._baseline:
             self._baseline = None
 
-    def on_arrival(self, size: int, datagrams: int, sent_at: int, now: int, window: int) -> None:
-        """So many bytes came, in so many datagrams, that left at this time; the window is as large now."""
-        if sent_at >= self._round_ends:
+    def on_arrival(self, sizes: Sequence[int], sent_at: int, now: int, window: int) -> None:
+        """Datagrams of so many bytes came, which left at this time; the window is as large now. A rate is that of those that
+        follow the first."""
+        size, others = sum(sizes), sum(sizes[1:])
+        if sent_at >= self._round_ends and now > sent_at:
             self._begin_round(now, window)
+            self._round_bytes = now, others
         else:
             self._round_bytes = self._round_bytes[0], self._round_bytes[1] + size
         left_at, first_at, before, count = self._train
         if sent_at == left_at:
-            self._train = left_at, first_at, before + size, count + datagrams
+            self._train = left_at, first_at, before + size, count + len(sizes)
         else:
-            self._train = sent_at, now, 0, 0
-        since, came, count = self._train[1:]
-        if count >= TRAIN:
-            self._note_rate(since, came, now)
+            self._note_train(now)
+            self._train = sent_at, now, others, len(sizes) - 1
+
+    def settle(self, now: int) -> None:
+        """Everything that one acknowledgment says was told: what is known of a rate by now is for what comes later, so many at
+        once come to the same as one after the other."""
+        self._note_train(now)
         since, came = self._round_bytes
         if self.choke is not None and now - since > (self._minimum or 0) // 2:
             self._note_rate(since, came, now)
@@ -123,12 +131,16 @@ class SlowStart:
 
     def _begin_round(self, now: int, window: int) -> None:
         self._round_ends = now
-        self._round_bytes = now, 0
         self._rounds += 1
         self.over = self._baseline is not None and self._rounds >= CSS_ROUNDS
         if self._beyond and self._baseline is None:
             self.choke = None  # it was none, and no slower train tells of one
         self._beyond = self.choke is not None and window >= self.choke + int(self._rate * self._threshold / SECOND)
+
+    def _note_train(self, now: int) -> None:
+        _, since, came, count = self._train
+        if count >= TRAIN:
+            self._note_rate(since, came, now)
 
     def _note_rate(self, since: int, size: int, now: int) -> None:
         """So many bytes came since the first."""
