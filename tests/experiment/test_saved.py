@@ -13,7 +13,7 @@ from tests.experiment.samples import sample
 from udpmsg.errors import UsageError
 from udpmsg.experiment import saved
 from udpmsg.experiment.trace import Choices, Comparison, Mode, Received, Run, Sent, Where, Workload
-from udpmsg.link.faults import Action, Burst, Link, Path, Scripted
+from udpmsg.link.faults import Action, Burst, Later, Link, Path, Police, Scripted
 from udpmsg.link.record import Captured, Direction, Drop, FrameKind, FrameRecord, Identity, Phase
 
 TIMES = st.integers(-(2**62), 2**62)
@@ -83,6 +83,7 @@ RUNS = st.builds(
     lost_sequences=maybe(st.lists(COUNTS, max_size=3)),
     receiver=maybe(st.dictionaries(TEXTS, maybe(COUNTS | SHARES), max_size=3)),
 )
+LATER = st.lists(st.builds(Later, COUNTS, COUNTS), max_size=2).map(tuple)
 PATHS = st.builds(
     Path,
     delay=COUNTS,
@@ -96,6 +97,9 @@ PATHS = st.builds(
     rate=maybe(COUNTS),
     queue=maybe(COUNTS),
     mtu=maybe(COUNTS),
+    police=maybe(st.builds(Police, COUNTS, COUNTS)),
+    later_delays=LATER,
+    later_rates=LATER,
 )
 FAULTS = st.builds(
     Scripted, st.sampled_from(Action), st.sampled_from(FrameKind), COUNTS, COUNTS, st.sampled_from(Direction), COUNTS, TEXTS
