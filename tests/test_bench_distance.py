@@ -140,12 +140,19 @@ def test_a_row_has_medians_their_ratios_and_one_p99_of_all_rounds() -> None:
     )
     assert made.p99("udp+ack") == 0.04
     assert summary.distance_table([made]).splitlines()[2:] == [
-        "| small | 10 × 100 B, 20 ms each way | 30, 60, 15 | 0.50 | 2.00 | 7, 1, 100 | 40, –, – "
+        "| small | 10 × 100 B, 20 ms each way | 30 (20–90), 60, 15 | 0.50 | 2.00 | 7, 1, 100 | 40, –, – "
         "| **short**: 0.50 of 0.9 × cubic |"
     ]
     line = summary.row_line(made)
     assert (line["ratio_cubic"], line["ratio_bbr"], line["udp+ack"]["rounds"], line["cubic"]["beside_p99_s"]) == (0.5, 2, 3, None)
     json.dumps(line)
+
+
+def test_no_round_may_have_more_retransmissions_than_the_aim_says() -> None:
+    row = Row("small", 100, 10, (), Aim(retransmissions=0))
+    made = rounds(row, ours=[measured(10), measured(10.5), measured(10, 7)], cubic=[measured(10)])
+    assert made.verdict() == "**short**: 7 retransmissions of at most 0"
+    assert made.spread("udp+ack") == ""
 
 
 def test_what_must_be_known_beside_the_figures_stands_below() -> None:

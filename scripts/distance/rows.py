@@ -32,7 +32,7 @@ class Aim:
     beside: str = "cubic"
     """The kernel's congestion control that it is held against."""
     retransmissions: int | None = None
-    """At most so many."""
+    """At most so many, in every round."""
     retransmissions_ratio: float | None = None
     """At most so many times the other's."""
 

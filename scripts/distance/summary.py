@@ -36,6 +36,13 @@ class Rounds:
         values = [getattr(one, figure) for one in self.measured[flow]]
         return statistics.median(values) if values else None
 
+    def spread(self, flow: str) -> str:
+        """Least and most of a flow's goodput in Mbit/s, behind its median, where they are far apart: by a tenth of it."""
+        rates = [one.goodput_bps / 1e6 for one in self.measured[flow]]
+        if not rates or max(rates) - min(rates) <= statistics.median(rates) / 10:
+            return ""
+        return f" ({shown(min(rates))}–{shown(max(rates))})"
+
     def ratio(self, beside: str) -> float | None:
         """Our goodput to another's."""
         ours, other = self.median(OURS, "goodput_bps"), self.median(beside, "goodput_bps")
@@ -64,12 +71,13 @@ class Rounds:
 
     def _repeated(self, aim: Aim) -> list[str]:
         """What there is too much of."""
+        counted: list[tuple[float, float]] = []
+        if aim.retransmissions is not None:  # in every round: each has a seed of its own
+            counted.append((max(one.retransmissions for one in self.measured[OURS]), float(aim.retransmissions)))
         ours, other = self.median(OURS, "retransmissions"), self.median(aim.beside, "retransmissions")
-        assert ours is not None
-        most = [] if aim.retransmissions is None else [float(aim.retransmissions)]
-        if aim.retransmissions_ratio is not None and other is not None:
-            most.append(aim.retransmissions_ratio * other)
-        return [f"{ours:,.0f} retransmissions of at most {bound:,.0f}" for bound in most if ours > bound]
+        if aim.retransmissions_ratio is not None and ours is not None and other is not None:
+            counted.append((ours, aim.retransmissions_ratio * other))
+        return [f"{many:,.0f} retransmissions of at most {bound:,.0f}" for many, bound in counted if many > bound]
 
     def notes(self) -> list[str]:
         """What must be known beside the figures."""
@@ -102,7 +110,7 @@ def distance_table(rows: Iterable[Rounds]) -> str:
         cells = [
             row.name,
             bulk,
-            ", ".join(number(one.median(flow, "goodput_bps"), 1e-6) for flow in FLOWS),
+            ", ".join(number(one.median(flow, "goodput_bps"), 1e-6) + one.spread(flow) for flow in FLOWS),
             *(times(one.ratio(flow)) for flow in (CUBIC, BBR)),
             ", ".join(number(one.median(flow, "retransmissions"), whole=True) for flow in FLOWS),
             ", ".join(number(one.p99(flow), 1e3) for flow in FLOWS),
