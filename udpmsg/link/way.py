@@ -54,14 +54,15 @@ class Way:
         """When each frame in the queue will enter the bottleneck."""
         self._beginning = Beginning() if beginning is None else beginning
         self._bottleneck = Bottleneck(path.rate, path.later_rates, beginning=self._beginning)
-        self._delays = Changing(path.delay, path.later_delays, self._beginning)
+        self._delays = Changing(path.delay, path.later_delays, self._beginning) if path.later_delays else None
         self._policer = None if path.police is None else Policer(path.police)
         self._last_leaves_at = 0
         """When the last frame in order leaves. Nothing leaves before it; only what is held back on purpose may be passed."""
 
     def enter(self, identity: Identity, size: int, *, now: int, first_sequence: int = 0, last_sequence: int = 0) -> Passage:
         """Decide what becomes of a frame of `size` bytes that comes now and carries these messages (0: none)."""
-        self._beginning.since(now)
+        if self._beginning.at is None:  # not by a call: this is done for every frame
+            self._beginning.at = now
         if self._policer is not None and not self._policer.lets_pass(size, now=now):
             return Passage(Drop.POLICED)
         through_at = self._through_bottleneck(size, now)
@@ -77,7 +78,9 @@ class Way:
             return Passage(Drop.SCRIPT, script=script)
         if fate.dropped is not None:
             return Passage(fate.dropped, script=script)
-        delay = fate.delay + self._delays.at(through_at) - self.path.delay
+        delay = fate.delay
+        if self._delays is not None:
+            delay += self._delays.at(through_at) - self.path.delay
         held_back = sum(fault.delay for fault in scripted if fault.action is Action.DELAY)
         reordered = fate.reordered or held_back > 0
         leaves_at = max(through_at + max(0, delay) + held_back, self._last_leaves_at)
