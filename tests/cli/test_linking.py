@@ -39,6 +39,7 @@ def probe(run, monkeypatch: pytest.MonkeyPatch) -> Probe:
         corrupt: linking.Corrupt = None,
         rate: linking.Rate = None,
         queue: linking.Queue = None,
+        police: linking.Police = None,
         mtu: linking.Mtu = None,
         fault: linking.Fault = None,
         seed: linking.Seed = None,

@@ -14,7 +14,7 @@ from udpmsg.experiment.compare import Progress, Request, compare
 from udpmsg.experiment.figures import figures
 from udpmsg.experiment.ledger import Cause, Outcome, Row, rows
 from udpmsg.experiment.trace import Choices, Comparison, Mode, Run, Where, Workload
-from udpmsg.link.faults import Burst, Link, Path
+from udpmsg.link.faults import Burst, Later, Link, Path, Police
 from udpmsg.link.namespaces import LabUnavailable
 from udpmsg.link.record import Direction, FrameKind
 from udpmsg.link.script import parse_fault
@@ -149,6 +149,13 @@ FAULTS = {
     "corruption": Path(delay=5 * MILLISECOND, corrupt=0.1),
     "jitter": Path(delay=5 * MILLISECOND, jitter=4 * MILLISECOND),
     "bottleneck": Path(delay=5 * MILLISECOND, rate=400_000, queue=3),
+    "policer": Path(delay=5 * MILLISECOND, police=Police(200_000, 1_514)),
+    "changes": Path(
+        delay=5 * MILLISECOND,
+        later_delays=(Later(10 * MILLISECOND, 50 * MILLISECOND), Later(30 * MILLISECOND, 5 * MILLISECOND)),
+        rate=2_000_000,
+        later_rates=(Later(10 * MILLISECOND, 1_000_000), Later(40 * MILLISECOND, 2_000_000)),
+    ),
     "small MTU": Path(delay=5 * MILLISECOND, mtu=120),
     "everything": Path(
         delay=5 * MILLISECOND, jitter=2 * MILLISECOND, loss=0.05, duplicate=0.05, reorder=0.05, corrupt=0.05, rate=2_000_000

@@ -87,6 +87,7 @@ def test_what_is_held_back_is_reordered_and_late() -> None:
         (Drop.SCRIPT, "drop:data:1", Cause.DROPPED, "drop:data:1"),
         (Drop.MALFORMED, None, Cause.DROPPED, "not understood"),
         (Drop.QUEUE_FULL, None, Cause.QUEUE_FULL, None),
+        (Drop.POLICED, None, Cause.POLICED, None),
         (Drop.MTU, None, Cause.TOO_LARGE, None),
     ],
 )

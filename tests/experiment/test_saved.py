@@ -13,7 +13,7 @@ from tests.experiment.samples import knowing, sample, tooth
 from udpmsg.errors import UsageError
 from udpmsg.experiment import saved
 from udpmsg.experiment.trace import MOST_KNOWN, Choices, Comparison, Known, Mode, Received, Run, Sent, Where, Workload
-from udpmsg.link.faults import Action, Burst, Link, Path, Scripted
+from udpmsg.link.faults import Action, Burst, Later, Link, Path, Police, Scripted
 from udpmsg.link.record import Captured, Direction, Drop, FrameKind, FrameRecord, Identity, Phase
 
 TIMES = st.integers(-(2**62), 2**62)
@@ -96,6 +96,7 @@ RUNS = st.builds(
     receiver=maybe(st.dictionaries(TEXTS, maybe(COUNTS | SHARES), max_size=3)),
     known=st.lists(KNOWN, max_size=5).map(lambda rows: sorted(rows, key=lambda row: row.at)),
 )
+LATER = st.lists(st.builds(Later, COUNTS, COUNTS), max_size=2).map(tuple)
 PATHS = st.builds(
     Path,
     delay=COUNTS,
@@ -109,6 +110,9 @@ PATHS = st.builds(
     rate=maybe(COUNTS),
     queue=maybe(COUNTS),
     mtu=maybe(COUNTS),
+    police=maybe(st.builds(Police, COUNTS, COUNTS)),
+    later_delays=LATER,
+    later_rates=LATER,
 )
 FAULTS = st.builds(
     Scripted, st.sampled_from(Action), st.sampled_from(FrameKind), COUNTS, COUNTS, st.sampled_from(Direction), COUNTS, TEXTS

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from udpmsg.link.faults import Action, Burst, Link, Path, Scripted
+from udpmsg.link.faults import Action, Burst, Later, Link, Path, Police, Scripted
 from udpmsg.link.presets import PRESETS
 from udpmsg.link.record import Direction, FrameKind
 from udpmsg.link.script import fault_text, parse_fault
@@ -18,12 +18,22 @@ def bursts(draw: st.DrawFn) -> Burst:
     return Burst(enter, leave, draw(shares), draw(shares))
 
 
+polices = st.builds(Police, rate=st.integers(1, 10**13), burst=st.integers(1_514, 2**40))
+
+
+def later(values: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[Later, ...]]:
+    """Changes, in the order of time."""
+    times = st.lists(st.integers(1, MONTH), max_size=3, unique=True).map(sorted)
+    return times.flatmap(lambda rising: st.tuples(*(st.builds(Later, st.just(at), values) for at in rising)))
+
+
 @st.composite
 def paths(draw: st.DrawFn) -> Path:
     delay = draw(st.integers(0, MONTH))
     rate = draw(st.none() | st.integers(1, 10**13))
     return Path(
         delay=delay,
+        later_delays=draw(later(st.integers(delay, 2 * MONTH))),
         jitter=draw(st.integers(0, delay)),
         loss=draw(shares),
         burst=draw(st.none() | bursts()),
@@ -32,6 +42,8 @@ def paths(draw: st.DrawFn) -> Path:
         reorder_by=draw(st.integers(0, MONTH)),
         corrupt=draw(shares),
         rate=rate,
+        later_rates=() if rate is None else draw(later(st.integers(1, 10**13))),
+        police=draw(st.none() | polices),
         queue=None if rate is None else draw(st.none() | st.integers(0, 10**9)),
         mtu=draw(st.none() | st.integers(68, 65_535)),
     )

@@ -16,7 +16,7 @@ from udpmsg.core.events import LimitReached, Unreachable
 from udpmsg.errors import CannotListen, NameUnknown, UsageError
 from udpmsg.link import relay as relay_module
 from udpmsg.link import relay_udp
-from udpmsg.link.faults import Link, Path, decide
+from udpmsg.link.faults import Link, Path, Police, decide
 from udpmsg.link.record import Direction, Drop, FrameKind, Identity
 from udpmsg.link.relay import Relay
 from udpmsg.link.relaying import Faulted, HopsUsedUp
@@ -196,6 +196,18 @@ def test_the_bottleneck_takes_its_time_and_its_queue_overflows_by_what_the_recor
     needed = len(left) * size * 8 * 10**9 // rate
     assert left[-1].left_at[0] - left[0].arrived_at >= needed
     assert running.stop().traffic[FORWARD].dropped == {Drop.QUEUE_FULL: len(dropped)}
+
+
+def test_what_comes_faster_than_the_policer_lets_through_is_dropped_and_nothing_waits(relays: Relays) -> None:
+    """Four frames of 500 bytes are in the bucket, and a day brings no more than half of another."""
+    target, client = relays.udp(), relays.udp()
+    running = relays(Link(Path(police=Police(rate=1, burst=2_249))), target.getsockname())
+    for number in range(1, 11):
+        client.sendto(message(number, b"x" * (500 - 40 - FRAME_OVERHEAD)), running.address)
+    records = running.settled(10)
+    assert [record.dropped for record in records] == [None] * 4 + [Drop.POLICED] * 6
+    assert [sequence_of(datagram) for datagram in receive(target, 4)] == [1, 2, 3, 4]
+    assert running.stop().traffic[FORWARD].dropped == {Drop.POLICED: 6}
 
 
 def test_what_is_larger_than_the_mtu_is_dropped_because_a_relay_cannot_cut_it(relays: Relays) -> None:

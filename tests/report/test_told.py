@@ -59,6 +59,7 @@ def lossy() -> Link:
     """Every fault that there is."""
     faults = tuple(map(parse_fault, ("drop:data:4", "duplicate:data:7", "delay:data:9:80ms", "corrupt:data:11")))
     values = {"jitter": "5ms/0ms", "burst": "1%:25%:90%:1%/none", "rate": "10mbit/none", "queue": "2/none", "mtu": "1400/none"}
+    values |= {"delay": "50ms,60ms@1s", "rate": "10mbit,5mbit@2s/none", "police": "20mbit:64KiB/none"}
     link = changed(preset("lossy"), [read_both(name, text) for name, text in values.items()])
     return Link(link.forward, link.back, faults, name="lossy")
 
@@ -83,9 +84,10 @@ def unconfirmed() -> Comparison:
         message(7, 120, dropped=Drop.MALFORMED, transmission=3),
         message(8, 140, copies=2),
         message(9, 160, reordered=True, arrives=400.0),
+        message(12, 220, dropped=Drop.POLICED),
     ]
     arrivals = [received(1, 21), received(8, 161), received(8, 162, duplicate=True), received(9, 402)]
-    udp = run(Mode.UDP_ACK, 11, frames, arrivals, kernel_drops=1, over_limit=2, malformed=3)
+    udp = run(Mode.UDP_ACK, 12, frames, arrivals, kernel_drops=1, over_limit=2, malformed=3)
     udp.retransmissions = 2
     for row, state in zip(udp.sent, ("unconfirmed", "unconfirmed"), strict=False):
         row.state, row.reason = state, Phrase("no acknowledgment after {} transmissions", 8)
@@ -341,7 +343,9 @@ def test_an_english_page_says_that_it_is() -> None:
 REFUSED = [
     "seed = -1", "sed = 1", "SEED = 1", "seed = ", "x", "a = [1", "[link", 'link = 1', "[link]\nloss = []", "[link]\nloss = true",
     "[link]\nloss = '101%'", "[link]\ndelay = '20'", "[link]\ndelay = '1/2/3'", "[link]\njitter = '5s'", "[link]\nqueue = 1",
-    "[link]\nqueue = 'x'", "[link]\nmtu = 5", "[link]\nburst = '5%'", "[link]\nburst = '90%:90%'", "[link]\nburst = '1%:0.01%'",
+    "[link]\nqueue = 'x'", "[link]\ndelay = '1s,2s'", "[link]\nrate = '1mbit,2mbit@2s,3mbit@1s'", "[link]\npolice = '1mbit'",
+    "[link]\npolice = '1mbit:5'",
+    "[link]\nmtu = 5", "[link]\nburst = '5%'", "[link]\nburst = '90%:90%'", "[link]\nburst = '1%:0.01%'",
     "[link]\nscript = 5", "[link]\nscript = ['drop:data']", "[link]\nscript = ['drop']", "[link]\nscript = ['drap:data:1']",
     "[link]\nscript = ['drop:date:1']", "[link]\nscript = ['delay:data:5']", "[link]\nscript = ['drop:data:1:2:3']",
     "[link]\nscript = ['drop:data:1:9999999999']", "[link]\npreset = 'qqqq'", "[link.forward]\nloss = 2000-01-01",
@@ -350,7 +354,7 @@ REFUSED = [
     "a = 1\na = 2", "a = 'x", "[a]\n[a]", "a = {b = 1",
 ]  # fmt: skip
 WRITTEN = re.compile(
-    r"'[^']*'|\[link[.\w]*\]|\[choices\]|\[workload\]|\b(?:seed|loss|delay|jitter|queue|mtu|burst|script|preset|count|size|late"
+    r"'[^']*'|\[link[.\w]*\]|\[choices\]|\[workload\]|\b(?:seed|loss|delay|jitter|queue|police|rate|mtu|burst|script|preset|count|size|late"
     r"|modes|nagle|tcp_congestion|none|forward|back|data|datetime|drop:\S+|delay:\S+|duplicate:\S+|corrupt:\S+|ENTER:LEAVE"
     r"|true|false|cubic|date|x|drop|duplicate|corrupt|control|link, workload, choices)\b"
 )

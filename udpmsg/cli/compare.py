@@ -144,6 +144,7 @@ def compare(
     corrupt: linking.Corrupt = None,
     rate: linking.Rate = None,
     queue: linking.Queue = None,
+    police: linking.Police = None,
     mtu: linking.Mtu = None,
     fault: linking.Fault = None,
     seed: linking.Seed = None,

@@ -54,7 +54,7 @@ Named = Annotated[
         default="classroom",
     ),
 ]
-Delay = Annotated[BothWays | None, _field("delay", _("How long a frame travels"))]
+Delay = Annotated[BothWays | None, _field("delay", _("How long a frame travels; 20ms,200ms@1s: longer from 1 s on"))]
 Jitter = Annotated[BothWays | None, _field("jitter", _("By how much the delay differs, up and down"))]
 Loss = Annotated[BothWays | None, _field("loss", _("The share of frames that is lost"))]
 Burst = Annotated[
@@ -66,8 +66,12 @@ Reorder = Annotated[
     BothWays | None, _field("reorder", _("The share that is held back, by 30ms or by TIME, so that others overtake it"))
 ]
 Corrupt = Annotated[BothWays | None, _field("corrupt", _("The share in which one bit is flipped"))]
-Rate = Annotated[BothWays | None, _field("rate", _("The bottleneck, in bits a second"))]
+Rate = Annotated[BothWays | None, _field("rate", _("The bottleneck, in bits a second; 10mbit,5mbit@2s: half of it from 2 s on"))]
 Queue = Annotated[BothWays | None, _field("queue", _("How many frames wait before the bottleneck; more are dropped"))]
+Police = Annotated[
+    BothWays | None,
+    _field("police", _("A policer: what comes faster than RATE and is more than SIZE at once is dropped, and nothing waits")),
+]
 Mtu = Annotated[BothWays | None, _field("mtu", _("The largest IP packet; larger ones are cut up or refused"))]
 Fault = Annotated[
     list[Scripted] | None,

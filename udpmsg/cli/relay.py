@@ -67,7 +67,7 @@ CONFLICTS = (
     Conflict("tcp", "both", N_("--both already relays TCP, beside UDP")),
     *(
         Conflict(name, "tcp", NO_SEGMENT)
-        for name in ("loss", "burst", "duplicate", "reorder", "corrupt", "queue", "mtu", "fault")
+        for name in ("loss", "burst", "duplicate", "reorder", "corrupt", "queue", "police", "mtu", "fault")
     ),
 )
 NEEDS = (Need("cut-after", ("tcp", "both"), N_("UDP has no connection that could be cut")),)
@@ -131,6 +131,7 @@ def relay(
     corrupt: linking.Corrupt = None,
     rate: linking.Rate = None,
     queue: linking.Queue = None,
+    police: linking.Police = None,
     mtu: linking.Mtu = None,
     fault: linking.Fault = None,
     seed: linking.Seed = None,

@@ -29,6 +29,7 @@ class Cause(StrEnum):
 
     DROPPED = N_("dropped on the link")
     QUEUE_FULL = N_("queue full")
+    POLICED = N_("policed")
     CORRUPTED = N_("corrupted on the link")
     TOO_LARGE = N_("too large for the link")
     KERNEL_DROP = N_("kernel drop")
@@ -62,7 +63,7 @@ class Row:
     late: bool = False
 
 
-CAUSES = {Drop.QUEUE_FULL: Cause.QUEUE_FULL, Drop.MTU: Cause.TOO_LARGE}
+CAUSES = {Drop.QUEUE_FULL: Cause.QUEUE_FULL, Drop.POLICED: Cause.POLICED, Drop.MTU: Cause.TOO_LARGE}
 """What has a cause of its own; every other drop of the link is DROPPED, with the reason."""
 
 

@@ -43,6 +43,25 @@ class Burst:
 
 
 @dataclass(frozen=True)
+class Later:
+    """What a delay or a rate is from some time of the run on."""
+
+    at: int
+    """Nanoseconds since the link's first frame."""
+    value: int
+
+
+@dataclass(frozen=True)
+class Police:
+    """A token bucket before everything else: what finds too little in it is dropped, and nothing waits (RFC 2475, 2.3.3.4)."""
+
+    rate: int
+    """Bits a second that come into it."""
+    burst: int
+    """Bytes that it holds; it is full at first."""
+
+
+@dataclass(frozen=True)
 class Path:
     """The faults of one direction. Probabilities are 0 to 1, times nanoseconds."""
 
@@ -63,6 +82,16 @@ class Path:
     """Frames that wait before the bottleneck; one more is dropped. None: as many as come."""
     mtu: int | None = None
     """Bytes of the largest IP packet; a larger one is cut up, or refused by ICMP where its sender forbids that."""
+    police: Police | None = None
+    later_delays: tuple[Later, ...] = ()
+    """What the delay changes to, in the order of time."""
+    later_rates: tuple[Later, ...] = ()
+    """What the rate changes to, in the order of time."""
+
+    @property
+    def delays(self) -> list[int]:
+        """The delay, and all that it changes to."""
+        return [self.delay, *(change.value for change in self.later_delays)]
 
 
 class Action(StrEnum):

@@ -6,23 +6,26 @@ back as the same value. Knows no option's syntax and no file (see `udpmsg.cli.li
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from udpmsg import units
 from udpmsg.errors import UsageError
-from udpmsg.link.faults import Burst, Link, Path
+from udpmsg.link.faults import Burst, Later, Link, Path, Police
 
 Changes = Mapping[str, Any]
 """Values of `Path`, by the name of the attribute."""
 
 NONE = "none"
-"""How the absence of a burst, a rate, a queue or an MTU is written."""
+"""How the absence of a burst, a rate, a queue, a policer or an MTU is written."""
 SMALLEST_MTU = 68
 """RFC 791, section 3.2: every module must be able to forward a datagram of 68 octets whole."""
 LARGEST_MTU = 65_535
 LONGEST_BURST = 1_000
 """Frames in the mean: whether a frame is in a burst is found by looking back, over so many frames at most in the mean."""
 MOST_QUEUED = 10**9
+SMALLEST_BUCKET = 1_514
+"""Bytes of a full Ethernet frame: one that finds less never passes (RFC 2697, section 2, asks for the largest packet)."""
 
 
 class Field(NamedTuple):
@@ -85,8 +88,9 @@ def changed(base: Link, given: Iterable[BothWays]) -> Link:
 def check(link: Link) -> None:
     """Raise UsageError where a link's values mean nothing together."""
     for path, way in ((link.forward, "forward"), (link.back, "back")):
-        if path.jitter > path.delay:
-            jitter, delay = units.duration_text(path.jitter), units.duration_text(path.delay)
+        least = min(path.delays)
+        if path.jitter > least:
+            jitter, delay = units.duration_text(path.jitter), units.duration_text(least)
             raise UsageError(
                 "a jitter of {} is more than the delay of {} ({}), and no frame leaves before it came; choose a jitter of at "
                 "most {}, or a longer delay",
@@ -159,6 +163,27 @@ def _queue(text: str) -> int:
     return int(text)
 
 
+def _police(text: str) -> Police:
+    rate, colon, burst = text.partition(":")
+    if not colon:
+        raise UsageError(
+            "{!r} is no policer: RATE:SIZE, such as 10mbit:64KiB, is what it lets through and what its bucket holds", text
+        )
+    size = units.parse_size(burst)
+    if size < SMALLEST_BUCKET:
+        raise UsageError(
+            "{!r}: a bucket of {} bytes would never let a full frame pass; choose {} or more, such as 64KiB",
+            text,
+            size,
+            SMALLEST_BUCKET,
+        )
+    return Police(units.parse_bit_rate(rate), size)
+
+
+def _police_text(police: Police) -> str:
+    return f"{units.bit_rate_text(police.rate)}:{units.size_text(police.burst)}"
+
+
 def _mtu(text: str) -> int:
     size = units.parse_size(text)
     if not SMALLEST_MTU <= size <= LARGEST_MTU:
@@ -184,16 +209,48 @@ def _optional(attribute: str, parse: Callable[[str], Any], text: Callable[[Any],
     )
 
 
+def _changing(
+    attribute: str, later: str, parse: Callable[[str], Any], text: Callable[[Any], str], metavar: str, example: str
+) -> Field:
+    """A fault that may change during the run: VALUE[,VALUE@TIME…]. Only a rate has no value at all, and then none later."""
+
+    def read_values(written: str) -> Changes:
+        first, *rest = written.split(",")
+        if not rest and attribute == "rate" and first.strip().lower() == NONE:
+            return {attribute: None, later: ()}
+        return {attribute: parse(first), later: _later(written, rest, parse)}
+
+    def values_text(path: Path) -> str:
+        value = getattr(path, attribute)
+        changes = [f"{text(change.value)}@{units.duration_text(change.at)}" for change in getattr(path, later)]
+        return ",".join([NONE if value is None else text(value), *changes])
+
+    return Field(read_values, values_text, metavar, example)
+
+
+def _later(written: str, rest: list[str], parse: Callable[[str], Any]) -> tuple[Later, ...]:
+    changes: list[Later] = []
+    for part in rest:
+        value, sign, time = part.partition("@")
+        if not sign:
+            raise UsageError("{!r}: {!r} does not say from when on; write VALUE@TIME, such as {}@2s", written, part, part.strip())
+        changes.append(Later(units.parse_positive_nanoseconds(time), parse(value)))
+    if any(after.at <= before.at for before, after in pairwise(changes)):
+        raise UsageError("{!r}: the times of the changes must rise", written)
+    return tuple(changes)
+
+
 FIELDS: Mapping[str, Field] = {
-    "delay": _value("delay", units.parse_nanoseconds, units.duration_text, "TIME", "20ms/40ms"),
+    "delay": _changing("delay", "later_delays", units.parse_nanoseconds, units.duration_text, "TIME[,TIME@WHEN]", "20ms/40ms"),
     "jitter": _value("jitter", units.parse_nanoseconds, units.duration_text, "TIME", "5ms/0ms"),
     "loss": _value("loss", units.parse_share, units.share_text, "SHARE", "5%/0%"),
     "burst": Field(_burst, _burst_text, "ENTER:LEAVE", "1%:25%/none"),
     "duplicate": _value("duplicate", units.parse_share, units.share_text, "SHARE", "1%/0%"),
     "reorder": Field(_reorder, _reorder_text, "SHARE[:TIME]", "2%:30ms/0%"),
     "corrupt": _value("corrupt", units.parse_share, units.share_text, "SHARE", "1%/0%"),
-    "rate": _optional("rate", units.parse_bit_rate, units.bit_rate_text, "RATE", "1mbit/10mbit"),
+    "rate": _changing("rate", "later_rates", units.parse_bit_rate, units.bit_rate_text, "RATE[,RATE@WHEN]", "1mbit/10mbit"),
     "queue": _optional("queue", _queue, str, "N", "10/none"),
+    "police": _optional("police", _police, _police_text, "RATE:SIZE", "10mbit:64KiB/none"),
     "mtu": _optional("mtu", _mtu, str, "SIZE", "1400/none"),
 }
 """By the option's name, in the order in which they are shown."""

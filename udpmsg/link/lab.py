@@ -75,7 +75,7 @@ class Lab:
     def settle(self, limit: float = 5.0) -> bool:
         """Wait until nothing has been on the link for longer than a round trip; False when that took over `limit` seconds."""
         forward, back = self._link.forward, self._link.back
-        round_trip = sum(path.delay + path.jitter + bool(path.reorder) * path.reorder_by for path in (forward, back))
+        round_trip = sum(max(path.delays) + path.jitter + bool(path.reorder) * path.reorder_by for path in (forward, back))
         self.router.tell(round_trip + QUIET)
         return self.router.hear(limit) is not None
 

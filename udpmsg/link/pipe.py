@@ -7,6 +7,7 @@ swapped: only delay, jitter and rate of a path mean anything here. Knows no sock
 from collections import deque
 
 from udpmsg.core.rtt import MILLISECOND, SECOND
+from udpmsg.link.changing import Bottleneck, Changing
 from udpmsg.link.faults import Link, Path, decide
 from udpmsg.link.record import Direction, FrameKind, Identity
 
@@ -21,24 +22,17 @@ SMALLEST_PIECE = 512
 
 def streaming(link: Link) -> Link:
     """What of a link means anything for a stream."""
-    forward, back = (Path(delay=path.delay, jitter=path.jitter, rate=path.rate) for path in (link.forward, link.back))
+    forward, back = (
+        Path(
+            delay=path.delay,
+            later_delays=path.later_delays,
+            jitter=path.jitter,
+            rate=path.rate,
+            later_rates=path.later_rates,
+        )
+        for path in (link.forward, link.back)
+    )
     return Link(forward, back, name=link.name if (forward, back) == (link.forward, link.back) else None)
-
-
-class Bottleneck:
-    """The rate of one direction, which every connection shares."""
-
-    def __init__(self, rate: int | None) -> None:
-        self.rate = rate
-        """Bits a second; None: no bottleneck."""
-        self._free_at = 0
-
-    def through_at(self, size: int, *, now: int) -> int:
-        """When so many bytes, which come now, have passed it."""
-        if self.rate is None:
-            return now
-        self._free_at = max(now, self._free_at) + size * 8 * SECOND // self.rate
-        return self._free_at
 
 
 class Pipe:
@@ -55,6 +49,7 @@ class Pipe:
         self._direction = direction
         self._seed = seed
         self._bottleneck = bottleneck
+        self._delays = Changing(path.delay, path.later_delays, bottleneck.beginning)
         self._pieces: deque[tuple[int, bytes]] = deque()
         """When each leaves, and what it is; empty for the stream's end."""
         self._reset_at: int | None = None
@@ -63,7 +58,8 @@ class Pipe:
         """Pieces so far: jitter is drawn for the n-th of them."""
         self._held = 0
         """Bytes in `_pieces` and in `ready`."""
-        needed = (path.rate or 0) * (path.delay + path.jitter) // (8 * SECOND) * 5 // 4
+        fastest = max(path.rate or 0, *(change.value for change in path.later_rates), 0)
+        needed = fastest * (max(path.delays) + path.jitter) // (8 * SECOND) * 5 // 4
         self._limit = min(max(HELD, needed), MOST_HELD)
 
     @property
@@ -78,7 +74,7 @@ class Pipe:
 
     def enter(self, data: bytes, *, now: int) -> None:
         """Take bytes that came now; never more than `room`."""
-        rate = self._bottleneck.rate
+        rate = self._bottleneck.slowest
         size = len(data) if rate is None else max(SMALLEST_PIECE, rate * PIECE // (8 * SECOND))
         for begin in range(0, len(data), size):
             piece = data[begin : begin + size]
@@ -117,10 +113,12 @@ class Pipe:
         self.ended = True
 
     def _leaves_at(self, size: int, now: int) -> int:
+        self._bottleneck.beginning.since(now)
         through_at = self._bottleneck.through_at(size, now=now)
-        delay = self._path.delay
+        delay = self._delays.at(through_at)
         if self._path.jitter:
             self._count += 1
-            delay = decide(self._seed, Identity(self._direction, FrameKind.DATA, self._count), self._path).delay
+            drawn = decide(self._seed, Identity(self._direction, FrameKind.DATA, self._count), self._path)
+            delay += drawn.delay - self._path.delay
         self._last_leaves_at = max(self._last_leaves_at, through_at + max(0, delay))
         return self._last_leaves_at

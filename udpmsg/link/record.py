@@ -64,6 +64,8 @@ class Drop(StrEnum):
     BURST = N_("burst")
     SCRIPT = N_("script")
     QUEUE_FULL = N_("queue full")
+    POLICED = N_("policed")
+    """More came than the policer lets through."""
     MTU = N_("too large")
     """Larger than the link's MTU and not to be fragmented: an ICMP message went back."""
     MALFORMED = N_("not understood")

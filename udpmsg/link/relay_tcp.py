@@ -19,9 +19,10 @@ from udpmsg.core.rtt import SECOND
 from udpmsg.endpoint import Address, Endpoint, endpoint_of
 from udpmsg.errors import N_, Phrase
 from udpmsg.link import hops
+from udpmsg.link.changing import Beginning, Bottleneck
 from udpmsg.link.faults import Link
 from udpmsg.link.pairs import Connection, Half, Side, close, prepared
-from udpmsg.link.pipe import Bottleneck, Pipe
+from udpmsg.link.pipe import Pipe
 from udpmsg.link.record import Direction
 from udpmsg.link.relaying import Cut, HopsUsedUp, RelayEvent, Traffic
 from udpmsg.listening import bind, own_address
@@ -66,7 +67,10 @@ class TcpRelay:
         self._tell = tell
         self._paths = {Direction.FORWARD: link.forward, Direction.BACK: link.back}
         self._seed = seed
-        self._bottlenecks = {direction: Bottleneck(path.rate) for direction, path in self._paths.items()}
+        beginning = Beginning()
+        self._bottlenecks = {
+            direction: Bottleneck(path.rate, path.later_rates, beginning=beginning) for direction, path in self._paths.items()
+        }
         self._connections: dict[Connection, None] = {}
         """In the order in which they were accepted, which is the order in which they are cut."""
         self._connecting: dict[Connection, None] = {}

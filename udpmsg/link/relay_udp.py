@@ -20,6 +20,7 @@ from udpmsg.core.rtt import SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of
 from udpmsg.errors import N_, UdpmsgError, UsageError
 from udpmsg.link import hops
+from udpmsg.link.changing import Beginning
 from udpmsg.link.faults import Link
 from udpmsg.link.frames import Tracker
 from udpmsg.link.record import Direction, Drop, FrameRecord
@@ -129,8 +130,10 @@ class UdpRelay:
         self._record = record
         self._tell = tell
         paths = {Direction.FORWARD: link.forward, Direction.BACK: link.back}
+        beginning = Beginning()
         self._ways = {
-            direction: Way(path, direction=direction, seed=seed, script=link.script) for direction, path in paths.items()
+            direction: Way(path, direction=direction, seed=seed, script=link.script, beginning=beginning)
+            for direction, path in paths.items()
         }
         self._mtus = {direction: path.mtu for direction, path in paths.items()}
         self._headers = IP_HEADERS[6 if ":" in target.host else 4] + UDP_HEADER

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from udpmsg import clock
 from udpmsg.link import packets
+from udpmsg.link.changing import Beginning
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.frames import Tracker
 from udpmsg.link.processes import Told, sharpen_timers
@@ -73,8 +74,9 @@ class Router:
     def __init__(self, link: Link, *, seed: int, interfaces: tuple[str, str], capture: bool) -> None:
         self._sockets = [packet_socket(name) for name in interfaces]
         paths = (link.forward, link.back)
+        beginning = Beginning()
         self._ways = [
-            Way(path, direction=direction, seed=seed, script=link.script)
+            Way(path, direction=direction, seed=seed, script=link.script, beginning=beginning)
             for path, direction in zip(paths, Direction, strict=True)
         ]
         self._limits = [path.mtu for path in paths]

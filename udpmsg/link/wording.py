@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from udpmsg.errors import N_
-from udpmsg.link.faults import Link, Path
+from udpmsg.link.faults import Later, Link, Path
 from udpmsg.link.fields import FIELDS, text_of_both
 from udpmsg.link.presets import PRESETS
 from udpmsg.link.script import fault_text
-from udpmsg.units import duration_text, share_text
+from udpmsg.units import bit_rate_text, duration_text, share_text
 
 SYMBOLS = {
     "gbit": " Gbit/s",
@@ -83,7 +83,18 @@ def _delay(path: Path, telling: Telling) -> str:
     if not path.delay and not path.jitter:
         return ""
     jitter = f" ± {telling.value(spaced(duration_text(path.jitter)))}" if path.jitter else ""
-    return telling.value(spaced(duration_text(path.delay))) + jitter
+    return telling.value(spaced(duration_text(path.delay))) + jitter + _changes(path.later_delays, duration_text, telling)
+
+
+def _changes(later: tuple[Later, ...], text: Callable[[int], str], telling: Telling) -> str:
+    """What a value is later, behind it: " (200 ms after 1 s, 20 ms after 3 s)"."""
+    said = [
+        telling.text(N_("{} after {}")).format(
+            *(telling.value(spaced(part)) for part in (text(change.value), duration_text(change.at)))
+        )
+        for change in later
+    ]
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _share(attribute: str, words: str) -> Callable[[Path, Telling], str]:
@@ -115,13 +126,22 @@ def _reorder(path: Path, telling: Telling) -> str:
 
 
 def _rate(path: Path, telling: Telling) -> str:
-    return "" if path.rate is None else telling.value(spaced(FIELDS["rate"].text(path)))
+    if path.rate is None:
+        return ""
+    return telling.value(spaced(bit_rate_text(path.rate))) + _changes(path.later_rates, bit_rate_text, telling)
 
 
 def _queue(path: Path, telling: Telling) -> str:
     if path.queue is None:
         return ""
     return telling.text(N_("a queue of {} frame") if path.queue == 1 else N_("a queue of {} frames")).format(path.queue)
+
+
+def _police(path: Path, telling: Telling) -> str:
+    if path.police is None:
+        return ""
+    rate = telling.value(spaced(bit_rate_text(path.police.rate)))
+    return telling.text(N_("a policer of {} with a bucket of {} bytes")).format(rate, path.police.burst)
 
 
 def _mtu(path: Path, telling: Telling) -> str:
@@ -137,6 +157,7 @@ PHRASES: tuple[Callable[[Path, Telling], str], ...] = (
     _share("corrupt", N_("{} corrupted")),
     _rate,
     _queue,
+    _police,
     _mtu,
 )
 """What is said of a path, in this order; nothing of what it does not do."""

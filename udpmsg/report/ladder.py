@@ -20,6 +20,7 @@ DROPS = {
     Drop.BURST: N_("lost in a burst"),
     Drop.SCRIPT: N_("dropped"),
     Drop.QUEUE_FULL: N_("queue full"),
+    Drop.POLICED: N_("policed"),
     Drop.MTU: N_("too large"),
     Drop.MALFORMED: N_("not understood"),
 }
