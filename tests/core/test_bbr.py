@@ -340,3 +340,70 @@ def test_a_cycle_without_a_sample_keeps_the_rate_of_the_one_before() -> None:
 
 def test_every_state_has_a_pace() -> None:
     assert set(PACING_GAIN) == set(State)
+
+
+# Precautionary probing, and what the stories above do not meet ---------------------------------------------------------------
+
+
+def probing_up(path: Pipe, control: BBR) -> None:
+    while control.state is not State.UP:
+        path.run(0.001)
+
+
+def test_after_a_probe_that_went_too_high_the_next_is_brief_and_one_more_follows_it_at_once() -> None:
+    """ "Precautionary Bandwidth Probing": it ends where the last one had too much in flight; without losses one more begins."""
+    path, control = pipe(queue=1000)
+    path.run(1)
+    probing_up(path, control)
+    control._prev_probe_too_high = True
+    control._model.inflight_longterm = control.bytes_in_flight + 1.0
+    assert not control._is_time_to_go_down()
+    control._model.inflight_longterm = float(control.bytes_in_flight)
+    assert control._is_time_to_go_down()
+    assert control._prev_probe_precautionary
+    control._prev_probe_too_high = False
+    control._start_down(path.now)
+    control._model.round_start = True
+    assert control._adapt_long_term(path.now)
+    assert (control.state, control._prev_probe_precautionary) == (State.REFILL, False)
+
+
+def test_nothing_delivered_ends_no_idle_time() -> None:
+    control = BBR(SIZE)
+    control._idle_restart = True
+    control._check_probe_rtt(False, START)
+    assert control._idle_restart
+
+
+def test_a_probe_that_inflight_longterm_limits_goes_on_and_raises_it() -> None:
+    """ProbeInflightLongtermUpward: by 1, 2, 4, … datagrams a round."""
+    path, control = pipe(queue=1000)
+    path.run(1)
+    probing_up(path, control)
+    control._model.inflight_longterm = before = 0.8 * PRODUCT
+    path.run(0.5)
+    assert control._model.inflight_longterm > before
+
+
+def test_losses_while_the_application_is_the_limit_leave_inflight_longterm() -> None:
+    """HandleInflightTooHigh."""
+    control = BBR(SIZE)
+    control._handle_inflight_too_high(5000.0, True, START)
+    assert control._model.inflight_longterm == INFINITE
+    assert control.state is State.STARTUP
+    control._handle_inflight_too_high(50_000.0, False, START)
+    assert control._model.inflight_longterm == 50_000.0
+
+
+def test_an_idle_time_in_probe_rtt_that_did_not_begin_to_count_changes_nothing() -> None:
+    control = BBR(SIZE)
+    control.state = State.PROBE_RTT
+    control._check_probe_rtt_done(START)
+    assert control.state is State.PROBE_RTT
+
+
+def test_an_application_that_waits_for_the_window_is_not_the_limit() -> None:
+    control = BBR(SIZE)
+    leaves(control, *[SIZE] * 10, now=START)
+    control.on_application_limited()
+    assert control._delivery.app_limited == 0

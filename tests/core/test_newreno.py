@@ -3,10 +3,12 @@
 import pytest
 
 from tests.core.flights import MS, acknowledge, flight, leaves
+from udpmsg.core.config import SenderConfig
 from udpmsg.core.congestion import CONTROLLERS, DEFAULT
 from udpmsg.core.congestion.controller import Controller
 from udpmsg.core.congestion.newreno import NewReno
 from udpmsg.core.congestion.pacer import Pacer
+from udpmsg.errors import UsageError
 
 EVERY = list(CONTROLLERS.values())
 
@@ -14,6 +16,8 @@ EVERY = list(CONTROLLERS.values())
 def test_the_table() -> None:
     assert list(CONTROLLERS) == ["newreno", "cubic", "bbr"]
     assert DEFAULT in CONTROLLERS
+    with pytest.raises(UsageError, match="'reno' is not there: choose from newreno, cubic, bbr"):
+        SenderConfig(acknowledged=True, congestion="reno")
 
 
 @pytest.mark.parametrize("control", EVERY)

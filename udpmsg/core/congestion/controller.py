@@ -91,9 +91,9 @@ class Controller(ABC):
     def on_round_trip(self, round_trip: int, srtt: int, now: int) -> None:  # noqa: B027 - not every controller needs it
         """A round trip was measured, and smoothed."""
 
+    @abstractmethod
     def on_acknowledged(self, flight: Flight, now: int, window_was_limit: bool) -> None:
         """This arrived. The window grows only if it, or the pace, was what held the sender back (RFC 9002 section 7.8)."""
-        self.bytes_in_flight -= sum(flight.sizes)
 
     def on_lost(self, flight: Flight, now: int) -> None:
         """One datagram is deemed lost; `on_congestion` said before what follows from it."""
