@@ -489,8 +489,11 @@ class Sender:
             raise MalformedDatagram("an ACK for messages that were never sent")
 
     def _receive_probe_reply(self, datagram: Datagram) -> None:
-        if wire.decode_number(datagram.payload) != self.session:
+        session, number = wire.decode_probe_reply(datagram.payload)
+        if session != self.session:
             raise MalformedDatagram("a PROBE_REPLY for another session")
+        if number > self._encoder.number:
+            raise MalformedDatagram("a PROBE_REPLY to what was never sent")
         if self._question is not None:
             self._question.disclaimed()
         if self._is_current_receiver(datagram.session):
