@@ -59,6 +59,11 @@ class Congestion:
         """RFC 9002 section 7.2: two datagrams."""
         return 2 * self._datagram_size
 
+    def set_datagram_size(self, size: int) -> None:
+        """Datagrams have at most so many bytes from now on. A window too small for two of them would let nothing leave."""
+        self._datagram_size = size
+        self.window = max(self.window, self.minimum_window)
+
     def admit(self, sizes: Sequence[int], now: int, srtt: int | None) -> int:
         """How many of these datagrams may leave now, in this order. They leave: the window and the pace are charged for them."""
         admitted = 0

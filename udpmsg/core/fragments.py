@@ -15,10 +15,10 @@ MAX_FRAGMENTS = 65_535
 class Cutter:
     """How one sender cuts: `datagram_size` in bytes, or None where frames of a stream carry whole messages."""
 
-    __slots__ = ("_acknowledged", "_datagram_size", "_max_message", "ordinary", "overhead")
+    __slots__ = ("_acknowledged", "_max_message", "datagram_size", "ordinary", "overhead")
 
     def __init__(self, *, datagram_size: int | None, max_message: int, acknowledged: bool) -> None:
-        self._datagram_size = datagram_size
+        self.datagram_size = datagram_size
         self._max_message = max_message
         self._acknowledged = acknowledged
         self.overhead = wire.overhead(acknowledged=acknowledged, reply=False, fragment=False)
@@ -31,13 +31,13 @@ class Cutter:
         if size > self._max_message:
             advice = N_("cut it up, or raise the limit on both sides (max_message, --max-message)")
             raise MessageTooLarge(size, self._max_message, advice)
-        if self._datagram_size is not None and size > (most := self._room(reply, title, fragment=True) * MAX_FRAGMENTS):
+        if self.datagram_size is not None and size > (most := self._room(reply, title, fragment=True) * MAX_FRAGMENTS):
             advice = N_("cut it up, or allow larger datagrams (datagram_size, --datagram-size)")
             raise MessageTooLarge(size, most, advice)
 
     def count(self, size: int, *, reply: bool, title: str = "") -> int:
         """Into how many datagrams a payload of `size` bytes goes."""
-        if self._datagram_size is None or size <= self._room(reply, title, fragment=False):
+        if self.datagram_size is None or size <= self._room(reply, title, fragment=False):
             return 1
         return -(-size // self._room(reply, title, fragment=True))
 
@@ -49,6 +49,10 @@ class Cutter:
             return payload, None
         size = self._room(reply, title, fragment=True)
         return payload[index * size : (index + 1) * size], (index, count, size, len(payload))
+
+    def room(self, *, reply: bool, title: str = "") -> int:
+        """Payload bytes in each fragment but the last."""
+        return self._room(reply, title, fragment=True)
 
     def datagram_length(self, size: int, index: int, count: int, *, reply: bool, title: str = "") -> int:
         """Bytes of the datagram that carries fragment `index` of a payload of `size` bytes."""
@@ -62,7 +66,7 @@ class Cutter:
     def _room(self, reply: bool, title: str, *, fragment: bool) -> int:
         """Payload bytes that each datagram has room for: fragments have one size, also the first, which has the title."""
         taken = wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=fragment, title=title)
-        return (self._datagram_size or 0) - taken
+        return (self.datagram_size or 0) - taken
 
 
 class Reassembly:
