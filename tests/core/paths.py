@@ -76,7 +76,7 @@ class Walk:
             due = [self._heap[0][0]] if self._heap else []
             due += [at for at in (self.sender.next_timeout(), self.receiver.next_timeout()) if at is not None]
             if not due or min(due) > end or (not self._heap and not self.sender.unresolved):
-                self.now = max(self.now, min(end, self.now if not due else end))
+                self.now = max(self.now, end if until < 1e9 else 0)
                 return self
             self.now = max(self.now, min(due))
             while self._heap and self._heap[0][0] <= self.now:

@@ -190,7 +190,7 @@ class PathMtu:
         """This system itself can't send as much as this."""
         self._fails = min(self._fails, size)
         self._due.clear()
-        self._forget({number for number, probed in self._awaited.items() if probed[0] >= size})
+        self._forget()
         self._misses = 0
         if self._fails <= self.size:
             self.black_holes += 1
@@ -222,7 +222,7 @@ class PathMtu:
         if self._lower:
             self._lower = self._misses = 0
             self._due.clear()
-            self._forget(set(self._awaited))
+            self._forget()
 
     # What is asked -------------------------------------------------------------------------------------------------------
 
@@ -280,7 +280,9 @@ class PathMtu:
         known = KNOWN[bisect_right(KNOWN, low) : bisect_left(KNOWN, high)]
         if known:
             return known[len(known) // 2]
-        return (low + high) // 2 if high - low > max(FINE, low // 64) else None
+        if high - low > max(FINE, low // 64):
+            return (low + high) // 2
+        return FLOOR if not self._passes and high > FLOOR else None
 
     def _answered(self, size: int, now: int) -> None:
         """A probe of this size arrived."""
@@ -292,7 +294,7 @@ class PathMtu:
         if self._lower:
             self._lower = self._misses = self.vanished = 0
             self._due.clear()
-            self._forget(set(self._awaited))
+            self._forget()
         if size > self._passes:
             self._passes, self._fails = size, max(self._fails, size + 1)
             self._misses = 0
@@ -303,7 +305,7 @@ class PathMtu:
     def _missed(self) -> None:
         """What is under way was not answered in time."""
         missed, _ = max(self._awaited.values())
-        self._forget(set(self._awaited))
+        self._forget()
         self._due.clear()
         if self._lower:
             self._judge()
@@ -350,13 +352,12 @@ class PathMtu:
         self._lower = lower
         self._misses = self._silences = 0
         self._due.clear()
-        self._forget(set(self._awaited))
+        self._forget()
 
-    def _forget(self, numbers: set[int]) -> None:
-        """These are waited for no more; should they be answered all the same, that counts."""
-        for number in numbers:
-            self._late[number] = self._awaited.pop(number)
+    def _forget(self) -> None:
+        """What is under way is waited for no more; should it be answered all the same, that counts."""
+        self._late |= self._awaited
+        self._awaited.clear()
+        self._answer_at = NEVER
         while len(self._late) > ANSWERS_KEPT:
             del self._late[next(iter(self._late))]
-        if not self._awaited:
-            self._answer_at = NEVER
