@@ -22,6 +22,7 @@ def bursts(draw: st.DrawFn) -> Burst:
 def paths(draw: st.DrawFn) -> Path:
     delay = draw(st.integers(0, MONTH))
     rate = draw(st.none() | st.integers(1, 10**13))
+    mtu = draw(st.none() | st.integers(68, 65_535))
     return Path(
         delay=delay,
         jitter=draw(st.integers(0, delay)),
@@ -33,7 +34,8 @@ def paths(draw: st.DrawFn) -> Path:
         corrupt=draw(shares),
         rate=rate,
         queue=None if rate is None else draw(st.none() | st.integers(0, 10**9)),
-        mtu=draw(st.none() | st.integers(68, 65_535)),
+        mtu=mtu,
+        silent=mtu is not None and draw(st.booleans()),
     )
 
 

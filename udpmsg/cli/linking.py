@@ -68,7 +68,7 @@ Reorder = Annotated[
 Corrupt = Annotated[BothWays | None, _field("corrupt", _("The share in which one bit is flipped"))]
 Rate = Annotated[BothWays | None, _field("rate", _("The bottleneck, in bits a second"))]
 Queue = Annotated[BothWays | None, _field("queue", _("How many frames wait before the bottleneck; more are dropped"))]
-Mtu = Annotated[BothWays | None, _field("mtu", _("The largest IP packet; larger ones are cut up or refused"))]
+Mtu = Annotated[BothWays | None, _field("mtu", _("The largest IP packet; larger ones are cut up or refused, or vanish (silent)"))]
 Fault = Annotated[
     list[Scripted] | None,
     option(

@@ -65,7 +65,7 @@ class Drop(StrEnum):
     SCRIPT = N_("script")
     QUEUE_FULL = N_("queue full")
     MTU = N_("too large")
-    """Larger than the link's MTU and not to be fragmented: an ICMP message went back."""
+    """Larger than the link's MTU and not to be fragmented: an ICMP message went back, unless the link is silent."""
     MALFORMED = N_("not understood")
     """No frame that the link knows how to carry."""
 
