@@ -555,10 +555,12 @@ class Sender:
             self._go_elsewhere(Phrase("no answer from {}", self.endpoint), again=True)
         batch: list[bytes | Run] = [*self._inbox.data_to_send(now=now)]
         if not self._socket.waiting:  # what the kernel has not taken holds back what follows
-            self._probe_path(now)
+            self._follow_path()
             batch += self._data_to_send(now)
         if batch:
             self._socket.write(batch)
+        if self._path is not None and not self._socket.waiting and self._probe_path(self._path, now):
+            self._socket.write(self._data_to_send(now))
         while self._note_trouble(now) and (batch := self._data_to_send(now)):  # each refusal makes room
             self._socket.write(batch)
         if events := self._core.events():
@@ -569,21 +571,26 @@ class Sender:
             if self._spool is not None:
                 self._spool.ended(events, idle=not self.unresolved)
 
-    def _probe_path(self, now: int) -> None:
-        """Find out what the path takes, if that is due, and have the system treat datagrams as is known by now."""
-        if (way := self._path) is None:
-            return
+    def _follow_path(self) -> None:
+        """Have the system treat what is sent from now on as the size of datagrams demands."""
+        if self._path is not None and (cut_to := (self._core.datagram_size, self._core.whole)) != self._cut_to:
+            self._cut_to = cut_to
+            self._path.keep_whole(self._core.whole)
+
+    def _probe_path(self, path: "UdpSender", now: int) -> bool:
+        """Find out what the path takes, if that is due; True when datagrams are smaller now. What is sent anyway has left before: a
+        probe must not take its room in a queue that is nearly full."""
+        size = self._core.datagram_size
         probe = self._core.probe_to_send(now=now)
-        while probe is not None or way.path_hints:
-            if probe is not None and not way.probe(probe):
+        while probe is not None or path.path_hints:
+            if probe is not None and not path.probe(probe):
                 self._core.too_large(len(probe), now=now)
-            hints, way.path_hints = way.path_hints, []
+            hints, path.path_hints = path.path_hints, []
             for hint in hints:
                 self._core.path_hint(hint, now=now)
             probe = self._core.probe_to_send(now=now)
-        if (cut_to := (self._core.datagram_size, self._core.whole)) != self._cut_to:
-            self._cut_to = cut_to
-            way.keep_whole(self._core.whole)
+        self._follow_path()
+        return self._core.datagram_size != size
 
     def _go_elsewhere(self, reason: str, *, again: bool = False) -> bool:
         """With acknowledgments, as long as nobody has answered: try the name's next address, `again` the first after the last."""

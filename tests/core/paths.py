@@ -1,6 +1,6 @@
 """A path that takes no more than so much, between a sender and a receiver of the core, on a virtual clock.
 
-Owns what passes, and when it arrives. The drain of each side is always: receive, events, probes, data to send, next timeout.
+Owns what passes, and when it arrives. The drain of each side is always: receive, events, data to send, probes, next timeout.
 """
 
 from collections.abc import Callable
@@ -90,6 +90,9 @@ class Walk:
         raise AssertionError("no end")
 
     def _drain(self) -> None:
+        for data in each(self.sender.data_to_send(now=self.now)):
+            self._carry(data, whole=self.sender.whole)
+        size = self.sender.datagram_size
         while (probe := self.sender.probe_to_send(now=self.now)) is not None:
             self.probes.append((self.milliseconds, len(probe)))
             if len(probe) + LINES > self.path.local:
@@ -97,8 +100,8 @@ class Walk:
                 self.sender.path_hint(self.path.local - LINES, now=self.now)
             else:
                 self._carry(probe, whole=True)
-        for data in each(self.sender.data_to_send(now=self.now)):
-            self._carry(data, whole=self.sender.whole)
+        if self.sender.datagram_size != size:
+            self._drain()
         self.payloads += [event.payload for event in self.receiver.events() if isinstance(event, Message)]
         self.receiver.commit()
         for data, _ in self.receiver.data_to_send(now=self.now):

@@ -196,3 +196,14 @@ def test_on_a_short_path_a_millisecond_may_pass_at_once() -> None:
     assert congestion.paced_until(start) is None
     sent(congestion, 1, now=start, srtt=MS)
     assert congestion.paced_until(start) == start + 40_000
+
+
+def test_a_larger_datagram_needs_a_window_of_two() -> None:
+    """Else none of that size would ever leave; and the window grows and falls by it from then on."""
+    congestion = Congestion(1200)
+    assert congestion.admit([65_507], 0, None) == 0
+    congestion.set_datagram_size(65_507)
+    assert (congestion.window, congestion.minimum_window) == (131_014, 131_014)
+    assert congestion.admit([65_507] * 3, 0, None) == 2
+    congestion.set_datagram_size(548)
+    assert (congestion.window, congestion.minimum_window) == (131_014, 1096)

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from tests.core.paths import Path, Walk
-from tests.core.support import RemoteReceiver, acknowledged_sender, at, plain_sender, read
+from tests.core.support import MILLISECOND, RemoteReceiver, acknowledged_sender, at, plain_sender, read
 from udpmsg.core.events import Malformed, State
 from udpmsg.core.fragments import Cutter
 from udpmsg.core.framing import each
@@ -330,3 +330,23 @@ def test_what_has_arrived_of_a_cut_has_arrived_of_the_next() -> None:
     assert bytes(message.transmissions) == b"\2\2\2\2\2\0\0"
     assert bytes(message.arrived) == b"\0\0\1\1\1\0\0", "from 300 up to 750: the second of the new ones has 150 to 299"
     assert (message.waiting, message.index_of(message.name_of(6)), message.index_of(6)) == (4, 6, None)
+
+
+def test_ordinary_messages_that_were_not_sent_leave_in_fragments_at_once() -> None:
+    """They were accepted when one datagram took each, and the receiver's credit held them back until the path was narrow."""
+    walk = Walk(Path(local=1500))
+    walk.send(*SOME[:10])
+    walk.run(300)
+    sender, receiver = walk.sender, RemoteReceiver(walk.receiver.session)
+    receiver.number = 100
+    sender.receive([receiver.ack(below=11, credit=0)], now=walk.now)
+    sender.send([b"small", *[bytes(1400)] * 5, b"small"], now=walk.now)
+    assert len(each(sender.data_to_send(now=walk.now))) == 1, "one, whatever the credit is"
+    sender.too_large(1472, now=walk.now)
+    sender.receive([receiver.ack(below=11, credit=100)], now=walk.now)
+    batch = [data for later in range(100) for data in each(sender.data_to_send(now=walk.now + later * MILLISECOND))]
+    assert [(datagram.sequence, datagram.fragment and datagram.fragment[0]) for datagram in read(batch)][-11:] == [
+        *((sequence, index) for sequence in range(12, 17) for index in (0, 1)),
+        (17, None),
+    ]
+    assert max(map(len, batch)) <= 1200

@@ -326,7 +326,7 @@ class Sender:
     def probe_to_send(self, *, now: int) -> bytes | None:
         """A datagram that must not be cut up on its way: whether it arrives tells what the path takes. None: none is due.
 
-        Call this before `data_to_send`, until it has none, and `too_large` for one that the system can't send."""
+        Call this when what `data_to_send` has is sent, until it has none, and `too_large` for one that the system can't send."""
         if self._path is None or not self._outbox:
             return None
         size = self._path.probe(now)
