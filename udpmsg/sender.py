@@ -578,8 +578,8 @@ class Sender:
             self._path.keep_whole(self._core.whole)
 
     def _probe_path(self, path: "UdpSender", now: int) -> bool:
-        """Find out what the path takes, if that is due; True when datagrams are smaller now. What is sent anyway has left before: a
-        probe must not take its room in a queue that is nearly full."""
+        """Find out what the path takes, if that is due; True when datagrams are smaller now. What is sent anyway has left before:
+        a probe must not take its room in a queue that is nearly full."""
         size = self._core.datagram_size
         probe = self._core.probe_to_send(now=now)
         while probe is not None or path.path_hints:
