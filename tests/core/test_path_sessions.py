@@ -340,13 +340,14 @@ def test_ordinary_messages_that_were_not_sent_leave_in_fragments_at_once() -> No
     sender, receiver = walk.sender, RemoteReceiver(walk.receiver.session)
     receiver.number = 100
     sender.receive([receiver.ack(below=11, credit=0)], now=walk.now)
-    sender.send([b"small", *[bytes(1400)] * 5, b"small"], now=walk.now)
+    sender.send([b"small", b"small", *[bytes(1400)] * 5, b"small"], now=walk.now)
     assert len(each(sender.data_to_send(now=walk.now))) == 1, "one, whatever the credit is"
     sender.too_large(1472, now=walk.now)
     sender.receive([receiver.ack(below=11, credit=100)], now=walk.now)
     batch = [data for later in range(100) for data in each(sender.data_to_send(now=walk.now + later * MILLISECOND))]
-    assert [(datagram.sequence, datagram.fragment and datagram.fragment[0]) for datagram in read(batch)][-11:] == [
-        *((sequence, index) for sequence in range(12, 17) for index in (0, 1)),
-        (17, None),
+    assert [(datagram.sequence, datagram.fragment and datagram.fragment[0]) for datagram in read(batch)][-12:] == [
+        (12, None),
+        *((sequence, index) for sequence in range(13, 18) for index in (0, 1)),
+        (18, None),
     ]
     assert max(map(len, batch)) <= 1200
