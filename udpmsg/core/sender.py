@@ -592,7 +592,8 @@ class Sender:
         other: what was sent in datagrams that the path does not take has none."""
         if not path.seeking:
             for flight in arrived:
-                path.on_used(flight.sizes)
+                if max(flight.sizes) > FLOOR:  # the many small ones need not be counted
+                    path.on_used(flight.sizes)
         if path.listening:
             sent_at = path.on_acknowledged(acknowledgment.arrived, now).get(acknowledgment.largest)
             if sent_at is not None and self.rtt.srtt is None:
