@@ -25,6 +25,8 @@ PATIENCE = 240.0
 """Seconds for the tests of one copy. A fault that makes them hang is noticed by that, too."""
 SUITE = ("tests/core", "tests/simulation")
 """What every copy is tested with, unless its fault says otherwise."""
+PATH = ("tests/core/test_path_mtu.py", "tests/core/test_path_sessions.py", "tests/core/test_newreno.py")
+"""What finds out how large datagrams may be, and lives with it."""
 SCENARIOS = (
     "loss-10",
     "duplication-50",
@@ -225,8 +227,8 @@ FAULTS = (
     Fault(
         "budget: an unfinished message costs nothing",
         "core/receiver.py",
-        "            cost += REASSEMBLY_COST\n",
-        "",
+        "cost = REASSEMBLY_COST + piece_cost([(1, size)], datagram.title)",
+        "cost = piece_cost([(1, size)], datagram.title)",
     ),
     Fault(
         "budget: nothing given back",
@@ -709,8 +711,110 @@ FAULTS = (
     Fault(
         "conflicting totals of fragments accepted",
         "core/fragments.py",
-        "if (count, size, total) != (self._count, self._size, self.total):",
-        "if count < 0:",
+        "        if total != self.total:\n",
+        "        if count < 0:\n",
+    ),
+    Fault(
+        "what came of another cut is kept twice",
+        "core/fragments.py",
+        "            begin = last + 1\n",
+        "",
+    ),
+    Fault(
+        "pieces of a message without a limit",
+        "core/fragments.py",
+        "if len(self._parts) + len(gaps) > MAX_FRAGMENTS:",
+        "if len(self._parts) < 0:",
+    ),
+    Fault(
+        "a message that came in part comes whole, and is there twice",
+        "core/receiver.py",
+        "if datagram.fragment is None and datagram.sequence in session.reassemblies:",
+        "if datagram.fragment is None and datagram.sequence < 0:",
+    ),
+    Fault(
+        "the path: a size is believed before its probe is answered",
+        "core/path_mtu.py",
+        "        self._awaited[number] = size, now\n",
+        "        self._awaited[number] = size, now\n        self.size = max(size, self.size)\n",
+        suite=PATH,
+    ),
+    Fault(
+        "the path: one lost probe proves that a size is too large",
+        "core/path_mtu.py",
+        "if self._misses >= (1 if 0 < self._hint < missed else MAX_PROBES):",
+        "if self._misses >= 1:",
+        suite=PATH,
+    ),
+    Fault(
+        "the path: ICMP is believed",
+        "core/path_mtu.py",
+        "        self._hint = size = max(size, FLOOR)\n",
+        "        self._hint = size = max(size, FLOOR)\n        self.size = min(size, self.size)\n",
+        suite=PATH,
+    ),
+    Fault(
+        "the path: whoever forges ICMP has probes sent without end",
+        "core/path_mtu.py",
+        "            self._hint_at = now + HINT_INTERVAL\n",
+        "",
+        suite=PATH,
+    ),
+    Fault(
+        "the path: black holes are not noticed",
+        "core/path_mtu.py",
+        "        if self.vanished >= VANISHED:\n",
+        "        if self.vanished < 0:\n",
+        suite=PATH,
+    ),
+    Fault(
+        "the path: it is down, and taken for narrow",
+        "core/path_mtu.py",
+        "        if not self._lower_passes:\n",
+        "        if self._lower_passes is None:\n",
+        suite=PATH,
+    ),
+    Fault(
+        "the path: it is never tried again",
+        "core/path_mtu.py",
+        "                self._raise_at = now + PMTU_RAISE_TIMER\n",
+        "                pass\n",
+        suite=PATH,
+    ),
+    Fault(
+        "the path: nobody may cut up what is not known to pass",
+        "core/path_mtu.py",
+        "return self._passes >= self.size",
+        "return True",
+        suite=PATH,
+    ),
+    Fault(
+        "the path: what fits no more is sent as it was",
+        "core/sender.py",
+        "            if length <= self._path.size:\n",
+        "            if length > 0:\n",
+        suite=PATH,
+    ),
+    Fault(
+        "the path: ordinary messages that fit no more are sent whole",
+        "core/sender.py",
+        "        if run.start > self._recheck:\n",
+        "        if run.start > 0:\n",
+        suite=PATH,
+    ),
+    Fault(
+        "the path: a fragment of an earlier cut counts as one of the present",
+        "core/outbox.py",
+        "return name & 0xFFFF if name >> 16 == self.cut else None",
+        "return name & 0xFFFF",
+        suite=PATH,
+    ),
+    Fault(
+        "the path: the window stays below two datagrams",
+        "core/congestion/controller.py",
+        "else max(self.window, self.minimum_window)",
+        "else self.window",
+        suite=PATH,
     ),
     Fault(
         "one loss too few counted",

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from udpmsg import clock
 from udpmsg.core import wire
@@ -76,7 +76,7 @@ class Sender:
         min_rto: float = 0.2,
         refused_for: float | None = None,
         congestion: str | None = None,
-        datagram_size: int = DATAGRAM_SIZE,
+        datagram_size: int | None = None,
         max_message: int = 1 << 20,
         connect_timeout: float = 10.0,
         nagle: bool = False,
@@ -103,7 +103,8 @@ class Sender:
             refused_for: over UDP, seconds of nothing but ICMP refusals that end every message, unless the receiver has ever
                 answered; None: a refusal ends nothing.
             congestion: with acknowledgments over UDP, the congestion control: "newreno", "cubic" (the default) or "bbr".
-            datagram_size: bytes of the largest datagram, 128 to 65507; a larger message is cut up.
+            datagram_size: bytes of the largest datagram, 128 to 65507; a larger message is cut up. None: with acknowledgments
+                what the path takes, which is found out on the way (Linux); else 1200.
             max_message: bytes of the largest message.
             connect_timeout: seconds for each address of `host`, over TCP.
             nagle: over TCP, let Nagle's algorithm hold a small message back until the one before is acknowledged.
@@ -130,13 +131,16 @@ class Sender:
             raise UsageError("a spool keeps messages until they are acknowledged: add acknowledged=True (--ack)")
         if ttl is not None:
             check_hops(ttl)
+        from udpmsg.udp.path import can_keep_whole
+
         self.raw = raw
         self.acknowledged = acknowledged
         self.closed = False
         config = SenderConfig(
             acknowledged=acknowledged,
             ordered=ordered,
-            datagram_size=datagram_size if transport == "udp" else None,
+            datagram_size=None if transport == "tcp" else datagram_size or DATAGRAM_SIZE,
+            follows_path=datagram_size is None and transport == "udp" and acknowledged and can_keep_whole(),
             max_message=max_message,
             window=window,
             max_transmissions=max_transmissions,
@@ -170,6 +174,13 @@ class Sender:
             max_message=max_message,
             one_to_many=self._socket.one_to_many,
         )
+        self._path: UdpSender | None = None
+        """The socket, if the size of datagrams follows the path; `_cut_to` is what it was told last: the size, and whether nobody
+        may cut that up."""
+        self._cut_to = (self._core.datagram_size, False)
+        if config.follows_path:
+            self._path = cast("UdpSender", self._socket)
+            self._path.follow_path()
         self._events = EventQueues()
         self._in_hand: list[Message] = []
         """Replies that the program was given, and is not done with until it asks for more."""
@@ -347,6 +358,7 @@ class Sender:
             duration_s=(self._last_at - self._first_sent_at) / SECOND if self._first_sent_at is not None else 0.0,
             replies=self._reply_count,
             replies_dropped=self._inbox.dropped,
+            datagram_size=None if self.raw else self._core.datagram_size,
         )
 
     def path(self) -> KnownPath | None:
@@ -569,9 +581,12 @@ class Sender:
             self._go_elsewhere(Phrase("no answer from {}", self.endpoint), again=True)
         batch: list[bytes | Run] = [*self._inbox.data_to_send(now=now)]
         if not self._socket.waiting:  # what the kernel has not taken holds back what follows
+            self._follow_path()
             batch += self._data_to_send(now)
         if batch:
             self._socket.write(batch)
+        if self._path is not None and not self._socket.waiting and self._probe_path(self._path, now):
+            self._socket.write(self._data_to_send(now))
         while self._note_trouble(now) and (batch := self._data_to_send(now)):  # each refusal makes room
             self._socket.write(batch)
         if events := self._core.events():
@@ -581,6 +596,27 @@ class Sender:
                 self._last_at = now
             if self._spool is not None:
                 self._spool.ended(events, idle=not self.unresolved)
+
+    def _follow_path(self) -> None:
+        """Have the system treat what is sent from now on as the size of datagrams demands."""
+        if self._path is not None and (cut_to := (self._core.datagram_size, self._core.whole)) != self._cut_to:
+            self._cut_to = cut_to
+            self._path.keep_whole(self._core.whole)
+
+    def _probe_path(self, path: "UdpSender", now: int) -> bool:
+        """Find out what the path takes, if that is due; True when datagrams are smaller now. What is sent anyway has left before:
+        a probe must not take its room in a queue that is nearly full."""
+        size = self._core.datagram_size
+        probe = self._core.probe_to_send(now=now)
+        while probe is not None or path.path_hints:
+            if probe is not None and not path.probe(probe):
+                self._core.too_large(len(probe), now=now)
+            hints, path.path_hints = path.path_hints, []
+            for hint in hints:
+                self._core.path_hint(hint, now=now)
+            probe = self._core.probe_to_send(now=now)
+        self._follow_path()
+        return self._core.datagram_size != size
 
     def _go_elsewhere(self, reason: str, *, again: bool = False) -> bool:
         """With acknowledgments, as long as nobody has answered: try the name's next address, `again` the first after the last."""
@@ -593,7 +629,7 @@ class Sender:
             return False
         unresolved = self._core.unresolved
         in_vain: str | None = None
-        refused = False
+        refused = shrunk = False
         failures, self._socket.failures = self._socket.failures, []
         for datagram, reason, permanent in failures:
             if self.raw:
@@ -602,6 +638,10 @@ class Sender:
                 self._raw_refused += 1
                 self._last_at = now
                 self._events.add([Outcome(0, State.REFUSED, Phrase("not sent ({})", reason))])
+            elif permanent and self._path is not None:  # the interface takes less than it did
+                self._core.not_sent([datagram], reason, now=now)
+                self._core.too_large(len(datagram), now=now)
+                shrunk = True
             else:
                 self._core.not_sent([datagram], reason, now=now, permanent=permanent)
                 in_vain = in_vain if permanent else Phrase("not sent ({})", reason)
@@ -619,7 +659,7 @@ class Sender:
         elif refused:
             self._core.refused(now=now)
         self._events.add(notices)
-        return elsewhere or self._core.unresolved < unresolved
+        return elsewhere or shrunk or self._core.unresolved < unresolved
 
 
 def batch_of(largest: int, size: int = BATCH_BYTES) -> int:

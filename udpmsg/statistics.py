@@ -28,6 +28,8 @@ class SenderStatistics(NamedTuple):
     replies: int
     replies_dropped: int = 0
     """Datagrams of replies that were dropped because the program left too many replies waiting."""
+    datagram_size: int | None = None
+    """Bytes of the largest datagram now: what was asked for, or what the path is known to take. None over TCP, and raw."""
 
 
 class KnownPath(NamedTuple):

@@ -76,7 +76,7 @@ REFUSED = [
 WRITTEN = re.compile(
     r"'[^']*'|\b(?:run\.(?:json|html|pcapng)|(?:wifi|speed)\.html|(?:udpmsg|sender)\.(?:lua|pcapng)|dissector|wireshark|tshark"
     r"|frame\.interface_name|tcp\.reassemble_out_of_order|lua_script|drop:\S*|delay:\S*|duplicate:\S*|corrupt:\S*|data:\S*"
-    rf"|drop|delay|duplicate|corrupt|data|control|none|forward|back|ack|lab|ENTER:LEAVE|path|bbr|reno|{'|'.join(PRESETS)})\b"
+    rf"|drop|delay|duplicate|corrupt|data|control|none|silent|forward|back|ack|lab|ENTER:LEAVE|path|bbr|reno|{'|'.join(PRESETS)})\b"
 )
 """Files, values, named links, other programs and their filters."""
 

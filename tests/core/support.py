@@ -13,6 +13,7 @@ from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import (
     NUMBER,
+    PROBE_REPLY_BODY,
     Acknowledgment,
     Datagram,
     Kind,
@@ -81,9 +82,9 @@ class RemoteReceiver:
         body = Acknowledgment(of, largest, delay_us, credit, credit_bytes, below, list(arrived), list(delivered))
         return self._encode(Kind.ACK, encode_acknowledgment(body), number)
 
-    def probe_reply(self, *, of: int = SENDER) -> bytes:
-        """It knows nothing of that session."""
-        return self._encode(Kind.PROBE_REPLY, NUMBER.pack(of), None)
+    def probe_reply(self, *, of: int = SENDER, to: int = 1) -> bytes:
+        """It knows nothing of that session; `to`: the number of the PROBE or QUERY that it answers."""
+        return self._encode(Kind.PROBE_REPLY, PROBE_REPLY_BODY.pack(of, to), None)
 
     def challenge(self, cookie: bytes = b"0123456789ab", *, of: int = SENDER) -> bytes:
         """Return this, so that I know that you are where you say."""

@@ -15,7 +15,9 @@ from tests.core.support import (
 )
 from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
 from udpmsg.core.events import Duplicate, Malformed, Message
-from udpmsg.core.framing import each
+from udpmsg.core.fragments import MAX_FRAGMENTS, Reassembly
+from udpmsg.core.framing import Run, each
+from udpmsg.errors import MalformedDatagram
 
 PAYLOAD = bytes(range(250))
 
@@ -80,7 +82,7 @@ def test_the_transmission_is_the_largest_of_its_fragments() -> None:
         ((1, 2, 2, 4), b"cd", "2 fragments of 2 bytes, 4 in all, contradict the ones before"),
         ((1, 2, 3, 6), b"def", "2 fragments of 3 bytes, 6 in all, contradict the ones before"),
     ],
-    ids=["count", "size", "total"],
+    ids=["count", "size", "cut"],
 )
 def test_fragments_that_contradict_each_other(block: tuple[int, int, int, int], payload: bytes, reason: str) -> None:
     remote, receiver = RemoteSender(), a_receiver()
@@ -153,3 +155,81 @@ def test_a_mebibyte_through_datagrams_of_1200_bytes() -> None:
         elif batch:
             sender.receive([remote.ack((1, arrived))], now=at(now))
     assert (arrived, sender.unresolved) == (927, 0)  # 1,048,576 / 1132
+
+
+# A message that is cut up anew -------------------------------------------------------------------------------------------
+
+
+def test_what_came_of_an_earlier_cut_counts() -> None:
+    """The path became narrower: what is left leaves in smaller fragments, which overlap those that came."""
+    remote, receiver = RemoteSender(), a_receiver()
+    _, second, _ = remote.fragments(1, b"abcdefghij", 4)
+    receiver.receive([second], now=at(0), peer="p")
+    held = REASSEMBLY_COST + 4 + FRAGMENT_COST
+    assert receiver.held_bytes == held
+    first, across, inside, after, last = (
+        remote.message(1, part, fragment=(index, 4, 3, 10), transmission=2)
+        for index, part in ((0, b"abc"), (1, b"def"), (1, b"def"), (2, b"ghi"), (3, b"j"))
+    )
+    receiver.receive([first], now=at(1), peer="p")
+    assert receiver.held_bytes == (held := held + 3 + FRAGMENT_COST)
+    receiver.receive([across], now=at(2), peer="p")
+    assert receiver.held_bytes == (held := held + 1 + FRAGMENT_COST), "of its three bytes two had come"
+    receiver.receive([inside], now=at(2), peer="p")
+    assert receiver.held_bytes == held, "it brings nothing"
+    receiver.receive([after], now=at(3), peer="p")
+    assert receiver.held_bytes == held + 1 + FRAGMENT_COST
+    assert receiver.events() == []
+    receiver.receive([last], now=at(4), peer="p")
+    (message,) = receiver.events()
+    assert isinstance(message, Message)
+    assert (message.payload, message.transmission) == (b"abcdefghij", 2)
+    assert receiver.held_bytes == 0
+    (acknowledgment,) = acknowledgments(receiver.data_to_send(now=at(29)))
+    assert acknowledgment.arrived == [(2, 2), (4, 8)], "each datagram is acknowledged, also what brings nothing new"
+
+
+def test_a_fragment_fills_several_holes() -> None:
+    remote, receiver = RemoteSender(), a_receiver()
+    parts = [remote.message(1, b"abcdefgh"[each : each + 1], fragment=(each, 8, 1, 8)) for each in (1, 4, 6)]
+    receiver.receive(parts, now=at(0), peer="p")
+    receiver.receive([remote.message(1, b"abcdefg", fragment=(0, 2, 7, 8))], now=at(0), peer="p")
+    assert receiver.held_bytes == REASSEMBLY_COST + 7 + 6 * FRAGMENT_COST
+    receiver.receive([remote.message(1, b"h", fragment=(1, 2, 7, 8))], now=at(0), peer="p")
+    assert payloads(receiver.events()) == [b"abcdefgh"]
+
+
+def test_the_whole_comes_after_fragments_of_it() -> None:
+    """It was sent whole, was deemed lost, and was cut up for a narrower path; then it came all the same."""
+    remote, receiver = RemoteSender(), a_receiver()
+    whole = remote.message(1, b"abcdef")
+    first, second = remote.fragments(1, b"abcdef", 3)
+    receiver.receive([second], now=at(0), peer="p")
+    receiver.receive([remote.message(1, b"abcdefg")], now=at(0), peer="p")
+    (bad,) = receiver.events()
+    assert isinstance(bad, Malformed)
+    assert bad.reason == "1 fragments of 7 bytes, 7 in all, contradict the ones before"
+    receiver.receive([whole], now=at(1), peer="p")
+    assert payloads(receiver.events()) == [b"abcdef"]
+    receiver.receive([first], now=at(2), peer="p")
+    assert receiver.events() == [Duplicate("p", remote.session, 1, 1)]
+    assert receiver.held_bytes == 0
+
+
+def test_a_run_with_the_whole_of_what_came_in_part() -> None:
+    remote, receiver = RemoteSender(), a_receiver()
+    first, _ = remote.fragments(2, b"abcdef", 3)
+    receiver.receive([first], now=at(0), peer="p")
+    run = Run(b"".join(remote.message(each, b"abcdef") for each in (1, 2, 3)), 62)
+    receiver.receive([run], now=at(1), peer="p")
+    assert payloads(receiver.events()) == [b"abcdef"] * 3
+    assert receiver.held_bytes == 0
+
+
+def test_nobody_has_more_pieces_of_a_message_kept_than_it_can_have_fragments() -> None:
+    total = 4 * MAX_FRAGMENTS
+    reassembly = Reassembly((0, MAX_FRAGMENTS, 4, total), now=0)
+    for index in range(1, 2 * MAX_FRAGMENTS, 2):
+        assert reassembly.add((index, 2 * MAX_FRAGMENTS, 2, total), b"ab", 1) is None
+    with pytest.raises(MalformedDatagram, match="more than 65535 pieces of one message"):
+        reassembly.add((0, total, 1, total), b"a", 1)

@@ -203,7 +203,7 @@ def test_who_is_not_known_learns_that_and_takes_no_place() -> None:
     receiver.receive([query], now=at(0), peer="stranger")
     ((data, peer),) = receiver.data_to_send(now=at(0))
     (answer,) = read([data])
-    assert (answer.kind, answer.payload, peer) == (Kind.PROBE_REPLY, SENDER.to_bytes(8, "big"), "stranger")
+    assert (answer.kind, answer.payload, peer) == (Kind.PROBE_REPLY, SENDER.to_bytes(8, "big") + bytes(7) + b"\x01", "stranger")
     assert len(data) < len(query)
     assert receiver.sessions_open == 0
     assert receiver.totals().sessions == 0

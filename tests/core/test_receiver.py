@@ -20,7 +20,7 @@ from udpmsg.core.config import Limits
 from udpmsg.core.events import Duplicate, Goodbye, LimitReached, Malformed, Message
 from udpmsg.core.sessions import TOMBSTONES_FOR_EACH_PLACE
 from udpmsg.core.totals import Totals
-from udpmsg.core.wire import NUMBER, Kind
+from udpmsg.core.wire import PROBE_REPLY_BODY, Kind
 
 MS = MILLISECOND
 
@@ -840,7 +840,7 @@ def test_a_probe_of_an_unknown_session_is_answered_and_nothing_kept() -> None:
     assert [peer for _, peer in batch] == ["p", "p"]
     replies = read(data for data, _ in batch)
     assert [(each.kind, each.session, each.number, each.sent_at, each.payload) for each in replies] == [
-        (Kind.PROBE_REPLY, RECEIVER, number, 5000, NUMBER.pack(0xDEAD)) for number in (1, 2)
+        (Kind.PROBE_REPLY, RECEIVER, number, 5000, PROBE_REPLY_BODY.pack(0xDEAD, number)) for number in (1, 2)
     ]
     assert (receiver.sessions_open, receiver.events(), receiver.next_timeout()) == (0, [], None)
     assert receiver.totals() == Totals()

@@ -28,6 +28,7 @@ from udpmsg.core.wire import (
     decode_challenge,
     decode_cookie,
     decode_number,
+    decode_probe_reply,
     decode_query,
     decode_report,
     encode,
@@ -108,8 +109,8 @@ GOLDEN = {
         Datagram(Kind.PROBE, SESSION, 5, 0, 1_000_000, b"", lowest=2, transmission=1),
     ),
     "PROBE_REPLY": (
-        f"554d 01 05 0010 0008 {NO_MESSAGE} 1112131415161718 bdb773ae",
-        Datagram(Kind.PROBE_REPLY, SESSION, 5, 0, 1_000_000, bytes.fromhex("1112131415161718")),
+        f"554d 01 05 0010 0010 {NO_MESSAGE} 1112131415161718 0000000000000021 9dccae34",
+        Datagram(Kind.PROBE_REPLY, SESSION, 5, 0, 1_000_000, bytes.fromhex("1112131415161718 0000000000000021")),
     ),
     "QUERY": (
         f"554d 01 08 0010 0278 {NO_MESSAGE} 0000000000000021 {'00' * 624} 79b5a63c",
@@ -308,7 +309,7 @@ MALFORMED = {
         craft(kind=9, flags=ASK | CHECKSUM, blocks=requested()),
         "a flag in 0x0011 means nothing to REPORT",
     ),
-    "a PROBE with a payload": (craft(kind=4, flags=CHECKSUM, payload=b"x"), "a PROBE has no payload"),
+    "a PROBE with a payload": (craft(kind=4, flags=CHECKSUM, payload=b"\0x"), "a PROBE has no payload but zeros"),
     "a fragment that does not fit": (
         craft(flags=FRAGMENT, blocks=fragment(0, 2, 3, 5), payload=b"ab"),
         "fragment 0 has 2 bytes instead of 3",
@@ -506,6 +507,23 @@ def test_a_number_has_eight_bytes(length: int) -> None:
         decode_number(bytes(length))
     assert str(error.value) == f"{length} bytes where a number of 8 must be"
     assert decode_number(b"\0\0\0\0\0\0\1\2") == 258
+
+
+@pytest.mark.parametrize("length", [0, 8, 15, 17])
+def test_a_probe_reply_names_a_session_and_a_datagram(length: int) -> None:
+    with pytest.raises(MalformedDatagram) as error:
+        decode_probe_reply(bytes(length))
+    assert str(error.value) == f"{length} bytes where a session and a number must be"
+    assert decode_probe_reply(bytes(7) + b"\5" + bytes(7) + b"\6") == (5, 6)
+
+
+def test_a_probe_may_be_as_large_as_a_path_may_take() -> None:
+    """Over a stream there is no path to be found out."""
+    fields = {"session": SESSION, "number": 5, "sent_at": 0, "lowest": 2, "transmission": 1, "payload": bytes(65_451)}
+    data = encode(Kind.PROBE, **fields)
+    assert (len(data), decode(data).payload) == (65_507, bytes(65_451))
+    with pytest.raises(MalformedDatagram, match="a PROBE has no payload but zeros"):
+        decode(encode(Kind.PROBE, framed=True, **fields), framed=True)
 
 
 # Looks before the header is checked --------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from udpmsg.experiment.figures import figures
 from udpmsg.experiment.ledger import Cause, Outcome, Row, rows
 from udpmsg.experiment.trace import Choices, Comparison, Mode, Run, Where, Workload
 from udpmsg.link.faults import Burst, Later, Link, Path, Police
+from udpmsg.link.fields import changed, read_both
 from udpmsg.link.namespaces import LabUnavailable
 from udpmsg.link.record import Direction, FrameKind
 from udpmsg.link.script import parse_fault
@@ -202,6 +203,28 @@ def test_through_the_relay_udp_meets_the_same_faults_and_tcp_none() -> None:
     assert lost[0] == lost[1] != []
     assert all(row.outcome is Outcome.DELIVERED for row in relayed[Mode.UDP_ACK][1])
     assert all(row.outcome is Outcome.DELIVERED for row in relayed[Mode.TCP][1])
+
+
+@pytest.mark.parametrize(("mtu", "fits"), [("1500", 1472), ("600", 572), ("1000:silent", 972)])
+def test_the_datagram_size_follows_the_path(mtu: str, fits: int) -> None:
+    """With what routers say, and without: what is sent in the end goes through whole, and every message arrives."""
+    there = changed(Link(DELAY, DELAY), [read_both("mtu", mtu)])
+    comparison = run(request(there, count=60, interval=30, size=4000, modes=(Mode.UDP_ACK,)))
+    ((one, ledger),) = by_mode(comparison).values()
+    assert one.error is None
+    assert all(row.outcome is Outcome.DELIVERED for row in ledger)
+    assert one.datagram_size is not None
+    assert fits - 32 <= one.datagram_size <= fits
+    (word,) = [figures(one, ledger, comparison)]
+    assert word.datagram_size_bytes == one.datagram_size
+
+
+def test_a_datagram_size_that_is_given_is_kept() -> None:
+    over = Link(DELAY, DELAY)
+    ((one, _),) = by_mode(run(request(over, count=20, interval=2, size=4000, modes=(Mode.UDP_ACK,), datagram_size=1000))).values()
+    assert one.datagram_size == 1000
+    assert one.frames is not None
+    assert max(frame.size for frame in one.frames) == 1000 + 42
 
 
 def test_it_ends_early_when_it_is_told_to() -> None:

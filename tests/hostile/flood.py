@@ -192,7 +192,7 @@ def listener(port: int, strays: int, rate: float) -> None:
         lambda one: codec.acknowledgment(9, one, one | 1, 1, 2, ranges=[(1, 1)]),
         lambda one: codec.message(one | 1, 1, b"x" * 100),
         lambda one: codec.message(one | 1, 1, b"x" * 100, reply_to=1),
-        lambda one: codec.pack(codec.PROBE_REPLY, 9, one, payload=(one | 1).to_bytes(8, "big")),
+        lambda one: codec.pack(codec.PROBE_REPLY, 9, one, payload=(one | 1).to_bytes(8, "big") + bytes(8)),
         lambda one: b"a stray of " + str(one).encode() * 10,
         lambda one: b"UM\x01\x02" + bytes(60),
     ]

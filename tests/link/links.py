@@ -31,6 +31,7 @@ def later(values: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[Later, ...]
 def paths(draw: st.DrawFn) -> Path:
     delay = draw(st.integers(0, MONTH))
     rate = draw(st.none() | st.integers(1, 10**13))
+    mtu = draw(st.none() | st.integers(68, 65_535))
     return Path(
         delay=delay,
         later_delays=draw(later(st.integers(delay, 2 * MONTH))),
@@ -45,7 +46,8 @@ def paths(draw: st.DrawFn) -> Path:
         later_rates=() if rate is None else draw(later(st.integers(1, 10**13))),
         police=draw(st.none() | polices),
         queue=None if rate is None else draw(st.none() | st.integers(0, 10**9)),
-        mtu=draw(st.none() | st.integers(68, 65_535)),
+        mtu=mtu,
+        silent=mtu is not None and draw(st.booleans()),
     )
 
 

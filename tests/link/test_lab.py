@@ -196,6 +196,16 @@ def test_what_is_larger_than_the_links_mtu_is_refused_by_icmp_and_then_cut_up_by
     assert any(frame.identity.part for frame in data(carried))
 
 
+def test_what_is_larger_than_a_silent_mtu_vanishes_whether_it_may_be_cut_up_or_not() -> None:
+    with lab(Link(Path(mtu=600, silent=True))) as made:
+        payloads = [bytes(572), bytes(573), bytes(1472), b"last"]
+        errors, received = exchange(made, hosts.udp_sink, hosts.udp_send, payloads, 0.05)
+        carried = made.stop()
+    assert [frame.dropped for frame in carried.frames] == [None, Drop.MTU, Drop.MTU, None]
+    assert received == [payloads[0], payloads[3]]
+    assert not any(errors)
+
+
 def test_a_lost_fragment_loses_the_whole_datagram() -> None:
     with lab(Link(Path(loss=0.5)), seed=3) as made:
         payloads = [b"%02d" % number + bytes(2998) for number in range(40)]

@@ -140,6 +140,7 @@ def test_any_link_is_said_in_one_line(link: Link) -> None:
         ("queue", "9" * 30, "is no number of frames"),
         ("mtu", "67", "choose from 68 (RFC 791) to 65535"),
         ("mtu", "64KiB", "an MTU of 65536 bytes is none"),
+        ("mtu", "1280:loud", "'1280:loud' is no MTU: SIZE, or SIZE:silent"),
     ],
 )
 def test_values_that_mean_nothing(field: str, text: str, said: str) -> None:

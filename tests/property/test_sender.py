@@ -9,7 +9,16 @@ from tests.property.datagrams import reports
 from udpmsg.core.events import Malformed, Outcome, PeerRestarted, State
 from udpmsg.core.framing import Run, each
 from udpmsg.core.sender import Sender, SenderConfig
-from udpmsg.core.wire import NUMBER, Acknowledgment, Kind, Report, decode, encode, encode_acknowledgment, encode_report
+from udpmsg.core.wire import (
+    PROBE_REPLY_BODY,
+    Acknowledgment,
+    Kind,
+    Report,
+    decode,
+    encode,
+    encode_acknowledgment,
+    encode_report,
+)
 
 MILLISECOND = 1_000_000
 DEADLINE = 20_000 * MILLISECOND
@@ -103,7 +112,7 @@ class SenderAgainstALiar(RuleBasedStateMachine):
             session=receiver,
             number=self.receiver_number,
             sent_at=0,
-            payload=NUMBER.pack(SESSION),
+            payload=PROBE_REPLY_BODY.pack(SESSION, 0),
             framed=self.framed,
         )
         self.sender.receive([data], now=self.now)

@@ -200,7 +200,7 @@ class Hostile:
             asked = random.choice((0, *(HEAD.unpack_from(d)[5] for d in self.overheard[-1:])))  # it may have seen a datagram
             return forge(CHALLENGE, session=random.choice(self.sessions), sent_at=asked, payload=random.randbytes(size))
         if choice == 2:
-            return forge(PROBE_REPLY, session=random.choice(self.sessions), payload=pack(">Q", random.getrandbits(64)))
+            return forge(PROBE_REPLY, session=random.choice(self.sessions), payload=pack(">QQ", random.getrandbits(64), 1))
         if choice == 3:
             counts = pack(">14QII", random.getrandbits(64) | 1, *(random.choice((0, 1, 2**63, *HUGE)) for _ in range(13)), 0, 0)
             return forge(REPORT, session=random.choice(self.sessions), payload=counts)

@@ -36,6 +36,8 @@ class Faults:
     bytes_per_second: int = 0
     """A bottleneck with a queue of `queue_bytes`; 0 is no bottleneck."""
     queue_bytes: int = 30_000
+    mtus: tuple[tuple[int, int], ...] = ()
+    """From each time on, the largest datagram that passes; a larger one vanishes, and nobody is told."""
     delay: int | None = None
     """One way. None: the run draws one."""
 
@@ -65,7 +67,7 @@ class Link:
         random = self._random
         faults = self.faults
         if not self._simple:
-            if self._lost(now):
+            if self._lost(now, len(datagram)):
                 self.dropped += 1
                 return []
             if faults.flips and random() < faults.flips:
@@ -92,12 +94,14 @@ class Link:
             return [(at, datagram), (at + int(random() * 2) * int(random() * faults.reordering_delay), datagram)]
         return [(at, datagram)]
 
-    def _lost(self, now: int) -> bool:
+    def _lost(self, now: int, size: int) -> bool:
         faults = self.faults
         since = now - self.start
         for first, past in faults.blackholes:
             if first <= since < past:
                 return True
+        if faults.mtus and size > [most for first, most in faults.mtus if first <= since][-1]:
+            return True
         if faults.burst_enter:
             if self._bad and now - self._seen_at < faults.burst_lasts:
                 self._bad = self._random() >= faults.burst_leave

@@ -100,6 +100,35 @@ def _table() -> dict[str, Scenario]:
             backward=Faults(blackholes=((500 * MILLISECOND, 10_500 * MILLISECOND),)),
             delivered_at_least=0.5,
         ),
+        *(
+            Scenario(
+                f"path-{name}",
+                f"the path takes {most} bytes, which is found out",
+                forward=Faults(loss=0.02, mtus=((0, most),)),
+                backward=Faults(loss=0.02),
+                follows_path=True,
+                sizes=sizes,
+                receiver_restarts=restarts,
+                hostile=hostile,
+                cuts_anew=most < 1200 or hostile > 0,  # who forges ACKs says that what was too large has come
+                delivered_on_average=0.99,
+            )
+            for name, most, sizes, restarts, hostile in (
+                ("ethernet", 1472, "fragments", 0, 60),
+                ("narrow", 572, "mixed", 2, 0),
+            )
+        ),
+        Scenario(
+            "path-black-holes",
+            "the path becomes narrower twice, and nobody says so",
+            forward=Faults(loss=0.01, mtus=((0, 1472), (700 * MILLISECOND, 1252), (6 * SECOND, 972))),
+            follows_path=True,
+            sizes="fragments",
+            cuts_anew=True,
+            max_transmissions=16,
+            span=10 * SECOND,
+            delivered_at_least=1.0,
+        ),
         Scenario("receiver-restarts", "the receiver restarts twice", receiver_restarts=2, delivered_at_least=1.0),
         Scenario(
             "receiver-restarts-slow",

@@ -26,7 +26,7 @@ from udpmsg.core.sender import Sender, SenderConfig
 
 HEADER = Struct(">HBBHHQQQQ")
 ACK_BLOCK = Struct(">QHH")
-FRAGMENT_INDEX = Struct(">H")
+FRAGMENT_BLOCK = Struct(">HHHHI")
 ACK_BODY = Struct(">QQIIIQBBH")
 RANGE = Struct(">QQ")
 MESSAGE, ACK, GOODBYE, PROBE, CHALLENGE, COOKIE = 1, 2, 3, 4, 6, 7
@@ -85,8 +85,12 @@ class Scenario:
     """The share that must arrive, each run: safety alone would be kept by a sender that never sends."""
     delivered_on_average: float = 0.0
     """The same over all seeds, where one unlucky run proves nothing."""
+    follows_path: bool = False
+    """Datagrams are as large as the path takes."""
     no_retransmission: bool = False
     """Nothing is lost and nothing is late here: a retransmission would be a wrong guess."""
+    cuts_anew: bool = False
+    """The path becomes too narrow for what was sent: then nobody can tell from outside which fragment left how often."""
     within_limits: bool = False
     """The receiver's limits leave room for all that an honest sender sends: whoever keeps to the credit meets none."""
     span: int = 2 * SECOND
@@ -104,7 +108,7 @@ class Ledger:
         self.ended = bytearray(messages + 2)
         self.delivered_ever = bytearray(messages + 2)
         self.transmitted = bytearray(messages + 2)
-        self.fragments: dict[tuple[int, int], int] = {}
+        self.fragments: dict[tuple[int, int, int], int] = {}
         self.in_flight = 0
         self.unresolved = 0
         self.lowest_unresolved = 1
@@ -227,6 +231,7 @@ class World:
             acknowledged=scenario.acknowledged,
             ordered=scenario.ordered,
             datagram_size=None if scenario.framed else 1200,
+            follows_path=scenario.follows_path,
             window=scenario.window,
             max_transmissions=scenario.max_transmissions,
             deadline=scenario.deadline,
@@ -446,7 +451,7 @@ class World:
                     ledger.refused += state is State.REFUSED and ledger.transmitted[sequence] > 0
                 elif (state is State.REFUSED) != (event.transmissions == 0):
                     raise Broken(f"message {sequence} is {state} after {event.transmissions} transmissions")
-                elif event.transmissions != ledger.transmitted[sequence]:
+                elif event.transmissions != ledger.transmitted[sequence] and not self.scenario.cuts_anew:
                     count = ledger.transmitted[sequence]
                     raise Broken(f"message {sequence}: {event.transmissions} transmissions, the ledger says {count}")
                 if event.rtt_ns is not None and not self._possible_rtt(event.rtt_ns):
@@ -490,6 +495,8 @@ class World:
     def _sender_data(self) -> None:
         sender, now, ledger = self.sender, self.now, self.ledger
         datagrams = each(sender.data_to_send(now=now))
+        while (probe := sender.probe_to_send(now=now)) is not None:
+            datagrams.append(probe)
         if not datagrams:
             return
         scenario = self.scenario
@@ -506,7 +513,7 @@ class World:
                 raise Broken(f"datagram number {number} after {ledger.last_datagram_number}")
             ledger.last_datagram_number = number
             ledger.sent_at.append(now)
-            if not framed and len(datagram) > 1200:
+            if not framed and len(datagram) > (sender.datagram_size or 0) and not (scenario.follows_path and kind == PROBE):
                 raise Broken(f"a datagram of {len(datagram)} bytes")
             if kind == COOKIE:
                 challenger = ledger.challengers[datagram[HEADER.size : HEADER.size + COOKIE_SIZE]]
@@ -523,7 +530,8 @@ class World:
                 first = not transmitted[sequence]
                 if flags & FRAGMENT:
                     at = 52 if flags & ACK_REQUESTED else 40
-                    key = (sequence, FRAGMENT_INDEX.unpack_from(datagram, at)[0])
+                    index, _, cut, _, _ = FRAGMENT_BLOCK.unpack_from(datagram, at)
+                    key = (sequence, index, cut)
                     count = ledger.fragments[key] = ledger.fragments.get(key, 0) + 1
                     transmitted[sequence] = max(transmitted[sequence], count)
                 else:
@@ -552,7 +560,9 @@ class World:
         if scenario.hostile and len(self.hostile.overheard) < 200:
             self.hostile.overheard += datagrams
         if acknowledged and messages and not framed:
-            self._check_flight(ledger, sum(len(datagram) for datagram in datagrams if datagram[3] != COOKIE), began=began > 0)
+            self._check_flight(
+                ledger, sum(len(datagram) for datagram in datagrams if datagram[3] not in (COOKIE, PROBE)), began=began > 0
+            )
         if scenario.window is not None and ledger.in_flight > scenario.window:
             raise Broken(f"{ledger.in_flight} messages in flight, the window is {scenario.window}")
 

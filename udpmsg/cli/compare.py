@@ -239,7 +239,7 @@ def compare(
             panel=CHOICES,
             metavar="SIZE",
             parser=options.parse_datagram_size,
-            default="1200",
+            default=_("udp+ack: what the path takes; udp: 1200"),
         ),
     ] = None,
     late: Annotated[
@@ -358,7 +358,7 @@ def command_of(request: "Request", destination: str | None) -> str:
         ("--max-transmissions", choices.max_transmissions, Choices.max_transmissions, str),
         ("--deadline", choices.deadline_ns, Choices.deadline_ns, units.duration_text),
         ("--min-rto", choices.min_rto_ns, Choices.min_rto_ns, units.duration_text),
-        ("--datagram-size", choices.datagram_size, Choices.datagram_size, str),
+        ("--datagram-size", choices.datagram_size, None, str),
         ("--late", choices.late_ns, Choices.late_ns, units.duration_text),
     ]
     for name, value, usual, text in texts:

@@ -72,7 +72,7 @@ Police = Annotated[
     BothWays | None,
     _field("police", _("A policer: what comes faster than RATE and is more than SIZE at once is dropped, and nothing waits")),
 ]
-Mtu = Annotated[BothWays | None, _field("mtu", _("The largest IP packet; larger ones are cut up or refused"))]
+Mtu = Annotated[BothWays | None, _field("mtu", _("The largest IP packet; larger ones are cut up or refused, or vanish (silent)"))]
 Fault = Annotated[
     list[Scripted] | None,
     option(

@@ -39,6 +39,7 @@ class SenderConfig:
         acknowledged: bool = False,
         ordered: bool = False,
         datagram_size: int | None = DATAGRAM_SIZE,
+        follows_path: bool = False,
         max_message: int = 1 << 20,
         window: int | None = None,
         max_transmissions: int = 8,
@@ -53,6 +54,8 @@ class SenderConfig:
             raise UsageError(
                 "datagrams of {} bytes cannot be sent: choose {} to {}", datagram_size, MIN_DATAGRAM_SIZE, MAX_DATAGRAM_SIZE
             )
+        if follows_path and not (acknowledged and datagram_size == DATAGRAM_SIZE):
+            raise UsageError("only acknowledgments tell what a path takes, and a datagram size that is given is kept")
         if not 1 <= max_transmissions <= MOST_TRANSMISSIONS:
             raise UsageError("{} transmissions: choose from 1 to {}", max_transmissions, MOST_TRANSMISSIONS)
         if window is not None and window < 1:
@@ -67,6 +70,8 @@ class SenderConfig:
         """Have the receiver deliver in order; only with `acknowledged`."""
         self.datagram_size = datagram_size
         """The largest datagram. None: frames of a reliable stream carry the messages, so nothing is cut up or retransmitted."""
+        self.follows_path = follows_path
+        """Find out how large a datagram the path takes, and cut to that: `datagram_size` is where that begins."""
         self.max_message = max_message
         """The largest payload that is accepted."""
         self.window = window

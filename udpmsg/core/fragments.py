@@ -5,6 +5,7 @@ Knows neither sequence numbers nor limits. A fragment is not a message: only the
 
 from udpmsg.core import wire
 from udpmsg.core.budget import FRAGMENT_COST, REASSEMBLY_COST, title_cost
+from udpmsg.core.ranges import RangeSet
 from udpmsg.errors import N_, MalformedDatagram, MessageTooLarge
 
 MAX_FRAGMENTS = 65_535
@@ -14,10 +15,10 @@ MAX_FRAGMENTS = 65_535
 class Cutter:
     """How one sender cuts: `datagram_size` in bytes, or None where frames of a stream carry whole messages."""
 
-    __slots__ = ("_acknowledged", "_datagram_size", "_max_message", "ordinary", "overhead")
+    __slots__ = ("_acknowledged", "_max_message", "datagram_size", "ordinary", "overhead")
 
     def __init__(self, *, datagram_size: int | None, max_message: int, acknowledged: bool) -> None:
-        self._datagram_size = datagram_size
+        self.datagram_size = datagram_size
         self._max_message = max_message
         self._acknowledged = acknowledged
         self.overhead = wire.overhead(acknowledged=acknowledged, reply=False, fragment=False)
@@ -30,13 +31,13 @@ class Cutter:
         if size > self._max_message:
             advice = N_("cut it up, or raise the limit on both sides (max_message, --max-message)")
             raise MessageTooLarge(size, self._max_message, advice)
-        if self._datagram_size is not None and size > (most := self._room(reply, title, fragment=True) * MAX_FRAGMENTS):
+        if self.datagram_size is not None and size > (most := self._room(reply, title, fragment=True) * MAX_FRAGMENTS):
             advice = N_("cut it up, or allow larger datagrams (datagram_size, --datagram-size)")
             raise MessageTooLarge(size, most, advice)
 
     def count(self, size: int, *, reply: bool, title: str = "") -> int:
         """Into how many datagrams a payload of `size` bytes goes."""
-        if self._datagram_size is None or size <= self._room(reply, title, fragment=False):
+        if self.datagram_size is None or size <= self._room(reply, title, fragment=False):
             return 1
         return -(-size // self._room(reply, title, fragment=True))
 
@@ -48,6 +49,10 @@ class Cutter:
             return payload, None
         size = self._room(reply, title, fragment=True)
         return payload[index * size : (index + 1) * size], (index, count, size, len(payload))
+
+    def room(self, *, reply: bool, title: str = "") -> int:
+        """Payload bytes in each fragment but the last."""
+        return self._room(reply, title, fragment=True)
 
     def datagram_length(self, size: int, index: int, count: int, *, reply: bool, title: str = "") -> int:
         """Bytes of the datagram that carries fragment `index` of a payload of `size` bytes."""
@@ -61,17 +66,25 @@ class Cutter:
     def _room(self, reply: bool, title: str, *, fragment: bool) -> int:
         """Payload bytes that each datagram has room for: fragments have one size, also the first, which has the title."""
         taken = wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=fragment, title=title)
-        return (self._datagram_size or 0) - taken
+        return (self.datagram_size or 0) - taken
 
 
 class Reassembly:
-    """One message of which not every fragment has come. What has come of it is charged; `total` is its word."""
+    """One message of which not every byte has come. What has come of it is charged; `total` is its word.
 
-    __slots__ = ("_count", "_parts", "_size", "cost", "started_at", "title", "total", "transmission")
+    A fragment is a range of bytes. A message that must leave anew over a path that has become narrower is cut up anew, so
+    fragments of two cuts may overlap: of each only those bytes are kept that have not come. So nothing is kept twice, however
+    often a message is cut, and what came of an earlier cut counts."""
+
+    __slots__ = ("_came", "_covered", "_parts", "_size", "cost", "started_at", "title", "total", "transmission")
 
     def __init__(self, fragment: tuple[int, int, int, int], now: int) -> None:
-        _, self._count, self._size, self.total = fragment
+        _, _, self._size, self.total = fragment
         self._parts: dict[int, bytes] = {}
+        """By the place of their first byte."""
+        self._covered: RangeSet | None = None
+        """The places of all bytes that have come; None as long as there is one cut, whose fragments are the same or apart."""
+        self._came = 0
         self.started_at = now
         self.cost = REASSEMBLY_COST
         """Bytes that it takes, and the fragments that have come."""
@@ -80,20 +93,48 @@ class Reassembly:
         self.title = ""
         """As the first fragment has it."""
 
-    def is_new(self, fragment: tuple[int, int, int, int]) -> bool:
-        """Whether this fragment has not come before. Raises MalformedDatagram when it contradicts those that have."""
-        index, count, size, total = fragment
-        if (count, size, total) != (self._count, self._size, self.total):
-            raise MalformedDatagram("{} fragments of {} bytes, {} in all, contradict the ones before", count, size, total)
-        return index not in self._parts
+    def missing(self, fragment: tuple[int, int, int, int], size: int) -> list[tuple[int, int]]:
+        """What this fragment with `size` bytes brings: the ranges of places (first, last) that have not come.
 
-    def add(self, index: int, payload: bytes, transmission: int, title: str = "") -> bytes | None:
+        Raises MalformedDatagram when it is of another message than those that have, or one piece too many."""
+        index, count, cut, total = fragment
+        if total != self.total:
+            raise MalformedDatagram("{} fragments of {} bytes, {} in all, contradict the ones before", count, cut, total)
+        begin = index * cut
+        if self._covered is None:
+            if cut == self._size:
+                return [] if begin in self._parts else [(begin, begin + size - 1)]
+            self._covered = RangeSet()
+            for first in sorted(self._parts):
+                self._covered.append(first, first + len(self._parts[first]) - 1)
+        gaps = []
+        for first, last in self._covered.within(begin, begin + size - 1):
+            if first > begin:
+                gaps.append((begin, first - 1))
+            begin = last + 1
+        if begin < index * cut + size:
+            gaps.append((begin, index * cut + size - 1))
+        if len(self._parts) + len(gaps) > MAX_FRAGMENTS:
+            raise MalformedDatagram("more than {} pieces of one message", MAX_FRAGMENTS)
+        return gaps
+
+    def add(self, fragment: tuple[int, int, int, int], payload: bytes, transmission: int, title: str = "") -> bytes | None:
         """Take a fragment; return the whole payload once it is complete."""
-        if index not in self._parts:
-            self.cost += len(payload) + FRAGMENT_COST + title_cost(title)
-            self._parts[index] = payload
+        begin = fragment[0] * fragment[2]
+        if gaps := self.missing(fragment, len(payload)):
+            self.cost += piece_cost(gaps, title)
             self.title = title or self.title
+        for first, last in gaps:
+            self._parts[first] = payload[first - begin : last + 1 - begin]
+            self._came += last + 1 - first
+            if self._covered is not None:
+                self._covered.add_run(first, last)
         self.transmission = max(self.transmission, transmission)
-        if len(self._parts) < self._count:
+        if self._came < self.total:
             return None
-        return b"".join(self._parts[index] for index in range(self._count))
+        return b"".join([self._parts[first] for first in sorted(self._parts)])
+
+
+def piece_cost(ranges: list[tuple[int, int]], title: str) -> int:
+    """What a fragment takes of which these ranges of bytes are kept, and its title."""
+    return sum(last + 1 - first + FRAGMENT_COST for first, last in ranges) + title_cost(title)

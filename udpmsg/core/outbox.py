@@ -22,7 +22,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, repeat
 
+from udpmsg.core.config import MOST_TRANSMISSIONS
 from udpmsg.core.events import Outcome, State
+from udpmsg.core.fragments import Cutter
 from udpmsg.core.ranges import RangeSet
 from udpmsg.core.rtt import NEVER
 
@@ -35,6 +37,7 @@ class Outgoing:
 
     __slots__ = (
         "arrived",
+        "cut",
         "failures",
         "next_fragment",
         "payload",
@@ -44,13 +47,18 @@ class Outgoing:
         "title",
         "transmissions",
         "waiting",
+        "way",
     )
 
-    def __init__(self, sequence: int, payload: bytes, fragments: int = 1, reply_to: int = 0, title: str = "") -> None:
+    def __init__(
+        self, sequence: int, payload: bytes, fragments: int = 1, reply_to: int = 0, title: str = "", way: Cutter | None = None
+    ) -> None:
         self.sequence = sequence
         self.payload = payload
         self.reply_to = reply_to
         self.title = title
+        self.way = way
+        """How it is cut up; None: it is whole."""
         self.transmissions = bytearray(fragments)
         """How often each fragment was sent."""
         self.arrived = bytearray(fragments)
@@ -59,6 +67,8 @@ class Outgoing:
         """How many fragments have not arrived."""
         self.next_fragment = 0
         """The first fragment that was never sent."""
+        self.cut = 0
+        """How often it was cut up anew after something of it had been sent."""
         self.failures = 0
         """How many transmissions the system refused to send."""
         self.refusal: str | None = None
@@ -68,6 +78,31 @@ class Outgoing:
     def started(self) -> bool:
         """Whether anything of it was ever handed to the transport."""
         return self.next_fragment > 0
+
+    def name_of(self, fragment: int) -> int:
+        """By what a transmission of this fragment is known: the same index in another cut is something else."""
+        return self.cut << 16 | fragment
+
+    def index_of(self, name: int) -> int | None:
+        """The fragment that is known so; None: one of an earlier cut."""
+        return name & 0xFFFF if name >> 16 == self.cut else None
+
+    def cut_anew(self, fragments: int, room: int, former_room: int) -> None:
+        """Something of it was sent, and it is cut up into so many fragments of `room` bytes now. They were sent as far as those
+        before were, which had `former_room`, and have arrived where all their bytes have."""
+        size = len(self.payload)
+        reached = min(self.next_fragment * former_room, size)
+        came = [False] * -(-size // former_room)
+        came[: len(self.arrived)] = map(bool, self.arrived)
+        often = min(max(self.transmissions), MOST_TRANSMISSIONS - 1)
+        self.next_fragment = -(-reached // room)
+        self.transmissions = bytearray([often] * self.next_fragment + [0] * (fragments - self.next_fragment))
+        self.arrived = bytearray(
+            all(came[index * room // former_room : -(-min((index + 1) * room, size) // former_room)])
+            for index in range(fragments)
+        )
+        self.waiting = self.arrived.count(0)
+        self.cut += 1
 
 
 class Outbox:
@@ -175,10 +210,40 @@ class Outbox:
             self._ends.clear()
         return first
 
-    def set_apart(self, sequence: int, fragments: int, reply_to: int, title: str = "") -> None:
-        """A message that was just accepted is not ordinary."""
-        self._apart[sequence] = Outgoing(sequence, self._payloads[sequence - self._base], fragments, reply_to, title)
+    def set_apart(self, sequence: int, fragments: int, reply_to: int, title: str, way: Cutter) -> None:
+        """A message that was just accepted is not ordinary; `way`: how it is cut up."""
+        self._apart[sequence] = Outgoing(sequence, self._payloads[sequence - self._base], fragments, reply_to, title, way)
         self._unfinished.append(sequence)
+
+    def set_apart_next(self, fragments: int, way: Cutter) -> None:
+        """The next message of which nothing was sent is ordinary no more: it has become too large for one datagram."""
+        sequence = self.next_unsent
+        self._apart[sequence] = Outgoing(sequence, self._payloads[sequence - self._base], fragments, way=way)
+        self._unfinished.appendleft(sequence)
+
+    def cut_anew(self, message: Outgoing, fragments: int, way: Cutter) -> None:
+        """This message, some of which is to be sent, is cut up as `way` has it, into so many fragments."""
+        if not message.started:
+            message.transmissions, message.arrived = bytearray(fragments), bytearray(fragments)
+            message.waiting = fragments
+        else:
+            for index in range(len(message.transmissions)):
+                self._again.pop((message.sequence, index), None)
+            reply = message.reply_to > 0
+            room = way.room(reply=reply, title=message.title)
+            former = (
+                len(message.payload)
+                if len(message.transmissions) == 1 or message.way is None
+                else (message.way.room(reply=reply, title=message.title))
+            )
+            unfinished = message.next_fragment < len(message.transmissions)
+            message.cut_anew(fragments, room, former)
+            for index in range(message.next_fragment):
+                if not message.arrived[index]:
+                    self.send_again(message, index)
+            if unfinished and message.next_fragment == fragments:
+                self._unfinished.remove(message.sequence)
+        message.way = way
 
     def find(self, sequence: int) -> Outgoing | None:
         """The message with this number, to be looked at by itself, unless it has ended."""
@@ -245,7 +310,8 @@ class Outbox:
             return  # mostly it was delivered by the same acknowledgment
         for begin, end in self._open.within(first, last):
             message = self._apart.get(begin)
-            if message is None or len(message.transmissions) == 1 or self._completed_by(message, fragment):
+            index = message.index_of(fragment) if message is not None else None
+            if message is None or (index is not None and (len(message.arrived) == 1 or self._completed_by(message, index))):
                 self._arrived.add_run(begin, end)
 
     def has_arrived(self, message: Outgoing, fragment: int) -> bool:

@@ -13,13 +13,13 @@ from itertools import repeat
 from udpmsg.core import runs, wire
 from udpmsg.core.allowances import Allowances
 from udpmsg.core.arrivals import Arrival
-from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST, Budget, title_cost
+from udpmsg.core.budget import MESSAGE_COST, REASSEMBLY_COST, Budget, title_cost
 from udpmsg.core.config import Limits
 from udpmsg.core.cookies import Cookies
 from udpmsg.core.delivery import Delivery
 from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import Duplicate, Event, Goodbye, LimitReached, Malformed, Message, Peer
-from udpmsg.core.fragments import Reassembly
+from udpmsg.core.fragments import Reassembly, piece_cost
 from udpmsg.core.framing import Run
 from udpmsg.core.remembered import Remembered
 from udpmsg.core.rtt import MAX_ACK_DELAY, MILLISECOND, SECOND
@@ -300,11 +300,13 @@ class Receiver:
             return
         payload: bytes | None = datagram.payload
         transmission, title = datagram.transmission or 1, datagram.title
+        if datagram.fragment is None and datagram.sequence in session.reassemblies:  # it was sent whole before it was cut up
+            datagram = datagram._replace(fragment=(0, 1, len(datagram.payload), len(datagram.payload)))
         if datagram.fragment is not None:
             reassembly = self._reassembly(session, datagram, now)
             if reassembly is None:
                 return
-            payload = reassembly.add(datagram.fragment[0], datagram.payload, transmission, title)
+            payload = reassembly.add(datagram.fragment, datagram.payload, transmission, title)
             transmission, title = reassembly.transmission, reassembly.title
             if payload is not None:
                 self._sessions.drop(session, datagram.sequence)
@@ -399,7 +401,7 @@ class Receiver:
         if session is not None:
             self._resolve_below(session, datagram.lowest)
         if session is None or session.reneged:
-            self._disclaim(datagram.session, now, peer)
+            self._disclaim(datagram, now, peer)
             return
         session = self._session(datagram, now, peer)
         if session is not None:
@@ -423,15 +425,16 @@ class Receiver:
         begins_at = wire.decode_query(datagram.payload)
         session = self._sessions.find(datagram.session)
         if session is None:
-            self._disclaim(datagram.session, now, peer)
+            self._disclaim(datagram, now, peer)
         else:
             session.last_seen_at = now  # whoever asks may ask again, also after a goodbye
             self._questions.append((session, datagram.number, begins_at, peer))
 
-    def _disclaim(self, session: int, now: int, peer: Peer) -> None:
+    def _disclaim(self, question: Datagram, now: int, peer: Peer) -> None:
         """A session of before this receiver's life, or one that was forgotten: say so, keep nothing."""
         self._allowances.grant_answer(peer)  # there is one for each datagram
-        data = self._encoder.encode(Kind.PROBE_REPLY, now=now, payload=wire.NUMBER.pack(session))
+        payload = wire.PROBE_REPLY_BODY.pack(question.session, question.number)
+        data = self._encoder.encode(Kind.PROBE_REPLY, now=now, payload=payload)
         self._answers.append((data, peer))
 
     def _suppress(self, session: Session, datagram: Datagram, arrival: Arrival, now: int, peer: Peer) -> None:
@@ -546,18 +549,20 @@ class Receiver:
         """The unfinished message of a fragment, if there is room for both."""
         assert datagram.fragment is not None
         reassembly = session.reassemblies.get(datagram.sequence)
-        cost = len(datagram.payload) + FRAGMENT_COST + title_cost(datagram.title)
+        size = len(datagram.payload)
         begins = reassembly is None
         if reassembly is None:
-            cost += REASSEMBLY_COST
+            cost = REASSEMBLY_COST + piece_cost([(1, size)], datagram.title)
             total = datagram.fragment[3]
             if not datagram.acknowledged:
                 self._drop_unfinished(session, total, cost, now)
             if not self._fits(session, datagram, total, now, cost=cost):
                 return None
             reassembly = Reassembly(datagram.fragment, now)
-        elif not reassembly.is_new(datagram.fragment):
+        elif not (gaps := reassembly.missing(datagram.fragment, size)):
             return reassembly
+        else:
+            cost = piece_cost(gaps, datagram.title)
         if not self._sessions.take_fragment(cost, now):
             self._over_limit(session, "total_bytes")
             return None

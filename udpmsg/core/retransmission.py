@@ -232,6 +232,12 @@ class InFlight:
         lost, self._flights = self._flights, []
         return self._deem_lost(lost)
 
+    def too_large(self, size: int) -> list[Flight]:
+        """The path takes no more than `size` bytes any more: take out what has more, as lost."""
+        gone = [flight for flight in self._flights if max(flight.sizes) > size]
+        self._flights = [flight for flight in self._flights if max(flight.sizes) <= size]
+        return self._deem_lost(gone)
+
     def recall(self) -> list[Flight]:
         """The receiver kept nothing of what is in flight: take out what was sent for the first time, as what is lost is. No timer
         has expired, so the timeout stays."""

@@ -22,6 +22,7 @@ from udpmsg.core.events import NOTICES_KEPT, Event, Malformed, Outcome, Peer, Pe
 from udpmsg.core.fragments import Cutter
 from udpmsg.core.framing import Run
 from udpmsg.core.outbox import Outbox, Outgoing
+from udpmsg.core.path_mtu import FLOOR, PathMtu
 from udpmsg.core.refusals import Refusals
 from udpmsg.core.retransmission import Flight, InFlight
 from udpmsg.core.rtt import CLOCK_GRANULARITY, MAX_RTO, MILLISECOND, NEVER, SECOND, RttEstimator
@@ -36,6 +37,8 @@ FORMER_RECEIVERS = 16
 """Sessions of receivers that were restarted, whose late acknowledgments are ignored."""
 CHALLENGERS = 256
 """Receivers whose last CHALLENGE is remembered: those of a group."""
+PROBE_OVERHEAD = wire.HEADER.size + wire.ACK_REQUESTED_BLOCK.size + wire.CHECKSUM_BLOCK.size
+"""Bytes of a PROBE that is not padded."""
 COOKIE_INTERVAL = 100 * MILLISECOND
 """Before a round trip was measured, CHALLENGEs are answered so often at most."""
 
@@ -52,9 +55,14 @@ class Sender:
         earlier = earlier or Earlier(started=now)
         self._started = earlier.started
         self._encoder = Encoder(session=session, started=earlier.started, framed=self._framed, number=earlier.datagrams)
-        self._cutter = Cutter(
-            datagram_size=config.datagram_size, max_message=config.max_message, acknowledged=config.acknowledged
-        )
+        self._cutter = self._cutter_of(config.datagram_size)
+        self._path = PathMtu() if config.follows_path else None
+        self._smallest = self._cutter if self._path is None else self._cutter_of(FLOOR)
+        """Into datagrams of this size every message must go that is accepted."""
+        self._black_holes = 0
+        """How many of the path are known here."""
+        self._recheck = 0
+        """Messages up to this number were accepted when datagrams were larger."""
         self._outbox = Outbox(config.window)
         self._ready: list[bytes | Run] = []
         """Encoded already: what is not acknowledged leaves without being asked for again."""
@@ -152,9 +160,19 @@ class Sender:
         """Messages of which something was handed to the transport, in this life or an earlier one."""
         return self.messages_sent + self._delivered_earlier
 
+    @property
+    def datagram_size(self) -> int | None:
+        """Bytes of the largest datagram now; None: frames of a stream carry the messages."""
+        return self._cutter.datagram_size
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is proved that the path takes such datagrams, so that nobody on it may cut them up."""
+        return self._path is not None and self._path.confirmed
+
     def check(self, size: int, title: str = "") -> None:
         """Raise MessageTooLarge if no message of so many bytes, called so, can be sent."""
-        self._cutter.check(size, reply=False, title=title)
+        self._smallest.check(size, reply=False, title=title)
 
     def skip(self, messages: int) -> None:
         """The next so many numbers are of messages that were delivered in an earlier life. Nothing may wait to be sent."""
@@ -167,7 +185,7 @@ class Sender:
         largest = max(map(len, payloads), default=0)
         ordinary = largest <= self._cutter.ordinary and not (reply_to or title)
         if not ordinary:
-            self._cutter.check(largest, reply=reply_to > 0, title=title)
+            self._smallest.check(largest, reply=reply_to > 0, title=title)
         if self.config.acknowledged:
             first = self._outbox.accept(payloads, now + self.config.deadline)
             if not ordinary:
@@ -246,7 +264,7 @@ class Sender:
                 if datagram.kind is Kind.ACK:
                     self._receive_acknowledgment(datagram, wire.decode_acknowledgment(datagram.payload), now)
                 elif datagram.kind is Kind.PROBE_REPLY:
-                    self._receive_probe_reply(datagram)
+                    self._receive_probe_reply(datagram, now)
                 elif datagram.kind is Kind.CHALLENGE:
                     self._receive_challenge(datagram, now)
                 elif datagram.kind is Kind.REPORT:
@@ -270,6 +288,17 @@ class Sender:
         """What is in flight went where nobody is: send it again now, each as often as it may be sent."""
         self._lose(self._in_flight.sent_in_vain(), now, give_up_at=now + self.rtt.rto)
 
+    def path_hint(self, size: int, *, now: int) -> None:
+        """The system, or somebody on the path, says that it takes datagrams of `size` bytes at most. That proves nothing."""
+        if self._path is not None:
+            self._path.on_hint(size, now)
+
+    def too_large(self, size: int, *, now: int) -> None:
+        """The system itself can't send as much in one datagram: a probe, or what was sent before without trouble."""
+        if self._path is not None:
+            self._path.on_refused(size)
+            self._follow_path(now)
+
     def events(self) -> list[Event]:
         """What happened since the last call: Outcome, PeerRestarted, Malformed."""
         events, self._events = self._events, []
@@ -284,9 +313,11 @@ class Sender:
         self._window_was_limit = False
         while self._outbox.anything_to_send and not self._window_was_limit:
             if (due := self._outbox.next_fragment(self.credit, self.credit_bytes)) is not None:
-                batch += self._transmit(*due, now)
+                if not self._cut_anew(*due):
+                    batch += self._transmit(*due, now)
             elif run := self._outbox.next_run(self.credit, self.credit_bytes):
-                batch += self._transmit_run(run, now)
+                if run := self._fitting(run):
+                    batch += self._transmit_run(run, now)
             else:
                 break
         if self._window_was_limit:
@@ -295,6 +326,24 @@ class Sender:
             self.congestion.on_application_limited()
         self._schedule_probe(now)
         return batch
+
+    def probe_to_send(self, *, now: int) -> bytes | None:
+        """A datagram that must not be cut up on its way: whether it arrives tells what the path takes. None: none is due.
+
+        Call this when what `data_to_send` has is sent, until it has none, and `too_large` for one that the system can't send."""
+        if self._path is None or not self._outbox:
+            return None
+        size = self._path.probe(now)
+        self._follow_path(now)
+        if size is None:
+            return None
+        data = self._encoder.encode(
+            Kind.PROBE, now=now, payload=bytes(size - PROBE_OVERHEAD), lowest=self._lowest, transmission=1
+        )
+        srtt, rttvar = self.rtt.srtt, self.rtt.rttvar
+        timeout = self.rtt.rto if srtt is None else srtt + max(4 * rttvar, CLOCK_GRANULARITY)  # RFC 9002 section 6.2.1
+        self._path.sent(size, self._encoder.number, now, timeout)
+        return data
 
     def next_timeout(self) -> int | None:
         """When `handle_timeout` or `data_to_send` is due next, in nanoseconds; None: never, unless something comes in."""
@@ -309,6 +358,7 @@ class Sender:
             self._goodbye_at,
             self._refusals.knock_at,
             self._last_chances[0][0] if self._last_chances else NEVER,
+            self._path.next_timeout() if self._path is not None and self._outbox else NEVER,
             question_at,
         )
         return due if due != NEVER else None
@@ -328,11 +378,19 @@ class Sender:
                 self.congestion.on_persistent_congestion(now)
             else:
                 self.congestion.on_congestion(now, now)
-            self._lose(self._in_flight.time_out(), now, give_up_at=now)
+            lost = self._in_flight.time_out()
+            if self._path is not None:
+                self._path.on_expiry([flight.sizes[0] for flight in lost])
+            self._lose(lost, now, give_up_at=now)
+        if self._path is not None and self._path.next_timeout() <= now:
+            self._path.probe(now)
+            self._follow_path(now)
         while self._last_chances and self._last_chances[0][0] <= now:
             _, sequence, fragment = self._last_chances.pop(0)
             message = self._outbox.find(sequence)
-            if message is not None and not self._outbox.has_arrived(message, fragment):
+            if message is None or (index := message.index_of(fragment)) is None:
+                continue
+            if not self._outbox.has_arrived(message, index):
                 self._give_up(message, self._sent_in_vain)
         if self._refusals.knock_at <= now:
             self._refusals.knocked()
@@ -353,14 +411,16 @@ class Sender:
         for sequence, payload in enumerate(payloads, first):
             fragments = self._cutter.count(len(payload), reply=reply_to > 0, title=title)
             if fragments > 1 or reply_to or title:
-                self._outbox.set_apart(sequence, fragments, reply_to, title)
+                self._outbox.set_apart(sequence, fragments, reply_to, title, self._cutter)
+            if fragments > 1 and self._path is not None:
+                self._path.want_more()
 
     def _encode_each(self, payloads: Sequence[bytes], first: int, reply_to: int, title: str, now: int) -> list[bytes]:
         """Fire-and-forget messages of which some are cut up, or all are replies or have a title."""
         batch = []
         for sequence, payload in enumerate(payloads, first):
             fragments = self._cutter.count(len(payload), reply=reply_to > 0, title=title)
-            message = Outgoing(sequence, payload, fragments, reply_to, title)
+            message = Outgoing(sequence, payload, fragments, reply_to, title, self._cutter)
             batch += [self._encode(message, index, now) for index in range(fragments)]
         return batch
 
@@ -382,7 +442,8 @@ class Sender:
     def _transmit(self, message: Outgoing, fragment: int, now: int) -> list[bytes]:
         """Send a fragment of a message that is not ordinary, if it may leave."""
         reply, title, fragments = message.reply_to > 0, message.title, len(message.transmissions)
-        sizes = [self._cutter.datagram_length(len(message.payload), fragment, fragments, reply=reply, title=title)]
+        way = message.way or self._cutter
+        sizes = [way.datagram_length(len(message.payload), fragment, fragments, reply=reply, title=title)]
         if not self._admit(sizes, now):
             return []
         data = self._encode(message, fragment, now)
@@ -392,8 +453,52 @@ class Sender:
             self._count_sent(1, len(message.payload))
         self._outbox.sent(message, fragment)
         ordinal = message.transmissions[fragment]
-        self._depart(Flight(self._encoder.number, message.sequence, sizes, now, fragment, ordinal))
+        name = message.name_of(fragment)
+        self._depart(Flight(self._encoder.number, message.sequence, sizes, now, name, ordinal))
         return [data]
+
+    def _cutter_of(self, datagram_size: int | None) -> Cutter:
+        config = self.config
+        return Cutter(datagram_size=datagram_size, max_message=config.max_message, acknowledged=config.acknowledged)
+
+    def _cut_anew(self, message: Outgoing, fragment: int) -> bool:
+        """Whether this fragment of a message had to be cut anew, because it is too large now, or because nothing was sent of the
+        message and the path takes other datagrams than when it was accepted."""
+        way = self._cutter
+        if message.way is way or self._path is None:
+            return False
+        size, reply, title = len(message.payload), message.reply_to > 0, message.title
+        if message.started:
+            count = len(message.transmissions)
+            length = (message.way or way).datagram_length(size, fragment, count, reply=reply, title=title)
+            if length <= self._path.size:
+                return False
+        self._outbox.cut_anew(message, way.count(size, reply=reply, title=title), way)
+        return True
+
+    def _fitting(self, run: range) -> range:
+        """Of these ordinary messages those up to the first that has become too large for one datagram: that one is cut up."""
+        if run.start > self._recheck:
+            return run
+        for place, payload in enumerate(self._outbox.payloads(run)):
+            if len(payload) > self._cutter.ordinary:
+                if not place:
+                    self._outbox.set_apart_next(self._cutter.count(len(payload), reply=False), self._cutter)
+                return run[:place]
+        return run
+
+    def _follow_path(self, now: int) -> None:
+        """From now on cut to what the path takes."""
+        path = self._path
+        assert path is not None
+        if path.size == self._cutter.datagram_size:
+            return
+        self._recheck = self._outbox.sequence
+        self._cutter = self._cutter_of(path.size)
+        self.congestion.set_datagram_size(path.size)
+        if path.black_holes > self._black_holes:
+            self._black_holes = path.black_holes
+            self._lose(self._in_flight.too_large(path.size), now, give_up_at=now + self.rtt.rto)
 
     def _admit(self, sizes: Sequence[int], now: int) -> int:
         """How many of these datagrams the congestion window and the pace let go now."""
@@ -409,7 +514,7 @@ class Sender:
         self._in_flight.add(flight)
 
     def _encode(self, message: Outgoing, index: int, now: int) -> bytes:
-        payload, fragment = self._cutter.cut(
+        payload, fragment = (message.way or self._cutter).cut(
             message.payload, index, len(message.transmissions), reply=message.reply_to > 0, title=message.title
         )
         return self._encoder.encode(
@@ -476,6 +581,8 @@ class Sender:
                 self.congestion.on_late(flight, now)
             else:
                 self.congestion.on_acknowledged(flight, now, self._window_was_limit)
+        if self._path is not None:
+            self._probes_arrived(self._path, acknowledgment, arrived, now)
         if arrived:
             self._in_flight.restart(now)
         # what only an earlier life has sent is confirmed when it is sent again: that keeps the unsent without a gap
@@ -489,8 +596,24 @@ class Sender:
             self._newest_acknowledgment = datagram.number
             self.credit, self.credit_bytes = acknowledgment.credit, acknowledgment.credit_bytes
         self._detect_lost(now)
+        if self._path is not None and self._path.vanished:
+            for flight in arrived:
+                self._path.on_arrived(flight.sizes)
         if arrived:
             self.congestion.settle(now)
+
+    def _probes_arrived(self, path: PathMtu, acknowledgment: Acknowledgment, arrived: list[Flight], now: int) -> None:
+        """What an acknowledgment tells of the path. The answer to a probe is a round trip, which is needed as long as there is no
+        other: what was sent in datagrams that the path does not take has none."""
+        if not path.seeking:
+            for flight in arrived:
+                if max(flight.sizes) > FLOOR:  # the many small ones need not be counted
+                    path.on_used(flight.sizes)
+        if path.listening:
+            sent_at = path.on_acknowledged(acknowledgment.arrived, now).get(acknowledgment.largest)
+            if sent_at is not None and self.rtt.srtt is None:
+                self.rtt.sample(now - sent_at, acknowledgment.delay_us * 1000)
+            self._follow_path(now)
 
     def _check_acknowledgment(self, acknowledgment: Acknowledgment) -> None:
         """Raise MalformedDatagram for what no receiver of this session can say."""
@@ -503,11 +626,19 @@ class Sender:
         if max(acknowledgment.all_below - 1, delivered) >= max(self._outbox.next_unsent, self._accepted_earlier + 1):
             raise MalformedDatagram("an ACK for messages that were never sent")
 
-    def _receive_probe_reply(self, datagram: Datagram) -> None:
-        if wire.decode_number(datagram.payload) != self.session:
+    def _receive_probe_reply(self, datagram: Datagram, now: int) -> None:
+        session, number = wire.decode_probe_reply(datagram.payload)
+        if session != self.session:
             raise MalformedDatagram("a PROBE_REPLY for another session")
+        if number > self._encoder.number:
+            raise MalformedDatagram("a PROBE_REPLY to what was never sent")
         if self._question is not None:
             self._question.disclaimed()
+        if self._path is not None and self._path.listening:
+            sent_at = self._path.on_acknowledged([(number, number)], now).get(number)
+            if sent_at is not None and self.rtt.srtt is None:
+                self.rtt.sample(now - sent_at)
+            self._follow_path(now)
         if self._is_current_receiver(datagram.session):
             self._send_arrived_again()  # it answers so only when it knows nothing of this session
 
@@ -574,6 +705,8 @@ class Sender:
     def _detect_lost(self, now: int) -> None:
         lost = self._in_flight.detect_lost(now)
         if lost:
+            if self._path is not None:
+                self._path.on_lost([flight.sizes[0] for flight in lost])
             self.congestion.on_congestion(lost[-1].sent_at, now)
             # they may only be overtaken: whoever may not be sent again is waited for as long as for any transmission
             self._lose(lost, now, give_up_at=now + self.rtt.rto)
@@ -585,12 +718,12 @@ class Sender:
             self.congestion.on_lost(flight, now)
         for flight in lost:
             message = self._outbox.find(flight.sequence)
-            if message is None or self._outbox.has_arrived(message, flight.fragment):
-                continue
-            if flight.ordinal < message.transmissions[flight.fragment]:
-                continue  # it is on its way again
+            if message is None or (index := message.index_of(flight.fragment)) is None:
+                continue  # it has ended, or is cut up otherwise by now
+            if self._outbox.has_arrived(message, index) or flight.ordinal < message.transmissions[index]:
+                continue  # it is on its way again, if it has not arrived
             if flight.ordinal < self.config.max_transmissions:
-                self._outbox.send_again(message, flight.fragment)
+                self._outbox.send_again(message, index)
             else:
                 insort(self._last_chances, (give_up_at, flight.sequence, flight.fragment))
 
@@ -627,3 +760,5 @@ class Sender:
             self.congestion.bytes_in_flight = 0
             self._last_chances.clear()
             self._probe_at = self._paced_until = NEVER
+            if self._path is not None:
+                self._path.rest()

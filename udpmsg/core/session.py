@@ -161,6 +161,7 @@ class Session:
             and first > self.arrivals.highest
             and messages.numbers[0] > self._largest
             and (not messages.ordered or (first == self.next_ordered and not self.held))
+            and (not self.reassemblies or self.reassemblies.keys().isdisjoint(messages.sequences))
         )
 
     def is_newest(self, number: int) -> bool:

@@ -32,7 +32,9 @@ to confirm, end or alter a message that somebody counts on (docs/decisions/0003)
 ACK payload: session acknowledged u64 | largest datagram number u64 | delay u32 (µs) | credit u32 (messages) |
 credit u32 (bytes) | all-below sequence u64 | number of datagram ranges u8 | number of sequence ranges u8 | zero u16,
 then the ranges, each first u64 | last u64, ascending.
-GOODBYE payload: messages sent u64. PROBE: no payload. PROBE_REPLY payload: the session that probed or asked u64.
+GOODBYE payload: messages sent u64. PROBE payload: zero bytes, mostly none: as many as make the datagram as large as is to be
+found out whether the path takes it (over a stream none). PROBE_REPLY payload: the session that probed or asked u64 | the datagram
+number of the PROBE or QUERY u64.
 CHALLENGE payload: a cookie of 12 bytes, made for one address and one session: with it a CHALLENGE is as long as the shortest
 message that asks for an acknowledgment. Where other kinds say when they were sent it has the session that is asked, which nobody
 can know who did not see a datagram of it. COOKIE payload: the same 12 bytes | 52 zero bytes.
@@ -62,6 +64,7 @@ REPLY_BLOCK = struct.Struct(">Q")
 CHECKSUM_BLOCK = struct.Struct(">I")
 ACK_BODY = struct.Struct(">QQIIIQBBH")
 REPORT_BODY = struct.Struct(">14QII")
+PROBE_REPLY_BODY = struct.Struct(">QQ")
 RANGE = struct.Struct(">QQ")
 NUMBER = struct.Struct(">Q")
 
@@ -331,8 +334,8 @@ def decode(data: bytes, *, framed: bool = False) -> Datagram:
             raise MalformedDatagram("ordered without acknowledgments")
     elif flags & ~FLAGS_OF[kind_number]:
         raise MalformedDatagram("a flag in {:#06x} means nothing to {}", flags, kind.name)
-    elif kind_number == PROBE and end > offset:
-        raise MalformedDatagram("a PROBE has no payload")
+    elif kind_number == PROBE and (end - offset) > 0 and (framed or any(data[offset:end])):
+        raise MalformedDatagram("a PROBE has no payload but zeros")
     if fragment is not None:
         check_fragment(fragment, end - offset)
         if title and fragment[0]:
@@ -493,7 +496,15 @@ def may_answer(session: int, asked: int) -> bool:
 
 
 def decode_number(payload: bytes) -> int:
-    """The payload of a GOODBYE (messages sent) or PROBE_REPLY (the session that probed or asked)."""
+    """The payload of a GOODBYE: messages sent."""
     if len(payload) != NUMBER.size:
         raise MalformedDatagram("{} bytes where a number of 8 must be", len(payload))
     return int.from_bytes(payload, "big")
+
+
+def decode_probe_reply(payload: bytes) -> tuple[int, int]:
+    """The payload of a PROBE_REPLY: the session that probed or asked, and the datagram number of its PROBE or QUERY."""
+    if len(payload) != PROBE_REPLY_BODY.size:
+        raise MalformedDatagram("{} bytes where a session and a number must be", len(payload))
+    session, number = PROBE_REPLY_BODY.unpack(payload)
+    return session, number

@@ -187,6 +187,7 @@ def joined(
         refused_icmp=sender_log.refused_icmp,
         not_sent=dict(sender_log.not_sent),
         retransmissions=sender_log.retransmissions,
+        datagram_size=None if sender_log.statistics is None else sender_log.statistics.datagram_size,
         duration_ns=max(ends, default=sender_log.ended_at - start),
         error=sender_log.error,
         known=known,

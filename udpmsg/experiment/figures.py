@@ -58,6 +58,8 @@ class Figures:
     reordered: int | None
     retransmissions: int | None
     """Data frames that repeat what was sent before; over TCP as the link saw them."""
+    datagram_size_bytes: int | None
+    """The largest datagram, as the sender had it at the end: what was asked for, or what the path is known to take."""
     kernel_drops: int | None
     malformed: int | None
     over_limit: int | None
@@ -120,6 +122,7 @@ def figures(run: Run, rows: list[Row], comparison: Comparison) -> Figures:
         duplicates=_whole(word, "duplicates") if network else sum(row.duplicates for row in rows),
         reordered=_whole(word, "reordered") if network else sum(row.reordered for row in rows),
         retransmissions=_repeated(run.frames) if run.mode is Mode.TCP else run.retransmissions,
+        datagram_size_bytes=run.datagram_size,
         kernel_drops=_whole(word, "kernel_drops") if network else run.kernel_drops,
         malformed=_whole(word, "malformed") if network else run.malformed,
         over_limit=_whole(word, "over_limit") if network else run.over_limit,

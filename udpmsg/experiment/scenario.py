@@ -298,7 +298,9 @@ TABLES: Mapping[str, Mapping[str, _Entry]] = {
         "max_transmissions": _Entry("max_transmissions", _text(units.parse_transmissions), str),
         "deadline": _Entry("deadline_ns", _time, _duration),
         "min_rto": _Entry("min_rto_ns", _time, _duration),
-        "datagram_size": _Entry("datagram_size", _text(units.parse_datagram_size), str),
+        "datagram_size": _Entry(
+            "datagram_size", _text(units.parse_datagram_size), str, "as the path takes; without acknowledgments 1200"
+        ),
         "late": _Entry("late_ns", _time, _duration),
     },
 }

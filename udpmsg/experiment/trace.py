@@ -112,6 +112,8 @@ class Run:
     """Sequence numbers that the sender's kernel refused, and its words."""
     retransmissions: int | None = None
     """As the sender counts them; None over TCP, where the link's record has them."""
+    datagram_size: int | None = None
+    """Bytes of the largest datagram, as the sender had it at the end; None over TCP."""
     duration_ns: int = 0
     """From the start until the last outcome, or the last delivery."""
     error: str | None = None
@@ -153,7 +155,8 @@ class Choices:
     max_transmissions: int = 8
     deadline_ns: int = 60_000_000_000
     min_rto_ns: int = 200_000_000
-    datagram_size: int = 1200
+    datagram_size: int | None = None
+    """The largest datagram of UDP; None: with acknowledgments what the path takes, without 1200 bytes."""
     late_ns: int = 150_000_000
     """A message that comes later than this after it was due is late: ITU-T G.114 asks a conversation to stay below 150 ms."""
 

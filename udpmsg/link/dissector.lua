@@ -68,6 +68,7 @@ local f = {
     delivered_last = ProtoField.uint64("udpmsg.ack.delivered.last", "Last sequence number"),
     goodbye_messages = ProtoField.uint64("udpmsg.goodbye.messages", "Messages sent"),
     probe_reply_session = ProtoField.uint64("udpmsg.probe_reply.session", "Session that asked, and is not known", base.HEX),
+    probe_reply_question = ProtoField.uint64("udpmsg.probe_reply.question", "Datagram number of the probe or query", base.DEC),
     cookie = ProtoField.bytes("udpmsg.cookie", "Cookie", base.NONE, "What an address returns, to prove that it is there"),
     cookie_padding = ProtoField.bytes("udpmsg.cookie.padding", "Zeros: longer than the CHALLENGE"),
     query_from = ProtoField.uint64("udpmsg.query.from", "From sequence number"),
@@ -177,10 +178,11 @@ local function add_goodbye(tree, data)
 end
 
 local function add_probe_reply(tree, data)
-    if data:len() ~= 8 then
+    if data:len() ~= 16 then
         return nil
     end
-    tree:add(f.probe_reply_session, data)
+    tree:add(f.probe_reply_session, data(0, 8))
+    tree:add(f.probe_reply_question, data(8, 8))
     return "probe reply: the session is not known"
 end
 

@@ -82,6 +82,8 @@ class Path:
     """Frames that wait before the bottleneck; one more is dropped. None: as many as come."""
     mtu: int | None = None
     """Bytes of the largest IP packet; a larger one is cut up, or refused by ICMP where its sender forbids that."""
+    silent: bool = False
+    """A larger packet vanishes instead, and nobody is told: a black hole (RFC 2923 section 2.1)."""
     police: Police | None = None
     later_delays: tuple[Later, ...] = ()
     """What the delay changes to, in the order of time."""

@@ -18,6 +18,8 @@ Changes = Mapping[str, Any]
 
 NONE = "none"
 """How the absence of a burst, a rate, a queue, a policer or an MTU is written."""
+SILENT = "silent"
+"""How it is written that what is larger than an MTU vanishes."""
 SMALLEST_MTU = 68
 """RFC 791, section 3.2: every module must be able to forward a datagram of 68 octets whole."""
 LARGEST_MTU = 65_535
@@ -184,13 +186,22 @@ def _police_text(police: Police) -> str:
     return f"{units.bit_rate_text(police.rate)}:{units.size_text(police.burst)}"
 
 
-def _mtu(text: str) -> int:
-    size = units.parse_size(text)
+def _mtu(text: str) -> Changes:
+    if text.strip().lower() == NONE:
+        return {"mtu": None, "silent": False}
+    number, colon, word = text.partition(":")
+    if colon and word.strip().lower() != SILENT:
+        raise UsageError("{!r} is no MTU: SIZE, or SIZE:silent, such as 1280:silent, where larger packets vanish untold", text)
+    size = units.parse_size(number)
     if not SMALLEST_MTU <= size <= LARGEST_MTU:
         raise UsageError(
             "an MTU of {} bytes is none for IP; choose from {} (RFC 791) to {}, such as 1400", size, SMALLEST_MTU, LARGEST_MTU
         )
-    return size
+    return {"mtu": size, "silent": bool(colon)}
+
+
+def _mtu_text(path: Path) -> str:
+    return NONE if path.mtu is None else f"{path.mtu}:{SILENT}" if path.silent else str(path.mtu)
 
 
 def _value(attribute: str, parse: Callable[[str], Any], text: Callable[[Any], str], metavar: str, example: str) -> Field:
@@ -251,6 +262,6 @@ FIELDS: Mapping[str, Field] = {
     "rate": _changing("rate", "later_rates", units.parse_bit_rate, units.bit_rate_text, "RATE[,RATE@WHEN]", "1mbit/10mbit"),
     "queue": _optional("queue", _queue, str, "N", "10/none"),
     "police": _optional("police", _police, _police_text, "RATE:SIZE", "10mbit:64KiB/none"),
-    "mtu": _optional("mtu", _mtu, str, "SIZE", "1400/none"),
+    "mtu": Field(_mtu, _mtu_text, "SIZE[:silent]", "1280:silent/none"),
 }
 """By the option's name, in the order in which they are shown."""

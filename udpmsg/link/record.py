@@ -67,7 +67,7 @@ class Drop(StrEnum):
     POLICED = N_("policed")
     """More came than the policer lets through."""
     MTU = N_("too large")
-    """Larger than the link's MTU and not to be fragmented: an ICMP message went back."""
+    """Larger than the link's MTU and not to be fragmented: an ICMP message went back, unless the link is silent."""
     MALFORMED = N_("not understood")
     """No frame that the link knows how to carry."""
 

@@ -80,6 +80,7 @@ class Router:
             for path, direction in zip(paths, Direction, strict=True)
         ]
         self._limits = [path.mtu for path in paths]
+        self._silent = [path.silent for path in paths]
         self._tracker = Tracker()
         self._records: list[FrameRecord] = []
         self._unread: list[tuple[int, bytes, Direction]] = []
@@ -181,13 +182,13 @@ class Router:
         limit = self._limits[direction]
         if limit is None or packets.ip_size(frame) <= limit:
             self._enter(frame, direction, now)
-        elif packets.may_fragment(frame):
+        elif packets.may_fragment(frame) and not self._silent[direction]:
             for piece in packets.fragment(frame, limit):
                 self._made.add(len(self._records) + 1)
                 self._enter(piece, direction, now)
         else:
             self._record(frame, direction, now).dropped = Drop.MTU
-            if answer := packets.too_large(frame, limit, ROUTER_ADDRESS):
+            if not self._silent[direction] and (answer := packets.too_large(frame, limit, ROUTER_ADDRESS)):
                 self._made.add(len(self._records) + 1)
                 self._enter(answer, Direction(1 - direction), now)
 

@@ -145,7 +145,10 @@ def _police(path: Path, telling: Telling) -> str:
 
 
 def _mtu(path: Path, telling: Telling) -> str:
-    return "" if path.mtu is None else telling.text(N_("an MTU of {} bytes")).format(path.mtu)
+    if path.mtu is None:
+        return ""
+    said = N_("an MTU of {} bytes, beyond which packets vanish") if path.silent else N_("an MTU of {} bytes")
+    return telling.text(said).format(path.mtu)
 
 
 PHRASES: tuple[Callable[[Path, Telling], str], ...] = (

@@ -116,6 +116,7 @@ def lines() -> list[Line]:
         Line(messages, N_("duplicates"), "duplicates", _count),
         Line(messages, N_("reordered"), "reordered", _count),
         Line(messages, N_("retransmissions"), "retransmissions", _count),
+        Line(messages, N_("largest datagram"), "datagram_size_bytes", _size, better="", only_if_any=True),
         Line(messages, N_("kernel drops"), "kernel_drops", _count, only_if_any=True),
         Line(messages, N_("over a limit"), "over_limit", _count, only_if_any=True),
         Line(messages, N_("messages|malformed"), "malformed", _count, only_if_any=True),

@@ -27,6 +27,7 @@ KEYS = (
     "duplicates",
     "reordered",
     "retransmissions",
+    "datagram_size_bytes",  # the largest datagram of a sender over UDP, at its end; None over TCP and on a listener
     "kernel_drops",
     "malformed",
     "over_limit",  # dropped because a limit of the receiver was reached, or too late to be told from a duplicate
@@ -51,6 +52,7 @@ def sender_summary(statistics: "SenderStatistics", round_trips: Distribution) ->
         messages_unconfirmed=statistics.messages_unconfirmed,
         messages_refused=statistics.messages_refused,
         retransmissions=statistics.retransmissions,
+        datagram_size_bytes=statistics.datagram_size,
         malformed=statistics.malformed,
         payload_bytes=statistics.payload_bytes,
         duration_s=rounded(statistics.duration_s),

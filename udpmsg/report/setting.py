@@ -84,7 +84,7 @@ def _choices(comparison: Comparison) -> list[str]:
         ]
         if special:
             said.append(f"udp+ack: {', '.join(special)}")
-    if _changed(choices, "datagram_size"):
+    if choices.datagram_size is not None:
         said.append(_("datagrams of at most {}").format(byte_count(choices.datagram_size)))
     return said
 

@@ -17,6 +17,7 @@ from udpmsg.core.framing import Run, each, together
 from udpmsg.endpoint import Address, Endpoint, endpoint_of, is_multicast, resolve
 from udpmsg.errors import UsageError
 from udpmsg.udp import offload as offloading
+from udpmsg.udp import path
 from udpmsg.udp.hints import hint_of, may_be_earlier
 from udpmsg.udp.multicast import choose_interface
 
@@ -60,6 +61,11 @@ class UdpSender:
         self._selector = selector
         self._waiting: deque[bytes | Run] = deque()
         self._settings = broadcast, ttl, interface
+        self._offload = offload
+        self._whole = False
+        self._follows = False
+        self.path_hints: list[int] = []
+        """Bytes that the path takes in one datagram, by the word of the system, which a router may have told it."""
         self.offload = offload
         """Whether runs of datagrams leave in one call; False where the kernel can't, and once it has refused one."""
         self._open(address)
@@ -88,10 +94,41 @@ class UdpSender:
                 return
             except offloading.RunRefused as refusal:  # nothing of it was sent, and one by one they can be
                 self.offload = False
-                self.notices.append(OffloadRefused(self.endpoint, str(refusal)))
+                if not self._follows or self._whole:  # else until the path is known
+                    self.notices.append(OffloadRefused(self.endpoint, str(refusal)))
                 self._waiting = deque(each(self._waiting))
             else:
                 self._waiting.popleft()
+
+    def follow_path(self) -> None:
+        """From now on let what is sent be cut up on its way, until `keep_whole`, and say what is known of the path."""
+        self._follows = True
+        path.keep_whole(self._socket, False)
+
+    def keep_whole(self, whole: bool) -> None:
+        """Whether nobody may cut up what is sent from now on; and its size may be another one, so runs are tried again."""
+        self._whole = whole
+        path.keep_whole(self._socket, whole)
+        self.offload = self._offload and offloading.can_segment(self._socket)
+
+    def probe(self, datagram: bytes) -> bool:
+        """Send a datagram that nobody may cut up. False: it is too large for this system. Whatever else happens to it may
+        happen to a datagram on its way as well."""
+        path.keep_whole(self._socket, True)
+        try:
+            for _ in range(2):  # what came by ICMP for an earlier one fails a call, once
+                try:
+                    self._call(datagram)
+                except BlockingIOError:
+                    return True
+                except OSError as error:
+                    too_large = error.errno == errno.EMSGSIZE
+                else:
+                    return True
+            return not too_large
+        finally:
+            self._note_path()
+            path.keep_whole(self._socket, self._whole)
 
     def finish(self) -> bool:
         """Nothing more will be written. True: there is nothing to wait for."""
@@ -133,6 +170,8 @@ class UdpSender:
             except BlockingIOError:
                 break
             except OSError as error:  # ICMP; on Windows, ConnectionResetError
+                if error.errno == errno.EMSGSIZE:
+                    self._note_path()
                 self._note_unreachable(error)
                 continue
             peer = endpoint_of("udp", sockaddr)
@@ -155,7 +194,10 @@ class UdpSender:
         """A send failed. ICMP that came for an earlier datagram is told by failing the next call, once: then this one leaves now.
         Raises as `_send` does."""
         error: OSError | None = earlier
-        if isinstance(datagrams, Run) and earlier.errno in offloading.REFUSALS:
+        if earlier.errno == errno.EMSGSIZE:
+            self._note_path()
+        may_be_told = earlier.errno == errno.EMSGSIZE and self._follows  # by a router, of an earlier datagram
+        if isinstance(datagrams, Run) and earlier.errno in offloading.REFUSALS and not may_be_told:
             raise offloading.RunRefused(os.strerror(earlier.errno or 0))
         if may_be_earlier(earlier):
             try:
@@ -165,6 +207,8 @@ class UdpSender:
                 self._note_unreachable(earlier)
                 raise
             except OSError as second:
+                if isinstance(datagrams, Run) and second.errno in offloading.REFUSALS:
+                    raise offloading.RunRefused(os.strerror(second.errno or 0)) from None
                 error = second
             if error is None or error.errno != earlier.errno or hint_of(earlier) is Hint.NOBODY:
                 self._note_unreachable(earlier)  # the same twice is what this system says, which has no way there
@@ -180,6 +224,11 @@ class UdpSender:
             self._socket.send(datagrams)
         else:
             self._socket.sendto(datagrams, self._address.sockaddr)
+
+    def _note_path(self) -> None:
+        """The system refused something as too large, or was told that it is."""
+        if self._follows and (size := path.largest(self._socket)) is not None:
+            self.path_hints.append(size)
 
     def _note_unreachable(self, error: OSError) -> None:
         if error.errno != errno.EMSGSIZE:  # a router found one too large: somebody is there all the same
@@ -200,6 +249,8 @@ class UdpSender:
         self._socket, self._address, self._connected = opened, address, connected
         self.endpoint = endpoint_of("udp", address.sockaddr)
         self.offload = self.offload and offloading.can_segment(opened)
+        if self._follows:
+            path.keep_whole(opened, self._whole)
         self._selector.register(opened, selectors.EVENT_READ, self._on_ready)
 
     def _set_options(

@@ -67,8 +67,8 @@ class SlowStart:
         """What left from here on is of the next round."""
         self._round_bytes = (0, 0)
         """When the round's first arrived, and bytes since."""
-        self._train = (-1, 0, 0, 0)
-        """When the last train left, when its first arrived, and bytes and datagrams since."""
+        self._train = (-1, 0, 0, 0, 0)
+        """When the last train left, when its first and its last arrived, and bytes and datagrams after the first."""
         self._rate = 0.0
         """Bytes a second that came back at most."""
         self._beyond = False
@@ -98,17 +98,17 @@ class SlowStart:
             self._round_bytes = now, others
         else:
             self._round_bytes = self._round_bytes[0], self._round_bytes[1] + size
-        left_at, first_at, before, count = self._train
+        left_at, first_at, _, before, count = self._train
         if sent_at == left_at:
-            self._train = left_at, first_at, before + size, count + len(sizes)
+            self._train = left_at, first_at, now, before + size, count + len(sizes)
         else:
-            self._note_train(now)
-            self._train = sent_at, now, others, len(sizes) - 1
+            self._note_train()
+            self._train = sent_at, now, now, others, len(sizes) - 1
 
     def settle(self, now: int) -> None:
         """Everything that one acknowledgment says was told: what is known of a rate by now is for what comes later, so many at
         once come to the same as one after the other."""
-        self._note_train(now)
+        self._note_train()
         since, came = self._round_bytes
         if self.choke is not None and now - since > (self._minimum or 0) // 2:
             self._note_rate(since, came, now)
@@ -137,10 +137,10 @@ class SlowStart:
             self.choke = None  # it was none, and no slower train tells of one
         self._beyond = self.choke is not None and window >= self.choke + int(self._rate * self._threshold / SECOND)
 
-    def _note_train(self, now: int) -> None:
-        _, since, came, count = self._train
+    def _note_train(self) -> None:
+        _, since, until, came, count = self._train
         if count >= TRAIN:
-            self._note_rate(since, came, now)
+            self._note_rate(since, came, until)
 
     def _note_rate(self, since: int, size: int, now: int) -> None:
         """So many bytes came since the first."""

@@ -53,6 +53,7 @@ GROUPS: tuple[tuple[str, tuple[Line, ...]], ...] = (
             Line(N_("Duplicates"), "{duplicates}"),
             Line(N_("Reordered"), "{reordered}"),
             Line(N_("Retransmissions"), "{retransmissions}"),
+            Line(N_("Largest datagram"), "{datagram_size_bytes}", only_if_any=True),
             Line(N_("Dropped by the receiver's kernel"), "{kernel_drops}", only_if_any=True),
             Line(N_("Dropped over a limit of the receiver"), "{over_limit}", only_if_any=True),
             Line(N_("Malformed"), "{malformed}", only_if_any=True),

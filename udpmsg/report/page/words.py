@@ -51,7 +51,7 @@ def details(comparison: Comparison) -> list[tuple[str, str]]:
         (_("Carried by"), _(CARRIERS[comparison.where])),
         (_(MODES[Mode.UDP_ACK]), acknowledged(comparison) if Mode.UDP_ACK in choices.modes else ""),
         (MODES[Mode.TCP], tcp(comparison) if Mode.TCP in choices.modes else ""),
-        (_("Datagrams"), _("of at most {} bytes").format(number(choices.datagram_size))),
+        (_("Datagrams"), _("of at most {} bytes").format(number(choices.datagram_size)) if choices.datagram_size else ""),
         (_("Late"), _("is later than {} after it was due").format(time(choices.late_ns))),
         (_("When"), comparison.started),
         (_("System"), comparison.system),

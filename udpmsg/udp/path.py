@@ -1,0 +1,40 @@
+"""Whether a datagram may be cut up on its way (IP fragmentation), and what the system knows of that way. Linux alone is known to
+do what finding out a path's MTU takes; elsewhere a datagram size is kept.
+
+Owns the socket options. Knows no message, and does not decide how large a datagram is (see `udpmsg.core.path_mtu`).
+"""
+
+import socket
+import sys
+
+IP_MTU_DISCOVER, IPV6_MTU_DISCOVER = 10, 23
+IP_MTU, IPV6_MTU = 14, 24
+DONT, PROBE = 0, 3
+"""Linux, in.h and in6.h; they have no names in Python 3.11. DONT: routers may cut up (over IPv6 the system does, as far as it was
+told to). PROBE: nobody may, and what ICMP said of the path is passed over: only the interface's own MTU counts."""
+IPV4_HEADERS, IPV6_HEADERS = 28, 48
+"""Bytes of the headers of IP and UDP."""
+
+
+def can_keep_whole() -> bool:
+    """Whether this system can send a datagram that nobody may cut up, and be asked to ignore what ICMP says of the path."""
+    return sys.platform == "linux"
+
+
+def keep_whole(opened: socket.socket, whole: bool) -> None:
+    """From now on nobody, or everybody, may cut up what this socket sends."""
+    ipv6 = opened.family == socket.AF_INET6
+    option = (socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER) if ipv6 else (socket.IPPROTO_IP, IP_MTU_DISCOVER)
+    opened.setsockopt(*option, PROBE if whole else DONT)
+
+
+def largest(opened: socket.socket) -> int | None:
+    """Bytes in the largest datagram that the way to a connected socket's peer takes, as the system believes; None: it can't say.
+
+    It believes ICMP, which anybody can forge: try it."""
+    ipv6 = opened.family == socket.AF_INET6
+    option, headers = ((socket.IPPROTO_IPV6, IPV6_MTU), IPV6_HEADERS) if ipv6 else ((socket.IPPROTO_IP, IP_MTU), IPV4_HEADERS)
+    try:
+        return opened.getsockopt(*option) - headers
+    except OSError:
+        return None
