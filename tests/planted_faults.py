@@ -817,6 +817,18 @@ FAULTS = (
         suite=PATH,
     ),
     Fault(
+        "nobody is asked before the first timeout",
+        "core/retransmission.py",
+        "if self._probes < FIRST_PROBES < sum(len(flight.sizes) for flight in self._flights):",
+        "if False:",
+    ),
+    Fault(
+        "a few are asked about as many are",
+        "core/retransmission.py",
+        "if self._probes < FIRST_PROBES < sum(len(flight.sizes) for flight in self._flights):",
+        "if self._probes < FIRST_PROBES:",
+    ),
+    Fault(
         "one loss too few counted",
         "core/arrivals.py",
         "return max(messages_sent - self.unique, 0)",

@@ -66,11 +66,40 @@ def test_each_word_of_the_receiver_begins_the_wait_anew() -> None:
     assert sender.next_timeout() == at(91) + rtt.srtt + 4 * rtt.rttvar + MAX_ACK_DELAY  # one is left
 
 
-def test_no_probe_before_a_sample() -> None:
+def test_no_probe_of_two_before_a_sample() -> None:
     sender = acknowledged_sender()
     sender.send([b"a", b"b"], now=at(0))
     sender.data_to_send(now=at(0))
     assert sender.next_timeout() == at(1000)  # the first RTO
+
+
+def test_before_a_sample_the_receiver_is_asked_three_times_what_it_has_of_many() -> None:
+    """It may have acknowledged all of them in one datagram, and where that is lost the first RTO would send all of them again."""
+    sender, receiver = acknowledged_sender(), RemoteReceiver()
+    sender.send([b"x"] * 4, now=at(0))
+    sender.data_to_send(now=at(0))
+    for quarter in (250, 500, 750):
+        assert sender.next_timeout() == at(quarter)
+        sender.handle_timeout(now=at(quarter))
+        assert [datagram.kind for datagram in read(sender.data_to_send(now=at(quarter)))] == [Kind.PROBE]
+    assert sender.next_timeout() == at(1000)
+    sender.receive([receiver.ack((1, 7), below=5)], now=at(790))
+    assert (sender.unresolved, sender.retransmissions, sender.rtt.timeouts) == (0, 0, 0)
+
+
+def test_before_a_sample_three_are_as_soon_sent_again_as_asked_about() -> None:
+    sender = acknowledged_sender()
+    sender.send([b"x"] * 3, now=at(0))
+    sender.data_to_send(now=at(0))
+    assert sender.next_timeout() == at(1000)
+
+
+def test_what_is_due_by_the_timeout_is_not_asked_about() -> None:
+    sender = acknowledged_sender()
+    sender.send([b"x"] * 4, now=at(0))
+    sender.data_to_send(now=at(0))
+    sender.handle_timeout(now=at(1000))
+    assert {datagram.kind for datagram in read(sender.data_to_send(now=at(1000)))} == {Kind.MESSAGE}
 
 
 def test_no_probe_on_a_stream() -> None:

@@ -20,6 +20,9 @@ TIME_THRESHOLD_NUMERATOR, TIME_THRESHOLD_DENOMINATOR = 9, 8
 """kTimeThreshold, RFC 9002 section 6.1.2: lost when a later one is acknowledged and 9/8 round trips have passed."""
 GRANULARITY = MILLISECOND
 """kGranularity, RFC 9002 section 6.1.2."""
+FIRST_PROBES = 3
+"""How often the receiver is asked before the first timeout, which is a second. It may have acknowledged all that left first, in a
+single datagram, and where that is lost there is no round trip yet to tell how soon to ask."""
 LATE_LIMIT = 4096
 """How many transmissions that were deemed lost are remembered, in case their acknowledgment still comes."""
 
@@ -106,7 +109,7 @@ class InFlight:
         "_jitter",
         "_late",
         "_lossless",
-        "_probed",
+        "_probes",
         "_recovery_start",
         "_reordering",
         "_rtt",
@@ -142,8 +145,8 @@ class InFlight:
         """When the oldest transmission that a later one has overtaken is deemed lost."""
         self.probe_at = NEVER
         """When the receiver is asked what it has, since nothing came back for so long: before the timeout has to guess."""
-        self._probed = False
-        """It was asked, and nothing has arrived since. Who answers and takes nothing has no room: each answer would cost a
+        self._probes = 0
+        """How often it was asked since something arrived. Who answers and takes nothing has no room: each answer would cost a
         transmission, so that is left to the timeout, which doubles."""
 
     def __bool__(self) -> bool:
@@ -181,17 +184,18 @@ class InFlight:
 
     def restart(self, now: int) -> None:
         """Something was acknowledged. RFC 6298 (5.2), (5.3): stop the timer when nothing is left, else begin anew."""
-        self._probed = False
+        self._probes = 0
         if self._flights:
             self._arm(now)
             self._await_tail(now)
         else:
             self.rto_at = self.probe_at = NEVER
 
-    def probed(self) -> None:
+    def probed(self, now: int) -> None:
         """The receiver is asked now."""
-        self._probed = True
+        self._probes += 1
         self.probe_at = NEVER
+        self._await_tail(now)
 
     def detect_lost(self, now: int) -> list[Flight]:
         """RFC 9002 section 6.1: what is lost by now, taken out; sets `loss_at` for what may be lost later."""
@@ -249,7 +253,7 @@ class InFlight:
         """No message is unresolved: nothing is waited for any more."""
         self._flights.clear()
         self._late.clear()
-        self._probed = False
+        self._probes = 0
         self.rto_at = self.loss_at = self.probe_at = NEVER
 
     def spread(self, timeout: int) -> int:
@@ -263,11 +267,16 @@ class InFlight:
 
     def _await_tail(self, now: int) -> None:
         """Have the receiver asked after a probe timeout (RFC 9002 section 6.2.1) without a word from it. It may hold back the
-        acknowledgment of one datagram, not of two (RFC 8985 section 7.2 makes the same difference)."""
-        if self._lossless or self._probed or self._rtt.srtt is None:
+        acknowledgment of one datagram, not of two (RFC 8985 section 7.2 makes the same difference). Before a round trip is known,
+        a few datagrams are as soon sent again as asked about."""
+        if self._lossless:
             return
-        alone = self._flights[0].first == self._flights[-1].last
-        self.probe_at = now + self._rtt.srtt + max(4 * self._rtt.rttvar, GRANULARITY) + MAX_ACK_DELAY * alone
+        if self._rtt.srtt is None:
+            if self._probes < FIRST_PROBES < sum(len(flight.sizes) for flight in self._flights):
+                self.probe_at = now + self._rtt.rto // (FIRST_PROBES + 1)
+        elif not self._probes:
+            alone = self._flights[0].first == self._flights[-1].last
+            self.probe_at = now + self._rtt.srtt + max(4 * self._rtt.rttvar, GRANULARITY) + MAX_ACK_DELAY * alone
 
     def _draw(self) -> float:
         self._draws += 1

@@ -369,10 +369,6 @@ class Sender:
             self._give_up(self._outbox.oldest(), Phrase("no acknowledgment within {} s", f"{self.config.deadline / SECOND:g}"))
         if self._in_flight.loss_at <= now:
             self._detect_lost(now)
-        if self._in_flight.probe_at <= now:
-            self._in_flight.probed()
-            if self._outbox.in_flight <= self.credit:  # else it drops what it has no room for, and no way lost that
-                self._control(Kind.PROBE, now)
         if self._in_flight.rto_at <= now:
             if self.rtt.timeouts:  # the second expiry in a row comes three timeouts after the loss began (RFC 9002, 7.6.1)
                 self.congestion.on_persistent_congestion(now)
@@ -382,6 +378,10 @@ class Sender:
             if self._path is not None:
                 self._path.on_expiry([flight.sizes[0] for flight in lost])
             self._lose(lost, now, give_up_at=now)
+        if self._in_flight.probe_at <= now:
+            self._in_flight.probed(now)
+            if self._outbox.in_flight <= self.credit:  # else it drops what it has no room for, and no way lost that
+                self._control(Kind.PROBE, now)
         if self._path is not None and self._path.next_timeout() <= now:
             self._path.probe(now)
             self._follow_path(now)
