@@ -31,7 +31,7 @@ DATA = re.compile(
   | \b[0-9a-f]{4}(?:\ \ ?[0-9a-f]{2})+      # bytes
   | \b0x[0-9a-f]+\b
   | \b\d*(?:s|ms|µs|us|min|KiB|MiB|mbit|kbit/s|Mbit/s|Gbit/s|bit/s)\b
-  | \b(?:udpmsg|listen|send|compare|demo|bench|report|relay|capture|inbox|udp|tcp|both|bye|en|pt)\b
+  | \b(?:udpmsg|listen|send|compare|demo|bench|report|relay|capture|inbox|udp|tcp|both|bye|newreno|cubic|bbr|en|pt)\b
     """,
     re.VERBOSE,
 )

@@ -357,7 +357,7 @@ def test_the_limits_by_default() -> None:
     assert payloads(receiver.events()) == [b"raw"]  # and no frames
     limits = receiver.limits
     assert limits == Limits()
-    assert (limits.sessions, limits.session_bytes, limits.session_messages) == (1024, 2 << 20, 1024)
+    assert (limits.sessions, limits.session_bytes, limits.session_messages) == (1024, 2 << 20, 2048)
     assert (limits.total_bytes, limits.max_message, limits.gaps) == (64 << 20, 1 << 20, 4096)
 
 

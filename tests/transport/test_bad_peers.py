@@ -269,6 +269,7 @@ def test_where_descriptors_have_no_limit(monkeypatch: pytest.MonkeyPatch) -> Non
     assert within_descriptors(1024) == 1024
 
 
+@pytest.mark.alone  # another program might be given that port meanwhile
 def test_who_begins_anew_from_the_same_port_is_served(stack: ExitStack) -> None:
     """It was reset while what it had sent still waited, so nobody has read of that; the kernel knows that the first is over."""
     receiver = stack.enter_context(Receiver(port=0, transport="tcp", limits=Limits(session_messages=4)))

@@ -97,7 +97,7 @@ class Limits(NamedTuple):
     """Senders at once."""
     session_bytes: int = 2 << 20
     """Bytes a session that the application does not have yet."""
-    session_messages: int = 1024
+    session_messages: int = 2048
     """Messages a session that the application does not have yet."""
     total_bytes: int = 64 << 20
     """Bytes in all that the application does not have yet."""

@@ -149,6 +149,7 @@ class BBR(Controller):
 
     @property
     def pace(self) -> int | None:
+        """BBR.pacing_rate; None before the first round trip."""
         return self._pace
 
     @property
@@ -159,6 +160,7 @@ class BBR(Controller):
     # Told ----------------------------------------------------------------------------------------------------------------
 
     def admit(self, sizes: Sequence[int], now: int) -> int:
+        """OnTransmit: after an idle time it goes on where it was."""
         if not self.bytes_in_flight and self._delivery.app_limited:  # HandleRestartFromIdle
             self._idle_restart = True
             self._model.restart_aggregation(now)
@@ -169,15 +171,18 @@ class BBR(Controller):
         return super().admit(sizes, now)
 
     def on_sent(self, flight: Flight, now: int) -> None:
+        """OnPacketSent: what its rate sample will need is noted with it."""
         alone = self.bytes_in_flight == sum(flight.sizes)
         flight.note = self._delivery.note(now, self.bytes_in_flight, alone=alone)
 
     def on_round_trip(self, round_trip: int, srtt: int, now: int) -> None:
+        """The first one tells the pace of startup."""
         self._round_trip = round_trip
         if self._pace is None:  # InitPacingRate
             self._pace = max(int(STARTUP_PACING_GAIN * initial_window(self.datagram_size) * SECOND / max(srtt, 1)), 1)
 
     def on_acknowledged(self, flight: Flight, now: int, window_was_limit: bool) -> None:
+        """UpdateRateSample; what follows from it is for `settle`."""
         size = sum(flight.sizes)
         self.bytes_in_flight -= size
         self._delivery.arrived(flight, size, now)
@@ -227,6 +232,7 @@ class BBR(Controller):
         self._pacer.forget()
 
     def on_application_limited(self) -> None:
+        """MarkConnectionAppLimited, unless the window is full."""
         if self.bytes_in_flight < self.window:
             self._delivery.limited(self.bytes_in_flight)
 

@@ -54,11 +54,13 @@ class NewReno(Controller):
         return self.ssthresh is None or self.window < self.ssthresh
 
     def on_round_trip(self, round_trip: int, srtt: int, now: int) -> None:
+        """The pace follows the smoothed one; slow start looks at each."""
         self._srtt = srtt
         if self.ssthresh is None:
             self._slow_start.on_round_trip(round_trip)
 
     def on_acknowledged(self, flight: Flight, now: int, window_was_limit: bool) -> None:
+        """RFC 9002 sections 7.3.1 and 7.3.3: the window grows by what arrives, below ssthresh fast and above slowly."""
         size = sum(flight.sizes)
         self.bytes_in_flight -= size
         if flight.sent_at <= self._recovery_start:
@@ -79,10 +81,12 @@ class NewReno(Controller):
         return None
 
     def settle(self, now: int) -> None:
+        """Slow start looks once at each acknowledgment for the rate."""
         if self.ssthresh is None:
             self._slow_start.settle(now)
 
     def on_lost(self, flight: Flight, now: int) -> None:
+        """It may only be late: it is counted until it is found."""
         super().on_lost(flight, now)
         self._doubtful += 1
 
@@ -107,6 +111,7 @@ class NewReno(Controller):
         self.window = self.ssthresh
 
     def on_persistent_congestion(self, now: int) -> None:
+        """RFC 9002 section 7.6.2: kMinimumWindow."""
         self._begin_episode(now)
         self._note_loss()
         self.window = self.minimum_window
