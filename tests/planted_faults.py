@@ -1086,6 +1086,8 @@ def test(place: Path, suite: tuple[str, ...]) -> Verdict:
     environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no", "--timeout=60", "-p", "no:cacheprovider"]
     begun = time.monotonic()
+    if not suite:
+        return Verdict(0, "", 0.0, "")
     try:
         run = subprocess.run(
             [*command, *unwanted, *(part for part in suite if (place / part).exists())],
@@ -1121,7 +1123,16 @@ def examine(fault: Fault | None, suite: tuple[str, ...]) -> Verdict:
         copy(place)
         if fault is not None:
             plant(fault, place)
+            verdict = test(place, about(fault, place))
+            if verdict.code == 1:
+                return verdict
         return test(place, suite)
+
+
+def about(fault: Fault, place: Path) -> tuple[str, ...]:
+    """The tests that bear the name of the file with the fault: they go first, by themselves, as they mostly catch it."""
+    name = Path(fault.file).stem
+    return tuple(str(path.relative_to(place)) for path in sorted((place / "tests/core").glob(f"test_{name}*.py")))
 
 
 def main() -> int:
