@@ -229,6 +229,66 @@ FAULTS = (
         "",
     ),
     Fault(
+        "budget: an unfinished message of which more came at once costs nothing",
+        "core/receiver.py",
+        " + REASSEMBLY_COST * (reassembly is None)",
+        "",
+    ),
+    Fault(
+        "runs of fragments: less is asked of the memory than one by one",
+        "core/receiver.py",
+        "(messages - 1) + REASSEMBLY_COST + (part.size + FRAGMENT_COST) * fragments",
+        "messages",
+    ),
+    Fault(
+        "runs of fragments: one that came before is left behind",
+        "core/receiver.py",
+        "if not session.reassemblies.keys().isdisjoint(part.sequences):",
+        "if not part.sequences:",
+    ),
+    Fault(
+        "runs of fragments: what fills the last one up is delivered",
+        "core/runs.py",
+        "if total < count * self.size:",
+        "if total < 0:",
+    ),
+    Fault(
+        "runs of fragments: the order is not looked at",
+        "core/runs.py",
+        "places = tuple(map(add, map(mul, sequences, counts), indexes))",
+        "places = tuple(range(count))",
+    ),
+    Fault(
+        "runs of fragments: taken though its sender gave it up",
+        "core/session.py",
+        "            and first >= self.arrivals.lowest\n",
+        "",
+    ),
+    Fault(
+        "runs of fragments: a flight forgets which fragment it begins with",
+        "core/retransmission.py",
+        "messages, fragment = divmod(self.fragment + number - self.first, self.fragments)",
+        "messages, fragment = divmod(number - self.first, self.fragments)",
+    ),
+    Fault(
+        "runs of fragments: cut alike means of one length",
+        "core/outbox.py",
+        "            and not (self.reply_to or self.title or other.reply_to or other.title)\n",
+        "",
+    ),
+    Fault(
+        "fragments: anything may fill the last one up",
+        "core/wire.py",
+        "if index == count - 1 and payload.count(0, total - index * size) < count * size - total:",
+        "if count < 0:",
+    ),
+    Fault(
+        "fragments: the last one is short",
+        "core/fragments.py",
+        "return -(-size // count)",
+        "return -(-size // (count - 1 or 1)) - 1",
+    ),
+    Fault(
         "budget: nothing given back",
         "core/sessions.py",
         "        self.budget.give_back(size + MESSAGE_COST * messages + titles)\n        if session.ended",
@@ -501,8 +561,8 @@ FAULTS = (
     Fault(
         "a run counted without a look at its limits",
         "core/receiver.py",
-        "        return self._sessions.limit_reached(session, size, now, messages=count) is None",
-        "        return True",
+        "            return self._sessions.limit_reached(session, part.size, now, messages=len(part.numbers)) is None",
+        "            return True",
         ("tests/property/test_runs.py",),
     ),
     Fault(

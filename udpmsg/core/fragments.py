@@ -3,6 +3,8 @@
 Knows neither sequence numbers nor limits. A fragment is not a message: only the whole is delivered, counted or confirmed.
 """
 
+from collections.abc import Sequence
+
 from udpmsg.core import wire
 from udpmsg.core.budget import FRAGMENT_COST, REASSEMBLY_COST, title_cost
 from udpmsg.errors import N_, MalformedDatagram, MessageTooLarge
@@ -46,17 +48,24 @@ class Cutter:
         """Fragment `index` of `count`: its bytes and its block, or the whole payload and None."""
         if count == 1:
             return payload, None
-        size = self._room(reply, title, fragment=True)
-        return payload[index * size : (index + 1) * size], (index, count, size, len(payload))
+        size = fragment_size(len(payload), count)
+        return payload[index * size : (index + 1) * size].ljust(size, b"\0"), (index, count, size, len(payload))
+
+    def pieces(self, payloads: Sequence[bytes], begin: int, end: int, count: int) -> list[bytes]:
+        """Of payloads of one length, cut into `count` fragments each: the bytes of those from `begin` up to `end`, counted from
+        the first payload's first on."""
+        size = fragment_size(len(payloads[0]), count)
+        cut = []
+        for place in range(begin, end):
+            message, index = divmod(place, count)
+            cut.append(payloads[message][index * size : (index + 1) * size].ljust(size, b"\0"))
+        return cut
 
     def datagram_length(self, size: int, index: int, count: int, *, reply: bool, title: str = "") -> int:
         """Bytes of the datagram that carries fragment `index` of a payload of `size` bytes."""
-        carried = size
-        if count > 1:
-            room = self._room(reply, title, fragment=True)
-            carried = min(room, size - index * room)
         title = "" if index else title
-        return carried + wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=count > 1, title=title)
+        overhead = wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=count > 1, title=title)
+        return fragment_size(size, count) + overhead
 
     def _room(self, reply: bool, title: str, *, fragment: bool) -> int:
         """Payload bytes that each datagram has room for: fragments have one size, also the first, which has the title."""
@@ -64,13 +73,20 @@ class Cutter:
         return (self._datagram_size or 0) - taken
 
 
+def fragment_size(size: int, count: int) -> int:
+    """Bytes of each of the fragments into which a payload of `size` bytes is cut: as many in each, so that they go as a run.
+
+    What is left over, less than one byte for each, are zeros at the end of the last one."""
+    return -(-size // count)
+
+
 class Reassembly:
     """One message of which not every fragment has come. What has come of it is charged; `total` is its word."""
 
     __slots__ = ("_count", "_parts", "_size", "cost", "started_at", "title", "total", "transmission")
 
-    def __init__(self, fragment: tuple[int, int, int, int], now: int) -> None:
-        _, self._count, self._size, self.total = fragment
+    def __init__(self, shape: tuple[int, int, int], now: int) -> None:
+        self._count, self._size, self.total = shape
         self._parts: dict[int, bytes] = {}
         self.started_at = now
         self.cost = REASSEMBLY_COST
@@ -87,13 +103,17 @@ class Reassembly:
             raise MalformedDatagram("{} fragments of {} bytes, {} in all, contradict the ones before", count, size, total)
         return index not in self._parts
 
-    def add(self, index: int, payload: bytes, transmission: int, title: str = "") -> bytes | None:
-        """Take a fragment; return the whole payload once it is complete."""
-        if index not in self._parts:
-            self.cost += len(payload) + FRAGMENT_COST + title_cost(title)
-            self._parts[index] = payload
+    def lacks(self, indexes: Sequence[int], shape: tuple[int, int, int]) -> bool:
+        """Whether none of these fragments has come before, and they are of a message that was cut as those that have."""
+        return shape == (self._count, self._size, self.total) and self._parts.keys().isdisjoint(indexes)
+
+    def add(self, indexes: Sequence[int], payloads: Sequence[bytes], transmission: int, title: str = "") -> bytes | None:
+        """Take fragments that have not come before, or one that has; return the whole payload once it is complete."""
+        if indexes[0] not in self._parts:
+            self.cost += sum(map(len, payloads)) + FRAGMENT_COST * len(payloads) + title_cost(title)
+            self._parts.update(zip(indexes, payloads, strict=True))
             self.title = title or self.title
         self.transmission = max(self.transmission, transmission)
         if len(self._parts) < self._count:
             return None
-        return b"".join(self._parts[index] for index in range(self._count))
+        return b"".join(self._parts[index] for index in range(self._count))[: self.total]

@@ -27,12 +27,19 @@ LATE_LIMIT = 4096
 class Flight:
     """Datagrams with numbers in a row that left together, for messages in a row; `sizes` in bytes, `sent_at` in nanoseconds.
 
-    Or one datagram: a message that is sent again, or one of its fragments."""
+    Each of the messages is cut into as many `fragments`, one after the other. What is sent again is a flight of one."""
 
-    __slots__ = ("deemed_lost", "first", "fragment", "last", "ordinal", "sent_at", "sequence", "sizes")
+    __slots__ = ("deemed_lost", "first", "fragment", "fragments", "last", "ordinal", "sent_at", "sequence", "sizes")
 
     def __init__(
-        self, first: int, sequence: int, sizes: Sequence[int], sent_at: int, fragment: int = 0, ordinal: int = 1
+        self,
+        first: int,
+        sequence: int,
+        sizes: Sequence[int],
+        sent_at: int,
+        fragment: int = 0,
+        fragments: int = 1,
+        ordinal: int = 1,
     ) -> None:
         self.first = first
         self.last = first + len(sizes) - 1
@@ -42,20 +49,23 @@ class Flight:
         self.sizes = sizes
         self.sent_at = sent_at
         self.fragment = fragment
+        """Which fragment the first datagram carries."""
+        self.fragments = fragments
         self.ordinal = ordinal
         """Which transmission of its fragment each is, from 1."""
         self.deemed_lost = False
 
-    @property
-    def last_sequence(self) -> int:
-        """The sequence number in the last datagram."""
-        return self.sequence + self.last - self.first
+    def carried_by(self, number: int) -> tuple[int, int]:
+        """Of the datagram with this number, the sequence number and which fragment it carries."""
+        messages, fragment = divmod(self.fragment + number - self.first, self.fragments)
+        return self.sequence + messages, fragment
 
     def part(self, first: int, last: int) -> "Flight":
         """The datagrams with these numbers, as far as they are of this flight."""
         begin, end = max(first - self.first, 0), last + 1 - self.first
+        sequence, fragment = self.carried_by(self.first + begin)
         sizes = self.sizes[begin:end]
-        return Flight(self.first + begin, self.sequence + begin, sizes, self.sent_at, self.fragment, self.ordinal)
+        return Flight(self.first + begin, sequence, sizes, self.sent_at, fragment, self.fragments, self.ordinal)
 
 
 class InFlight:

@@ -12,6 +12,7 @@ Ordinary messages (see `udpmsg.core.outbox`) go this way in runs; what befalls o
 from bisect import insort
 from collections import deque
 from collections.abc import Sequence
+from itertools import groupby
 
 from udpmsg.core import wire
 from udpmsg.core.asking import Question, possible
@@ -21,7 +22,7 @@ from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import NOTICES_KEPT, Event, Malformed, Outcome, Peer, PeerRestarted, State
 from udpmsg.core.fragments import Cutter
 from udpmsg.core.framing import Run
-from udpmsg.core.outbox import Outbox, Outgoing
+from udpmsg.core.outbox import RUN, Outbox, Outgoing
 from udpmsg.core.refusals import Refusals
 from udpmsg.core.retransmission import Flight, InFlight
 from udpmsg.core.rtt import CLOCK_GRANULARITY, MAX_RTO, MILLISECOND, NEVER, SECOND, RttEstimator
@@ -283,6 +284,8 @@ class Sender:
         while self._outbox.anything_to_send and not self._window_was_limit:
             if (due := self._outbox.next_fragment(self.credit, self.credit_bytes)) is not None:
                 batch += self._transmit(*due, now)
+            elif cut := self._outbox.next_cut(self.credit, self.credit_bytes):
+                batch += self._transmit_cut(cut, now)
             elif run := self._outbox.next_run(self.credit, self.credit_bytes):
                 batch += self._transmit_run(run, now)
             else:
@@ -351,13 +354,15 @@ class Sender:
             if fragments > 1 or reply_to or title:
                 self._outbox.set_apart(sequence, fragments, reply_to, title)
 
-    def _encode_each(self, payloads: Sequence[bytes], first: int, reply_to: int, title: str, now: int) -> list[bytes]:
+    def _encode_each(self, payloads: Sequence[bytes], first: int, reply_to: int, title: str, now: int) -> list[bytes | Run]:
         """Fire-and-forget messages of which some are cut up, or all are replies or have a title."""
-        batch = []
-        for sequence, payload in enumerate(payloads, first):
-            fragments = self._cutter.count(len(payload), reply=reply_to > 0, title=title)
-            message = Outgoing(sequence, payload, fragments, reply_to, title)
-            batch += [self._encode(message, index, now) for index in range(fragments)]
+        batch: list[bytes | Run] = []
+        for size, neighbours in groupby(enumerate(payloads, first), key=lambda numbered: len(numbered[1])):
+            fragments = self._cutter.count(size, reply=reply_to > 0, title=title)
+            messages = [Outgoing(sequence, payload, fragments, reply_to, title) for sequence, payload in neighbours]
+            apart = [[message] for message in messages] if title or fragments == 1 else [messages]
+            for alike in apart:
+                batch += self._encode_cut(alike, 0, len(alike) * fragments, now)
         return batch
 
     def _transmit_run(self, run: range, now: int) -> list[bytes | Run]:
@@ -375,8 +380,26 @@ class Sender:
         self._count_sent(count, sum(sizes) - count * overhead)
         return batch
 
+    def _transmit_cut(self, messages: list[Outgoing], now: int) -> list[bytes | Run]:
+        """Send fragments of these messages, which are cut alike, for the first time: as many as may leave."""
+        first, new = messages[0], [message for message in messages if not message.started]
+        begin, fragments = first.next_fragment, len(first.transmissions)
+        length = self._cutter.datagram_length(len(first.payload), 1, fragments, reply=first.reply_to > 0, title=first.title)
+        sizes = [length] * min(len(messages) * fragments - begin, RUN)
+        if first.title and not begin:
+            sizes[0] += len(wire.title_block(first.title))
+        count = self._admit(sizes, now)
+        if not count:
+            return []
+        batch = self._encode_cut(messages, begin, begin + count, now)
+        self._in_flight.add(Flight(self._encoder.number - count + 1, first.sequence, sizes[:count], now, begin, fragments))
+        self._outbox.sent_cut(messages, count)
+        started = [message for message in new if message.started]
+        self._count_sent(len(started), len(first.payload) * len(started))
+        return batch
+
     def _transmit(self, message: Outgoing, fragment: int, now: int) -> list[bytes]:
-        """Send a fragment of a message that is not ordinary, if it may leave."""
+        """Send what is sent again, or a whole message that is not ordinary, if it may leave."""
         reply, title, fragments = message.reply_to > 0, message.title, len(message.transmissions)
         sizes = [self._cutter.datagram_length(len(message.payload), fragment, fragments, reply=reply, title=title)]
         if not self._admit(sizes, now):
@@ -384,11 +407,11 @@ class Sender:
         data = self._encode(message, fragment, now)
         if message.transmissions[fragment]:
             self.retransmissions += 1
-        elif not message.started:
+        else:
             self._count_sent(1, len(message.payload))
         self._outbox.sent(message, fragment)
         ordinal = message.transmissions[fragment]
-        self._in_flight.add(Flight(self._encoder.number, message.sequence, sizes, now, fragment, ordinal))
+        self._in_flight.add(Flight(self._encoder.number, message.sequence, sizes, now, fragment, fragments, ordinal))
         return [data]
 
     def _admit(self, sizes: Sequence[int], now: int) -> int:
@@ -399,6 +422,25 @@ class Sender:
         admitted = self.congestion.admit(sizes, now, self.rtt.srtt)
         self._window_was_limit = admitted < len(sizes)
         return admitted
+
+    def _encode_cut(self, messages: Sequence[Outgoing], begin: int, end: int, now: int) -> list[bytes | Run]:
+        """Fragments of these messages, which are cut alike, as they leave for the first time: from one up to another, counted
+        from the first message's first on. What has a title, or is whole, is encoded by itself."""
+        first, fragments = messages[0], len(messages[0].transmissions)
+        alone = [self._encode(first, 0, now)] if not begin and (first.title or fragments == 1) else []
+        begin += len(alone)
+        payloads = [message.payload for message in messages]
+        return alone + self._encoder.encode_cut(
+            self._cutter.pieces(payloads, begin, end, fragments),
+            range(begin, end),
+            fragments=fragments,
+            total=len(first.payload),
+            now=now,
+            sequence=first.sequence,
+            lowest=self._lowest,
+            reply_to=first.reply_to,
+            ordered=self.config.ordered,
+        )
 
     def _encode(self, message: Outgoing, index: int, now: int) -> bytes:
         payload, fragment = self._cutter.cut(
@@ -462,7 +504,7 @@ class Sender:
                 self.congestion.on_acknowledged(sum(flight.sizes), flight.sent_at, self._window_was_limit)
             if flight.first <= acknowledgment.largest <= flight.last:  # the others may have waited for an ACK that was lost
                 round_trip = self.rtt.sample(now - flight.sent_at, acknowledgment.delay_us * 1000)
-                self._outbox.measured(flight.sequence + acknowledgment.largest - flight.first, round_trip)
+                self._outbox.measured(flight.carried_by(acknowledgment.largest)[0], round_trip)
         if arrived:
             self._in_flight.restart(now)
         # what only an earlier life has sent is confirmed when it is sent again: that keeps the unsent without a gap
@@ -471,7 +513,8 @@ class Sender:
         for first, last in acknowledgment.delivered:
             self._deliver(first, min(last, sent))
         for flight in arrived:  # what is delivered need not be known to have arrived
-            self._outbox.arrive(flight.sequence, flight.last_sequence, flight.fragment)
+            last, last_fragment = flight.carried_by(flight.last)
+            self._outbox.arrive(flight.sequence, last, flight.fragment, last_fragment)
         if datagram.number > self._newest_acknowledgment:
             self._newest_acknowledgment = datagram.number
             self.credit, self.credit_bytes = acknowledgment.credit, acknowledgment.credit_bytes
