@@ -249,3 +249,13 @@ def test_a_run_of_fragments_ends_where_a_message_does(fragments: int, lengths: l
     pieces = [b"x"] * 130
     batch = runs.encode_cut(pieces, range(130), fragments=fragments, total=fragments, session=7, number=1, sequence=1, sent_at=0)
     assert [len(each([item])) for item in batch] == lengths
+
+
+def test_fragments_whose_datagrams_are_in_a_row_and_which_are_not() -> None:
+    """Their sender numbered them as it sent them, the second one first."""
+    first, second, third = fragments_of(b"one thing")
+    swapped = [changed(second, 16, 11, 8), changed(first, 16, 12, 8), third]
+    messages = runs.decode(run_of(swapped))
+    assert messages is not None
+    assert messages.numbers == (11, 12, 13)
+    assert not messages.in_a_row

@@ -150,7 +150,7 @@ class Receiver:
         size, count = messages.size, len(messages.numbers)
         overhead = wire.overhead(acknowledged=messages.acknowledged, reply=False, fragment=messages.shape is not None)
         self._allowances.received(peer, (size + overhead) * count, count)
-        for part in messages.parts():
+        for part in (messages,) if messages.shape is None else messages.parts():
             if self._take(part, now, peer):
                 continue
             for datagram in part.datagrams():
@@ -331,7 +331,8 @@ class Receiver:
         session.last_seen_at = now  # so it is not what has to go
         if part.acknowledged:
             self._resolve_below(session, part.lowest[0])
-        taken = self._take_run(session, part, now, peer) if part.whole else self._take_fragments(session, part, now, peer)
+        whole = part.shape is None or part.whole
+        taken = (self._take_run if whole else self._take_fragments)(session, part, now, peer)
         if taken and part.acknowledged:
             self._resolve_below(session, max(part.lowest))
         return taken
@@ -340,7 +341,8 @@ class Receiver:
         """What `_receive_message` does, for all of them at once, if no limit stands in the way."""
         if not self._has_room(session, part, now):
             return False
-        _, acknowledged, ordered, size, numbers, sequences, sent_at, _, transmissions, payloads, *_ = part.joined()
+        whole = part if part.shape is None else part.joined()
+        _, acknowledged, ordered, size, numbers, sequences, sent_at, _, transmissions, payloads, *_ = whole
         count = len(sequences)
         self._note_sender(session, numbers[-1], now, peer)
         if acknowledged:

@@ -78,8 +78,9 @@ class Messages(NamedTuple):
             )
 
     def parts(self) -> "list[Messages]":
-        """The same, cut into what one message of which not everything is here has, and whole messages."""
-        if self.shape is None or not self.in_a_row:
+        """Fragments, cut into what one message of which not everything is here has, and whole messages."""
+        assert self.shape is not None
+        if not self.in_a_row:
             return [self]
         count, here = self.shape[0], len(self.numbers)
         begin = min(-self.indexes[0] % count, here)
@@ -89,12 +90,12 @@ class Messages(NamedTuple):
     @property
     def whole(self) -> bool:
         """Of a part: whether it has messages of which everything is here."""
-        return self.shape is None or len(self.numbers) >= self.shape[0]
+        assert self.shape is not None
+        return len(self.numbers) >= self.shape[0]
 
     def joined(self) -> "Messages":
-        """Whole messages, each put together where it was cut. Of its fragments' transmissions it has the largest."""
-        if self.shape is None:
-            return self
+        """Whole messages, each put together. Of its fragments' transmissions it has the largest."""
+        assert self.shape is not None
         count, _, total = self.shape
         transmissions = self.transmissions[::count]
         if any(map(ne, self.transmissions, islice(self.transmissions, 1, None))):
@@ -282,8 +283,8 @@ def decode(run: Run, *, payloads: bool = True) -> Messages | None:
     if largest(numbers) > MAX_NUMBER or largest(sequences) > MAX_NUMBER:
         return None
     ordered = bool(flags & ORDERED)
-    fixed = session, checked, ordered, room - block
-    return Messages(*fixed, numbers, sequences, sent_at, lowest, transmissions, carried, in_a_row, indexes, shape)
+    columns_ = numbers, sequences, sent_at, lowest, transmissions, carried
+    return Messages(session, checked, ordered, room - block, *columns_, in_a_row, indexes, shape)
 
 
 def are_fragments(indexes: tuple[int, ...], shape: tuple[int, int, int], payloads: tuple[bytes, ...]) -> bool:
