@@ -172,7 +172,7 @@ class RemoteSender:
         return [
             self.message(
                 sequence,
-                payload[index * size : (index + 1) * size],
+                payload[index * size : (index + 1) * size].ljust(size, b"\0"),
                 transmission=transmission,
                 fragment=(index, count, size, len(payload)),
             )

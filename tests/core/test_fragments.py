@@ -94,8 +94,8 @@ def test_fragments_that_contradict_each_other(block: tuple[int, int, int, int], 
     assert receiver.events() == [Malformed("p", reason, len(bad))]
     assert receiver.data_to_send(now=at(100)) == []  # never answered
     assert receiver.totals().malformed == 1
-    receiver.receive([remote.message(1, b"xy"[: first[3] - first[2]], fragment=(1, *first[1:]))], now=at(101), peer="p")
-    assert len(payloads(receiver.events())) == 1  # the honest rest still completes it
+    receiver.receive([remote.message(1, b"xy\0"[3 - first[2] :], fragment=(1, *first[1:]))], now=at(101), peer="p")
+    assert payloads(receiver.events()) == [b"abcxy" if first[2] == 3 else b"aby"]  # the honest rest still completes it
 
 
 def test_a_late_fragment_of_a_whole_message_is_told_once_as_a_duplicate() -> None:
@@ -130,13 +130,13 @@ def test_nothing_is_cut_that_fits_and_nothing_fits_that_is_a_byte_too_long() -> 
     fragments = [each.fragment for each in read(sender.data_to_send(now=at(0)))]
     assert fragments == [
         None,
-        (0, 2, 76, 89),
-        (1, 2, 76, 89),
+        (0, 2, 45, 89),
+        (1, 2, 45, 89),
         (0, 2, 76, 152),
         (1, 2, 76, 152),
-        (0, 3, 76, 153),
-        (1, 3, 76, 153),
-        (2, 3, 76, 153),
+        (0, 3, 51, 153),
+        (1, 3, 51, 153),
+        (2, 3, 51, 153),
     ]
 
 
@@ -169,7 +169,7 @@ def test_what_came_of_an_earlier_cut_counts() -> None:
     assert receiver.held_bytes == held
     first, across, inside, after, last = (
         remote.message(1, part, fragment=(index, 4, 3, 10), transmission=2)
-        for index, part in ((0, b"abc"), (1, b"def"), (1, b"def"), (2, b"ghi"), (3, b"j"))
+        for index, part in ((0, b"abc"), (1, b"def"), (1, b"def"), (2, b"ghi"), (3, b"j\0\0"))
     )
     receiver.receive([first], now=at(1), peer="p")
     assert receiver.held_bytes == (held := held + 3 + FRAGMENT_COST)
@@ -195,7 +195,7 @@ def test_a_fragment_fills_several_holes() -> None:
     receiver.receive(parts, now=at(0), peer="p")
     receiver.receive([remote.message(1, b"abcdefg", fragment=(0, 2, 7, 8))], now=at(0), peer="p")
     assert receiver.held_bytes == REASSEMBLY_COST + 7 + 6 * FRAGMENT_COST
-    receiver.receive([remote.message(1, b"h", fragment=(1, 2, 7, 8))], now=at(0), peer="p")
+    receiver.receive([remote.message(1, b"h\0\0\0\0\0\0", fragment=(1, 2, 7, 8))], now=at(0), peer="p")
     assert payloads(receiver.events()) == [b"abcdefgh"]
 
 
@@ -226,9 +226,34 @@ def test_a_run_with_the_whole_of_what_came_in_part() -> None:
     assert receiver.held_bytes == 0
 
 
+def test_a_run_of_another_cut_is_taken_one_by_one() -> None:
+    remote, receiver = RemoteSender(), a_receiver()
+    parts = remote.fragments(1, b"abcdefghij", 4)
+    receiver.receive([parts[2]], now=at(0), peer="p")
+    assert receiver.held_bytes == REASSEMBLY_COST + FRAGMENT_COST + 2, "without two zeros"
+    *_, ghi, j = remote.fragments(1, b"abcdefghij", 3, transmission=2)
+    receiver.receive([Run(ghi + j, len(j))], now=at(1), peer="p")
+    assert receiver.held_bytes == REASSEMBLY_COST + 2 * FRAGMENT_COST + 4, "of the first one two bytes are new, of the other none"
+    first, second, _ = remote.fragments(1, b"abcdefghij", 4, transmission=3)
+    receiver.receive([Run(first + second, len(first))], now=at(2), peer="p")
+    assert payloads(receiver.events()) == [b"abcdefghij"]
+    assert receiver.held_bytes == 0
+
+
+def test_a_run_of_the_same_cut_is_taken_at_once_without_what_fills_it_up() -> None:
+    remote, receiver = RemoteSender(), a_receiver()
+    receiver.receive([remote.message(1, b"x")], now=at(0), peer="p")
+    first, second, last = remote.fragments(2, b"abcdefghij", 4)
+    before = receiver.held_bytes
+    receiver.receive([Run(second + last, len(last))], now=at(1), peer="p")
+    assert receiver.held_bytes == before + REASSEMBLY_COST + 2 * FRAGMENT_COST + 6
+    receiver.receive([first], now=at(2), peer="p")
+    assert payloads(receiver.events()) == [b"x", b"abcdefghij"]
+
+
 def test_nobody_has_more_pieces_of_a_message_kept_than_it_can_have_fragments() -> None:
     total = 4 * MAX_FRAGMENTS
-    reassembly = Reassembly((0, MAX_FRAGMENTS, 4, total), now=0)
+    reassembly = Reassembly(4, total, now=0)
     for index in range(1, 2 * MAX_FRAGMENTS, 2):
         assert reassembly.add((index, 2 * MAX_FRAGMENTS, 2, total), b"ab", 1) is None
     with pytest.raises(MalformedDatagram, match="more than 65535 pieces of one message"):

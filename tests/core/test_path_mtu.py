@@ -296,13 +296,36 @@ def test_what_arrives_refutes_the_suspicion() -> None:
 
 def test_what_could_not_be_too_large_is_not_counted() -> None:
     path = complete(1472)
-    path.on_lost([1200] * 100)
+    path.on_lost([548] * 100)
     path.on_lost([1473] * 100)
-    assert (path.vanished, leave(path, 1000)) == (0, [])
-    path.on_expiry([1200])
+    assert (path.in_doubt, leave(path, 1000)) == (False, [])
+    path.on_expiry([548])
     assert leave(path, 1000) == []
     path.on_expiry([1200, 1300])
     assert leave(path, 1000) == [1472, 1200]
+
+
+def test_the_path_becomes_narrower_than_all_that_is_sent() -> None:
+    """Messages are smaller than 1,200 bytes, or cut into fragments that are: to fall to 1,200 would be of no use."""
+    path = complete(1472)
+    path.on_lost([549] * (VANISHED - 1))
+    assert (path.vanished, path.in_doubt, leave(path, 1000)) == (0, True, [])
+    path.on_arrived([548])
+    path.on_lost([1200])
+    assert leave(path, 1000) == [1472, 548]
+    for sent in (1000, 1055, 1145):
+        answer(path, 548, sent, sent + 5 if sent == 1000 else sent + 40)
+        leave(path, 1055 if sent == 1000 else sent + 90)
+    assert (path.size, path.black_holes, path.in_doubt) == (548, 1, False)
+
+
+def test_of_what_is_smaller_one_that_arrives_refutes_it() -> None:
+    path = complete(1472)
+    path.on_lost([1000] * VANISHED)
+    path.on_arrived([549])
+    assert (path.in_doubt, leave(path, 1000)) == (False, [])
+    path.on_expiry([100, 1000])
+    assert leave(path, 1000) == [1472, 548]
 
 
 def test_the_larger_probe_is_answered_and_all_is_as_before() -> None:

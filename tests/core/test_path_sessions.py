@@ -9,7 +9,7 @@ from tests.core.paths import Path, Walk
 from tests.core.support import MILLISECOND, RemoteReceiver, acknowledged_sender, at, plain_sender, read
 from udpmsg.core.events import Malformed, State
 from udpmsg.core.fragments import Cutter
-from udpmsg.core.framing import each
+from udpmsg.core.framing import Run, each
 from udpmsg.core.outbox import Outbox, Outgoing
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import Kind
@@ -235,7 +235,7 @@ def test_the_interface_itself_becomes_narrow() -> None:
     sender = walk.sender
     sender.send(SOME[10:30], now=walk.now)
     batch = each(sender.data_to_send(now=walk.now))
-    assert max(map(len, batch)) == 1472
+    assert max(map(len, batch)) == 1402, "three fragments of 1334 bytes"
     sender.not_sent(batch, "EMSGSIZE", now=walk.now)
     for data in batch:
         sender.too_large(len(data), now=walk.now)
@@ -297,38 +297,143 @@ def test_a_last_transmission_of_an_earlier_cut_ends_nothing() -> None:
 
 
 def test_the_rest_of_a_message_may_go_into_its_last_fragment() -> None:
-    """Of two fragments the first left; of the new ones both have bytes that left, so none leaves for the first time."""
-    outbox, wide, narrow = (
-        Outbox(None),
-        *(Cutter(datagram_size=size, max_message=9999, acknowledged=True) for size in (1068, 668)),
-    )
-    outbox.accept([bytes(1010), b"next"], at(60_000))
-    outbox.set_apart(1, 2, 0, "", wide)
-    due = outbox.next_fragment(16, None)
-    assert due is not None
-    message, index = due
-    outbox.sent(message, index)
-    outbox.cut_anew(message, 2, narrow)
-    assert (bytes(message.transmissions), bytes(message.arrived), message.next_fragment) == (b"\1\1", b"\0\0", 2)
-    for fragment in (0, 1):
+    """Of four fragments three left, all but one byte; of the five new ones all have bytes that left, so none leaves for the first
+    time."""
+    outbox = Outbox(None)
+    cutter = Cutter(datagram_size=468, max_message=9999, acknowledged=True)
+    outbox.accept([bytes(10), b"next"], at(60_000))
+    outbox.set_apart(1, 4, 0, "", cutter)
+    (message,) = outbox.next_cut(16, None)
+    outbox.sent_cut([message], 3)
+    outbox.cut_anew(message, 5, cutter)
+    assert (bytes(message.transmissions), bytes(message.arrived), message.next_fragment) == (b"\1\1\1\1\1", bytes(5), 5)
+    for fragment in range(5):
         assert outbox.next_fragment(16, None) == (message, fragment)
         outbox.sent(message, fragment)
-    assert (outbox.next_fragment(16, None), outbox.next_run(16, None)) == (None, range(2, 3))
-    outbox.arrive(1, 1, 0)
-    assert outbox.in_flight == 1, "that was a fragment of the former cut"
-    outbox.arrive(1, 1, message.name_of(0))
-    outbox.arrive(1, 1, message.name_of(1))
+    assert (outbox.next_fragment(16, None), outbox.next_cut(16, None), outbox.next_run(16, None)) == (None, [], range(2, 3))
+
+
+def test_a_message_is_cut_anew_time_and_again_and_goes_on() -> None:
+    """Of three fragments two left; of four new ones three have bytes that left, and of five four."""
+    outbox, wide, narrow = (
+        Outbox(None),
+        *(Cutter(datagram_size=size, max_message=9999, acknowledged=True) for size in (468, 398)),
+    )
+    outbox.accept([bytes(1010), b"next"], at(60_000))
+    outbox.set_apart(1, 3, 0, "", wide)
+    (message,) = outbox.next_cut(16, None)
+    outbox.sent_cut([message], 2)
+    assert outbox.next_cut(16, None) == [message], "it goes on"
+    outbox.cut_anew(message, 4, narrow)
+    assert (bytes(message.transmissions), bytes(message.arrived), message.next_fragment) == (b"\1\1\1\0", bytes(4), 3)
+    assert outbox.next_cut(16, None) == [message]
+    outbox.cut_anew(message, 5, narrow)
+    assert (bytes(message.transmissions), message.next_fragment) == (b"\1\1\1\1\0", 4)
+    outbox.sent_cut([message], 1)
+    for fragment in range(4):
+        assert outbox.next_fragment(16, None) == (message, fragment)
+        outbox.sent(message, fragment)
+    assert (outbox.next_fragment(16, None), outbox.next_cut(16, None), outbox.next_run(16, None)) == (None, [], range(2, 3))
+    outbox.arrive(1, 1, 0, 2)
+    assert outbox.in_flight == 1, "those were fragments of the former cut"
+    outbox.arrive(1, 1, message.name_of(0), message.name_of(3))
+    assert outbox.in_flight == 1
+    outbox.arrive(1, 1, message.name_of(4), message.name_of(4))
     assert outbox.in_flight == 0
+
+
+def test_of_messages_that_left_together_one_was_cut_anew_meanwhile() -> None:
+    """Three of two fragments each; the second is cut into three. What then arrives of the first transmissions counts for the
+    others alone."""
+    outbox, wide, narrow = (
+        Outbox(None),
+        *(Cutter(datagram_size=size, max_message=9999, acknowledged=True) for size in (1068, 468)),
+    )
+    outbox.accept([bytes(1010)] * 3, at(60_000))
+    for sequence in (1, 2, 3):
+        outbox.set_apart(sequence, 2, 0, "", wide)
+    messages = outbox.next_cut(16, None)
+    assert [message.sequence for message in messages] == [1, 2, 3]
+    outbox.sent_cut(messages, 6)
+    outbox.arrive(1, 2, 1, 0)
+    outbox.send_again(messages[1], 1)
+    outbox.cut_anew(messages[1], 3, narrow)
+    assert bytes(messages[1].arrived) == b"\1\0\0", "the first 337 of 505 bytes, which have arrived"
+    outbox.arrive(1, 3, 0, 1)
+    assert outbox.in_flight == 1
+    assert bytes(messages[1].arrived) == b"\1\0\0"
+    outbox.arrive(2, 2, 0, 1)
+    assert outbox.in_flight == 1
+    assert [outbox.next_fragment(16, None), outbox.next_cut(16, None)] == [(messages[1], 1), []]
+
+
+def test_what_waits_alike_is_cut_anew_alike_and_leaves_as_one_run() -> None:
+    """Ten of 4,000 bytes, cut for 1,200, of which the credit held back all but one; then the path takes 1,472."""
+    sender, receiver = acknowledged_sender(follows_path=True), RemoteReceiver()
+    sender.send([bytes(1000)] * 10, now=at(0))
+    sender.send(SOME[:10], now=at(0))
+    batch = each(sender.data_to_send(now=at(0)))
+    sender.receive([receiver.ack((1, len(batch)), below=11, credit=0)], now=at(40))
+    assert [len(each([item])) for item in sender.data_to_send(now=at(41))] == [3], "the rest of the one that had begun"
+    for size in (65_507, 1472):
+        probe = sender.probe_to_send(now=at(41))
+        assert probe is not None
+        assert len(probe) == size
+        if size > 1472:
+            sender.too_large(size, now=at(41))
+            sender.path_hint(1472, now=at(41))
+    sender.receive([receiver.ack((1, 14), (16, 16), below=11, credit=100)], now=at(81))
+    assert sender.datagram_size == 1472
+    run, *_ = sender.data_to_send(now=at(81))
+    assert isinstance(run, Run)
+    assert {datagram.fragment and datagram.fragment[1:] for datagram in read([run])} == {(3, 1334, 4000)}
+    assert len({datagram.sequence for datagram in read([run])}) > 1
+
+
+def test_half_a_message_goes_on_in_smaller_fragments() -> None:
+    """The window ends in the middle of a message; then the system itself takes no more than 1,000 bytes."""
+    sender, receiver = acknowledged_sender(follows_path=True), RemoteReceiver()
+    payload = Random(3).randbytes(40_000)
+    sender.send([payload], now=at(0))
+    left = each(sender.data_to_send(now=at(0)))
+    gone = len(left)
+    assert 5 < gone < 36
+    sender.too_large(1000, now=at(1))
+    sender.receive([receiver.ack((1, gone - 1))], now=at(40))
+    parts = {}
+    for datagram in read(left[:-1]):
+        assert datagram.fragment is not None
+        parts[datagram.fragment[0] * datagram.fragment[2]] = datagram.payload
+    now, came = 40, gone - 1
+    while sender.unresolved and now < 5000:
+        now += 20
+        sender.handle_timeout(now=at(now))
+        batch = each(sender.data_to_send(now=at(now)))
+        assert all(len(data) <= 548 for data in batch)
+        for datagram in read(batch):
+            came = datagram.number
+            if datagram.kind is not Kind.MESSAGE:
+                continue
+            assert datagram.fragment is not None
+            assert datagram.fragment[1:] == (84, 477, 40_000)
+            parts[datagram.fragment[0] * 477] = datagram.payload
+        sender.receive([receiver.ack((1, gone - 1), (gone + 1, came))], now=at(now + 10))
+        if sender.messages_in_flight == 0:
+            break
+    whole = bytearray(84 * 477)
+    for place, part in parts.items():
+        whole[place : place + len(part)] = part
+    assert whole[:40_000] == payload
 
 
 def test_what_has_arrived_of_a_cut_has_arrived_of_the_next() -> None:
     message = Outgoing(1, bytes(1000), 4)
     message.transmissions, message.next_fragment = bytearray(b"\2\1\1\0"), 3
     message.arrived[1] = message.arrived[2] = 1
-    message.cut_anew(7, 150, 250)
-    assert message.next_fragment == 5, "750 bytes had left"
-    assert bytes(message.transmissions) == b"\2\2\2\2\2\0\0"
-    assert bytes(message.arrived) == b"\0\0\1\1\1\0\0", "from 300 up to 750: the second of the new ones has 150 to 299"
+    message.cut_anew(7)
+    assert message.next_fragment == 6, "750 bytes had left, and the sixth has 715 to 857"
+    assert bytes(message.transmissions) == b"\2\2\2\2\2\2\0"
+    assert bytes(message.arrived) == b"\0\0\1\1\1\0\0", "from 286 up to 714: the second of the new ones has 143 to 285"
     assert (message.waiting, message.index_of(message.name_of(6)), message.index_of(6)) == (4, 6, None)
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from tests.core.support import RECEIVER, SENDER, Receiver, RemoteSender, acknowledgments, at
 from udpmsg.core import runs
+from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
+from udpmsg.core.config import Limits
 from udpmsg.core.events import Malformed, Message
 from udpmsg.core.framing import Run, each
 
@@ -98,3 +100,110 @@ def test_a_run_in_order_and_one_behind_a_gap(ordered: bool) -> None:
     assert (told.all_below, told.arrived, told.delivered) == (4, [(1, 5)], [(6, 7)] * (not ordered))
     receiver.receive([run(4, 5)], now=at(1), peer="p")
     assert given() == [4, 5] + [6, 7] * ordered
+
+
+def cut(sender: RemoteSender, *sequences: int, size: int = 2, payload: bytes = b"abcdef", transmission: int = 1) -> list[bytes]:
+    """These messages, in fragments."""
+    return [data for sequence in sequences for data in sender.fragments(sequence, payload, size, transmission=transmission)]
+
+
+def in_a_run(datagrams: list[bytes]) -> Run:
+    return Run(b"".join(datagrams), len(datagrams[0]))
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+@pytest.mark.parametrize("counting_only", [False, True])
+def test_fragments_that_come_together_are_messages(counting_only: bool, acknowledged: bool) -> None:
+    """Three messages of three fragments: the first call has one of the second message, and the second call the others."""
+    receiver, sender = Receiver(session=RECEIVER, now=at(0), counting_only=counting_only), RemoteSender(acknowledged=acknowledged)
+    datagrams = [sender.message(1, b"x"), *cut(sender, 2, 3, 4, payload=b"abcde")]
+    receiver.receive([datagrams[0], in_a_run(datagrams[1:5])], now=at(0), peer="p")
+    assert [event.payload for event in receiver.events() if isinstance(event, Message)] == [b"x", b"abcde"] * (not counting_only)
+    assert receiver.held_bytes == REASSEMBLY_COST + FRAGMENT_COST + 2
+    receiver.receive([in_a_run(datagrams[5:7])], now=at(1), peer="p")
+    receiver.receive([in_a_run(datagrams[7:])], now=at(2), peer="p")
+    given = [(event.sequence, event.payload) for event in receiver.events() if isinstance(event, Message)]
+    assert given == [(3, b"abcde"), (4, b"abcde")] * (not counting_only)
+    totals = receiver.totals()
+    assert (totals.messages_delivered, totals.payload_bytes, totals.duplicates, totals.reordered) == (4, 16, 0, 0)
+    assert (totals.jitter_weight, receiver.held_bytes) == (0, 0), "of fragments no jitter is measured"
+    told = acknowledgments(receiver.data_to_send(now=at(2)))
+    assert [(ack.all_below, ack.arrived) for ack in told] == [(5, [(1, 10)])] * acknowledged
+
+
+def test_a_message_is_charged_while_it_is_not_whole_and_its_transmission_is_the_largest() -> None:
+    receiver, sender = Receiver(session=RECEIVER, now=at(0)), RemoteSender()
+    datagrams = [sender.message(1, b"x"), *cut(sender, 2, payload=bytes(10))]
+    receiver.receive([datagrams[0], in_a_run(datagrams[1:3])], now=at(0), peer="p")
+    assert receiver.held_bytes == 1 + MESSAGE_COST + REASSEMBLY_COST + 2 * (FRAGMENT_COST + 2)
+    sender.number -= 3
+    again = cut(sender, 2, payload=bytes(10), transmission=3)[2:]
+    receiver.receive([in_a_run(again)], now=at(1), peer="p")
+    assert [event.transmission for event in receiver.events() if isinstance(event, Message)] == [1, 3]
+
+
+def test_fragments_come_again_while_others_are_missing() -> None:
+    """The first one came; then all come anew. It counts once, and nothing of it is left behind."""
+    receiver, sender = Receiver(session=RECEIVER, now=at(0)), RemoteSender()
+    receiver.receive([sender.message(1, b"x"), cut(sender, 2)[0]], now=at(0), peer="p")
+    receiver.receive([in_a_run(cut(sender, 2, 3, transmission=2))], now=at(1), peer="p")
+    assert [event.sequence for event in receiver.events() if isinstance(event, Message)] == [1, 2, 3]
+    assert receiver.held_bytes == 0
+    receiver.receive([cut(sender, 4)[0], in_a_run(cut(sender, 4)[:2])], now=at(2), peer="p")
+    assert receiver.held_bytes == REASSEMBLY_COST + 2 * (FRAGMENT_COST + 2)
+
+
+def test_the_beginning_of_a_message_behind_a_gap() -> None:
+    receiver, sender = Receiver(session=RECEIVER, now=at(0)), RemoteSender()
+    receiver.receive([sender.message(1, b"x")], now=at(0), peer="p")
+    receiver.receive([in_a_run(cut(sender, 3)[:2])], now=at(1), peer="p")
+    assert receiver.held_bytes == 1 + MESSAGE_COST + REASSEMBLY_COST + 2 * (FRAGMENT_COST + 2)
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+@pytest.mark.parametrize("count", [2, 3])
+def test_what_the_memory_for_all_has_no_room_for(count: int, acknowledged: bool) -> None:
+    """A message in three fragments takes more than when it is whole; one byte less, and the last of them is not taken."""
+    cost = 1 + MESSAGE_COST + REASSEMBLY_COST + count * (FRAGMENT_COST + 2)
+    for total_bytes, fits in ((cost, True), (cost - 1, False)):
+        receiver = Receiver(session=RECEIVER, now=at(0), limits=Limits(total_bytes=total_bytes))
+        sender = RemoteSender(acknowledged=acknowledged)
+        receiver.receive([sender.message(1, b"x"), in_a_run(cut(sender, 2)[:count])], now=at(0), peer="p")
+        assert receiver.totals().over_limit == (not fits)
+        assert (receiver.held_bytes == cost) is (fits and count == 2)
+        whole = [event.sequence for event in receiver.events() if isinstance(event, Message)]
+        assert whole == [1, 2][: 1 + (fits and count == 3)]
+
+
+def test_fragments_go_on_where_there_is_no_room_for_more() -> None:
+    cost = 1 + MESSAGE_COST + REASSEMBLY_COST + 3 * (FRAGMENT_COST + 2)
+    receiver, sender = Receiver(session=RECEIVER, now=at(0), limits=Limits(total_bytes=cost)), RemoteSender()
+    datagrams = cut(sender, 2, payload=bytes(12))
+    receiver.receive([sender.message(1, b"x"), datagrams[0]], now=at(0), peer="p")
+    sender.number = 1
+    datagrams = [sender.message(1, b"x"), *cut(sender, 2, payload=bytes(12), transmission=2)]
+    receiver.receive([in_a_run(cut(sender, 2, payload=bytes(12))[1:4])], now=at(1), peer="p")
+    assert receiver.held_bytes == cost
+    assert receiver.totals().over_limit == 1
+
+
+def test_without_acknowledgments_what_is_not_whole_after_ten_seconds_makes_way() -> None:
+    receiver, sender = Receiver(session=RECEIVER, now=at(0)), RemoteSender(acknowledged=False)
+    receiver.receive([sender.message(1, b"x"), cut(sender, 2)[0], cut(sender, 3)[0]], now=at(0), peer="p")
+    receiver.receive([in_a_run(cut(sender, 4)), in_a_run(cut(sender, 5)[:2])], now=at(10_000), peer="p")
+    assert receiver.held_bytes == 1 + 6 + 2 * MESSAGE_COST + 3 * REASSEMBLY_COST + 4 * (FRAGMENT_COST + 2)
+    receiver.receive([in_a_run(cut(sender, 6)), in_a_run(cut(sender, 7)[:2])], now=at(10_001), peer="p")
+    assert receiver.held_bytes == 1 + 12 + 3 * MESSAGE_COST + 2 * REASSEMBLY_COST + 4 * (FRAGMENT_COST + 2)
+
+
+@pytest.mark.parametrize("fragments", [False, True])
+def test_a_run_of_what_its_sender_gave_up_comes_too_late(fragments: bool) -> None:
+    """Message 4, which says so, found no room."""
+    receiver, sender = Receiver(session=RECEIVER, now=at(0), limits=Limits(max_message=8)), RemoteSender()
+    sender.lowest = 4
+    receiver.receive([sender.message(4, bytes(9))], now=at(0), peer="p")
+    sender.lowest = 1
+    late = cut(sender, 1, 2, 3) if fragments else [sender.message(sequence, b"x") for sequence in (1, 2, 3)]
+    receiver.receive([in_a_run(late)], now=at(1), peer="p")
+    assert [event for event in receiver.events() if isinstance(event, Message)] == []
+    assert receiver.totals().over_limit == 1 + len(late)

@@ -18,7 +18,7 @@ from tests.core.support import (
 )
 from udpmsg.core.events import Outcome, State
 from udpmsg.core.framing import each
-from udpmsg.core.retransmission import fraction
+from udpmsg.core.retransmission import Flight, fraction
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import Kind
 
@@ -52,6 +52,23 @@ def test_two_later_datagrams_do_not() -> None:
     sender.receive([receiver.ack((2, 3), delivered=[(2, 3)])], now=at(100))
     assert sender.data_to_send(now=at(100)) == []
     assert sender.retransmissions == 0
+
+
+def test_what_is_delivered_has_arrived_with_all_its_fragments_and_no_other() -> None:
+    """Three messages of three fragments each in one flight: the word that two are delivered takes out six datagrams, and the
+    third message's are still waited for."""
+    flight = Flight(11, 5, [100] * 9, at(0), 0, 3)
+    assert [flight.last_below(sequence) for sequence in (6, 7, 8, 9)] == [13, 16, 19, 19]
+    later = flight.part(12, 19)
+    assert (later.sequence, later.fragment, later.last_below(6), later.carried_by(19)) == (5, 1, 13, (7, 2))
+    named = Flight(11, 5, [100] * 2, at(0), 3 << 16 | 4, 9)
+    assert (named.carried_by(12), named.part(12, 12).fragment, named.last_below(6)) == ((5, 3 << 16 | 5), 3 << 16 | 5, 12)
+    sender, receiver = acknowledged_sender(datagram_size=140), RemoteReceiver()
+    sender.send([bytes(200)] * 3, now=at(0))
+    assert len(each(sender.data_to_send(now=at(0)))) == 9
+    sender.receive([receiver.ack((9, 9), below=3, delivered=[])], now=at(100))
+    assert sender.congestion.bytes_in_flight == 2 * (200 // 3 + 1 + 68)
+    assert sender.losses == 0
 
 
 def test_what_is_deemed_lost_is_counted_a_datagram_once() -> None:

@@ -20,7 +20,7 @@ from tests.core.support import (
 )
 from udpmsg.core.config import SenderConfig
 from udpmsg.core.events import Malformed, Outcome, PeerRestarted, State
-from udpmsg.core.framing import each
+from udpmsg.core.framing import Run, each
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import NUMBER, Kind
 from udpmsg.errors import MessageTooLarge, UsageError
@@ -477,18 +477,66 @@ def test_a_fragmented_message_under_loss() -> None:
     payload = bytes(range(250))
     assert sender.send([payload], now=at(0)) == range(1, 2)
     sent = read(sender.data_to_send(now=at(0)))
-    assert [datagram.fragment for datagram in sent] == [(index, 5, 60, 250) for index in range(5)]
+    assert [datagram.fragment for datagram in sent] == [(index, 5, 50, 250) for index in range(5)]
     assert b"".join(datagram.payload for datagram in sent) == payload
     assert (sender.messages_in_flight, sender.messages_sent, sender.payload_bytes) == (1, 1, 250)
     sender.receive([receiver.ack((1, 1), (3, 5))], now=at(100))
     (again,) = read(sender.data_to_send(now=at(100)))
-    assert (again.number, again.fragment, again.transmission, again.payload) == (6, (1, 5, 60, 250), 2, payload[60:120])
+    assert (again.number, again.fragment, again.transmission, again.payload) == (6, (1, 5, 50, 250), 2, payload[50:100])
     assert (sender.retransmissions, sender.messages_in_flight) == (1, 1)
     sender.receive([receiver.ack((1, 1), (3, 6))], now=at(150))
     assert sender.messages_in_flight == 0
     sender.receive([receiver.ack((1, 1), (3, 6), below=2)], now=at(160))
     assert outcomes(sender) == [Outcome(1, DELIVERED, None, 2, 50 * MS)]
     assert sender.delivered_bytes == 250
+
+
+def test_messages_that_are_cut_alike_leave_as_a_run() -> None:
+    """Four of two fragments each, and one byte less of the next one. Of what is lost one fragment alone is sent again."""
+    sender, receiver = acknowledged_sender(datagram_size=140), RemoteReceiver()
+    texts = [bytes([number]) * 119 for number in range(1, 5)] + [bytes(117)]
+    sender.send(texts, now=at(0))
+    batch = sender.data_to_send(now=at(0))
+    assert [item.message_count for item in batch if isinstance(item, Run)] == [8, 2]
+    sent = read(batch)
+    assert [(datagram.number, datagram.sequence, datagram.fragment) for datagram in sent] == [
+        (1 + place, 1 + place // 2, (place % 2, 2, 60 - (place > 7), 119 - 2 * (place > 7))) for place in range(10)
+    ]
+    assert b"".join(datagram.payload for datagram in sent[:8]) == b"".join(text + b"\0" for text in texts[:4])
+    assert sender.congestion.bytes_in_flight == sum(map(len, each(batch)))
+    assert (sender.messages_in_flight, sender.messages_sent, sender.payload_bytes) == (5, 5, sum(map(len, texts)))
+    sender.receive([receiver.ack((1, 3), (5, 10))], now=at(100))
+    assert sender.messages_in_flight == 1
+    (again,) = read(sender.data_to_send(now=at(100)))
+    assert (again.number, again.sequence, again.fragment, again.transmission) == (11, 2, (1, 2, 60, 119), 2)
+    sender.receive([receiver.ack((1, 3), (5, 11), below=6)], now=at(150))
+    assert [(outcome.sequence, outcome.transmissions) for outcome in outcomes(sender)] == [(1, 1), (2, 2), (3, 1), (4, 1), (5, 1)]
+    assert sender.congestion.bytes_in_flight == 0
+
+
+def test_a_run_stops_in_the_middle_of_a_message_and_goes_on_there() -> None:
+    """A window of 1280 bytes: ten datagrams, of four messages in three fragments each, and none of a fifth."""
+    sender, receiver = acknowledged_sender(datagram_size=128), RemoteReceiver()
+    sender.send([bytes(180)] * 5, now=at(0))
+    left = [(datagram.sequence, datagram.fragment and datagram.fragment[0]) for datagram in read(sender.data_to_send(now=at(0)))]
+    assert left == [(1 + place // 3, place % 3) for place in range(10)]
+    assert sender.data_to_send(now=at(0)) == []
+    assert (sender.messages_sent, sender.backlog, sender.last_sequence) == (4, 1, 4)
+    sender.receive([receiver.ack((1, 4), (6, 10))], now=at(100))
+    assert sender.messages_in_flight == 2, "the second lacks one that was sent, the fourth two that were not"
+    gone = [(each.sequence, each.fragment and each.fragment[0]) for each in read(sender.data_to_send(now=at(100)))]
+    assert gone == [(2, 1), (4, 1), (4, 2), (5, 0), (5, 1), (5, 2)]
+
+
+def test_replies_and_titles_in_fragments_leave_as_runs_of_one_message() -> None:
+    for fields in ({"reply_to": 9}, {"title": "n.txt"}):
+        for sender in (acknowledged_sender(datagram_size=140), plain_sender(datagram_size=140)):
+            sender.send([bytes(120), bytes(120)], now=at(0), **fields)
+            sent = read(sender.data_to_send(now=at(0)))
+            assert len(sent) in (4, 6)
+            assert {datagram.reply_to for datagram in sent} == {fields.get("reply_to", 0)}
+            first_ones = [datagram for datagram in sent if datagram.fragment and not datagram.fragment[0]]
+            assert [datagram.title for datagram in first_ones] == [fields.get("title", "")] * 2
 
 
 def test_a_message_begun_is_finished_whatever_the_credit() -> None:
@@ -606,7 +654,7 @@ def test_the_largest_datagram_is_what_udp_over_ipv4_can_carry() -> None:
         SenderConfig(datagram_size=65_508)
     sender = plain_sender(datagram_size=65_507)
     sender.send([bytes(65_467), bytes(65_468)], now=at(0))
-    assert [len(data) for data in each(sender.data_to_send(now=at(0)))] == [65_507, 65_507, 52 + 13]
+    assert [len(data) for data in each(sender.data_to_send(now=at(0)))] == [65_507, 52 + 32_734, 52 + 32_734]
 
 
 def test_what_a_sender_can_just_keep_and_what_it_does_by_default() -> None:
@@ -1069,8 +1117,8 @@ def test_fire_and_forget_fills_its_datagrams() -> None:
     sender = plain_sender()
     sender.send([bytes(1160), bytes(1161), bytes(2296), bytes(2297)], now=at(0))
     batch = each(sender.data_to_send(now=at(0)))
-    assert [len(data) for data in batch] == [1200, 1200, 52 + 13, 1200, 1200, 1200, 1200, 53]
-    assert [each.fragment for each in read(batch)][:3] == [None, (0, 2, 1148, 1161), (1, 2, 1148, 1161)]
+    assert [len(data) for data in batch] == [1200] + [52 + 581] * 2 + [1200] * 2 + [52 + 766] * 3
+    assert [each.fragment for each in read(batch)][:3] == [None, (0, 2, 581, 1161), (1, 2, 581, 1161)]
     assert (sender.messages_sent, sender.payload_bytes) == (4, 1160 + 1161 + 2296 + 2297)
 
 
@@ -1078,14 +1126,14 @@ def test_a_reply_names_what_it_answers() -> None:
     sender = plain_sender()
     sender.send([b"yes", bytes(1153)], now=at(0), reply_to=1)
     sent = read(sender.data_to_send(now=at(0)))
-    assert [(each.sequence, each.reply_to, len(each.payload)) for each in sent] == [(1, 1, 3), (2, 1, 1140), (2, 1, 13)]
+    assert [(each.sequence, each.reply_to, len(each.payload)) for each in sent] == [(1, 1, 3), (2, 1, 577), (2, 1, 577)]
 
 
 def test_an_acknowledged_reply_fits_its_datagrams_too() -> None:
     sender = acknowledged_sender()
     sender.send([bytes(1136), bytes(1137)], now=at(0), reply_to=1)
     batch = each(sender.data_to_send(now=at(0)))
-    assert [len(data) for data in batch] == [1200, 1200, 56 + 20 + 13]
+    assert [len(data) for data in batch] == [1200] + [56 + 20 + 569] * 2
     assert sender.congestion.bytes_in_flight == sum(len(data) for data in batch)
 
 
@@ -1096,8 +1144,8 @@ def test_the_window_is_asked_about_the_very_bytes_that_would_leave() -> None:
     assert [len(data) for data in each(sender.data_to_send(now=at(0)))] == [128] * 10
     assert sender.congestion.bytes_in_flight == 1280
     smaller = acknowledged_sender(datagram_size=128)
-    smaller.send([bytes(72)] * 8 + [bytes(119)] + [b""], now=at(0))
-    assert [len(data) for data in each(smaller.data_to_send(now=at(0)))] == [128] * 9 + [127]
+    smaller.send([bytes(72)] * 8 + [bytes(118)] + [b""], now=at(0))
+    assert [len(data) for data in each(smaller.data_to_send(now=at(0)))] == [128] * 8 + [127] * 2
     reply = acknowledged_sender(datagram_size=128)
     reply.send([b"", bytes(4)] + [bytes(64)] * 9, now=at(0), reply_to=1)  # 124 bytes are left for the last
     assert [len(data) for data in each(reply.data_to_send(now=at(0)))] == [64, 68] + [128] * 8
@@ -1110,8 +1158,8 @@ def test_the_window_is_asked_about_the_very_bytes_that_would_leave() -> None:
     ("sizes", "lengths"),
     [
         ([0, 20, *[72] * 8, 72], [56, 76, *[128] * 8]),  # 124 bytes are left: 4 too few
-        ([0, 63, *[72] * 7, 73], [56, 119, *[128] * 7, 128, 81]),  # 81 bytes are left for a last fragment of 81
-        ([6, 63, *[72] * 7, 73], [62, 119, *[128] * 7, 128]),  # 75 bytes are left: 6 too few
+        ([0, 62, *[72] * 7, 73], [56, 118, *[128] * 7, 105, 105]),  # 105 bytes are left for a last fragment of 105
+        ([0, 63, *[72] * 7, 73], [56, 119, *[128] * 7, 105]),  # 104 bytes are left: 1 too few
     ],
     ids=["a whole message", "a last fragment that fits", "a last fragment that does not"],
 )

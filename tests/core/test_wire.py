@@ -69,8 +69,8 @@ GOLDEN = {
         Datagram(Kind.MESSAGE, SESSION, 5, 4, 1_000_000, b"", lowest=2, transmission=3, ordered=True),
     ),
     "fragment": (
-        f"554d 01 01 0002 0002 {PLACE} 0001 0002 0003 0000 00000005 6c6f",
-        Datagram(Kind.MESSAGE, SESSION, 5, 4, 1_000_000, b"lo", fragment=(1, 2, 3, 5)),
+        f"554d 01 01 0002 0003 {PLACE} 0001 0002 0003 0000 00000005 6c6f00",
+        Datagram(Kind.MESSAGE, SESSION, 5, 4, 1_000_000, b"lo\0", fragment=(1, 2, 3, 5)),
     ),
     "reply": (
         f"554d 01 01 0004 0005 {PLACE} 0000000000000009 {HELLO}",
@@ -85,8 +85,8 @@ GOLDEN = {
         Datagram(Kind.MESSAGE, SESSION, 5, 4, 1_000_000, b"hel", fragment=(0, 2, 3, 5), reply_to=9, title="ü"),
     ),
     "every block at once": (
-        f"554d 01 01 001f 0002 {PLACE} 0000000000000002 0003 0000 0001 0002 0003 0000 00000005 0000000000000009 6c6f 86f5b388",
-        Datagram(Kind.MESSAGE, SESSION, 5, 4, 1_000_000, b"lo", 2, 3, (1, 2, 3, 5), 9, True),
+        f"554d 01 01 001f 0003 {PLACE} 0000000000000002 0003 0000 0001 0002 0003 0000 00000005 0000000000000009 6c6f00 54da890e",
+        Datagram(Kind.MESSAGE, SESSION, 5, 4, 1_000_000, b"lo\0", 2, 3, (1, 2, 3, 5), 9, True),
     ),
     "ACK": (
         f"554d 01 02 0010 0058 {NO_MESSAGE} 1112131415161718 0000000000000009 000061a8 00000100 00010000 0000000000000003 02 01"
@@ -353,23 +353,32 @@ def test_the_largest_number_is_still_one() -> None:
         ((0, 2, 3, 7), 3, "2 fragments of 3 bytes can't make 7 bytes"),
         ((0, 2, 0, 0), 0, "2 fragments of 0 bytes can't make 0 bytes"),
         ((0, 2, 3, 5), 4, "fragment 0 has 4 bytes instead of 3"),
-        ((1, 2, 3, 5), 3, "fragment 1 has 3 bytes instead of 2"),
-        ((1, 2, 3, 5), 1, "fragment 1 has 1 bytes instead of 2"),
+        ((1, 2, 3, 5), 4, "fragment 1 has 4 bytes instead of 3"),
+        ((1, 2, 3, 5), 2, "fragment 1 has 2 bytes instead of 3"),
     ],
 )
 def test_a_fragment_whose_numbers_do_not_fit_together(block: tuple[int, int, int, int], length: int, reason: str) -> None:
     with pytest.raises(MalformedDatagram) as error:
-        check_fragment(block, length)
+        check_fragment(block, bytes(length))
     assert str(error.value) == reason
 
 
 @pytest.mark.parametrize(
     ("block", "length"),
-    [((0, 2, 3, 4), 3), ((1, 2, 3, 4), 1), ((1, 2, 3, 6), 3), ((2, 3, 3, 9), 3)],
+    [((0, 2, 3, 4), 3), ((1, 2, 3, 4), 3), ((1, 2, 3, 6), 3), ((2, 3, 3, 9), 3)],
     ids=["first of the smallest", "last of the smallest", "last of the largest", "last of three"],
 )
 def test_a_fragment_whose_numbers_just_fit(block: tuple[int, int, int, int], length: int) -> None:
-    check_fragment(block, length)
+    check_fragment(block, bytes(length))
+
+
+def test_what_is_left_over_of_the_last_fragment_is_zeros_and_nowhere_else_matters() -> None:
+    check_fragment((1, 2, 3, 4), b"o\0\0")
+    check_fragment((1, 2, 3, 6), b"\0lo")
+    check_fragment((0, 2, 3, 4), b"hel")
+    for payload in (b"o\0!", b"o!\0"):
+        with pytest.raises(MalformedDatagram, match="a fragment that is not filled up with zeros"):
+            check_fragment((1, 2, 3, 4), payload)
 
 
 # The payload of an ACK ---------------------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ def messages(draw: st.DrawFn) -> dict[str, Any]:
         index = draw(st.sampled_from((0, count - 1)) | st.integers(0, count - 1))
         fields["fragment"] = (index, count, size, total)
         length = size if index < count - 1 else total - (count - 1) * size
-        fields["payload"] = draw(st.binary(min_size=length, max_size=length))
+        fields["payload"] = draw(st.binary(min_size=length, max_size=length)).ljust(size, b"\0")
     if fields.get("fragment", (0,))[0] == 0 and draw(st.booleans()):
         fields["title"] = draw(titles)
     return fields

@@ -24,8 +24,8 @@ numbers = st.integers(1, 24)
 
 
 def fragment_cost(index: int) -> int:
-    """What this fragment takes until the message is whole."""
-    return (FRAGMENT_SIZE, FRAGMENTED_SIZE - FRAGMENT_SIZE)[index] + FRAGMENT_COST
+    """What this fragment takes until the message is whole: what fills the last one up is not kept."""
+    return min(FRAGMENT_SIZE, FRAGMENTED_SIZE - index * FRAGMENT_SIZE) + FRAGMENT_COST
 
 
 @dataclass
@@ -159,7 +159,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         fragmented = sequence % 5 == 0
         size = FRAGMENTED_SIZE if fragmented else size_of(sequence)
         payload = bytes([identity, sequence] * 60)[:size]
-        piece = payload[index * FRAGMENT_SIZE : (index + 1) * FRAGMENT_SIZE] if fragmented else payload
+        piece = payload[index * FRAGMENT_SIZE :][:FRAGMENT_SIZE].ljust(FRAGMENT_SIZE, b"\0") if fragmented else payload
         data = encode(
             Kind.MESSAGE,
             session=identity,
@@ -326,7 +326,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         known = self.model.get(identity)
         for sequence in [number for number in known.parts if number > known.forgotten][:1] if known else []:
             total = FRAGMENTED_SIZE + 1
-            piece = b"?" * (FRAGMENT_SIZE if index == 0 else total - FRAGMENT_SIZE)
+            piece = (b"?" * total)[index * FRAGMENT_SIZE :][:FRAGMENT_SIZE].ljust(FRAGMENT_SIZE, b"\0")
             self.give(
                 encode(
                     Kind.MESSAGE,

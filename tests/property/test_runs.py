@@ -11,6 +11,7 @@ from tests.property.datagrams import payloads as any_payloads
 from udpmsg.core import runs, wire
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Message
+from udpmsg.core.fragments import Cutter, fragment_size
 from udpmsg.core.framing import LENGTH, MOST_BYTES, MOST_MESSAGES, FrameReader, Run, each, frame, frames, together
 from udpmsg.core.wire import Kind
 from udpmsg.udp import offload
@@ -21,29 +22,39 @@ PEER = "p"
 
 @st.composite
 def traffic(draw: st.DrawFn) -> list[bytes]:
-    """Datagrams of three sessions (plain, acknowledged, ordered), each sent in order and then disturbed on the way."""
+    """Datagrams of three sessions (plain, acknowledged, ordered), each sent in order and then disturbed on the way. Some of the
+    messages are cut into fragments, and some of those are sent again in another cut, or whole."""
     datagrams = []
     numbers = {1: 0, 2: 0, 3: 0}
     sequences = {1: 0, 2: 0, 3: 0}
     for _ in range(draw(st.integers(1, 12))):
         session = draw(st.sampled_from([1, 2, 3]))
-        size = draw(st.sampled_from([0, 5, 5, 5, 61]))
-        for _ in range(draw(st.integers(1, 8))):
-            numbers[session] += 1
-            sequences[session] += 1
-            datagrams.append(
-                wire.encode(
-                    Kind.MESSAGE,
-                    session=session,
-                    number=numbers[session],
-                    sequence=sequences[session],
-                    sent_at=draw(st.sampled_from([1000, 1000, 1000, 2000])),
-                    payload=bytes(size),
-                    lowest=draw(st.sampled_from([1, 1, sequences[session]])) if session > 1 else 0,
-                    transmission=1 if session > 1 else 0,
-                    ordered=session == 3,
+        count = draw(st.sampled_from([1, 1, 2, 3, 5]))
+        size = draw(st.sampled_from([0, 5, 5, 5, 61] if count == 1 else [5, 30, 41, 60, 61]))
+        cuts = [count] * draw(st.integers(1, 8))
+        if size and draw(st.booleans()):
+            cuts.insert(draw(st.integers(1, len(cuts))), -draw(st.sampled_from([1, 2, 3])))
+        for count in cuts:
+            again, count = count < 0, abs(count)
+            sequences[session] += not again
+            fragment = fragment_size(size, count)
+            payload = bytes(range(size)).ljust(count * fragment, b"\0")
+            for index in range(count):
+                numbers[session] += 1
+                datagrams.append(
+                    wire.encode(
+                        Kind.MESSAGE,
+                        session=session,
+                        number=numbers[session],
+                        sequence=sequences[session],
+                        sent_at=draw(st.sampled_from([1000, 1000, 1000, 2000])),
+                        payload=payload[index * fragment : (index + 1) * fragment],
+                        lowest=draw(st.sampled_from([1, 1, sequences[session]])) if session > 1 else 0,
+                        transmission=draw(st.sampled_from([1, 1, 2] if count > 1 else [1])) if session > 1 else 0,
+                        fragment=None if count == 1 else (index, count, fragment, size),
+                        ordered=session == 3,
+                    )
                 )
-            )
     for _ in range(draw(st.integers(0, 4))):
         place = draw(st.integers(0, len(datagrams) - 1))
         match draw(st.sampled_from(["drop", "duplicate", "swap", "flip"])):
@@ -70,14 +81,23 @@ def coalesced(datagrams: list[bytes], cuts: set[int]) -> list[bytes | Run]:
     return groups
 
 
-@given(traffic(), st.sets(st.integers(0, 60), max_size=6), st.lists(st.integers(1, 9), min_size=1, max_size=5))
-def test_runs_are_received_as_their_datagrams_would_be(datagrams: list[bytes], cuts: set[int], takes: list[int]) -> None:
-    """Events, counts, what stays missing, and every acknowledgment."""
-    together, single = (Receiver(session=9, now=0, limits=LIMITS) for _ in range(2))
+@given(
+    traffic(),
+    st.sets(st.integers(0, 60), max_size=6),
+    st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    st.sampled_from([500, 1000, 1500, 2500, 8000]),
+    st.sampled_from([1, 11_000]),
+)
+def test_runs_are_received_as_their_datagrams_would_be(
+    datagrams: list[bytes], cuts: set[int], takes: list[int], total_bytes: int, pause: int
+) -> None:
+    """Events, counts, what stays missing, what is charged, and every acknowledgment."""
+    together, single = (Receiver(session=9, now=0, limits=LIMITS._replace(total_bytes=total_bytes)) for _ in range(2))
     half = len(datagrams) // 2
-    for now, part in ((10_000_000, datagrams[:half]), (11_000_000, datagrams[half:])):
+    for now, part in ((10_000_000, datagrams[:half]), (10_000_000 + pause * 1_000_000, datagrams[half:])):
         together.receive(coalesced(part, cuts), now=now, peer=PEER)
         single.receive(part, now=now, peer=PEER)
+        assert together.held_bytes == single.held_bytes
         for take in takes:
             assert together.events(take) == single.events(take)
         assert together.data_to_send(now=now) == single.data_to_send(now=now)
@@ -179,7 +199,7 @@ def test_counting_alone_gives_the_same_counts_and_acknowledgments(datagrams: lis
         for item in coalesced(part, cuts):
             messages = runs.decode(item, payloads=False) if isinstance(item, Run) else None
             if messages is not None:
-                assert messages.payloads == ()
+                assert messages.payloads == () or messages.shape is not None, "fragments are put together first"
                 counting.receive_run(messages, now=now, peer=PEER)
             else:
                 counting.receive(each([item]), now=now, peer=PEER)
@@ -191,3 +211,65 @@ def test_counting_alone_gives_the_same_counts_and_acknowledgments(datagrams: lis
     assert isclose(totals.jitter_sum_us, expected.jitter_sum_us, rel_tol=1e-9, abs_tol=1e-6)
     totals.jitter_sum_us = expected.jitter_sum_us
     assert totals == expected
+
+
+@given(
+    st.integers(2, 70),
+    st.integers(1, 5),
+    st.integers(0, 69),
+    st.integers(1, 300),
+    st.integers(1, 1300),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_fragments_that_leave_together_are_encoded_as_each_would_be(
+    fragments: int, messages: int, begin: int, count: int, room: int, acknowledged: bool, ordered: bool, reply: bool
+) -> None:
+    """From any of the first message's fragments on; a run ends where a message does, if it has room for one."""
+    total = room * fragments - min(room, fragments) // 2
+    size = fragment_size(total, fragments)
+    payloads = [bytes([number]) * total for number in range(1, messages + 1)]
+    begin %= fragments
+    end = min(begin + count, messages * fragments)
+    cutter = Cutter(datagram_size=1400, max_message=1 << 20, acknowledged=acknowledged)
+    batch = runs.encode_cut(
+        cutter.pieces(payloads, begin, end, fragments),
+        range(begin, end),
+        fragments=fragments,
+        total=total,
+        session=7,
+        number=5,
+        sequence=4,
+        sent_at=9,
+        lowest=3 * acknowledged,
+        reply_to=8 * reply,
+        ordered=ordered and acknowledged,
+    )
+    place = begin
+    for item in batch:
+        place += item.message_count if isinstance(item, Run) else 1
+        if isinstance(item, Run):
+            assert 1 < item.message_count <= MOST_MESSAGES
+            assert len(item.data) <= MOST_BYTES
+            longest = item.size + 16 * (not acknowledged)  # runs are made for what asks for acknowledgments
+            assert place == end or place % fragments == 0 or fragments > min(MOST_BYTES // longest, MOST_MESSAGES)
+            decoded = runs.decode(item)
+            assert (decoded is None) is reply
+            assert decoded is None or list(decoded.datagrams()) == list(map(wire.decode, item.datagrams()))
+    assert each(batch) == [
+        wire.encode(
+            Kind.MESSAGE,
+            session=7,
+            number=5 + place - begin,
+            sequence=4 + place // fragments,
+            sent_at=9,
+            payload=payloads[place // fragments][place % fragments * size :][:size].ljust(size, b"\0"),
+            lowest=3 * acknowledged,
+            transmission=int(acknowledged),
+            fragment=(place % fragments, fragments, size, total),
+            reply_to=8 * reply,
+            ordered=ordered and acknowledged,
+        )
+        for place in range(begin, end)
+    ]

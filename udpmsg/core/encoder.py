@@ -89,3 +89,34 @@ class Encoder:
             ordered=ordered,
             framed=self.framed,
         )
+
+    def encode_cut(
+        self,
+        pieces: Sequence[bytes],
+        places: range,
+        *,
+        fragments: int,
+        total: int,
+        now: int,
+        sequence: int,
+        lowest: int = 0,
+        reply_to: int = 0,
+        ordered: bool = False,
+    ) -> list[bytes | Run]:
+        """Fragments that leave for the first time, of messages with sequence numbers from `sequence` on, each of `total` bytes in
+        so many `fragments`: `pieces` are those at these `places`, counted from the first message's first on."""
+        first = self.number + 1
+        self.number += len(pieces)
+        return runs.encode_cut(
+            pieces,
+            places,
+            fragments=fragments,
+            total=total,
+            session=self.session,
+            number=first,
+            sequence=sequence,
+            sent_at=(now - self._started) // 1000,
+            lowest=lowest,
+            reply_to=reply_to,
+            ordered=ordered,
+        )

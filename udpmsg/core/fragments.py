@@ -3,6 +3,8 @@
 Knows neither sequence numbers nor limits. A fragment is not a message: only the whole is delivered, counted or confirmed.
 """
 
+from collections.abc import Sequence
+
 from udpmsg.core import wire
 from udpmsg.core.budget import FRAGMENT_COST, REASSEMBLY_COST, title_cost
 from udpmsg.core.ranges import RangeSet
@@ -47,21 +49,24 @@ class Cutter:
         """Fragment `index` of `count`: its bytes and its block, or the whole payload and None."""
         if count == 1:
             return payload, None
-        size = self._room(reply, title, fragment=True)
-        return payload[index * size : (index + 1) * size], (index, count, size, len(payload))
+        size = fragment_size(len(payload), count)
+        return payload[index * size : (index + 1) * size].ljust(size, b"\0"), (index, count, size, len(payload))
 
-    def room(self, *, reply: bool, title: str = "") -> int:
-        """Payload bytes in each fragment but the last."""
-        return self._room(reply, title, fragment=True)
+    def pieces(self, payloads: Sequence[bytes], begin: int, end: int, count: int) -> list[bytes]:
+        """Of payloads of one length, cut into `count` fragments each: the bytes of those from `begin` up to `end`, counted from
+        the first payload's first on."""
+        size = fragment_size(len(payloads[0]), count)
+        cut = []
+        for place in range(begin, end):
+            message, index = divmod(place, count)
+            cut.append(payloads[message][index * size : (index + 1) * size].ljust(size, b"\0"))
+        return cut
 
     def datagram_length(self, size: int, index: int, count: int, *, reply: bool, title: str = "") -> int:
         """Bytes of the datagram that carries fragment `index` of a payload of `size` bytes."""
-        carried = size
-        if count > 1:
-            room = self._room(reply, title, fragment=True)
-            carried = min(room, size - index * room)
         title = "" if index else title
-        return carried + wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=count > 1, title=title)
+        overhead = wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=count > 1, title=title)
+        return fragment_size(size, count) + overhead
 
     def _room(self, reply: bool, title: str, *, fragment: bool) -> int:
         """Payload bytes that each datagram has room for: fragments have one size, also the first, which has the title."""
@@ -69,17 +74,26 @@ class Cutter:
         return (self.datagram_size or 0) - taken
 
 
+def fragment_size(size: int, count: int) -> int:
+    """Bytes of each of the fragments into which a payload of `size` bytes is cut: as many in each, so that they go as a run.
+
+    What is left over, less than one byte for each, are zeros at the end of the last one."""
+    return -(-size // count)
+
+
 class Reassembly:
     """One message of which not every byte has come. What has come of it is charged; `total` is its word.
 
-    A fragment is a range of bytes. A message that must leave anew over a path that has become narrower is cut up anew, so
-    fragments of two cuts may overlap: of each only those bytes are kept that have not come. So nothing is kept twice, however
-    often a message is cut, and what came of an earlier cut counts."""
+    A fragment is a range of bytes, without what fills the last one up. A message that must leave anew over a path that has become
+    narrower is cut up anew, so fragments of two cuts may overlap: of each only those bytes are kept that have not come. So
+    nothing is kept twice, however often a message is cut, and what came of an earlier cut counts."""
 
     __slots__ = ("_came", "_covered", "_parts", "_size", "cost", "started_at", "title", "total", "transmission")
 
-    def __init__(self, fragment: tuple[int, int, int, int], now: int) -> None:
-        _, _, self._size, self.total = fragment
+    def __init__(self, size: int, total: int, now: int) -> None:
+        self._size = size
+        """Bytes of the first fragment that came."""
+        self.total = total
         self._parts: dict[int, bytes] = {}
         """By the place of their first byte."""
         self._covered: RangeSet | None = None
@@ -93,27 +107,27 @@ class Reassembly:
         self.title = ""
         """As the first fragment has it."""
 
-    def missing(self, fragment: tuple[int, int, int, int], size: int) -> list[tuple[int, int]]:
-        """What this fragment with `size` bytes brings: the ranges of places (first, last) that have not come.
+    def missing(self, fragment: tuple[int, int, int, int]) -> list[tuple[int, int]]:
+        """What this fragment brings: the ranges of places (first, last) that have not come.
 
         Raises MalformedDatagram when it is of another message than those that have, or one piece too many."""
         index, count, cut, total = fragment
         if total != self.total:
             raise MalformedDatagram("{} fragments of {} bytes, {} in all, contradict the ones before", count, cut, total)
-        begin = index * cut
+        begin, end = index * cut, min((index + 1) * cut, total)
         if self._covered is None:
             if cut == self._size:
-                return [] if begin in self._parts else [(begin, begin + size - 1)]
+                return [] if begin in self._parts else [(begin, end - 1)]
             self._covered = RangeSet()
             for first in sorted(self._parts):
                 self._covered.append(first, first + len(self._parts[first]) - 1)
         gaps = []
-        for first, last in self._covered.within(begin, begin + size - 1):
+        for first, last in self._covered.within(begin, end - 1):
             if first > begin:
                 gaps.append((begin, first - 1))
             begin = last + 1
-        if begin < index * cut + size:
-            gaps.append((begin, index * cut + size - 1))
+        if begin < end:
+            gaps.append((begin, end - 1))
         if len(self._parts) + len(gaps) > MAX_FRAGMENTS:
             raise MalformedDatagram("more than {} pieces of one message", MAX_FRAGMENTS)
         return gaps
@@ -121,20 +135,43 @@ class Reassembly:
     def add(self, fragment: tuple[int, int, int, int], payload: bytes, transmission: int, title: str = "") -> bytes | None:
         """Take a fragment; return the whole payload once it is complete."""
         begin = fragment[0] * fragment[2]
-        if gaps := self.missing(fragment, len(payload)):
-            self.cost += piece_cost(gaps, title)
-            self.title = title or self.title
+        gaps = self.missing(fragment)
         for first, last in gaps:
             self._parts[first] = payload[first - begin : last + 1 - begin]
-            self._came += last + 1 - first
             if self._covered is not None:
                 self._covered.add_run(first, last)
+        if gaps:
+            self._note(sum(last + 1 - first for first, last in gaps), len(gaps), title)
+        return self._whole(transmission)
+
+    def lacks(self, indexes: Sequence[int], shape: tuple[int, int, int]) -> bool:
+        """Whether none of these fragments has come before, and all that have are of the same cut of the same message."""
+        _, size, total = shape
+        if self._covered is not None or (size, total) != (self._size, self.total):
+            return False
+        return self._parts.keys().isdisjoint([index * size for index in indexes])
+
+    def add_row(self, indexes: Sequence[int], payloads: Sequence[bytes], transmission: int) -> bytes | None:
+        """Take fragments in a row, each of which it `lacks`; return the whole payload once it is complete."""
+        begin, end = indexes[0] * self._size, min((indexes[-1] + 1) * self._size, self.total)
+        self._parts.update(zip(range(begin, end, self._size), payloads, strict=True))
+        last = indexes[-1] * self._size
+        self._parts[last] = self._parts[last][: end - last]
+        self._note(end - begin, len(payloads))
+        return self._whole(transmission)
+
+    def _note(self, size: int, pieces: int, title: str = "") -> None:
+        self._came += size
+        self.cost += piece_cost(size, pieces, title)
+        self.title = title or self.title
+
+    def _whole(self, transmission: int) -> bytes | None:
         self.transmission = max(self.transmission, transmission)
         if self._came < self.total:
             return None
         return b"".join([self._parts[first] for first in sorted(self._parts)])
 
 
-def piece_cost(ranges: list[tuple[int, int]], title: str) -> int:
-    """What a fragment takes of which these ranges of bytes are kept, and its title."""
-    return sum(last + 1 - first + FRAGMENT_COST for first, last in ranges) + title_cost(title)
+def piece_cost(size: int, pieces: int = 1, title: str = "") -> int:
+    """What so many bytes of fragments take, kept in so many pieces, and their title."""
+    return size + pieces * FRAGMENT_COST + title_cost(title)

@@ -20,11 +20,11 @@ What holds at all times:
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, repeat
+from itertools import accumulate, islice, repeat
 
 from udpmsg.core.config import MOST_TRANSMISSIONS
 from udpmsg.core.events import Outcome, State
-from udpmsg.core.fragments import Cutter
+from udpmsg.core.fragments import Cutter, fragment_size
 from udpmsg.core.ranges import RangeSet
 from udpmsg.core.rtt import NEVER
 
@@ -87,22 +87,29 @@ class Outgoing:
         """The fragment that is known so; None: one of an earlier cut."""
         return name & 0xFFFF if name >> 16 == self.cut else None
 
-    def cut_anew(self, fragments: int, room: int, former_room: int) -> None:
-        """Something of it was sent, and it is cut up into so many fragments of `room` bytes now. They were sent as far as those
-        before were, which had `former_room`, and have arrived where all their bytes have."""
+    def cut_anew(self, fragments: int) -> None:
+        """Something of it was sent, and it is cut up into so many fragments now. They were sent as far as those before were, and
+        have arrived where all their bytes have."""
         size = len(self.payload)
-        reached = min(self.next_fragment * former_room, size)
-        came = [False] * -(-size // former_room)
-        came[: len(self.arrived)] = map(bool, self.arrived)
-        often = min(max(self.transmissions), MOST_TRANSMISSIONS - 1)
+        former, room = fragment_size(size, len(self.transmissions)), fragment_size(size, fragments)
+        reached = min(self.next_fragment * former, size)
+        came, often = self.arrived, min(max(self.transmissions), MOST_TRANSMISSIONS - 1)
         self.next_fragment = -(-reached // room)
         self.transmissions = bytearray([often] * self.next_fragment + [0] * (fragments - self.next_fragment))
         self.arrived = bytearray(
-            all(came[index * room // former_room : -(-min((index + 1) * room, size) // former_room)])
-            for index in range(fragments)
+            all(came[index * room // former : -(-min((index + 1) * room, size) // former)]) for index in range(fragments)
         )
         self.waiting = self.arrived.count(0)
         self.cut += 1
+
+    def is_cut_like(self, other: "Outgoing", place: int) -> bool:
+        """Whether it is so many numbers after the other, and differs in nothing but that and the payload's bytes."""
+        return (
+            self.sequence == other.sequence + place
+            and len(self.payload) == len(other.payload)
+            and len(self.transmissions) == len(other.transmissions)
+            and not (self.reply_to or self.title or other.reply_to or other.title)
+        )
 
 
 class Outbox:
@@ -229,15 +236,8 @@ class Outbox:
         else:
             for index in range(len(message.transmissions)):
                 self._again.pop((message.sequence, index), None)
-            reply = message.reply_to > 0
-            room = way.room(reply=reply, title=message.title)
-            former = (
-                len(message.payload)
-                if len(message.transmissions) == 1 or message.way is None
-                else (message.way.room(reply=reply, title=message.title))
-            )
             unfinished = message.next_fragment < len(message.transmissions)
-            message.cut_anew(fragments, room, former)
+            message.cut_anew(fragments)
             for index in range(message.next_fragment):
                 if not message.arrived[index]:
                     self.send_again(message, index)
@@ -267,9 +267,27 @@ class Outbox:
         if not self._unfinished:
             return None
         message = self._apart[self._unfinished[0]]
-        if message.started or (message.sequence == self.next_unsent and self._room(credit, credit_bytes, 1)):
-            return message, message.next_fragment
+        if len(message.transmissions) == 1 and message.sequence == self.next_unsent and self._room(credit, credit_bytes, 1):
+            return message, 0
         return None
+
+    def next_cut(self, credit: int, credit_bytes: int | None) -> list[Outgoing]:
+        """The messages in fragments to send next, or to go on with, if `next_fragment` has nothing: neighbours that are cut
+        alike, as many as credit and window leave room for."""
+        begin = self._unfinished[0] if self._unfinished else NEVER
+        if begin > self.next_unsent:
+            return []
+        first = self._apart[begin]
+        fragments = len(first.transmissions)
+        if first.started:
+            return [first]
+        alike = [first]
+        for sequence in islice(self._unfinished, 1, max(RUN // fragments, 1)):
+            message = self._apart.get(sequence)
+            if message is None or not message.is_cut_like(first, len(alike)):
+                break
+            alike.append(message)
+        return alike[: self._room(credit, credit_bytes, len(alike))]
 
     def next_run(self, credit: int, credit_bytes: int | None) -> range:
         """The ordinary messages to send next, if `next_fragment` has nothing: as many as credit and window leave room for."""
@@ -290,13 +308,22 @@ class Outbox:
         """What `next_fragment` told has left."""
         if message.transmissions[fragment]:
             del self._again[message.sequence, fragment]
+            message.transmissions[fragment] += 1
         else:
-            if not message.started:
-                self.sent_run(message.sequence)
-            message.next_fragment = fragment + 1
-            if message.next_fragment == len(message.transmissions):
+            self.sent_cut([message], 1)
+
+    def sent_cut(self, messages: Sequence[Outgoing], count: int) -> None:
+        """So many fragments of what `next_cut` told have left, one after the other."""
+        fragments = len(messages[0].transmissions)
+        left = messages[0].next_fragment + count
+        for message in messages[: -(-left // fragments)]:
+            begin = message.next_fragment
+            message.next_fragment = end = min(left, fragments)
+            message.transmissions[begin:end] = bytes((1,)) * (end - begin)
+            self.sent_run(message.sequence)
+            if end == fragments:
                 self._unfinished.popleft()
-        message.transmissions[fragment] += 1
+            left -= fragments
 
     def send_again(self, message: Outgoing, fragment: int) -> None:
         """This fragment is to be retransmitted; it may wait for that already."""
@@ -304,15 +331,24 @@ class Outbox:
 
     # Messages arrive -----------------------------------------------------------------------------------------------------
 
-    def arrive(self, first: int, last: int, fragment: int) -> None:
-        """The receiver's host has these messages, or this fragment of one."""
+    def arrive(self, first: int, last: int, begins: int, ends: int) -> None:
+        """The receiver's host has these messages: of the first one from the fragment with the name `begins` on, of the last one
+        up to the one with the name `ends`. What has been cut up anew meanwhile does not count."""
         if last < self.lowest:
             return  # mostly it was delivered by the same acknowledgment
         for begin, end in self._open.within(first, last):
             message = self._apart.get(begin)
-            index = message.index_of(fragment) if message is not None else None
-            if message is None or (index is not None and (len(message.arrived) == 1 or self._completed_by(message, index))):
+            if message is None or len(message.arrived) == 1:
                 self._arrived.add_run(begin, end)
+                continue
+            for sequence in range(begin, end + 1):
+                message = self._apart[sequence]
+                from_fragment = message.index_of(begins if sequence == first else 0)  # of more than one none was cut anew before
+                to_fragment = message.index_of(ends) if sequence == last else len(message.arrived) - 1
+                if from_fragment is None or to_fragment is None:
+                    continue
+                if self._completed_by(message, from_fragment, to_fragment):
+                    self._arrived.add_run(sequence, sequence)
 
     def has_arrived(self, message: Outgoing, fragment: int) -> bool:
         """Whether the receiver's host has this fragment."""
@@ -382,11 +418,11 @@ class Outbox:
                 message.transmissions[0] = message.next_fragment = 1
         return message
 
-    def _completed_by(self, message: Outgoing, fragment: int) -> bool:
-        """Note that a fragment arrived; whether the message is whole with it."""
-        if not message.arrived[fragment]:
-            message.arrived[fragment] = 1
-            message.waiting -= 1
+    def _completed_by(self, message: Outgoing, first: int, last: int) -> bool:
+        """Note that these fragments arrived; whether the message is whole with them."""
+        count = last + 1 - first
+        message.waiting -= count - message.arrived.count(1, first, last + 1)
+        message.arrived[first : last + 1] = bytes((1,)) * count
         return not message.waiting
 
     def _room(self, credit: int, credit_bytes: int | None, messages: int) -> int:

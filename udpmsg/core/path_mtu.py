@@ -85,6 +85,7 @@ class PathMtu:
         "_seen",
         "_silences",
         "_trusted",
+        "_vanished_below",
         "_wanted",
         "black_holes",
         "size",
@@ -99,7 +100,9 @@ class PathMtu:
         self.black_holes = 0
         """How often the size fell because datagrams of it had vanished: what is under way and larger is lost."""
         self.vanished = 0
-        """Datagrams lost in a row that were larger than `lower`; `on_arrived` need not be called while it is 0."""
+        """Datagrams lost in a row that were larger than `lower`."""
+        self._vanished_below = 0
+        """The same of those that were not, and larger than FLOOR: the path may have become narrower than all that is sent."""
         self._passes = 0
         """The largest size that a probe has proved; 0: none."""
         self._fails = CEILING + 1
@@ -151,6 +154,11 @@ class PathMtu:
         """Whether an answer to a probe is waited for, or would still count."""
         return bool(self._awaited or self._late)
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether something has vanished: `on_arrived` need not be called as long as nothing has."""
+        return bool(self.vanished or self._vanished_below)
+
     # What is told --------------------------------------------------------------------------------------------------------
 
     def want_more(self) -> None:
@@ -167,17 +175,23 @@ class PathMtu:
 
     def on_lost(self, sizes: Iterable[int]) -> None:
         """Datagrams of these sizes were lost."""
-        self.vanished += sum(self.lower < size <= self.size for size in sizes)
+        for size in sizes:
+            self.vanished += self.lower < size <= self.size
+            self._vanished_below += FLOOR < size <= self.lower
 
     def on_arrived(self, sizes: Sequence[int]) -> None:
         """Datagrams of these sizes arrived: what vanished before was not too large. Told after what was lost, which is older."""
         if max(sizes) > self.lower:
             self.vanished = 0
+        if max(sizes) > FLOOR:
+            self._vanished_below = 0
 
-    def on_expiry(self, sizes: Iterable[int]) -> None:
+    def on_expiry(self, sizes: Sequence[int]) -> None:
         """Nothing came back for a whole retransmission timeout, of datagrams of these sizes."""
         if any(self.lower < size <= self.size for size in sizes):
             self._suspect(self.lower)
+        elif any(FLOOR < size <= self.lower for size in sizes):
+            self._suspect(FLOOR)
 
     def on_hint(self, size: int, now: int) -> None:
         """Somebody, who may lie, says that no more than `size` passes."""
@@ -218,7 +232,7 @@ class PathMtu:
 
     def rest(self) -> None:
         """No message is waited for any more: a black hole would harm nothing, and is looked for when the next ones vanish."""
-        self.vanished = 0
+        self.vanished = self._vanished_below = 0
         if self._lower:
             self._lower = self._misses = 0
             self._due.clear()
@@ -232,6 +246,8 @@ class PathMtu:
             self._missed()
         if self.vanished >= VANISHED:
             self._suspect(self.lower)
+        elif self._vanished_below >= VANISHED:
+            self._suspect(FLOOR)
         if self._raise_at <= now:
             self._raise_at = NEVER
             self._fails, self._hint = CEILING + 1, 0
@@ -292,7 +308,7 @@ class PathMtu:
             self._answer_at = min(self._answer_at, now + SHORTEST_WAIT)  # the larger one left before it
             return
         if self._lower:
-            self._lower = self._misses = self.vanished = 0
+            self._lower = self._misses = self.vanished = self._vanished_below = 0
             self._due.clear()
             self._forget()
         if size > self._passes:
@@ -323,14 +339,14 @@ class PathMtu:
             if self._silences > 1:
                 self._lower = FLOOR  # perhaps the smaller one was too large as well
             if self._silences == MOST_SILENCES:
-                self._lower = self.vanished = 0
+                self._lower = self.vanished = self._vanished_below = 0
             return
         self._misses += 1
         if self._misses >= (1 if self._hint == self._lower else MAX_PROBES):
             self.black_holes += 1
             self._trusted = False
             self._passes, self._fails = self._lower, self.size
-            self._lower = self._misses = self.vanished = 0
+            self._lower = self._misses = self.vanished = self._vanished_below = 0
             self._seen = BEGIN_AFTER
             self.state = State.SEARCHING
             self._raise_at = NEVER

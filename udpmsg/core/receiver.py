@@ -149,27 +149,20 @@ class Receiver:
 
     def receive_run(self, messages: Messages, *, now: int, peer: Peer) -> None:
         """Take messages that came together from one peer: as a whole where they are what is expected next and there is room."""
-        session = self._sessions.find(messages.session)
         size, count = messages.size, len(messages.numbers)
-        overhead = wire.overhead(acknowledged=messages.acknowledged, reply=False, fragment=False)
+        overhead = wire.overhead(acknowledged=messages.acknowledged, reply=False, fragment=messages.shape is not None)
         self._allowances.received(peer, (size + overhead) * count, count)
-        if session is not None and session.placed and session.expects(messages):
-            session.last_seen_at = now  # so it is not what has to go
-            if messages.acknowledged:
-                self._resolve_below(session, messages.lowest[0])
-            if self._has_room(session, messages, size, count, now):
-                self._take_run(session, messages, size, count, now, peer)
-                if messages.acknowledged:
-                    self._resolve_below(session, max(messages.lowest))
-                return
-        for datagram in messages.datagrams():
-            try:
-                self._receive_message(datagram, now, peer)
-            except MalformedDatagram as error:
-                self._sessions.totals_ended.malformed += 1
-                self._delivery.notify(Malformed(peer, str(error), size + overhead))
-                if self._framed:
-                    return  # the connection will be closed: one is enough
+        for part in (messages,) if messages.shape is None else messages.parts():
+            if self._take(part, now, peer):
+                continue
+            for datagram in part.datagrams():
+                try:
+                    self._receive_message(datagram, now, peer)
+                except MalformedDatagram as error:
+                    self._sessions.totals_ended.malformed += 1
+                    self._delivery.notify(Malformed(peer, str(error), size + overhead))
+                    if self._framed:
+                        return  # the connection will be closed: one is enough
 
     def disconnected(self, peer: Peer) -> None:
         """The connection is gone: its sessions say nothing more."""
@@ -315,12 +308,18 @@ class Receiver:
         self._acknowledge(session, datagram, now)
         if payload is None:
             return
+        if transmission == 1 and datagram.fragment is None:
+            session.note_transit(datagram.sent_at, now)
+        self._arrived(session, datagram, payload, transmission, title, now, reordered=arrival is Arrival.REORDERED)
+
+    def _arrived(
+        self, session: Session, datagram: Datagram, payload: bytes, transmission: int, title: str, now: int, *, reordered: bool
+    ) -> None:
+        """A message is whole with this datagram: it is for the application."""
         self._sessions.totals_ended.note_arrival(now)
         session.note_arrival(now)
         session.arrivals.record(datagram.sequence)
-        session.reordered += arrival is Arrival.REORDERED
-        if transmission == 1 and datagram.fragment is None:
-            session.note_transit(datagram.sent_at, now)
+        session.reordered += reordered
         self._enqueue(
             session,
             Message(
@@ -330,23 +329,42 @@ class Receiver:
                 sequence=datagram.sequence,
                 reply_to=datagram.reply_to or None,
                 acknowledged=datagram.acknowledged,
-                reordered=arrival is Arrival.REORDERED,
+                reordered=reordered,
                 transmission=transmission,
                 title=title or None,
             ),
             ordered=datagram.ordered,
         )
 
-    def _take_run(self, session: Session, messages: Messages, size: int, count: int, now: int, peer: Peer) -> None:
-        """What `_receive_message` does, for all of them at once."""
-        _, acknowledged, ordered, _, numbers, sequences, sent_at, _, transmissions, payloads, _ = messages
+    def _take(self, part: Messages, now: int, peer: Peer) -> bool:
+        """Take these as a whole, if they are what is expected next and there is room; else nothing was taken."""
+        session = self._sessions.find(part.session)
+        if session is None or not session.placed or not session.expects(part):
+            return False
+        session.last_seen_at = now  # so it is not what has to go
+        if part.acknowledged:
+            self._resolve_below(session, part.lowest[0])
+        whole = part.shape is None or part.whole
+        taken = (self._take_run if whole else self._take_fragments)(session, part, now, peer)
+        if taken and part.acknowledged:
+            self._resolve_below(session, max(part.lowest))
+        return taken
+
+    def _take_run(self, session: Session, part: Messages, now: int, peer: Peer) -> bool:
+        """What `_receive_message` does, for all of them at once, if no limit stands in the way."""
+        if not self._has_room(session, part, now):
+            return False
+        whole = part if part.shape is None else part.joined()
+        _, acknowledged, ordered, size, numbers, sequences, sent_at, _, transmissions, payloads, *_ = whole
+        count = len(sequences)
         self._note_sender(session, numbers[-1], now, peer)
         if acknowledged:
             self._owe(session, now, at_once=session.note_datagrams(numbers[0], numbers[-1], now))
         self._sessions.totals_ended.note_arrival(now)
         session.note_arrival(now)
         session.arrivals.record_run(sequences[0], sequences[-1])
-        session.note_transits(sent_at, now)
+        if part.shape is None:
+            session.note_transits(sent_at, now)
         session.limit_told = False
         if ordered:
             session.next_ordered = sequences[-1] + 1
@@ -355,7 +373,7 @@ class Receiver:
             session.payload_bytes += size * count
             if acknowledged:
                 session.deliver(sequences[0], sequences[-1])
-            return
+            return True
         self._sessions.reserve(session, size, count)
         fields = zip(
             payloads,
@@ -370,12 +388,55 @@ class Receiver:
         )
         # Message's own constructor is a function of Python's, at three times the cost
         self._delivery.put(list(map(tuple.__new__, repeat(Message), fields)), session, size * count)
+        return True
 
-    def _has_room(self, session: Session, messages: Messages, size: int, count: int, now: int) -> bool:
-        """Whether no limit stands in the way of taking all of them."""
-        if messages.acknowledged and messages.sequences[0] > session.arrivals.highest + 1:
+    def _has_room(self, session: Session, part: Messages, now: int) -> bool:
+        """Whether no limit stands in the way of taking all of these whole messages. Where they are cut up, there is room for the
+        last one's fragments too: nothing is taken that would not be one by one."""
+        if part.acknowledged and part.sequences[0] > session.arrivals.highest + 1:
             return False  # it opens a gap, for which there is a limit too
-        return self._sessions.limit_reached(session, size, now, messages=count) is None
+        if session.reassemblies and not session.reassemblies.keys().isdisjoint(part.sequences):
+            return False  # something of one came before, whole or in other fragments
+        if part.shape is None:
+            return self._sessions.limit_reached(session, part.size, now, messages=len(part.numbers)) is None
+        fragments, _, total = part.shape
+        if not part.acknowledged:
+            self._drop_unfinished(session, total, REASSEMBLY_COST + piece_cost(part.size), now)
+        messages = len(part.numbers) // fragments
+        cost = (total + MESSAGE_COST) * (messages - 1) + REASSEMBLY_COST + piece_cost(total, fragments)
+        return self._sessions.limit_reached(session, total, now, messages=messages, cost=cost) is None
+
+    def _take_fragments(self, session: Session, part: Messages, now: int, peer: Peer) -> bool:
+        """What `_receive_message` does, for fragments of one message that came in order, if no limit stands in the way."""
+        assert part.shape is not None
+        sequence, begin, (_, size, total) = part.sequences[0], part.indexes[0] * part.size, part.shape
+        reassembly = session.reassemblies.get(sequence)
+        brought = min(size * len(part.numbers), total - begin)
+        cost = piece_cost(brought, len(part.numbers)) + REASSEMBLY_COST * (reassembly is None)
+        if reassembly is None:
+            if part.acknowledged and session.arrivals.opens_gap(sequence):
+                return False
+            if not part.acknowledged:
+                self._drop_unfinished(session, total, REASSEMBLY_COST + piece_cost(min(size, total - begin)), now)
+            if self._sessions.limit_reached(session, total, now, cost=cost) is not None:
+                return False
+        elif not reassembly.lacks(part.indexes, part.shape):
+            return False
+        if not self._sessions.take_fragment(cost, now):
+            return False
+        if reassembly is None:
+            reassembly = Reassembly(size, total, now)
+            self._sessions.begin(session, sequence, reassembly)
+        payload = reassembly.add_row(part.indexes, part.payloads, max(*part.transmissions, 1))
+        if payload is not None:
+            self._sessions.drop(session, sequence)
+        self._note_sender(session, part.numbers[-1], now, peer)
+        if part.acknowledged:
+            self._owe(session, now, at_once=session.note_datagrams(part.numbers[0], part.numbers[-1], now))
+        if payload is not None:
+            last = next(part.datagrams())
+            self._arrived(session, last, payload, reassembly.transmission, reassembly.title, now, reordered=False)
+        return True
 
     def _receive_goodbye(self, datagram: Datagram, now: int, peer: Peer) -> None:
         messages_sent = wire.decode_number(datagram.payload)
@@ -549,20 +610,19 @@ class Receiver:
         """The unfinished message of a fragment, if there is room for both."""
         assert datagram.fragment is not None
         reassembly = session.reassemblies.get(datagram.sequence)
-        size = len(datagram.payload)
+        index, _, size, total = datagram.fragment
         begins = reassembly is None
         if reassembly is None:
-            cost = REASSEMBLY_COST + piece_cost([(1, size)], datagram.title)
-            total = datagram.fragment[3]
+            cost = REASSEMBLY_COST + piece_cost(min(size, total - index * size), title=datagram.title)
             if not datagram.acknowledged:
                 self._drop_unfinished(session, total, cost, now)
             if not self._fits(session, datagram, total, now, cost=cost):
                 return None
-            reassembly = Reassembly(datagram.fragment, now)
-        elif not (gaps := reassembly.missing(datagram.fragment, size)):
+            reassembly = Reassembly(size, total, now)
+        elif not (gaps := reassembly.missing(datagram.fragment)):
             return reassembly
         else:
-            cost = piece_cost(gaps, datagram.title)
+            cost = piece_cost(sum(last + 1 - first for first, last in gaps), len(gaps), datagram.title)
         if not self._sessions.take_fragment(cost, now):
             self._over_limit(session, "total_bytes")
             return None

@@ -46,13 +46,14 @@ class Note(NamedTuple):
 class Flight:
     """Datagrams with numbers in a row that left together, for messages in a row; `sizes` in bytes, `sent_at` in nanoseconds.
 
-    Or one datagram: a message that is sent again, or one of its fragments."""
+    Each of the messages is cut into as many `fragments`, one after the other. What is sent again is a flight of one."""
 
     __slots__ = (
         "deemed_lost",
         "episode",
         "first",
         "fragment",
+        "fragments",
         "last",
         "note",
         "ordinal",
@@ -63,7 +64,14 @@ class Flight:
     )
 
     def __init__(
-        self, first: int, sequence: int, sizes: Sequence[int], sent_at: int, fragment: int = 0, ordinal: int = 1
+        self,
+        first: int,
+        sequence: int,
+        sizes: Sequence[int],
+        sent_at: int,
+        fragment: int = 0,
+        fragments: int = 1,
+        ordinal: int = 1,
     ) -> None:
         self.first = first
         self.last = first + len(sizes) - 1
@@ -73,6 +81,9 @@ class Flight:
         self.sizes = sizes
         self.sent_at = sent_at
         self.fragment = fragment
+        """Which fragment the first datagram carries, by its name: the index, and above 16 bits how often the message had been cut
+        up anew. Only of a single message that is not 0."""
+        self.fragments = fragments
         self.ordinal = ordinal
         """Which transmission of its fragment each is, from 1."""
         self.deemed_lost = False
@@ -83,16 +94,22 @@ class Flight:
         self.note: Note | None = None
         """What the congestion control noted when these left."""
 
-    @property
-    def last_sequence(self) -> int:
-        """The sequence number in the last datagram."""
-        return self.sequence + self.last - self.first
+    def carried_by(self, number: int) -> tuple[int, int]:
+        """Of the datagram with this number, the sequence number and the name of the fragment that it carries."""
+        index = self.fragment & 0xFFFF
+        messages, fragment = divmod(index + number - self.first, self.fragments)
+        return self.sequence + messages, self.fragment - index + fragment
+
+    def last_below(self, sequence: int) -> int:
+        """The number of the last datagram that carries something of a message below this one."""
+        return min(self.first + (sequence - self.sequence) * self.fragments - (self.fragment & 0xFFFF) - 1, self.last)
 
     def part(self, first: int, last: int) -> "Flight":
         """The datagrams with these numbers, as far as they are of this flight."""
         begin, end = max(first - self.first, 0), last + 1 - self.first
+        sequence, fragment = self.carried_by(self.first + begin)
         sizes = self.sizes[begin:end]
-        part = Flight(self.first + begin, self.sequence + begin, sizes, self.sent_at, self.fragment, self.ordinal)
+        part = Flight(self.first + begin, sequence, sizes, self.sent_at, fragment, self.fragments, self.ordinal)
         if self.note is not None:
             part.note = self.note._replace(in_flight=self.note.in_flight - sum(self.sizes[end:]))
         return part
@@ -175,8 +192,7 @@ class InFlight:
         flights = self._flights
         while flights and flights[0].ordinal == 1 and flights[0].sequence < below:
             # what is in flight for the first time was sent once: it must be that which was delivered
-            first = flights[0].first
-            arrived += take(flights, first, min(first + below - 1 - flights[0].sequence, flights[0].last))
+            arrived += take(flights, flights[0].first, flights[0].last_below(below))
         for flight in arrived:
             if flight.overtaken:
                 self._reordering.was_late(now - flight.sent_at, self._rtt.minimum or 0, self._rtt.srtt or 0)

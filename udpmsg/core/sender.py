@@ -12,6 +12,7 @@ Ordinary messages (see `udpmsg.core.outbox`) go this way in runs; what befalls o
 from bisect import insort
 from collections import deque
 from collections.abc import Sequence
+from itertools import groupby
 
 from udpmsg.core import wire
 from udpmsg.core.asking import Question, possible
@@ -21,7 +22,7 @@ from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import NOTICES_KEPT, Event, Malformed, Outcome, Peer, PeerRestarted, State
 from udpmsg.core.fragments import Cutter
 from udpmsg.core.framing import Run
-from udpmsg.core.outbox import Outbox, Outgoing
+from udpmsg.core.outbox import RUN, Outbox, Outgoing
 from udpmsg.core.path_mtu import FLOOR, PathMtu
 from udpmsg.core.refusals import Refusals
 from udpmsg.core.retransmission import Flight, InFlight
@@ -315,6 +316,9 @@ class Sender:
             if (due := self._outbox.next_fragment(self.credit, self.credit_bytes)) is not None:
                 if not self._cut_anew(*due):
                     batch += self._transmit(*due, now)
+            elif cut := self._outbox.next_cut(self.credit, self.credit_bytes):
+                if not [message for message in cut if self._cut_anew(message, message.next_fragment)]:
+                    batch += self._transmit_cut(cut, now)
             elif run := self._outbox.next_run(self.credit, self.credit_bytes):
                 if run := self._fitting(run):
                     batch += self._transmit_run(run, now)
@@ -415,13 +419,15 @@ class Sender:
             if fragments > 1 and self._path is not None:
                 self._path.want_more()
 
-    def _encode_each(self, payloads: Sequence[bytes], first: int, reply_to: int, title: str, now: int) -> list[bytes]:
+    def _encode_each(self, payloads: Sequence[bytes], first: int, reply_to: int, title: str, now: int) -> list[bytes | Run]:
         """Fire-and-forget messages of which some are cut up, or all are replies or have a title."""
-        batch = []
-        for sequence, payload in enumerate(payloads, first):
-            fragments = self._cutter.count(len(payload), reply=reply_to > 0, title=title)
-            message = Outgoing(sequence, payload, fragments, reply_to, title, self._cutter)
-            batch += [self._encode(message, index, now) for index in range(fragments)]
+        batch: list[bytes | Run] = []
+        for size, neighbours in groupby(enumerate(payloads, first), key=lambda numbered: len(numbered[1])):
+            fragments = self._cutter.count(size, reply=reply_to > 0, title=title)
+            messages = [Outgoing(sequence, payload, fragments, reply_to, title) for sequence, payload in neighbours]
+            apart = [[message] for message in messages] if title or fragments == 1 else [messages]
+            for alike in apart:
+                batch += self._encode_cut(alike, 0, len(alike) * fragments, now)
         return batch
 
     def _transmit_run(self, run: range, now: int) -> list[bytes | Run]:
@@ -439,22 +445,40 @@ class Sender:
         self._count_sent(count, sum(sizes) - count * overhead)
         return batch
 
+    def _transmit_cut(self, messages: list[Outgoing], now: int) -> list[bytes | Run]:
+        """Send fragments of these messages, which are cut alike, for the first time: as many as may leave."""
+        first, new = messages[0], [message for message in messages if not message.started]
+        begin, fragments = first.next_fragment, len(first.transmissions)
+        length = self._cutter.datagram_length(len(first.payload), 1, fragments, reply=first.reply_to > 0, title=first.title)
+        sizes = [length] * min(len(messages) * fragments - begin, RUN)
+        if first.title and not begin:
+            sizes[0] += len(wire.title_block(first.title))
+        count = self._admit(sizes, now)
+        if not count:
+            return []
+        batch = self._encode_cut(messages, begin, begin + count, now)
+        name = first.name_of(begin)
+        self._depart(Flight(self._encoder.number - count + 1, first.sequence, sizes[:count], now, name, fragments))
+        self._outbox.sent_cut(messages, count)
+        started = [message for message in new if message.started]
+        self._count_sent(len(started), len(first.payload) * len(started))
+        return batch
+
     def _transmit(self, message: Outgoing, fragment: int, now: int) -> list[bytes]:
-        """Send a fragment of a message that is not ordinary, if it may leave."""
+        """Send what is sent again, or a whole message that is not ordinary, if it may leave."""
         reply, title, fragments = message.reply_to > 0, message.title, len(message.transmissions)
-        way = message.way or self._cutter
-        sizes = [way.datagram_length(len(message.payload), fragment, fragments, reply=reply, title=title)]
+        sizes = [self._cutter.datagram_length(len(message.payload), fragment, fragments, reply=reply, title=title)]
         if not self._admit(sizes, now):
             return []
         data = self._encode(message, fragment, now)
         if message.transmissions[fragment]:
             self.retransmissions += 1
-        elif not message.started:
+        else:
             self._count_sent(1, len(message.payload))
         self._outbox.sent(message, fragment)
         ordinal = message.transmissions[fragment]
         name = message.name_of(fragment)
-        self._depart(Flight(self._encoder.number, message.sequence, sizes, now, name, ordinal))
+        self._depart(Flight(self._encoder.number, message.sequence, sizes, now, name, fragments, ordinal))
         return [data]
 
     def _cutter_of(self, datagram_size: int | None) -> Cutter:
@@ -470,7 +494,7 @@ class Sender:
         size, reply, title = len(message.payload), message.reply_to > 0, message.title
         if message.started:
             count = len(message.transmissions)
-            length = (message.way or way).datagram_length(size, fragment, count, reply=reply, title=title)
+            length = way.datagram_length(size, fragment, count, reply=reply, title=title)
             if length <= self._path.size:
                 return False
         self._outbox.cut_anew(message, way.count(size, reply=reply, title=title), way)
@@ -513,8 +537,27 @@ class Sender:
         self.congestion.on_sent(flight, flight.sent_at)
         self._in_flight.add(flight)
 
+    def _encode_cut(self, messages: Sequence[Outgoing], begin: int, end: int, now: int) -> list[bytes | Run]:
+        """Fragments of these messages, which are cut alike, as they leave for the first time: from one up to another, counted
+        from the first message's first on. What has a title, or is whole, is encoded by itself."""
+        first, fragments = messages[0], len(messages[0].transmissions)
+        alone = [self._encode(first, 0, now)] if not begin and (first.title or fragments == 1) else []
+        begin += len(alone)
+        payloads = [message.payload for message in messages]
+        return alone + self._encoder.encode_cut(
+            self._cutter.pieces(payloads, begin, end, fragments),
+            range(begin, end),
+            fragments=fragments,
+            total=len(first.payload),
+            now=now,
+            sequence=first.sequence,
+            lowest=self._lowest,
+            reply_to=first.reply_to,
+            ordered=self.config.ordered,
+        )
+
     def _encode(self, message: Outgoing, index: int, now: int) -> bytes:
-        payload, fragment = (message.way or self._cutter).cut(
+        payload, fragment = self._cutter.cut(
             message.payload, index, len(message.transmissions), reply=message.reply_to > 0, title=message.title
         )
         return self._encoder.encode(
@@ -573,7 +616,7 @@ class Sender:
         for flight in arrived:
             if flight.first <= acknowledgment.largest <= flight.last:  # the others may have waited for an ACK that was lost
                 round_trip = self.rtt.sample(now - flight.sent_at, acknowledgment.delay_us * 1000)
-                self._outbox.measured(flight.sequence + acknowledgment.largest - flight.first, round_trip)
+                self._outbox.measured(flight.carried_by(acknowledgment.largest)[0], round_trip)
                 self.congestion.on_round_trip(round_trip, self.rtt.srtt or round_trip, now)
         for flight in arrived:
             if flight.deemed_lost:
@@ -591,12 +634,13 @@ class Sender:
         for first, last in acknowledgment.delivered:
             self._deliver(first, min(last, sent))
         for flight in arrived:  # what is delivered need not be known to have arrived
-            self._outbox.arrive(flight.sequence, flight.last_sequence, flight.fragment)
+            last, last_fragment = flight.carried_by(flight.last)
+            self._outbox.arrive(flight.sequence, last, flight.fragment, last_fragment)
         if datagram.number > self._newest_acknowledgment:
             self._newest_acknowledgment = datagram.number
             self.credit, self.credit_bytes = acknowledgment.credit, acknowledgment.credit_bytes
         self._detect_lost(now)
-        if self._path is not None and self._path.vanished:
+        if self._path is not None and self._path.in_doubt:
             for flight in arrived:
                 self._path.on_arrived(flight.sizes)
         if arrived:

@@ -159,9 +159,9 @@ class Session:
             messages.in_a_row
             and messages.acknowledged is self.acknowledged
             and first > self.arrivals.highest
+            and first >= self.arrivals.lowest
             and messages.numbers[0] > self._largest
             and (not messages.ordered or (first == self.next_ordered and not self.held))
-            and (not self.reassemblies or self.reassemblies.keys().isdisjoint(messages.sequences))
         )
 
     def is_newest(self, number: int) -> bool:

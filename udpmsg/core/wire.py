@@ -17,7 +17,8 @@
    +---------------------------------------------------------------+
    then the blocks that the flags name, in the order of the flags' bits:                                   40
      ACK_REQUESTED  lowest unresolved sequence u64 | transmission u16 | zero u16            12 bytes
-     FRAGMENT       index u16 | count u16 | fragment size u16 | zero u16 | total size u32   12 bytes
+     FRAGMENT       index u16 | count u16 | fragment size u16 | zero u16 | total size u32   12 bytes;
+                    all fragments of a message have this size: the last one is filled up with zeros
      REPLY          the sequence number that this message answers u64                        8 bytes
      ORDERED        no block: deliver in order (only with ACK_REQUESTED)
      TITLE          length u8, 1 to 128 | what the message is called, such as a file's name, in UTF-8;
@@ -337,23 +338,24 @@ def decode(data: bytes, *, framed: bool = False) -> Datagram:
     elif kind_number == PROBE and (end - offset) > 0 and (framed or any(data[offset:end])):
         raise MalformedDatagram("a PROBE has no payload but zeros")
     if fragment is not None:
-        check_fragment(fragment, end - offset)
+        check_fragment(fragment, data[offset:end])
         if title and fragment[0]:
             raise MalformedDatagram("a title that is not in the first fragment")
     payload, ordered = data[offset:end], bool(flags & ORDERED)
     return Datagram(kind, session, number, sequence, sent_at, payload, lowest, transmission, fragment, reply_to, ordered, title)
 
 
-def check_fragment(fragment: tuple[int, int, int, int], length: int) -> None:
-    """Raise MalformedDatagram unless index, count, sizes and this payload's length (bytes) fit together exactly."""
+def check_fragment(fragment: tuple[int, int, int, int], payload: bytes) -> None:
+    """Raise MalformedDatagram unless index, count, sizes and this payload fit together exactly."""
     index, count, size, total = fragment
     if index >= count:
         raise MalformedDatagram("fragment {} of {}", index, count)
     if count < 2 or not (count - 1) * size < total <= count * size:
         raise MalformedDatagram("{} fragments of {} bytes can't make {} bytes", count, size, total)
-    expected = size if index < count - 1 else total - (count - 1) * size
-    if length != expected:
-        raise MalformedDatagram("fragment {} has {} bytes instead of {}", index, length, expected)
+    if len(payload) != size:
+        raise MalformedDatagram("fragment {} has {} bytes instead of {}", index, len(payload), size)
+    if index == count - 1 and payload.count(0, total - index * size) < count * size - total:
+        raise MalformedDatagram("a fragment that is not filled up with zeros")
 
 
 def title_block(title: str) -> bytes:
