@@ -320,7 +320,8 @@ class Outbox:
             begin = message.next_fragment
             message.next_fragment = end = min(left, fragments)
             message.transmissions[begin:end] = bytes((1,)) * (end - begin)
-            self.sent_run(message.sequence)
+            if not begin:
+                self.sent_run(message.sequence)
             if end == fragments:
                 self._unfinished.popleft()
             left -= fragments

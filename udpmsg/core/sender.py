@@ -599,7 +599,8 @@ class Sender:
 
     def _schedule_probe(self, now: int) -> None:
         """Nothing in flight and something unresolved: no acknowledgment can be on its way, so ask (RFC 9293, 3.8.6.1)."""
-        if self._framed or self._in_flight or not self._outbox or self._paced_until != NEVER:
+        lossless = self._framed and not self._has_lives  # else what an earlier life has ended may be a gap to the receiver
+        if lossless or self._in_flight or not self._outbox or self._paced_until != NEVER:
             self._probe_at = NEVER
         elif self._probe_at == NEVER:
             self._probe_at = now + self._in_flight.spread(min(self.rtt.rto << min(self._probes, 16), MAX_RTO))
