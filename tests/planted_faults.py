@@ -768,6 +768,13 @@ FAULTS = (
         suite=PATH,
     ),
     Fault(
+        "the path: what the interface refuses is probed without end",
+        "core/path_mtu.py",
+        "            self._passes = self._lower = self.vanished = 0\n",
+        "            self._passes = self._lower = 0\n",
+        suite=PATH,
+    ),
+    Fault(
         "the path: it is down, and taken for narrow",
         "core/path_mtu.py",
         "        if not self._lower_passes:\n",

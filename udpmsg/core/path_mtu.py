@@ -194,7 +194,7 @@ class PathMtu:
         self._misses = 0
         if self._fails <= self.size:
             self.black_holes += 1
-            self._passes = self._lower = 0
+            self._passes = self._lower = self.vanished = 0
             self._settle()
             self._resume()
 
