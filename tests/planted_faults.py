@@ -775,6 +775,13 @@ FAULTS = (
         suite=PATH,
     ),
     Fault(
+        "the path: who sends one message after the other never notices a black hole",
+        "core/sender.py",
+        "            if self._path is not None and state is State.DELIVERED:",
+        "            if self._path is not None:",
+        suite=PATH,
+    ),
+    Fault(
         "the path: it is down, and taken for narrow",
         "core/path_mtu.py",
         "        if not self._lower_passes:\n",
