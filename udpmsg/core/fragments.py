@@ -127,8 +127,8 @@ class Reassembly:
         for first, last in gaps:
             self._parts[first] = payload[first - begin : last + 1 - begin]
             self._came += last + 1 - first
-            if self._covered is not None:
-                self._covered.add_run(first, last)
+        if gaps and self._covered is not None:
+            self._covered.add_run(begin, begin + len(payload) - 1)
         self.transmission = max(self.transmission, transmission)
         if self._came < self.total:
             return None
