@@ -195,6 +195,7 @@ class PathMtu:
         if self._fails <= self.size:
             self.black_holes += 1
             self._passes = self._lower = self.vanished = 0
+            self._seen = BEGIN_AFTER  # what is smaller may never be seen
             self._settle()
             self._resume()
 
