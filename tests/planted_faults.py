@@ -644,6 +644,12 @@ FAULTS = (
         "self._next_send_at",
     ),
     Fault(
+        "BBR adds up bursts that have pauses between them",
+        "core/congestion/path_model.py",
+        "        self._extra_acked_interval_start = now\n        self._extra_acked_delivered = 0\n",
+        "        self._extra_acked_interval_start = now\n",
+    ),
+    Fault(
         "BBR stays in Startup",
         "core/congestion/bbr.py",
         "self._full_bw_now = self._full_bw_count >= FULL_BW_ROUNDS",
