@@ -749,6 +749,12 @@ FAULTS = (
         "self._next_send_at",
     ),
     Fault(
+        "BBR adds up bursts that have pauses between them",
+        "core/congestion/path_model.py",
+        "        self._extra_acked_interval_start = now\n        self._extra_acked_delivered = 0\n",
+        "        self._extra_acked_interval_start = now\n",
+    ),
+    Fault(
         "BBR stays in Startup",
         "core/congestion/bbr.py",
         "self._full_bw_now = self._full_bw_count >= FULL_BW_ROUNDS",
@@ -873,6 +879,20 @@ FAULTS = (
         suite=PATH,
     ),
     Fault(
+        "the path: what the interface refuses is probed without end",
+        "core/path_mtu.py",
+        "            self._passes = self._lower = self.vanished = 0\n",
+        "            self._passes = self._lower = 0\n",
+        suite=PATH,
+    ),
+    Fault(
+        "the path: who sends one message after the other never notices a black hole",
+        "core/sender.py",
+        "            if self._path is not None and state is State.DELIVERED:",
+        "            if self._path is not None:",
+        suite=PATH,
+    ),
+    Fault(
         "the path: it is down, and taken for narrow",
         "core/path_mtu.py",
         "        if not self._lower_passes:\n",
@@ -920,6 +940,19 @@ FAULTS = (
         "else max(self.window, self.minimum_window)",
         "else self.window",
         suite=PATH,
+    ),
+    Fault(
+        "runs of fragments: what was skipped behind the first is taken back",
+        "core/outbox.py",
+        "            if not begin:\n                self.sent_run(message.sequence)",
+        "            self.sent_run(message.sequence)",
+        ("tests/core", "tests/property/test_lives.py"),
+    ),
+    Fault(
+        "over a stream nobody tells what an earlier life has ended",
+        "core/sender.py",
+        "lossless = self._framed and not self._has_lives",
+        "lossless = self._framed",
     ),
     Fault(
         "nobody is asked before the first timeout",

@@ -7,6 +7,7 @@ import pytest
 from tests.core.flights import MS, SECOND, flight, leaves
 from tests.core.pipe import SIZE, START, Pipe
 from udpmsg.core.congestion.bbr import BBR, PACING_GAIN, PROBE_BW, State
+from udpmsg.core.congestion.delivery import RateSample
 from udpmsg.core.congestion.path_model import INFINITE, PathModel
 
 RATE = 1_250_000
@@ -336,6 +337,19 @@ def test_a_cycle_without_a_sample_keeps_the_rate_of_the_one_before() -> None:
     model._max_bw = (5.0, 3.0)
     model.advance_max_bw()
     assert model.max_bw == 3.0
+
+
+def test_bursts_with_pauses_between_them_do_not_add_up_to_an_aggregation() -> None:
+    """Each comes a little sooner than the rate makes expect; what came in the burst before is none of it."""
+    model, burst, now = PathModel(), 60_000, START
+    for number in range(100):
+        now += SECOND
+        model.restart_aggregation(now)
+        now += 40 * MS - (number > 0) * MS
+        sample = RateSample(burst * SECOND / (40 * MS), burst, number * burst, burst, 0, burst, False)
+        model.update_round(sample, (number + 1) * burst)
+        model.update_aggregation(sample, now, 10_000_000, filled=False)
+    assert 0 < model.extra_acked() <= burst
 
 
 def test_every_state_has_a_pace() -> None:

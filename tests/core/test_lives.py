@@ -7,7 +7,7 @@ from udpmsg.core.config import Earlier, SenderConfig
 from udpmsg.core.events import Malformed, Outcome, State
 from udpmsg.core.framing import each
 from udpmsg.core.sender import Sender
-from udpmsg.core.wire import NUMBER, Kind
+from udpmsg.core.wire import NUMBER, Datagram, Kind
 from udpmsg.errors import MessageTooLarge
 
 DELIVERED, UNCONFIRMED, REFUSED = State.DELIVERED, State.UNCONFIRMED, State.REFUSED
@@ -52,6 +52,39 @@ def test_what_was_delivered_is_skipped() -> None:
     assert (sender.messages_sent, sender.messages_of_session, sender.delivered_bytes) == (4, 8, 4)
     sender.goodbye(now=at(21))
     assert {NUMBER.unpack(datagram.payload) for datagram in read(sender.data_to_send(now=at(21)))} == {(8,)}
+
+
+def test_what_was_skipped_behind_a_message_that_is_sent_in_part_stays_skipped() -> None:
+    """1 is sent as far as the window allows, and 2 was delivered."""
+    sender, receiver = another_life(accepted=2), RemoteReceiver()
+    sender.send([bytes(30_000)], now=at(0))
+    first = read(sender.data_to_send(now=at(0)))
+    sender.skip(1)
+    sender.receive([receiver.ack((LIFE + 1, LIFE + len(first)))], now=at(20))
+    then: list[Datagram] = []
+    for step in range(20, 100):
+        sender.handle_timeout(now=at(step))
+        then += read(sender.data_to_send(now=at(step)))
+    assert {datagram.sequence for datagram in then} == {1}
+    assert {datagram.sequence for datagram in first} == {1}
+    assert sender.accepted == 2
+
+
+def test_over_a_stream_the_receiver_is_told_what_an_earlier_life_has_ended() -> None:
+    """It holds back an ordered message behind one that it never got; nothing is in flight, so it is asked, and told."""
+    sender, receiver = another_life(accepted=3, ordered=True, datagram_size=None), RemoteReceiver(framed=True)
+    sender.send([b"1"], now=at(0))
+    sender.data_to_send(now=at(0))
+    sender.skip(1)
+    sender.send([b"3"], now=at(0))
+    sender.data_to_send(now=at(0))
+    sender.receive([receiver.ack((LIFE + 1, LIFE + 2), below=2)], now=at(20))
+    assert sender.data_to_send(now=at(20)) == []
+    due = sender.next_timeout()
+    assert due is not None
+    sender.handle_timeout(now=due)
+    (probe,) = read(sender.data_to_send(now=due), framed=True)
+    assert (probe.kind, probe.lowest) == (Kind.PROBE, 3)
 
 
 def test_where_all_was_delivered_the_numbers_go_on_all_the_same() -> None:

@@ -257,6 +257,32 @@ def test_the_interface_takes_less_than_it_did() -> None:
     assert leave(path, 51) == [774]
 
 
+def test_an_interface_that_takes_less_from_the_first_datagram_on() -> None:
+    """Nothing above the floor will arrive, so that is not waited for; and what a moment refused is tried again in time."""
+    path = PathMtu()
+    path.on_refused(1200)
+    assert (path.size, path.state, leave(path, 0)) == (FLOOR, State.ERROR, [874])
+    path.on_refused(FLOOR)
+    assert (path.size, leave(path, 1), path.next_timeout()) == (FLOOR, [], at(1) + PMTU_RAISE_TIMER)
+    assert leave(path, 1 + PMTU_RAISE_TIMER / MILLISECOND) == [1200]
+
+
+def test_datagrams_vanish_that_are_larger_than_the_interface_takes() -> None:
+    """They were cut up by this system, so nobody knew. A black hole is suspected, and the larger probe is refused: that answers
+    it, and the hint is tried as before. What had vanished counts no more, else the same probe would be refused for ever."""
+    path = searching()
+    assert path.probe(at(0)) == CEILING
+    path.on_refused(CEILING)
+    path.on_hint(572, at(0))
+    assert leave(path, 0) == [572]
+    vanish(path, 1200)
+    assert path.probe(at(20)) == 1200
+    path.on_refused(1200)
+    assert leave(path, 20) == [572]
+    answer(path, 572, 20, 60)
+    assert (path.size, path.confirmed, leave(path, 60)) == (572, True, [])
+
+
 # Black holes -------------------------------------------------------------------------------------------------------------
 
 

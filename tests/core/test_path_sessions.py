@@ -11,6 +11,7 @@ from udpmsg.core.events import Malformed, State
 from udpmsg.core.fragments import Cutter
 from udpmsg.core.framing import Run, each
 from udpmsg.core.outbox import Outbox, Outgoing
+from udpmsg.core.path_mtu import BEGIN_AFTER
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import Kind
 from udpmsg.errors import MessageTooLarge, UsageError
@@ -221,6 +222,18 @@ def test_forged_icmp_makes_no_difference_but_some_probes() -> None:
     walk.run()
     assert (sorted(walk.payloads), walk.sizes[-1][1]) == (SOME, 1472)
     assert sent_alone(walk) <= 1 + 2 * (walk.milliseconds // 1000 + 1)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_a_hole_is_found_by_messages_that_go_alone_and_are_soon_given_up(most: int) -> None:
+    """Nothing is waited for between two of them, and what became of the one before is all that tells of the hole."""
+    sender = acknowledged_sender(follows_path=True, max_transmissions=most)
+    walk = Walk(Path(mtu=lambda milliseconds: 1500 if milliseconds < 60_000 else 1300, local=1500), sender)
+    for second in range(0, 260, 5):
+        walk.send(*[bytes(1400)] * (1 if second else BEGIN_AFTER))
+        walk.run(second * 1000.0 + 4999)
+    assert 1 <= walk.sender.ended[State.UNCONFIRMED] <= 5
+    assert 1252 <= walk.sizes[-1][1] <= 1272
 
 
 # The system --------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.transport.support import VirtualClock, connect, hello
+from tests.transport.support import VirtualClock, collect, connect, hello, reset
 from udpmsg import Disconnected, Limits, Malformed, Message, Receiver
 from udpmsg.core import wire
 from udpmsg.core.events import Event
@@ -135,6 +135,18 @@ def test_nothing_is_made_for_who_speaks_another_language_at_once(
         assert len(told) == TOGETHER
         assert {event.peer.port for event in told} == ports  # type: ignore[attr-defined]
     receiver.close()
+
+
+def test_who_resets_its_connection_before_it_is_looked_at_is_told_as_that(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system tells it once, to whoever reads first, if only the beginning."""
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
+    made = Made(receiver, monkeypatch)
+    reset(connect(receiver.endpoints[0]))
+    (gone,) = collect(receiver, Disconnected)
+    assert gone.reason in {"Connection reset by peer", "An existing connection was forcibly closed by the remote host"}
+    assert (made.connections, receiver.statistics().sessions) == (0, 0)
 
 
 @pytest.mark.parametrize("stream", FOREIGN.values(), ids=FOREIGN)

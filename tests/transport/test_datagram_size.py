@@ -66,6 +66,18 @@ def test_what_may_not_be_cut_up_and_is_too_large_is_refused(family: socket.Addre
         assert error.value.errno == errno.EMSGSIZE
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a datagram size is kept")
+def test_what_leaves_as_ipv4_from_a_socket_of_ipv6_is_not_cut_up_either() -> None:
+    """::ffff:127.0.0.1 is IPv4, which has an option of its own: without it any probe passes, in pieces."""
+    if not ipv6():
+        pytest.skip("no IPv6 here")
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as opened:
+        for whole, choice in ((True, path.PROBE), (False, path.DONT)):
+            path.keep_whole(opened, whole)
+            assert opened.getsockopt(socket.IPPROTO_IP, path.IP_MTU_DISCOVER) == choice
+            assert opened.getsockopt(socket.IPPROTO_IPV6, path.IPV6_MTU_DISCOVER) == choice
+
+
 def ipv6() -> bool:
     """Whether this machine has IPv6's loopback."""
     try:

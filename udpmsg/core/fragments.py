@@ -138,8 +138,8 @@ class Reassembly:
         gaps = self.missing(fragment)
         for first, last in gaps:
             self._parts[first] = payload[first - begin : last + 1 - begin]
-            if self._covered is not None:
-                self._covered.add_run(first, last)
+        if gaps and self._covered is not None:
+            self._covered.add_run(begin, min(begin + len(payload), self.total) - 1)
         if gaps:
             self._note(sum(last + 1 - first for first, last in gaps), len(gaps), title)
         return self._whole(transmission)

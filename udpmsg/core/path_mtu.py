@@ -208,7 +208,8 @@ class PathMtu:
         self._misses = 0
         if self._fails <= self.size:
             self.black_holes += 1
-            self._passes = self._lower = 0
+            self._passes = self._lower = self.vanished = 0
+            self._seen = BEGIN_AFTER  # what is smaller may never be seen
             self._settle()
             self._resume()
 

@@ -805,5 +805,5 @@ class Sender:
             self.congestion.bytes_in_flight = 0
             self._last_chances.clear()
             self._probe_at = self._paced_until = NEVER
-            if self._path is not None:
+            if self._path is not None and state is State.DELIVERED:  # else what was lost may have been too large
                 self._path.rest()

@@ -276,8 +276,14 @@ class TcpReceiver:
         no place, and nothing was made for it."""
         try:
             begins = accepted.recv(BEGINNING, socket.MSG_PEEK)
-        except OSError:
-            return b""  # nothing has come, or it gave up by now: reading will tell
+        except BlockingIOError:
+            return b""
+        except OSError as reset:  # it is told once, so reading would not tell
+            if endpoint in self._connections:
+                return b""
+            accepted.close()
+            self.notices.append(Disconnected(endpoint, Phrase(os.strerror(reset.errno) if reset.errno else str(reset))))
+            return None
         error = offence(begins, self._frame_limit)
         if error is None or endpoint in self._connections:
             return begins

@@ -23,9 +23,10 @@ def can_keep_whole() -> bool:
 
 def keep_whole(opened: socket.socket, whole: bool) -> None:
     """From now on nobody, or everybody, may cut up what this socket sends."""
-    ipv6 = opened.family == socket.AF_INET6
-    option = (socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER) if ipv6 else (socket.IPPROTO_IP, IP_MTU_DISCOVER)
-    opened.setsockopt(*option, PROBE if whole else DONT)
+    choice = PROBE if whole else DONT
+    opened.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, choice)  # IPv6's too: what goes to ::ffff:a.b.c.d leaves as IPv4
+    if opened.family == socket.AF_INET6:
+        opened.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, choice)
 
 
 def largest(opened: socket.socket) -> int | None:

@@ -152,8 +152,10 @@ class PathModel:
         return expired
 
     def restart_aggregation(self, now: int) -> None:
-        """After an idle time the interval begins anew."""
+        """After an idle time the interval begins anew, and what was delivered in the one before is none of it. The draft leaves
+        that out: then bursts with pauses between them add up for ever, and the window with them."""
         self._extra_acked_interval_start = now
+        self._extra_acked_delivered = 0
 
     def update_aggregation(self, rs: RateSample, now: int, window: int, *, filled: bool) -> None:
         """UpdateACKAggregation: how much more was acknowledged than the rate makes expect."""
