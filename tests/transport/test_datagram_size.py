@@ -36,6 +36,18 @@ def test_loopback_takes_what_its_interface_takes(host: str, most: int) -> None:
     assert delivered(host) == most
 
 
+def test_where_the_system_does_not_know_the_option_the_size_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(opened: socket.socket, whole: bool) -> None:
+        raise OSError(errno.ENOPROTOOPT, "Protocol not available")
+
+    monkeypatch.setattr(path, "keep_whole", unknown)
+    path.can_keep_whole.cache_clear()
+    try:
+        assert delivered("127.0.0.1") == 1200
+    finally:
+        path.can_keep_whole.cache_clear()
+
+
 def test_a_size_that_is_given_is_kept() -> None:
     assert delivered("127.0.0.1", datagram_size=700) == 700
 

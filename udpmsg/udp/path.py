@@ -6,6 +6,7 @@ Owns the socket options. Knows no message, and does not decide how large a datag
 
 import socket
 import sys
+from functools import cache
 
 IP_MTU_DISCOVER, IPV6_MTU_DISCOVER = 10, 23
 IP_MTU, IPV6_MTU = 14, 24
@@ -16,9 +17,18 @@ IPV4_HEADERS, IPV6_HEADERS = 28, 48
 """Bytes of the headers of IP and UDP."""
 
 
+@cache
 def can_keep_whole() -> bool:
-    """Whether this system can send a datagram that nobody may cut up, and be asked to ignore what ICMP says of the path."""
-    return sys.platform == "linux"
+    """Whether this system can send a datagram that nobody may cut up, and be asked to ignore what ICMP says of the path. What
+    only looks like Linux may not know the option."""
+    if sys.platform != "linux":
+        return False
+    with socket.socket(type=socket.SOCK_DGRAM) as trial:
+        try:
+            keep_whole(trial, True)
+        except OSError:
+            return False
+    return True
 
 
 def keep_whole(opened: socket.socket, whole: bool) -> None:
