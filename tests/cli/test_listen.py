@@ -420,7 +420,7 @@ def test_fragments_that_cannot_be_are_counted_and_never_delivered(commands: Comm
 
 def test_fragments_that_fit_are_one_message(commands: Commands) -> None:
     listener = commands.listen("--count", "1")
-    raw(listener, fragment(1, 1, 2, 4, 7, b"efg"), fragment(1, 0, 2, 4, 7, b"abcd"))
+    raw(listener, fragment(1, 1, 2, 4, 7, b"efg\0"), fragment(1, 0, 2, 4, 7, b"abcd"))
     assert listener.wait() == 0
     assert [message["text"] for message in listener.events("message")] == ["abcdefg"]
 
