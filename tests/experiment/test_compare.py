@@ -221,7 +221,8 @@ def test_the_datagram_size_follows_the_path(mtu: str, fits: int) -> None:
 
 def test_a_datagram_size_that_is_given_is_kept() -> None:
     over = Link(DELAY, DELAY)
-    ((one, _),) = by_mode(run(request(over, count=20, interval=2, size=4 * 932, modes=(Mode.UDP_ACK,), datagram_size=1000))).values()
+    asked = request(over, count=20, interval=2, size=4 * 932, modes=(Mode.UDP_ACK,), datagram_size=1000)
+    ((one, _),) = by_mode(run(asked)).values()
     assert one.datagram_size == 1000
     assert one.frames is not None
     assert max(frame.size for frame in one.frames) == 1000 + 42  # four fragments, each as large as may be
