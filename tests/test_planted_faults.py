@@ -1,4 +1,4 @@
-"""The list of planted faults follows the sources. Whether the tests catch each is for `scripts/nightly planted`: it takes long."""
+"""The list of planted faults follows the sources. Whether the tests catch each is for `scripts/nightly planted`: that is long."""
 
 from tests.planted_faults import FAULTS, check_place
 
