@@ -654,10 +654,13 @@ class Sender:
             for flight in arrived:
                 if max(flight.sizes) > FLOOR:  # the many small ones need not be counted
                     path.on_used(flight.sizes)
+        self._probe_answered(path, acknowledgment.arrived, acknowledgment.largest, now, acknowledgment.delay_us * 1000)
+
+    def _probe_answered(self, path: PathMtu, ranges: Sequence[tuple[int, int]], newest: int, now: int, delay: int = 0) -> None:
         if path.listening:
-            sent_at = path.on_acknowledged(acknowledgment.arrived, now).get(acknowledgment.largest)
+            sent_at = path.on_acknowledged(ranges, now).get(newest)
             if sent_at is not None and self.rtt.srtt is None:
-                self.rtt.sample(now - sent_at, acknowledgment.delay_us * 1000)
+                self.rtt.sample(now - sent_at, delay)
             self._follow_path(now)
 
     def _check_acknowledgment(self, acknowledgment: Acknowledgment) -> None:
@@ -679,11 +682,8 @@ class Sender:
             raise MalformedDatagram("a PROBE_REPLY to what was never sent")
         if self._question is not None:
             self._question.disclaimed()
-        if self._path is not None and self._path.listening:
-            sent_at = self._path.on_acknowledged([(number, number)], now).get(number)
-            if sent_at is not None and self.rtt.srtt is None:
-                self.rtt.sample(now - sent_at)
-            self._follow_path(now)
+        if self._path is not None:
+            self._probe_answered(self._path, [(number, number)], number, now)
         if self._is_current_receiver(datagram.session):
             self._send_arrived_again()  # it answers so only when it knows nothing of this session
 

@@ -240,11 +240,14 @@ def _changing(
 
 
 def _later(written: str, rest: list[str], parse: Callable[[str], Any]) -> tuple[Later, ...]:
+    first = written.partition(",")[0].strip()
     changes: list[Later] = []
     for part in rest:
         value, sign, time = part.partition("@")
         if not sign:
-            raise UsageError("{!r}: {!r} does not say from when on; write VALUE@TIME, such as {}@2s", written, part, part.strip())
+            raise UsageError(
+                "{!r}: {!r} does not say from when on; write VALUE@TIME, such as {}@2s", written, part, part.strip() or first
+            )
         changes.append(Later(units.parse_positive_nanoseconds(time), parse(value)))
     if any(after.at <= before.at for before, after in pairwise(changes)):
         raise UsageError("{!r}: the times of the changes must rise", written)
