@@ -739,8 +739,26 @@ FAULTS = (
     Fault(
         "slow start knows no train",
         "core/congestion/slow_start.py",
-        "if count >= TRAIN:",
+        "if count >= TRAIN and self._told_by in (-1, left_at) and self._raise_rate(since, came, until):",
         "if False:",
+    ),
+    Fault(
+        "a queue that was expected and shows does not end slow start",
+        "core/congestion/slow_start.py",
+        "if self._baseline is not None and self.choke is not None and window >= self.choke:",
+        "if False:",
+    ),
+    Fault(
+        "slow start knows a rate and sends faster",
+        "core/congestion/newreno.py",
+        "pace = min(pace, known)",
+        "pass",
+    ),
+    Fault(
+        "the initial window leaves at once, however many datagrams it has",
+        "core/congestion/controller.py",
+        "interval = INITIAL_INTERVAL if pace is None else size * SECOND // pace or 1",
+        "interval = 1 if pace is None else size * SECOND // pace or 1",
     ),
     Fault(
         "the pace lets a window go at once after a pause",

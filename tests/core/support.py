@@ -255,6 +255,11 @@ def read(batch: Iterable[bytes | Run], *, framed: bool = False) -> list[Datagram
     return [decode(data, framed=framed) for data in each(list(batch))]
 
 
+def first_flight(sender: Sender) -> list[bytes]:
+    """What leaves in the first 30 ms, with no word from the receiver: the initial window, and ten at once of it."""
+    return [data for time in range(31) for data in each(sender.data_to_send(now=at(time)))]
+
+
 def numbers(batch: Iterable[bytes | Run]) -> list[tuple[int, int, int]]:
     """A sender's batch as (datagram number, sequence number, transmission)."""
     return [(datagram.number, datagram.sequence, datagram.transmission) for datagram in read(batch)]

@@ -55,9 +55,9 @@ def test_no_more_in_flight_than_the_window() -> None:
     assert not congestion.window_was_full
     assert congestion.admit([1201], 0) == 0
     assert congestion.window_was_full
-    assert congestion.admit([1, 1, 1198, 1], 0) == 3
+    assert congestion.admit([1, 1, 1198, 1], MS) == 3
     assert congestion.bytes_in_flight == 12_000
-    assert congestion.admit([1], 0) == 0
+    assert congestion.admit([1], 2 * MS) == 0
     congestion.on_lost(flight(1200), 0)
     assert congestion.bytes_in_flight == 10_800
 
@@ -167,12 +167,25 @@ def test_persistent_congestion_begins_again_from_the_minimum() -> None:
 
 
 @pytest.mark.parametrize("control", EVERY)
-def test_before_a_round_trip_is_known_there_is_no_pace(control: type[Controller]) -> None:
-    """RFC 9002 section 7.7: the initial window may leave as one burst."""
+def test_before_a_round_trip_is_known_ten_full_datagrams_leave_at_once(control: type[Controller]) -> None:
+    """RFC 9002 section 7.7: the initial window is the burst that should leave at most."""
+    congestion = control(1200)
+    leaves(congestion, *[1200] * 10, now=0)
+    assert congestion.bytes_in_flight == congestion.window
+
+
+@pytest.mark.parametrize("control", EVERY)
+def test_of_short_ones_as_many_and_then_four_a_millisecond(control: type[Controller]) -> None:
+    """A queue of a few frames takes no burst of a hundred."""
     congestion = control(1200)
     assert congestion.pace is None
-    leaves(congestion, *[1200] * 10, now=0)
-    assert congestion.paced_until(0) is None
+    assert congestion.admit([120] * 200, 0) == 11  # one is due, and ten are a burst
+    assert congestion.paced_until(0) == 250_000
+    assert [congestion.admit([120] * 200, time * MS) for time in range(1, 23)] == [4] * 22
+    assert not congestion.window_was_full
+    assert congestion.admit([120] * 200, 23 * MS) == 1
+    assert congestion.window_was_full
+    assert congestion.bytes_in_flight == congestion.window
 
 
 def test_the_pace_is_three_halves_of_a_window_a_round_trip_and_five_quarters_after_the_first_loss() -> None:
@@ -191,11 +204,11 @@ def test_a_datagram_leaves_when_the_one_before_has_had_its_time() -> None:
     start = 1000 * MS
     pacer = Pacer()
     assert pacer.until(start) is None
-    assert pacer.admit(5, 1200, 150_000, start) == 5
-    assert pacer.admit(20, 150, 150_000, start) == 11  # of any size a burst of ten, and the one that is due
+    assert pacer.admit(5, 8 * MS, start) == 5
+    assert pacer.admit(20, MS, start) == 11  # of any size a burst of ten, and the one that is due
     assert pacer.until(start) == start + 1 * MS
-    assert pacer.admit(9, 150, 150_000, start + 1 * MS - 1) == 0
-    assert pacer.admit(9, 150, 150_000, start + 3 * MS) == 3
+    assert pacer.admit(9, MS, start + 1 * MS - 1) == 0
+    assert pacer.admit(9, MS, start + 3 * MS) == 3
     pacer.forget()
     assert pacer.until(start) is None
 
@@ -204,13 +217,17 @@ def test_on_a_short_path_a_millisecond_may_pass_at_once() -> None:
     """RFC 9002 section 7.7: 80 µs each; a burst of ten would be 0.8 ms, finer than any wait."""
     start = 1000 * MS
     pacer = Pacer()
-    assert pacer.admit(20, 1200, 15_000_000, start) == 13  # 1000 µs / 80 µs = 12.5
+    assert pacer.admit(20, 80_000, start) == 13  # 1000 µs / 80 µs = 12.5
     assert pacer.until(start) == start + 40_000
 
 
 def test_what_passes_faster_than_any_clock_tells_takes_a_nanosecond() -> None:
-    pacer = Pacer()
-    assert pacer.admit(1 << 30, 1, 1 << 40, MS) == MS + 1
+    congestion = NewReno(1200)
+    congestion.window = 1 << 30
+    congestion.on_round_trip(0, 0, MS)
+    assert congestion.admit([1] * 1_000_000, MS) == 1_000_000
+    assert congestion.admit([1] * 1_000_000, MS) == 1
+    assert congestion.paced_until(MS) == MS + 1
 
 
 @pytest.mark.parametrize("control", EVERY)

@@ -12,6 +12,7 @@ from tests.core.support import (
     RemoteSender,
     acknowledged_sender,
     at,
+    first_flight,
     numbers,
     outcomes,
     plain_sender,
@@ -21,7 +22,7 @@ from tests.core.support import (
 from udpmsg.core.config import SenderConfig
 from udpmsg.core.events import Malformed, Outcome, PeerRestarted, State
 from udpmsg.core.framing import Run, each
-from udpmsg.core.sender import Sender
+from udpmsg.core.sender import INITIAL_CREDIT, Sender
 from udpmsg.core.wire import NUMBER, Kind
 from udpmsg.errors import MessageTooLarge, UsageError
 
@@ -77,7 +78,7 @@ def test_several_messages_end_in_the_order_of_the_acknowledgments() -> None:
 def test_a_long_range_that_names_few_unresolved_messages() -> None:
     sender, receiver = acknowledged_sender(), RemoteReceiver()
     sender.send([b"x"] * 12, now=at(0))
-    sender.data_to_send(now=at(0))
+    first_flight(sender)
     sender.receive([receiver.ack((1, 12), delivered=[(3, 9)])], now=at(10))
     assert [outcome.sequence for outcome in outcomes(sender)] == [3, 4, 5, 6, 7, 8, 9]
     sender.receive([receiver.ack((1, 12), delivered=[(2, 10)])], now=at(11))
@@ -282,15 +283,15 @@ def test_the_loss_of_a_message_that_has_ended_is_nobodys_business() -> None:
 # What limits how much is under way ---------------------------------------------------------------------------------------
 
 
-def test_before_its_first_word_a_receiver_is_sent_sixteen_messages() -> None:
+def test_before_its_first_word_a_receiver_is_sent_as_many_messages_as_it_likely_takes() -> None:
     sender, receiver = acknowledged_sender(), RemoteReceiver()
-    assert sender.credit == 16
-    sender.send([b""] * 40, now=at(0))
-    assert sequences(sender.data_to_send(now=at(0))) == list(range(1, 17))
-    assert (sender.messages_in_flight, sender.backlog) == (16, 24)
-    sender.receive([receiver.ack((1, 2), below=3, credit=17)], now=at(10))
-    assert sender.credit == 17
-    assert sequences(sender.data_to_send(now=at(10))) == [17, 18, 19]
+    assert sender.credit == 128
+    sender.send([b""] * 200, now=at(0))
+    assert sequences(first_flight(sender)) == list(range(1, 129))
+    assert (sender.messages_in_flight, sender.backlog) == (128, 72)
+    sender.receive([receiver.ack((1, 2), below=3, credit=129)], now=at(30))
+    assert sender.credit == 129
+    assert sequences(sender.data_to_send(now=at(60))) == [129, 130, 131]
 
 
 def test_a_window_of_one_waits_for_delivery() -> None:
@@ -459,12 +460,12 @@ def test_a_receiver_that_has_nothing_of_ours_is_sent_one_message_whatever_it_say
 def test_the_bytes_in_flight_after_messages_of_all_sorts() -> None:
     sender, receiver = acknowledged_sender(datagram_size=128), RemoteReceiver()
     sender.send([bytes(size) for size in (10, 100, 20, 200, 30)], now=at(0))
-    sender.data_to_send(now=at(0))
+    first_flight(sender)
     outbox = sender._outbox
     assert (outbox.bytes_in_flight, outbox.waiting_bytes) == (360, 360)
-    sender.receive([receiver.ack((1, 1), (3, 4), below=2)], now=at(10))  # the second half of message 2, and message 3
+    sender.receive([receiver.ack((1, 1), (3, 4), below=2)], now=at(30))  # the second half of message 2, and message 3
     assert (outbox.bytes_in_flight, outbox.waiting_bytes) == (330, 350)
-    sender.send([bytes(40)], now=at(10))
+    sender.send([bytes(40)], now=at(30))
     assert (outbox.bytes_in_flight, outbox.waiting_bytes) == (330, 390)
 
 
@@ -846,7 +847,12 @@ def test_what_no_receiver_of_ours_can_say_changes_nothing(case: str) -> None:
     sender.receive([data], now=at(1), peer="somebody")
     assert sender.events() == [Malformed("somebody", reason, len(data))]
     assert sender.malformed == 1
-    assert (sender.unresolved, sender.messages_in_flight, sender.credit, sender.next_timeout()) == (1, 1, 16, at(1000))
+    assert (sender.unresolved, sender.messages_in_flight, sender.credit, sender.next_timeout()) == (
+        1,
+        1,
+        INITIAL_CREDIT,
+        at(1000),
+    )
     assert sender.data_to_send(now=at(1)) == []
 
 
@@ -1141,17 +1147,17 @@ def test_the_window_is_asked_about_the_very_bytes_that_would_leave() -> None:
     """A window of 1280 bytes: eight datagrams of 128 bytes, and 256 more in fragments of 128, 128 and then 1 too many."""
     sender = acknowledged_sender(datagram_size=128)
     sender.send([bytes(72)] * 8 + [bytes(120)] + [b""], now=at(0))
-    assert [len(data) for data in each(sender.data_to_send(now=at(0)))] == [128] * 10
+    assert [len(data) for data in first_flight(sender)] == [128] * 10
     assert sender.congestion.bytes_in_flight == 1280
     smaller = acknowledged_sender(datagram_size=128)
     smaller.send([bytes(72)] * 8 + [bytes(118)] + [b""], now=at(0))
-    assert [len(data) for data in each(smaller.data_to_send(now=at(0)))] == [128] * 8 + [127] * 2
+    assert [len(data) for data in first_flight(smaller)] == [128] * 8 + [127] * 2
     reply = acknowledged_sender(datagram_size=128)
     reply.send([b"", bytes(4)] + [bytes(64)] * 9, now=at(0), reply_to=1)  # 124 bytes are left for the last
-    assert [len(data) for data in each(reply.data_to_send(now=at(0)))] == [64, 68] + [128] * 8
+    assert [len(data) for data in first_flight(reply)] == [64, 68] + [128] * 8
     reply = acknowledged_sender(datagram_size=128)
     reply.send([bytes(63)] + [bytes(64)] * 9 + [b""], now=at(0), reply_to=1)
-    assert [len(data) for data in each(reply.data_to_send(now=at(0)))] == [127] + [128] * 9
+    assert [len(data) for data in first_flight(reply)] == [127] + [128] * 9
 
 
 @pytest.mark.parametrize(
@@ -1166,7 +1172,7 @@ def test_the_window_is_asked_about_the_very_bytes_that_would_leave() -> None:
 def test_the_window_of_1280_bytes_to_the_byte(sizes: list[int], lengths: list[int]) -> None:
     sender = acknowledged_sender(datagram_size=128)
     sender.send([bytes(size) for size in sizes], now=at(0))
-    assert [len(data) for data in each(sender.data_to_send(now=at(0)))] == lengths
+    assert [len(data) for data in first_flight(sender)] == lengths
 
 
 def test_order_is_asked_for_in_every_datagram() -> None:
@@ -1209,13 +1215,13 @@ def test_in_frames_nothing_is_deemed_lost_early() -> None:
 
 def test_in_frames_the_credit_holds_and_the_deadline_too() -> None:
     sender, receiver = acknowledged_sender(datagram_size=None, deadline=SECOND), RemoteReceiver(framed=True)
-    sender.send([b""] * 20, now=at(0))
-    assert len(each(sender.data_to_send(now=at(0)))) == 16
-    sender.receive([receiver.ack((1, 16), below=17, credit=1)], now=at(1))
+    sender.send([b""] * (INITIAL_CREDIT + 4), now=at(0))
+    assert len(each(sender.data_to_send(now=at(0)))) == INITIAL_CREDIT
+    sender.receive([receiver.ack((1, INITIAL_CREDIT), below=INITIAL_CREDIT + 1, credit=1)], now=at(1))
     assert len(each(sender.data_to_send(now=at(1)))) == 1
     sender.not_sent([], "nothing", now=at(1))
     sender.handle_timeout(now=at(1000))
-    assert [outcome.state for outcome in outcomes(sender)] == [DELIVERED] * 16 + [UNCONFIRMED] + [REFUSED] * 3
+    assert [outcome.state for outcome in outcomes(sender)] == [DELIVERED] * INITIAL_CREDIT + [UNCONFIRMED] + [REFUSED] * 3
 
 
 def test_in_frames_a_fire_and_forget_message_of_any_size_is_one_frame() -> None:
@@ -1236,12 +1242,12 @@ def test_a_receiver_keeps_its_session() -> None:
 
 
 def test_what_was_never_sent_cannot_be_confirmed() -> None:
-    """A receiver that claims to have messages that still wait for its credit is malformed, and nothing is DELIVERED by it."""
+    """A receiver that claims to have messages that still wait for the pace is malformed, and nothing is DELIVERED by it."""
     sender, receiver = acknowledged_sender(), RemoteReceiver()
     sender.send([b"x"] * 20, now=at(0))
-    assert len(each(sender.data_to_send(now=at(0)))) == 16
-    sender.receive([receiver.ack((1, 1), below=18)], now=at(1))
+    assert len(each(sender.data_to_send(now=at(0)))) == 11
+    sender.receive([receiver.ack((1, 1), below=13)], now=at(0))
     assert [type(event) for event in sender.events()] == [Malformed]
     assert sender.unresolved == 20
-    sender.receive([receiver.ack((1, 1), below=17)], now=at(2))
-    assert len(outcomes(sender)) == 16
+    sender.receive([receiver.ack((1, 1), below=12)], now=at(0))
+    assert len(outcomes(sender)) == 11

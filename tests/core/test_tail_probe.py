@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.core.support import MILLISECOND, RemoteReceiver, acknowledged_sender, at, numbers, read, sequences
+from tests.core.support import MILLISECOND, SECOND, RemoteReceiver, acknowledged_sender, at, numbers, read, sequences
 from udpmsg.core.rtt import MAX_ACK_DELAY
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import Kind
@@ -73,30 +73,32 @@ def test_no_probe_of_two_before_a_sample() -> None:
     assert sender.next_timeout() == at(1000)  # the first RTO
 
 
-def test_before_a_sample_the_receiver_is_asked_three_times_what_it_has_of_many() -> None:
+def test_before_a_sample_the_receiver_is_asked_four_times_what_it_has_of_many() -> None:
     """It may have acknowledged all of them in one datagram, and where that is lost the first RTO would send all of them again."""
     sender, receiver = acknowledged_sender(), RemoteReceiver()
-    sender.send([b"x"] * 4, now=at(0))
+    sender.send([b"x"] * 5, now=at(0))
     sender.data_to_send(now=at(0))
-    for quarter in (250, 500, 750):
-        assert sender.next_timeout() == at(quarter)
-        sender.handle_timeout(now=at(quarter))
-        assert [datagram.kind for datagram in read(sender.data_to_send(now=at(quarter)))] == [Kind.PROBE]
+    time = at(0)
+    for wait in (SECOND // 32, SECOND // 16, SECOND // 8, SECOND // 4):
+        time += wait
+        assert sender.next_timeout() == time
+        sender.handle_timeout(now=time)
+        assert [datagram.kind for datagram in read(sender.data_to_send(now=time))] == [Kind.PROBE]
     assert sender.next_timeout() == at(1000)
-    sender.receive([receiver.ack((1, 7), below=5)], now=at(790))
+    sender.receive([receiver.ack((1, 9), below=6)], now=at(790))
     assert (sender.unresolved, sender.retransmissions, sender.rtt.timeouts) == (0, 0, 0)
 
 
-def test_before_a_sample_three_are_as_soon_sent_again_as_asked_about() -> None:
+def test_before_a_sample_four_are_as_soon_sent_again_as_asked_about() -> None:
     sender = acknowledged_sender()
-    sender.send([b"x"] * 3, now=at(0))
+    sender.send([b"x"] * 4, now=at(0))
     sender.data_to_send(now=at(0))
     assert sender.next_timeout() == at(1000)
 
 
 def test_what_is_due_by_the_timeout_is_not_asked_about() -> None:
     sender = acknowledged_sender()
-    sender.send([b"x"] * 4, now=at(0))
+    sender.send([b"x"] * 5, now=at(0))
     sender.data_to_send(now=at(0))
     sender.handle_timeout(now=at(1000))
     assert {datagram.kind for datagram in read(sender.data_to_send(now=at(1000)))} == {Kind.MESSAGE}

@@ -11,6 +11,7 @@ import pytest
 
 from tests.transport.support import LOOPBACK, PATIENCE, collect
 from udpmsg import Message, Outcome, Receiver, Sender, State, UsageError
+from udpmsg.core.sender import INITIAL_CREDIT
 from udpmsg.waiting import Waiter
 
 
@@ -117,6 +118,8 @@ def test_send_many_ends_while_too_much_waits(receiver: Receiver, sender: Sender)
 
 def test_send_returns_while_too_much_waits(receiver: Receiver, sender: Sender) -> None:
     sender.send_many([b"x"] * 256)
+    while sender._core.messages_in_flight < INITIAL_CREDIT:
+        sender.poll(0.001)
     while sender._core.backlog < 256:
         sender.send("x")
     thread = when_waiting(sender, sender.wake)

@@ -20,9 +20,9 @@ TIME_THRESHOLD_NUMERATOR, TIME_THRESHOLD_DENOMINATOR = 9, 8
 """kTimeThreshold, RFC 9002 section 6.1.2: lost when a later one is acknowledged and 9/8 round trips have passed."""
 GRANULARITY = MILLISECOND
 """kGranularity, RFC 9002 section 6.1.2."""
-FIRST_PROBES = 3
-"""How often the receiver is asked before the first timeout, which is a second. It may have acknowledged all that left first, in a
-single datagram, and where that is lost there is no round trip yet to tell how soon to ask."""
+FIRST_PROBES = 4
+"""How often the receiver is asked before the first timeout, which is a second: each time after twice as long. It may have
+acknowledged all that left first in a single datagram, and where that is lost no round trip tells how soon to ask."""
 LATE_LIMIT = 4096
 """How many transmissions that were deemed lost are remembered, in case their acknowledgment still comes."""
 
@@ -289,7 +289,7 @@ class InFlight:
             return
         if self._rtt.srtt is None:
             if self._probes < FIRST_PROBES < sum(len(flight.sizes) for flight in self._flights):
-                self.probe_at = now + self._rtt.rto // (FIRST_PROBES + 1)
+                self.probe_at = now + (self._rtt.rto >> FIRST_PROBES + 1 - self._probes)
         elif not self._probes:
             alone = self._flights[0].first == self._flights[-1].last
             self.probe_at = now + self._rtt.srtt + max(4 * self._rtt.rttvar, GRANULARITY) + MAX_ACK_DELAY * alone

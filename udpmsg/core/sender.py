@@ -32,7 +32,7 @@ from udpmsg.errors import MalformedDatagram, Phrase
 
 GOODBYES = 3
 """Over datagrams a GOODBYE is sent so often at most: loss at the tail is then known."""
-INITIAL_CREDIT = 16
+INITIAL_CREDIT = 128
 """Messages that may be sent before the receiver has said how many it will take."""
 FORMER_RECEIVERS = 16
 """Sessions of receivers that were restarted, whose late acknowledgments are ignored."""

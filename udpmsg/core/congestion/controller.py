@@ -16,9 +16,13 @@ from itertools import groupby
 
 from udpmsg.core.congestion.pacer import Pacer
 from udpmsg.core.retransmission import Flight
+from udpmsg.core.rtt import MILLISECOND, SECOND
 
 INITIAL_DATAGRAMS = 10
 """RFC 9002 section 7.2: so many are the initial window."""
+INITIAL_INTERVAL = MILLISECOND // 4
+"""Between datagrams until a round trip is known, but for those that a burst lets go at once. The initial window is ten full
+datagrams, and such a burst; of short ones it has a hundred, which would overflow a queue of fifty."""
 
 
 def initial_window(datagram_size: int) -> int:
@@ -49,8 +53,7 @@ class Controller(ABC):
     @property
     @abstractmethod
     def pace(self) -> int | None:
-        """Bytes a second that may leave; None: no round trip is known yet, so the initial window may leave as one burst (RFC
-        9002, section 7.7)."""
+        """Bytes a second that may leave (RFC 9002, section 7.7); None: no round trip is known yet."""
 
     @property
     def minimum_window(self) -> int:
@@ -62,9 +65,9 @@ class Controller(ABC):
         admitted, pace = 0, self.pace
         for size, group in groupby(sizes):
             count = len(list(group))
-            allowed = room = min(count, max(self.window - self.bytes_in_flight, 0) // size)
-            if pace is not None:
-                allowed = self._pacer.admit(room, size, pace, now)
+            room = min(count, max(self.window - self.bytes_in_flight, 0) // size)
+            interval = INITIAL_INTERVAL if pace is None else size * SECOND // pace or 1
+            allowed = self._pacer.admit(room, interval, now)
             if allowed == room < count:
                 self.window_was_full = True
             self.bytes_in_flight += allowed * size

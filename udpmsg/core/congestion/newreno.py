@@ -46,7 +46,10 @@ class NewReno(Controller):
         if self._srtt is None:
             return None
         gain = SLOW_START_GAIN if self.ssthresh is None else PACING_GAIN
-        return max(int(gain * self.window * SECOND / max(self._srtt, 1)), 1)
+        pace = int(gain * self.window * SECOND / max(self._srtt, 1))
+        if self.ssthresh is None and (known := self._slow_start.pace) is not None:
+            pace = min(pace, known)
+        return max(pace, 1)
 
     @property
     def in_slow_start(self) -> bool:
@@ -66,9 +69,9 @@ class NewReno(Controller):
         if flight.sent_at <= self._recovery_start:
             return None
         if self.ssthresh is None:
-            self._slow_start.on_arrival(flight.sizes, flight.sent_at, now, self.window)
-            if self._slow_start.over:
-                self.ssthresh = self.window
+            self._slow_start.on_arrival(flight.sizes, flight.sent_at, now, self.bytes_in_flight + size)
+            if (enough := self._slow_start.end(self.window)) is not None:
+                self.window = self.ssthresh = enough
         if not window_was_limit:
             return self._pause(now)
         if self.ssthresh is None:

@@ -4,12 +4,13 @@ Owns the time at which the next one is due; knows no window and no path. Adds up
 same, to the nanosecond, as one after the other.
 """
 
-from udpmsg.core.rtt import MILLISECOND, SECOND
+from udpmsg.core.rtt import MILLISECOND, NEVER
 
 BURST = 10
 """Datagrams that may leave at once after a pause: RFC 9002 section 7.7 has the initial window as the most that should."""
 QUANTUM = MILLISECOND
 """What may pass at once, in time: waits of the operating system are no finer."""
+LONG_AGO = -NEVER
 
 
 class Pacer:
@@ -18,13 +19,12 @@ class Pacer:
     __slots__ = ("_next_send_at",)
 
     def __init__(self) -> None:
-        self._next_send_at = 0
+        self._next_send_at = LONG_AGO
 
-    def admit(self, count: int, size: int, pace: int, now: int) -> int:
-        """How many of so many datagrams of `size` bytes a pace of so many bytes a second lets go now: the one that is due, and
-        those for whose intervals it is late. It is never so late that more than a burst may leave, or more than a quantum lets
+    def admit(self, count: int, interval: int, now: int) -> int:
+        """How many of so many datagrams may leave now, with an interval in nanoseconds after each: the one that is due, and those
+        for whose intervals it is late. It is never so late that more than a burst may leave, or more than a quantum lets
         pass."""
-        interval = size * SECOND // pace or 1
         due = max(self._next_send_at, now - max(BURST * interval, QUANTUM))
         admitted = min(count, max((now - due) // interval + 1, 0))
         if admitted:
@@ -37,4 +37,4 @@ class Pacer:
 
     def forget(self) -> None:
         """What was sent before counts no more."""
-        self._next_send_at = 0
+        self._next_send_at = LONG_AGO
