@@ -485,7 +485,8 @@ class Sender:
         if self._in_hand:
             self._inbox.done(self._in_hand)
             self._in_hand.clear()
-            self._settle()
+            if batch := self._inbox.data_to_send(now=clock.now()):  # nothing else has happened
+                self._socket.write(batch)
 
     def _unfinished(self, refusals: int) -> bool:
         """Whether something still has to leave, or to be heard, before the socket can be closed.
