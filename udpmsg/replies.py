@@ -134,7 +134,7 @@ class Replies:
         while self._timers:
             due, own_session = self._timers[0]
             answered = self._by_own_session.get(own_session)
-            if answered is not None and answered.due == due and answered.sender.next_timeout() == due:
+            if answered is not None and answered.due == due and due_of(answered) == due:
                 return earliest(due, self._strangers.next_timeout())
             heappop(self._timers)
             if answered is not None and answered.due == due:
@@ -253,7 +253,13 @@ class Replies:
 
     def _schedule(self, answered: Answered) -> None:
         """See that it is looked at in time. A timer that has become too early stays: it is put right when it is the first."""
-        due = answered.sender.next_timeout()
+        due = due_of(answered)
         if due is not None and (answered.due is None or due < answered.due):
             answered.due = due
             heappush(self._timers, (due, answered.sender.session))
+
+
+def due_of(answered: Answered) -> int | None:
+    """When its sender is due next, in nanoseconds; None: never, unless something happens. Who has no reply that is not
+    confirmed need not be asked."""
+    return answered.sender.next_timeout() if answered.unresolved else None

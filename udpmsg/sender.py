@@ -609,6 +609,8 @@ class Sender:
         a probe must not take its room in a queue that is nearly full."""
         size = self._core.datagram_size
         probe = self._core.probe_to_send(now=now)
+        if probe is None and not path.path_hints and self._core.datagram_size == size:
+            return False
         while probe is not None or path.path_hints:
             if probe is not None and not path.probe(probe):
                 self._core.too_large(len(probe), now=now)
