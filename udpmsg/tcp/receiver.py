@@ -3,7 +3,8 @@
 Owns the sockets, what was read and not yet taken, and what the kernel has not taken yet. Knows no message: `udpmsg.receiver`
 takes what each frame carried and where it came from. Its twin is `udpmsg.udp.receiver`.
 
-Who can't be ours, by the first bytes of its stream, is closed before anything is made for it (`udpmsg.tcp.beginning`).
+Who can't be ours, by the first bytes of its stream, is turned away before anything is made for it (`udpmsg.tcp.beginning`). What
+need not be done while others wait to be accepted is put off: closing who was turned away, and a place for who says nothing yet.
 
 Connections are served in turns: of what one has sent a little is taken, then it is the next one's turn, and nothing more is read
 from a connection before all that was read is taken. A peer can hold a connection open, but not for nothing: an unfinished frame
@@ -39,7 +40,7 @@ BACKLOG = 1024
 """Connections that the kernel keeps ready until they are accepted."""
 ACCEPTED_AT_ONCE = 16
 """Connections that are accepted before others have their turn, less those that wait for theirs."""
-AT_THE_DOOR = 128
+AT_THE_DOOR = 256
 """So many who have said nothing yet wait for a place at most while others wait to be accepted, and as many who were turned away
 to be closed. Each stands there for a place that is free, so that there are descriptors for them."""
 CLOSED_AT_ONCE = 16
@@ -103,8 +104,8 @@ class TcpReceiver:
         """Who was accepted and had said nothing by then. While others wait nothing is made for them: a place and a key of the
         selector take longer than to look again, and most who are none of ours have shown it by then."""
         self._turned_away: deque[socket.socket] = deque()
-        """Sockets of those who were turned away. To close one has a reset sent, which takes as long as all else that is done for
-        them: who waits to be accepted does not wait for that too."""
+        """Sockets of those who were turned away. To close one has a reset sent, which takes long: who waits to be accepted does
+        not wait for that too."""
         self._more_wait = False
         """As many were accepted at this look as may be, so others may wait behind them."""
         self._asking_since: int | None = None
