@@ -1050,6 +1050,27 @@ FAULTS = (
         suite=("tests/transport/test_beginning.py",),
     ),
     Fault(
+        "who waits to be accepted waits behind closings",
+        "tcp/receiver.py",
+        "        if not self._more_wait:\n            self._close",
+        "        if True:\n            self._close",
+        suite=("tests/transport/test_beginning.py",),
+    ),
+    Fault(
+        "a place for who says nothing, while others wait",
+        "tcp/receiver.py",
+        "not (begins or has_waited)",
+        "False",
+        suite=("tests/transport/test_beginning.py",),
+    ),
+    Fault(
+        "who says nothing waits at the door for ever",
+        "tcp/receiver.py",
+        "        if len(self._silent) < self._at_the_door:\n",
+        "        if True:\n",
+        suite=("tests/transport/test_beginning.py",),
+    ),
+    Fault(
         "an honest beginning that is cut short turned away",
         "tcp/beginning.py",
         "(len(begin) < TOLD_BY or ",

@@ -462,7 +462,8 @@ class Receiver:
                 self._cores["udp"].challenge(session, peer, now=now)
         for name, socket in self._sockets.items():
             batch = [(datagram, peer) for datagram, peer in self._cores[name].data_to_send(now=now) if isinstance(peer, Endpoint)]
-            batch += [(datagram, peer) for datagram, peer in outgoing if peer.transport == name]
+            if outgoing:
+                batch += [(datagram, peer) for datagram, peer in outgoing if peer.transport == name]
             if batch:
                 socket.write(batch, now=now)
             failures, socket.failures = socket.failures, []

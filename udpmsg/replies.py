@@ -93,7 +93,7 @@ class Replies:
     def add(self, message: Message, payload: bytes, *, framed: bool, now: int) -> None:
         """Answer a message, unless too many answers wait for that peer already (LimitReached). Raises MessageTooLarge."""
         assert isinstance(message.peer, Endpoint)
-        if self._strangers.stirred:
+        if self._strangers.stirred(now):
             self._begin_proved(now)  # what waited for a proof comes first
         if message.session is None:
             if self._strangers.may_have_raw(message, message.peer, payload, now=now):
@@ -123,7 +123,7 @@ class Replies:
 
     def urgent(self, now: int) -> bool:
         """Whether there is something to send or to tell, or something is due."""
-        if self._stirred or self._raw or self._notices or self._strangers.stirred or self._strangers.challenges:
+        if self._stirred or self._raw or self._notices or self._strangers.challenges or self._strangers.stirred(now):
             return True
         return bool(self._timers) and self._timers[0][0] <= now
 
@@ -134,7 +134,7 @@ class Replies:
         while self._timers:
             due, own_session = self._timers[0]
             answered = self._by_own_session.get(own_session)
-            if answered is not None and answered.due == due and answered.sender.next_timeout() == due:
+            if answered is not None and answered.due == due and due_of(answered) == due:
                 return earliest(due, self._strangers.next_timeout())
             heappop(self._timers)
             if answered is not None and answered.due == due:
@@ -154,7 +154,7 @@ class Replies:
             answered.sender.handle_timeout(now=now)
             self._count(answered)
         left_out: list[Event] = []
-        if self._strangers.stirred:
+        if self._strangers.stirred(now):
             self._begin_proved(now)
             left_out = self._strangers.events(now=now)
         events, self._notices = self._notices, []
@@ -167,6 +167,7 @@ class Replies:
             if answered is not None:
                 answered.sender.not_sent([datagram], reason, now=now, permanent=permanent)
                 self._stir(answered)
+                self._count(answered)
 
     def _begin_proved(self, now: int) -> None:
         """Answer those that have proved their addresses."""
@@ -186,6 +187,7 @@ class Replies:
         answered.sender.config.deadline = DEADLINE if answered.sender.ended[State.DELIVERED] else FIRST_DEADLINE
         answered.sender.send([payload], now=now, reply_to=message.sequence)
         self._stir(answered)
+        self._count(answered)  # the next one may begin before this is settled
 
     def _limit_reached(self, answered: Answered, size: int) -> int | None:
         """The limit in bytes that one reply more, of `size` bytes, would break: one peer's share, or the memory for all."""
@@ -236,10 +238,9 @@ class Replies:
         self.unresolved -= answered.unresolved
 
     def _stir(self, answered: Answered) -> None:
-        """Something happened to it, so it may have something to send, or to say."""
+        """Something happened to it, so it may have something to send, or to say: the next `settle` looks at it."""
         self._stirred[answered.session] = answered
         self._idle.pop(answered.session, None)
-        self._count(answered)
 
     def _count(self, answered: Answered) -> None:
         """Take what it has to tell, and put its part of the sums right."""
@@ -252,7 +253,13 @@ class Replies:
 
     def _schedule(self, answered: Answered) -> None:
         """See that it is looked at in time. A timer that has become too early stays: it is put right when it is the first."""
-        due = answered.sender.next_timeout()
+        due = due_of(answered)
         if due is not None and (answered.due is None or due < answered.due):
             answered.due = due
             heappush(self._timers, (due, answered.sender.session))
+
+
+def due_of(answered: Answered) -> int | None:
+    """When its sender is due next, in nanoseconds; None: never, unless something happens. Who has no reply that is not
+    confirmed need not be asked."""
+    return answered.sender.next_timeout() if answered.unresolved else None

@@ -485,7 +485,8 @@ class Sender:
         if self._in_hand:
             self._inbox.done(self._in_hand)
             self._in_hand.clear()
-            self._settle()
+            if batch := self._inbox.data_to_send(now=clock.now()):  # nothing else has happened
+                self._socket.write(batch)
 
     def _unfinished(self, refusals: int) -> bool:
         """Whether something still has to leave, or to be heard, before the socket can be closed.
@@ -608,6 +609,8 @@ class Sender:
         a probe must not take its room in a queue that is nearly full."""
         size = self._core.datagram_size
         probe = self._core.probe_to_send(now=now)
+        if probe is None and not path.path_hints and self._core.datagram_size == size:
+            return False
         while probe is not None or path.path_hints:
             if probe is not None and not path.probe(probe):
                 self._core.too_large(len(probe), now=now)

@@ -97,10 +97,11 @@ class Strangers:
             return False
         return True
 
-    @property
-    def stirred(self) -> bool:
-        """Whether an address has proved itself, or something is left out, or waits."""
-        return bool(self._in_order or self._events or self._allowances.newly_proved)
+    def stirred(self, now: int) -> bool:
+        """Whether an address has proved itself, or something is left out, or has waited for long enough."""
+        if self._events or self._allowances.newly_proved:
+            return True
+        return bool(self._in_order) and self._in_order[0][0] <= now
 
     def proved(self) -> list[Held]:
         """What waited for addresses that have proved themselves since the last call."""

@@ -1,7 +1,7 @@
 """Who can't be ours is turned away by the first bytes, and next to nothing is made for it: counted with fakes, not timed."""
 
 import struct
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -203,4 +203,71 @@ def test_one_from_the_address_and_port_of_another_connection_does_not_end_that_o
         begins = listening._beginning(accepted, message.peer)  # type: ignore[union-attr, arg-type]
         assert begins
     assert not listening.notices
+    receiver.close()
+
+
+def door(receiver: Receiver) -> tuple[int, int]:
+    """How many wait at the door who have said nothing, and how many who were turned away."""
+    listening = receiver._sockets["tcp"]
+    return len(listening._silent), len(listening._turned_away)  # type: ignore[union-attr]
+
+
+def test_who_waits_to_be_accepted_is_not_behind_those_who_are_to_be_closed(stack: ExitStack, clock: VirtualClock) -> None:
+    """As long as others wait nobody is closed, and then they are, some in a look."""
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
+    strangers = [stack.enter_context(connect(receiver.endpoints[0])) for _ in range(TOGETHER)]
+    for stranger in strangers:
+        stranger.sendall(FOREIGN["HTTP"])
+    honest = stack.enter_context(connect(receiver.endpoints[0]))
+    honest.sendall(hello(1))
+    events: list[Event] = []
+    while not any(isinstance(event, Message) for event in events):
+        assert door(receiver) == (0, len(events) // 2)
+        events += receiver.poll(0)
+    left = door(receiver)[1]
+    assert left >= TOGETHER - tcp.CLOSED_AT_ONCE
+    while left:
+        receiver.poll(0)
+        assert left - door(receiver)[1] == min(left, tcp.CLOSED_AT_ONCE)
+        left = door(receiver)[1]
+    for stranger in strangers:
+        with suppress(ConnectionError):
+            assert stranger.recv(1) == b""
+    receiver.close()
+
+
+def test_nothing_is_made_for_who_says_nothing_while_others_wait(
+    stack: ExitStack, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The honest one behind them is served; then some have shown what they are, and the others have their places."""
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
+    strangers = [stack.enter_context(connect(receiver.endpoints[0])) for _ in range(TOGETHER)]
+    made = Made(receiver, monkeypatch)
+    for look in range(1, TOGETHER // tcp.ACCEPTED_AT_ONCE + 1):
+        assert receiver.poll(0) == []
+        assert door(receiver) == (look * tcp.ACCEPTED_AT_ONCE, 0)
+    for stranger in strangers[:10]:
+        stranger.sendall(FOREIGN["frames of one byte"])
+    honest = stack.enter_context(connect(receiver.endpoints[0]))
+    honest.sendall(hello(1))
+    events: list[Event] = []
+    while not any(isinstance(event, Message) for event in events):
+        events += receiver.poll(0)
+    while any(door(receiver)):
+        events += receiver.poll(0)
+    assert sum(isinstance(event, Malformed) for event in events) == 10
+    assert made.connections == TOGETHER - 10 + 1
+    receiver.close()
+
+
+def test_who_has_waited_longest_at_a_full_door_has_a_place(stack: ExitStack, clock: VirtualClock) -> None:
+    """There is room for half of the free places: one who says nothing is not kept from his by those who come after."""
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp", limits=Limits(sessions=12)))
+    silent = [stack.enter_context(connect(receiver.endpoints[0])) for _ in range(12)]
+    listening = receiver._sockets["tcp"]
+    receiver.poll(0)
+    served = [endpoint.port for endpoint in listening._connections]  # type: ignore[union-attr]
+    assert served
+    assert door(receiver)[0] <= (12 - len(served)) // 2
+    assert served == [peer.getsockname()[1] for peer in silent[: len(served)]]
     receiver.close()

@@ -168,3 +168,19 @@ def test_the_sums_and_the_next_timeout_are_those_of_a_walk_over_all(seed: int) -
         assert replies._budget.used == cost
         due = [sender.next_timeout() for sender in senders]
         assert replies.next_timeout() == min((time for time in due if time is not None), default=None)
+
+
+def test_a_reply_that_waited_for_a_proof_keeps_nobody_busy_when_it_has_left() -> None:
+    allowances = Allowances()
+    replies = Replies(Limits(), Budget(Limits().total_bytes), allowances)
+    ask(replies, 1, now=START)
+    turn(replies, START)
+    assert replies.take_challenges() == [(1, peer(1))]
+    assert not replies.urgent(START + 1)  # it can only wait
+    allowances.prove(peer(1))
+    assert replies.urgent(START + 2)
+    _, sent = turn(replies, START + 2)
+    confirm(replies, sent, START + 3)
+    (outcome,), _ = turn(replies, START + 3)
+    assert outcome.state is State.DELIVERED
+    assert not replies.urgent(START + 4)

@@ -115,14 +115,17 @@ class Delivery:
 
     def done(self, message: Message) -> list[Session]:
         """The application is done with this message; nothing happens where it was before, or never had it."""
-        for place, (messages, session, size, titles) in enumerate(self._in_hand):
+        for place, batch in enumerate(self._in_hand):
+            messages, session, size, titles = batch
             for index, other in enumerate(messages):
-                if other is message:
-                    rest = messages[:index] + messages[index + 1 :]
-                    alone = whole([message], session)
-                    others = Batch(rest, session, size - alone.size, titles - alone.titles)
-                    self._in_hand[place : place + 1] = [others] if rest else []
-                    return self._finish([alone])
+                if other is not message:
+                    continue
+                if len(messages) == 1:
+                    del self._in_hand[place]
+                    return self._finish([batch])
+                alone, rest = whole([message], session), messages[:index] + messages[index + 1 :]
+                self._in_hand[place] = Batch(rest, session, size - alone.size, titles - alone.titles)
+                return self._finish([alone])
         return []
 
     def _cut(self, batch: Batch, room: int) -> Batch:

@@ -208,6 +208,8 @@ class Receiver:
 
     def data_to_send(self, *, now: int) -> list[tuple[bytes, Peer]]:
         """The acknowledgments that are due, and answers to who asked, each with whom it is for."""
+        if not (self._owed_later or self._owed_now or self._answers or self._questions):
+            return []
         self.handle_timeout(now=now)
         batch: list[tuple[bytes, Peer]] = []
         questions, self._questions = self._questions, []

@@ -244,8 +244,9 @@ class Sessions:
 
     def _affords(self, cost: int, now: int) -> bool:
         """Whether so many bytes more can be charged; sessions that are over make room."""
-        if cost > self.budget.left:
-            self._evict(now)
+        if cost <= self.budget.left:
+            return True
+        self._evict(now)
         if cost > self.budget.left:
             self._relieve(cost, now)
         return cost <= self.budget.left or self._lossless

@@ -227,7 +227,7 @@ def overhead(*, acknowledged: bool, reply: bool, fragment: bool, title: str = ""
         + (ACK_REQUESTED_BLOCK.size + CHECKSUM_BLOCK.size) * acknowledged
         + FRAGMENT_BLOCK.size * fragment
         + REPLY_BLOCK.size * reply
-        + len(title_block(title))
+        + (len(title_block(title)) if title else 0)
     )
 
 

@@ -38,6 +38,11 @@ class Places:
         """Whether all are taken."""
         return self._count >= self._limit
 
+    @property
+    def free(self) -> int:
+        """How many are not taken."""
+        return self._limit - self._count
+
     def take(self, endpoint: Endpoint, *, now: int) -> None:
         """A connection was accepted: it is silent so far."""
         address = owner(endpoint.host)

@@ -3,7 +3,8 @@
 Owns the sockets, what was read and not yet taken, and what the kernel has not taken yet. Knows no message: `udpmsg.receiver`
 takes what each frame carried and where it came from. Its twin is `udpmsg.udp.receiver`.
 
-Who can't be ours, by the first bytes of its stream, is closed before anything is made for it (`udpmsg.tcp.beginning`).
+Who can't be ours, by the first bytes of its stream, is turned away before anything is made for it (`udpmsg.tcp.beginning`). What
+need not be done while others wait to be accepted is put off: closing who was turned away, and a place for who says nothing yet.
 
 Connections are served in turns: of what one has sent a little is taken, then it is the next one's turn, and nothing more is read
 from a connection before all that was read is taken. A peer can hold a connection open, but not for nothing: an unfinished frame
@@ -17,6 +18,7 @@ import errno
 import os
 import selectors
 import socket
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 
@@ -38,6 +40,11 @@ BACKLOG = 1024
 """Connections that the kernel keeps ready until they are accepted."""
 ACCEPTED_AT_ONCE = 16
 """Connections that are accepted before others have their turn, less those that wait for theirs."""
+AT_THE_DOOR = 256
+"""So many who have said nothing yet wait for a place at most while others wait to be accepted, and as many who were turned away
+to be closed. Each stands there for a place that is free, so that there are descriptors for them."""
+CLOSED_AT_ONCE = 16
+"""Of those who were turned away, connections that are closed before others have their turn."""
 NEWCOMERS_AT_ONCE = 32
 """Connections of which nothing was taken yet that are read between two looks at those that are known to speak udpmsg."""
 ROUND = 256
@@ -93,6 +100,14 @@ class TcpReceiver:
         """Nanoseconds in all that nobody looked at the sockets. Deadlines are kept on a clock that stands still meanwhile."""
         self._newcomer: tuple[socket.socket, Endpoint] | None = None
         """Who waits for a place at the head of those that wait in the kernel."""
+        self._silent: deque[tuple[socket.socket, Endpoint]] = deque()
+        """Who was accepted and had said nothing by then. While others wait nothing is made for them: a place and a key of the
+        selector take longer than to look again, and most who are none of ours have shown it by then."""
+        self._turned_away: deque[socket.socket] = deque()
+        """Sockets of those who were turned away. To close one has a reset sent, which takes long: who waits to be accepted does
+        not wait for that too."""
+        self._more_wait = False
+        """As many were accepted at this look as may be, so others may wait behind them."""
         self._asking_since: int | None = None
         """Since when newcomers wait for a place or a descriptor."""
         self._told_full = False
@@ -188,8 +203,9 @@ class TcpReceiver:
                 self._keep_unread(connection)
 
     def next_timeout(self) -> int | None:
-        """When to call `handle_timeout`, in nanoseconds; at once, while there are messages for `take_turn`."""
-        if self._queued:
+        """When to call `handle_timeout`, in nanoseconds; at once, while there are messages for `take_turn`, or somebody waits at
+        the door."""
+        if self._queued or self._turned_away or (self._silent and self._accept_again_at is None):
             return 0
         deadline = earliest(*(connection.deadline() for connection in self._suspects.values()))
         return earliest(self._accept_again_at, self._relief_at, None if deadline is None else deadline + self._excused)
@@ -210,6 +226,11 @@ class TcpReceiver:
             self._accept(now)
         if self._relief_at is not None and self._relief_at <= now:
             self._relieve(now)
+        if self._silent and self._accept_again_at is None and not self._more_wait:
+            self._accept(now)
+        if not self._more_wait:
+            self._close_turned_away(CLOSED_AT_ONCE)
+        self._more_wait = False
 
     def excuse(self, duration: int) -> None:
         """For so long (nanoseconds) nobody looked at the sockets: no deadline comes nearer by that."""
@@ -222,6 +243,9 @@ class TcpReceiver:
         if self._newcomer is not None:
             self._newcomer[0].close()
             self._newcomer = None
+        while self._silent:
+            self._silent.popleft()[0].close()
+        self._close_turned_away(len(self._turned_away))
         if self._accept_again_at is None:
             self._selector.unregister(self._socket)
         self._socket.close()
@@ -238,19 +262,25 @@ class TcpReceiver:
         """Accept who waits, as long as there are places; else look again soon. The socket stays ready meanwhile, so watching it
         would be a busy loop."""
         for _ in range(max(ACCEPTED_AT_ONCE - len(self._queued), 1)):
+            has_waited = True
             try:
-                self._newcomer = self._newcomer or self._next_newcomer()
+                if self._newcomer is None:
+                    self._newcomer, has_waited = self._who_is_next()
             except BlockingIOError:
                 self._asking_since = None
                 return
             except OSError as error:
-                if error.errno in OUT_OF_RESOURCES and not self._make_place(now):
+                if error.errno in OUT_OF_RESOURCES and self._turned_away:
+                    self._close_turned_away(len(self._turned_away))
+                elif error.errno in OUT_OF_RESOURCES and not self._make_place(now):
                     self._pause(now)
                 return  # else: it gave up while it waited
             newcomer = self._newcomer
             begins = self._beginning(*newcomer)
-            if begins is None:
+            if begins is None or not (begins or has_waited):
                 self._newcomer = None
+                if begins is not None:
+                    self._silent.append(newcomer)
                 continue
             if not self._places.full:
                 self._told_full = False
@@ -265,6 +295,25 @@ class TcpReceiver:
             connection = self._admit(*newcomer, now)
             if connection is not None and begins:
                 self._read(connection, now)  # served in its turn, it does not hold others up
+        self._more_wait = True
+
+    @property
+    def _at_the_door(self) -> int:
+        """How many of each sort may wait there now."""
+        return min(AT_THE_DOOR, self._places.free // 2)
+
+    def _who_is_next(self) -> tuple[tuple[socket.socket, Endpoint], bool]:
+        """Who is to be looked at, and whether that one has waited for it at the door: when nobody else comes, or too many are
+        there. Raises OSError when there is nobody."""
+        if len(self._silent) < self._at_the_door:
+            try:
+                return self._next_newcomer(), False
+            except OSError:
+                if not self._silent:
+                    raise
+        elif not self._silent:  # nobody may wait there
+            return self._next_newcomer(), True
+        return self._silent.popleft(), True
 
     def _next_newcomer(self) -> tuple[socket.socket, Endpoint]:
         accepted, sockaddr = self._socket.accept()
@@ -287,10 +336,19 @@ class TcpReceiver:
         error = offence(begins, self._frame_limit)
         if error is None or endpoint in self._connections:
             return begins
-        accepted.close()
+        self._turn_away(accepted)
         self.notices.append(Malformed(endpoint, str(error), len(begins)))
         self.notices.append(Disconnected(endpoint, Phrase(FOREIGN, str(error))))
         return None
+
+    def _turn_away(self, accepted: socket.socket) -> None:
+        """Close it when nobody waits, or too many do who were turned away."""
+        self._turned_away.append(accepted)
+        self._close_turned_away(len(self._turned_away) - self._at_the_door)
+
+    def _close_turned_away(self, most: int) -> None:
+        for _ in range(min(most, len(self._turned_away))):
+            self._turned_away.popleft().close()
 
     def _pause(self, now: int) -> None:
         self._selector.unregister(self._socket)
@@ -441,10 +499,14 @@ class TcpReceiver:
         self._watch(connection, now)
 
     def _drop(self, connection: Connection, reason: str) -> None:
+        self._forget(connection, reason)
+        connection.socket.close()
+
+    def _forget(self, connection: Connection, reason: str) -> None:
+        """It has no place any more; its socket is still to be closed."""
         endpoint = connection.endpoint
         if connection.mask:
             self._selector.unregister(connection.socket)
-        connection.socket.close()
         for table in (self._connections, self._suspects, self._queued, self._starved):
             table.pop(endpoint, None)
         self._places.leave(endpoint)
@@ -456,7 +518,8 @@ class TcpReceiver:
     def _refuse_malformed(self, connection: Connection, error: UdpmsgError, size: int) -> None:
         """It does not speak udpmsg, as `size` bytes of it show."""
         self.notices.append(Malformed(connection.endpoint, str(error), size))
-        self._drop(connection, Phrase(FOREIGN, str(error)))
+        self._forget(connection, Phrase(FOREIGN, str(error)))
+        self._turn_away(connection.socket)
 
     # Memory --------------------------------------------------------------------------------------------------------------
 
