@@ -757,13 +757,13 @@ FAULTS = (
     Fault(
         "the initial window leaves at once, however many datagrams it has",
         "core/congestion/controller.py",
-        "interval = INITIAL_INTERVAL if pace is None else size * SECOND // pace or 1",
-        "interval = 1 if pace is None else size * SECOND // pace or 1",
+        "allowed = self._pacer.admit(room, INITIAL_INTERVAL, now, INITIAL_BURST)",
+        "allowed = room",
     ),
     Fault(
         "the pace lets a window go at once after a pause",
         "core/congestion/pacer.py",
-        "max(self._next_send_at, now - max(BURST * interval, QUANTUM))",
+        "max(self._next_send_at, now - max(burst * interval, QUANTUM))",
         "self._next_send_at",
     ),
     Fault(

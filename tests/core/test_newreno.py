@@ -175,15 +175,15 @@ def test_before_a_round_trip_is_known_ten_full_datagrams_leave_at_once(control: 
 
 
 @pytest.mark.parametrize("control", EVERY)
-def test_of_short_ones_as_many_and_then_four_a_millisecond(control: type[Controller]) -> None:
+def test_of_short_ones_sixteen_and_then_four_a_millisecond(control: type[Controller]) -> None:
     """A queue of a few frames takes no burst of a hundred."""
     congestion = control(1200)
     assert congestion.pace is None
-    assert congestion.admit([120] * 200, 0) == 11  # one is due, and ten are a burst
+    assert congestion.admit([120] * 200, 0) == 16
     assert congestion.paced_until(0) == 250_000
-    assert [congestion.admit([120] * 200, time * MS) for time in range(1, 23)] == [4] * 22
+    assert [congestion.admit([120] * 200, time * MS) for time in range(1, 21)] == [4] * 20
     assert not congestion.window_was_full
-    assert congestion.admit([120] * 200, 23 * MS) == 1
+    assert congestion.admit([120] * 200, 21 * MS) == 4
     assert congestion.window_was_full
     assert congestion.bytes_in_flight == congestion.window
 

@@ -1245,9 +1245,9 @@ def test_what_was_never_sent_cannot_be_confirmed() -> None:
     """A receiver that claims to have messages that still wait for the pace is malformed, and nothing is DELIVERED by it."""
     sender, receiver = acknowledged_sender(), RemoteReceiver()
     sender.send([b"x"] * 20, now=at(0))
-    assert len(each(sender.data_to_send(now=at(0)))) == 11
-    sender.receive([receiver.ack((1, 1), below=13)], now=at(0))
+    assert len(each(sender.data_to_send(now=at(0)))) == 16
+    sender.receive([receiver.ack((1, 1), below=18)], now=at(0))
     assert [type(event) for event in sender.events()] == [Malformed]
     assert sender.unresolved == 20
-    sender.receive([receiver.ack((1, 1), below=12)], now=at(0))
-    assert len(outcomes(sender)) == 11
+    sender.receive([receiver.ack((1, 1), below=17)], now=at(0))
+    assert len(outcomes(sender)) == 16

@@ -191,7 +191,7 @@ def test_holes_in_what_is_left_cost_no_round_trips(clock: VirtualClock, spool: P
     connection.commit()
     connection.close()
     second = stack.enter_context(Sender(LOOPBACK, silent_port, acknowledged=True, spool=spool))
-    assert (second.statistics().messages_sent, second.unresolved) == (11, 20)
+    assert (second.statistics().messages_sent, second.unresolved) == (16, 20)
     abandoned(second)
 
 

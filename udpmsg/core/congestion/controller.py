@@ -20,9 +20,9 @@ from udpmsg.core.rtt import MILLISECOND, SECOND
 
 INITIAL_DATAGRAMS = 10
 """RFC 9002 section 7.2: so many are the initial window."""
-INITIAL_INTERVAL = MILLISECOND // 4
-"""Between datagrams until a round trip is known, but for those that a burst lets go at once. The initial window is ten full
-datagrams, and such a burst; of short ones it has a hundred, which would overflow a queue of fifty."""
+INITIAL_BURST, INITIAL_INTERVAL = 15, MILLISECOND // 4
+"""Until a round trip is known so many leave at once besides the one that is due, and then one every quarter of a millisecond. The
+initial window is ten full datagrams; of short ones it has a hundred, which would overflow a queue of fifty."""
 
 
 def initial_window(datagram_size: int) -> int:
@@ -66,8 +66,10 @@ class Controller(ABC):
         for size, group in groupby(sizes):
             count = len(list(group))
             room = min(count, max(self.window - self.bytes_in_flight, 0) // size)
-            interval = INITIAL_INTERVAL if pace is None else size * SECOND // pace or 1
-            allowed = self._pacer.admit(room, interval, now)
+            if pace is None:
+                allowed = self._pacer.admit(room, INITIAL_INTERVAL, now, INITIAL_BURST)
+            else:
+                allowed = self._pacer.admit(room, size * SECOND // pace or 1, now)
             if allowed == room < count:
                 self.window_was_full = True
             self.bytes_in_flight += allowed * size

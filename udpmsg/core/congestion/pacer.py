@@ -21,11 +21,11 @@ class Pacer:
     def __init__(self) -> None:
         self._next_send_at = LONG_AGO
 
-    def admit(self, count: int, interval: int, now: int) -> int:
+    def admit(self, count: int, interval: int, now: int, burst: int = BURST) -> int:
         """How many of so many datagrams may leave now, with an interval in nanoseconds after each: the one that is due, and those
         for whose intervals it is late. It is never so late that more than a burst may leave, or more than a quantum lets
         pass."""
-        due = max(self._next_send_at, now - max(BURST * interval, QUANTUM))
+        due = max(self._next_send_at, now - max(burst * interval, QUANTUM))
         admitted = min(count, max((now - due) // interval + 1, 0))
         if admitted:
             self._next_send_at = due + admitted * interval
