@@ -1,4 +1,4 @@
-"""The house rules, read from the sources: who may import whom, who reads the clock, what is documented."""
+"""The house rules, read from the sources: who reads the clock, what is documented. Who may import whom is for scripts/check."""
 
 import ast
 import re
@@ -16,42 +16,6 @@ from udpmsg.core import wire
 PACKAGE = Path(udpmsg.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
-FLOORS = {
-    "errors": 0,
-    "clock": 0,
-    "language": 0,
-    "core": 1,
-    "endpoint": 1,
-    "payload": 1,
-    "statistics": 1,
-    "units": 1,
-    "distribution": 1,
-    "database": 1,
-    "listening": 2,
-    "waiting": 2,
-    "queues": 2,
-    "inbox": 2,
-    "kept": 2,
-    "store": 3,
-    "stored": 3,
-    "spool": 3,
-    "udp": 3,
-    "tcp": 3,
-    "link": 3,
-    "strangers": 4,
-    "replies": 5,
-    "sender": 5,
-    "receiver": 5,
-    "udpmsg": 6,  # the package itself: the public names
-    "experiment": 7,
-    "lessons": 8,
-    "report": 9,
-    "cli": 10,
-    "__main__": 11,
-}
-"""A module imports from its own floor or from below. What is not here has no place in the house yet: give it one."""
-
-FORBIDDEN_IN_CORE = {"asyncio", "logging", "random", "selectors", "socket", "threading", "time", "typer"}
 CLOCKS = {
     "time": {
         "clock_gettime",
@@ -78,12 +42,6 @@ CLOCKS = {
 each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(PACKAGE)))
 
 
-def room(name: str) -> str:
-    """The part of the house that a module of ours is in: `udpmsg.core.wire` is in `core`."""
-    parts = name.split(".")
-    return parts[1] if len(parts) > 1 and parts[1] != "__init__" else "udpmsg"
-
-
 def module_name(source: Path) -> str:
     """The dotted name of a source file."""
     parts = source.relative_to(PACKAGE.parent).with_suffix("").parts
@@ -92,49 +50,6 @@ def module_name(source: Path) -> str:
 
 def tree(source: Path) -> ast.Module:
     return ast.parse(source.read_text(encoding="utf-8"), str(source))
-
-
-def imports(source: Path) -> Iterator[tuple[str, int]]:
-    """Every module that a source imports, anywhere in it, with its line."""
-    for node in ast.walk(tree(source)):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, node.lineno
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                package = module_name(source).split(".")
-                package = package if source.name == "__init__.py" else package[:-1]
-                base = ".".join([*package[: len(package) - node.level + 1], *filter(None, [base])])
-            # `from udpmsg import errors` imports the module udpmsg.errors
-            for alias in node.names:
-                yield f"udpmsg.{alias.name}" if base == "udpmsg" and alias.name in FLOORS else base, node.lineno
-
-
-@each_source
-def test_imports_come_from_the_same_floor_or_from_below(source: Path) -> None:
-    here = room(module_name(source))
-    assert here in FLOORS, f"{source.relative_to(PACKAGE)} is in no room of the house"
-    for name, line in imports(source):
-        if name.split(".")[0] == "udpmsg":
-            assert FLOORS[room(name)] <= FLOORS[here], f"{source}:{line} imports {name}, which is above it"
-
-
-@pytest.mark.parametrize(("twin", "other"), [("udp", "tcp"), ("tcp", "udp")])
-def test_the_twins_never_import_each_other(twin: str, other: str) -> None:
-    sources = [source for source in SOURCES if room(module_name(source)) == twin]
-    assert sources
-    for source in sources:
-        for name, line in imports(source):
-            assert room(name) != other or not name.startswith("udpmsg."), f"{source}:{line} imports {name}"
-
-
-@pytest.mark.parametrize("source", sorted((PACKAGE / "core").glob("*.py")), ids=lambda source: source.name)
-def test_the_core_is_told_everything_and_asks_nobody(source: Path) -> None:
-    for name, line in imports(source):
-        top = name.split(".")[0]
-        assert top not in FORBIDDEN_IN_CORE, f"{source}:{line} imports {name}"
-        assert top != "udpmsg" or room(name) in ("core", "errors"), f"{source}:{line} imports {name}"
 
 
 @each_source

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from udpmsg import clock
+from udpmsg.base.durations import SECOND
 from udpmsg.core import runs, wire
 from udpmsg.core.allowances import Allowances
 from udpmsg.core.budget import Budget
@@ -22,7 +23,7 @@ from udpmsg.core.cookies import Cookies
 from udpmsg.core.events import Disconnected, Event, Malformed, Message
 from udpmsg.core.framing import FRAME_OVERHEAD, Run
 from udpmsg.core.receiver import Receiver as CoreReceiver
-from udpmsg.core.rtt import MAX_ACK_DELAY, SECOND
+from udpmsg.core.rtt import MAX_ACK_DELAY
 from udpmsg.core.wire import Kind
 from udpmsg.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session, origin_of
 from udpmsg.errors import CannotListen, CannotStore, Phrase, UsageError

@@ -10,13 +10,13 @@ were answered cost the others nothing.
 import os
 from heapq import heappop, heappush
 
+from udpmsg.base.durations import SECOND
 from udpmsg.core import wire
 from udpmsg.core.allowances import Allowances
 from udpmsg.core.budget import Budget
 from udpmsg.core.config import DATAGRAM_SIZE, Limits, SenderConfig
 from udpmsg.core.events import Event, LimitReached, Message, Outcome, State
 from udpmsg.core.framing import each
-from udpmsg.core.rtt import SECOND
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import Kind, reply_session
 from udpmsg.endpoint import Endpoint

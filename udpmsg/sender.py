@@ -10,12 +10,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
 from udpmsg import clock
+from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.core import wire
 from udpmsg.core.config import DATAGRAM_SIZE, MAX_DATAGRAM_SIZE, SenderConfig
 from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
 from udpmsg.core.events import Disconnected, Event, Message, Outcome, State, Unreachable
 from udpmsg.core.framing import FRAME_OVERHEAD, Run, each, most_in_run
-from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.core.runs import CHECKED_OVERHEAD
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind

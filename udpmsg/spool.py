@@ -14,10 +14,10 @@ from itertools import count, repeat, takewhile
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
+from udpmsg.base.durations import MILLISECOND
 from udpmsg.core.config import Earlier
 from udpmsg.core.events import Event, Outcome, State
 from udpmsg.core.ranges import RangeSet
-from udpmsg.core.rtt import MILLISECOND
 from udpmsg.database import Database, Form
 from udpmsg.endpoint import new_session
 from udpmsg.errors import N_, CannotStore, Phrase, UsageError

@@ -8,12 +8,12 @@ speaks without our header can prove nothing; it gets what its bucket holds. Know
 from collections import deque
 from typing import NamedTuple
 
+from udpmsg.base.durations import SECOND
 from udpmsg.core.allowances import PEERS_KEPT, Allowances
 from udpmsg.core.budget import Budget
 from udpmsg.core.config import DATAGRAM_SIZE, MAX_DATAGRAM_SIZE
 from udpmsg.core.events import Event, Message, Outcome, State
 from udpmsg.core.fragments import Cutter
-from udpmsg.core.rtt import SECOND
 from udpmsg.endpoint import Endpoint, origin_of
 from udpmsg.errors import MessageTooLarge, Phrase
 

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from udpmsg import clock
+from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.core.framing import Run
-from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint
 from udpmsg.errors import UsageError
 

@@ -3,8 +3,9 @@
 import pytest
 
 from tests.core.support import SECOND, at
+from udpmsg.base.durations import MILLISECOND
 from udpmsg.core.path_mtu import ANSWERS_KEPT, BEGIN_AFTER, CEILING, FLOOR, PMTU_RAISE_TIMER, VANISHED, PathMtu, State
-from udpmsg.core.rtt import MILLISECOND, NEVER
+from udpmsg.core.rtt import NEVER
 
 WAIT = 60 * MILLISECOND
 FULL = [1200] * BEGIN_AFTER

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
+from udpmsg.base.durations import SECOND
 from udpmsg.experiment.bench_search import (
     CATCH_UP,
     MOST_LONG_TRIALS,
     MOST_TRIALS,
     RESOLUTION,
-    SECOND,
     Pace,
     RoundTrips,
     Search,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from udpmsg import Receiver, UsageError
+from udpmsg.base.durations import MILLISECOND
 from udpmsg.core.framing import frame
-from udpmsg.core.rtt import MILLISECOND
 from udpmsg.errors import MessageTooLarge
 from udpmsg.experiment import ends
 from udpmsg.experiment.ends import Plan, ReceiverLog, SenderLog

@@ -12,7 +12,7 @@ import pytest
 from tests.transport.support import LOOPBACK, PATIENCE, VirtualClock, collect
 from udpmsg import Message, Outcome, Receiver, Sender, State, Unreachable
 from udpmsg import waiting as waiting_module
-from udpmsg.core.rtt import MILLISECOND
+from udpmsg.base.durations import MILLISECOND
 
 
 class Foreign:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from udpmsg.core.rtt import MILLISECOND, SECOND
+from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, owner
 from udpmsg.tcp.places import Places
 

@@ -9,7 +9,7 @@ from tests.transport.conftest import Listening
 from tests.transport.support import PATIENCE, outcomes
 from tests.transport.test_waking import when_waiting
 from udpmsg import Message, Receiver, Sender, State, UsageError, waiting
-from udpmsg.core.rtt import SECOND
+from udpmsg.base.durations import SECOND
 from udpmsg.waiting import LONGEST, LONGEST_WAIT, nanoseconds
 
 MONTH = 720 * 3600.0

@@ -7,7 +7,8 @@ they come, and the end waits until all are answered. Does not know sockets; stan
 from typing import TYPE_CHECKING
 
 from udpmsg import clock
-from udpmsg.cli.exchange import SECOND, Exchange
+from udpmsg.base.durations import SECOND
+from udpmsg.cli.exchange import Exchange
 from udpmsg.cli.lines import Line, Lines, LineTooLong
 from udpmsg.core.events import Message
 from udpmsg.errors import MessageTooLarge

@@ -8,13 +8,13 @@ from collections.abc import Callable, Hashable
 from typing import NamedTuple, TypeVar
 
 from udpmsg import clock
+from udpmsg.base.durations import SECOND
 from udpmsg.core.events import Disconnected, Goodbye, Message
 from udpmsg.language import _
 from udpmsg.receiver import Receiver
 from udpmsg.report.terminal import peer_name
 from udpmsg.waiting import after, nanoseconds
 
-SECOND = 1_000_000_000
 FAREWELL_WAIT = SECOND
 """How long --once waits for the goodbye after the farewell word: it follows at once, unless it was lost or the peer is raw."""
 PROOF_WAIT, PROOF_LOOK = 5 * SECOND, SECOND // 20

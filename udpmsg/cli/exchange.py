@@ -6,6 +6,7 @@ Owns the tallies, the waiting and the exit code. Does not know where messages co
 from collections.abc import Callable
 
 from udpmsg import clock
+from udpmsg.base.durations import SECOND
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.output import Output
 from udpmsg.cli.signals import Interrupts
@@ -30,7 +31,6 @@ from udpmsg.report.terminal import PARTS_OF_SENDER, byte_count, hint_words, pain
 from udpmsg.sender import Sender
 from udpmsg.waiting import nanoseconds
 
-SECOND = 1_000_000_000
 PATIENCE = 2 * SECOND
 """A wait of more than this is explained while it lasts (DESIGN §7)."""
 SHOWN_FAILURES = 20

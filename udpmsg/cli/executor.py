@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator
 from typing import IO
 
 from udpmsg import clock
+from udpmsg.base.durations import SECOND
 from udpmsg.cli.answering import WAITING, WAITING_BYTES, Reply, cost_of, name_of
 from udpmsg.core.budget import Budget
 from udpmsg.core.events import Message
-from udpmsg.core.rtt import SECOND
 from udpmsg.language import _
 from udpmsg.report.terminal import peer_name
 

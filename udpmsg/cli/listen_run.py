@@ -10,6 +10,7 @@ from collections.abc import Callable
 from time import sleep
 
 from udpmsg import clock
+from udpmsg.base.durations import SECOND
 from udpmsg.cli.answering import Answerer, Typed
 from udpmsg.cli.ending import Ending, Ends
 from udpmsg.cli.exits import Exit
@@ -25,7 +26,6 @@ from udpmsg.report.stream import Words, is_terminal
 from udpmsg.report.terminal import counted, paint, peer_name
 from udpmsg.waiting import after
 
-SECOND = 1_000_000_000
 ANSWER_WAIT = 11 * SECOND
 """At the end: for replies under way. A second more than a command may take."""
 SHOWN_TROUBLES = 10

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from udpmsg import clock, units
+from udpmsg.base.durations import SECOND
 from udpmsg.cli import linking, options, rules
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.linking import LINK
@@ -26,7 +27,6 @@ from udpmsg.report.stream import Data, Words, forgiving
 from udpmsg.report.terminal import paint
 from udpmsg.waiting import after, earliest, passed
 
-SECOND = 1_000_000_000
 STATUS_INTERVAL = SECOND // 5
 """How often the line at the bottom of a terminal changes."""
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from udpmsg import clock
-from udpmsg.cli.exchange import PATIENCE, SECOND, Exchange
+from udpmsg.base.durations import SECOND
+from udpmsg.cli.exchange import PATIENCE, Exchange
 from udpmsg.cli.exits import exit_for
 from udpmsg.cli.output import Output, complain
 from udpmsg.cli.signals import Interrupts

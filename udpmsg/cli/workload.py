@@ -4,7 +4,8 @@ Owns the pace. Does not know sockets, nor how anything is shown.
 """
 
 from udpmsg import clock
-from udpmsg.cli.exchange import PATIENCE, SECOND, Exchange
+from udpmsg.base.durations import SECOND
+from udpmsg.cli.exchange import PATIENCE, Exchange
 from udpmsg.experiment.workload import BATCH, Schedule, batches
 from udpmsg.language import _, number
 from udpmsg.waiting import nanoseconds

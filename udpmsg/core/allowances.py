@@ -7,8 +7,8 @@ nothing of anybody. Knows no datagram: it is told sizes in bytes and the time in
 
 from collections.abc import Hashable
 
+from udpmsg.base.durations import SECOND
 from udpmsg.core.events import Peer
-from udpmsg.core.rtt import SECOND
 
 PEERS_KEPT = 4096
 """Addresses of each sort that are remembered. One that is forgotten begins anew: with what its next datagram brings."""

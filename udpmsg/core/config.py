@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.core.congestion import CONTROLLERS, DEFAULT
-from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.errors import UsageError
 
 DATAGRAM_SIZE = 1200

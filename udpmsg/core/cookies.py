@@ -6,8 +6,8 @@ no socket and no randomness: it is told its secret.
 
 from hmac import compare_digest, digest
 
+from udpmsg.base.durations import SECOND
 from udpmsg.core.events import Peer
-from udpmsg.core.rtt import SECOND
 from udpmsg.core.wire import COOKIE_SIZE
 
 SLOT = 30 * SECOND

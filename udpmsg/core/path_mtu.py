@@ -24,8 +24,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from enum import Enum
 
+from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.core.config import DATAGRAM_SIZE, MAX_DATAGRAM_SIZE
-from udpmsg.core.rtt import MILLISECOND, NEVER, SECOND
+from udpmsg.core.rtt import NEVER
 
 BASE = DATAGRAM_SIZE
 """BASE_PLPMTU, RFC 8899 section 5.1.2, and RFC 9000 section 14."""

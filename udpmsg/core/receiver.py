@@ -10,6 +10,7 @@ there are cookies, an address that has not proved itself is sent no more than ca
 from collections.abc import Callable, Hashable, Sequence
 from itertools import repeat
 
+from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.core import runs, wire
 from udpmsg.core.allowances import Allowances
 from udpmsg.core.arrivals import Arrival
@@ -22,7 +23,7 @@ from udpmsg.core.events import Duplicate, Event, Goodbye, LimitReached, Malforme
 from udpmsg.core.fragments import Reassembly, piece_cost
 from udpmsg.core.framing import Run
 from udpmsg.core.remembered import Remembered
-from udpmsg.core.rtt import MAX_ACK_DELAY, MILLISECOND, SECOND
+from udpmsg.core.rtt import MAX_ACK_DELAY
 from udpmsg.core.runs import Messages
 from udpmsg.core.session import Session
 from udpmsg.core.sessions import Restore, Sessions

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
+from udpmsg.base.durations import MILLISECOND
 from udpmsg.core.reordering import Reordering
-from udpmsg.core.rtt import MAX_ACK_DELAY, MILLISECOND, NEVER, RttEstimator
+from udpmsg.core.rtt import MAX_ACK_DELAY, NEVER, RttEstimator
 
 TIME_THRESHOLD_NUMERATOR, TIME_THRESHOLD_DENOMINATOR = 9, 8
 """kTimeThreshold, RFC 9002 section 6.1.2: lost when a later one is acknowledged and 9/8 round trips have passed."""

@@ -4,8 +4,7 @@ Times are whole nanoseconds. Every transmission has a datagram number of its own
 Karn's rule (RFC 6298, section 3) is kept by construction: a sample never comes from a guess.
 """
 
-SECOND = 1_000_000_000
-MILLISECOND = 1_000_000
+from udpmsg.base.durations import MILLISECOND, SECOND
 
 INITIAL_RTO = SECOND
 """RFC 6298 (2.1)."""

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import groupby
 
+from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.core import wire
 from udpmsg.core.asking import Question, possible
 from udpmsg.core.config import Earlier, SenderConfig
@@ -26,7 +27,7 @@ from udpmsg.core.outbox import RUN, Outbox, Outgoing
 from udpmsg.core.path_mtu import FLOOR, PathMtu
 from udpmsg.core.refusals import Refusals
 from udpmsg.core.retransmission import Flight, InFlight
-from udpmsg.core.rtt import CLOCK_GRANULARITY, MAX_RTO, MILLISECOND, NEVER, SECOND, RttEstimator
+from udpmsg.core.rtt import CLOCK_GRANULARITY, MAX_RTO, NEVER, RttEstimator
 from udpmsg.core.wire import Acknowledgment, Datagram, Kind, Report
 from udpmsg.errors import MalformedDatagram, Phrase
 

@@ -13,12 +13,12 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 from itertools import chain
 
+from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.core.budget import MESSAGE_COST, Budget, title_cost
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Peer
 from udpmsg.core.fragments import Reassembly
 from udpmsg.core.remembered import Remembered
-from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.core.session import Session
 from udpmsg.core.tombstones import ENDED_KEPT, GAPS_KEPT, SILENT_KEPT, Tombstones
 from udpmsg.core.totals import Totals

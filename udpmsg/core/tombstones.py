@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from itertools import chain
 
-from udpmsg.core.rtt import SECOND
+from udpmsg.base.durations import SECOND
 from udpmsg.core.session import Session
 
 ENDED_KEPT = 2 * SECOND

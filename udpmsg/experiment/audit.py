@@ -6,6 +6,7 @@ ledger came about. It repairs nothing: whoever asks gets a sentence for each dis
 
 from collections.abc import Iterable
 
+from udpmsg.base.durations import MILLISECOND
 from udpmsg.errors import N_, Phrase
 from udpmsg.experiment import passage
 from udpmsg.experiment.ledger import Cause, Outcome, Row
@@ -13,7 +14,6 @@ from udpmsg.experiment.passage import Arrival
 from udpmsg.experiment.trace import Choices, Mode, Run, Where
 from udpmsg.link.record import Direction, FrameRecord
 
-MILLISECOND = 1_000_000
 SLACK = 25 * MILLISECOND
 """How far a message may be from the limit of lateness and be late or not. The application reads it a little after it left the
 link, and the link writes down that it left a little after that; on a machine with too much to do either takes milliseconds."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from udpmsg import __version__, clock
+from udpmsg.base.durations import SECOND
 from udpmsg.errors import N_, Phrase, UsageError
 from udpmsg.experiment import bench_path
 from udpmsg.experiment.bench_limits import limits_of
@@ -22,7 +23,6 @@ from udpmsg.experiment.bench_values import LARGEST, Benchmark, Measurement, Prog
 from udpmsg.experiment.trace import Mode
 from udpmsg.link.processes import sharpen_timers
 
-SECOND = 1_000_000_000
 FLOOD, SHORT, LONG = 0.1, 0.05, 0.15
 """Shares of a measurement's time: the flood, a trial of the search, a trial that confirms."""
 DELIVERED, ROUND_TRIPS = 0.6, 0.4

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from math import inf
 from typing import NamedTuple
 
+from udpmsg.base.durations import SECOND
 from udpmsg.distribution import TAIL, Distribution
 from udpmsg.experiment.bench_values import Trial
 
-SECOND = 1_000_000_000
 RESOLUTION = 0.025
 """How far below the lowest rate that lost something the result may lie, as a share of it."""
 MOST_TRIALS = 20

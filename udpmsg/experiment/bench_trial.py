@@ -11,6 +11,7 @@ from time import sleep
 from typing import Any
 
 from udpmsg import clock
+from udpmsg.base.durations import SECOND
 from udpmsg.core.events import Disconnected, Event, Outcome, State, Unreachable
 from udpmsg.errors import CannotConnect, UdpmsgError
 from udpmsg.experiment import network
@@ -23,7 +24,6 @@ from udpmsg.experiment.workload import filled
 from udpmsg.sender import Sender
 from udpmsg.statistics import SenderStatistics, SessionReport
 
-SECOND = 1_000_000_000
 DEADLINE = 10.0
 """Seconds after which a message is given up."""
 GRACE = 30 * SECOND

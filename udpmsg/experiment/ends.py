@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from udpmsg import clock
+from udpmsg.base.durations import SECOND
 from udpmsg.core.events import Disconnected, Duplicate, Event, Message, Outcome, State, Unreachable
 from udpmsg.endpoint import resolve
 from udpmsg.errors import Phrase, UdpmsgError, UsageError
@@ -25,7 +26,6 @@ from udpmsg.receiver import Receiver
 from udpmsg.sender import Sender
 from udpmsg.statistics import SenderStatistics
 
-SECOND = 1_000_000_000
 BATCH = 64
 """Messages handed to the library at one go, so that a look at what came back is never far."""
 GRACE = 30 * SECOND

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from udpmsg import distribution
+from udpmsg.base.durations import SECOND
 from udpmsg.experiment.ledger import Outcome, Row
 from udpmsg.experiment.trace import Comparison, Mode, Run, Where
 from udpmsg.link.record import Direction, FrameKind, FrameRecord, Phase
-
-SECOND = 1_000_000_000
 
 Distribution = dict[str, float]
 """count, min, mean, p50, p90, p99, max; seconds."""

@@ -8,11 +8,11 @@ import threading
 from types import TracebackType
 
 from udpmsg import clock
+from udpmsg.base.durations import SECOND
 from udpmsg.experiment.trace import MOST_KNOWN, Known
 from udpmsg.sender import Sender
 from udpmsg.statistics import KnownPath
 
-SECOND = 1_000_000_000
 LOOKED_AT_EVERY = 0.01
 """Seconds. Most windows change once a round trip, and few round trips that are worth a picture are shorter."""
 

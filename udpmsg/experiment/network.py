@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable
 
 from udpmsg import clock
+from udpmsg.base.durations import SECOND
 from udpmsg.errors import Phrase
 from udpmsg.experiment import ends, reasons
 from udpmsg.experiment.trace import Choices, Mode, Run, Workload
 from udpmsg.sender import Sender
 from udpmsg.statistics import SessionReport
 
-SECOND = 1_000_000_000
 ANSWER_WAIT = 5.0
 """Seconds without an answer after which there is none: by then the question was asked three times, of an unmeasured path."""
 SETTLE_WAIT = 3.0

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from udpmsg import units
+from udpmsg.base.durations import MILLISECOND
 from udpmsg.errors import UdpmsgError
 from udpmsg.experiment.compare import Request, compare
 from udpmsg.experiment.trace import Choices, Comparison, Mode, Run, Where, Workload
@@ -17,7 +18,6 @@ from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.script import parse_fault
 
-MILLISECOND = 1_000_000
 ATTEMPTS = 4
 """So often a run is made until one is not disturbed; the last one counts, whatever it was."""
 DISTURBED = 8 * MILLISECOND

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from udpmsg.base.durations import MILLISECOND
 from udpmsg.experiment.trace import Mode, Run, Workload
 from udpmsg.language import N_, _, number
-from udpmsg.lessons.lab import MILLISECOND, in_lab, link
+from udpmsg.lessons.lab import in_lab, link
 from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameKind

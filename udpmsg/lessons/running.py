@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from udpmsg import clock
+from udpmsg.base.durations import SECOND
 from udpmsg.errors import UdpmsgError
 from udpmsg.lessons.lesson import Expectation, Lesson, Observations
 from udpmsg.lessons.stage import Stage
-
-SECOND = 1_000_000_000
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ otherwise, as BBR does, joins as one more `Flow` here.
 from dataclasses import dataclass
 from statistics import median
 
+from udpmsg.base.durations import MILLISECOND
 from udpmsg.experiment.trace import Choices, Known, Mode, Run, Workload
 from udpmsg.language import N_, _, number
-from udpmsg.lessons.lab import MILLISECOND, in_lab, link
+from udpmsg.lessons.lab import in_lab, link
 from udpmsg.lessons.lesson import Curve, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, for_pictures
 from udpmsg.lessons.stage import Stage
 

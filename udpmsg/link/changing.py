@@ -7,7 +7,7 @@ Knows neither queues nor frames (see `way`), nor how changes are written (see `f
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from udpmsg.core.rtt import SECOND
+from udpmsg.base.durations import SECOND
 from udpmsg.link.faults import Later
 
 

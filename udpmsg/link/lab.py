@@ -17,6 +17,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from types import TracebackType
 
+from udpmsg.base.durations import MILLISECOND
 from udpmsg.errors import N_, Phrase, UdpmsgError
 from udpmsg.link import namespaces
 from udpmsg.link.faults import Link
@@ -30,7 +31,6 @@ LAST_WORDS = 0.5
 """Seconds in which another process may say a better reason, once one of them has failed."""
 STOP_LIMIT = 60.0
 """Seconds that the router may take to hand over its record: 10 million frames need about so long."""
-MILLISECOND = 1_000_000
 QUIET = 200 * MILLISECOND
 """Besides a round trip: longer than a delayed acknowledgment (40 ms) takes, and than a loaded machine sits on a frame."""
 

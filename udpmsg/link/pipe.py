@@ -6,7 +6,7 @@ swapped: only delay, jitter and rate of a path mean anything here. Knows no sock
 
 from collections import deque
 
-from udpmsg.core.rtt import MILLISECOND, SECOND
+from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.link.changing import Bottleneck, Changing
 from udpmsg.link.faults import Link, Path, decide
 from udpmsg.link.record import Direction, FrameKind, Identity

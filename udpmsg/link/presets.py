@@ -7,11 +7,11 @@ Where a number is a choice of ours it says so: a preset is a typical case to lea
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from udpmsg.base.durations import MICROSECOND, MILLISECOND
 from udpmsg.errors import N_
 from udpmsg.link.faults import Burst, Link, Path
 from udpmsg.units import one_of
 
-MICROSECOND, MILLISECOND = 1_000, 1_000_000
 KILOBIT, MEGABIT, GIGABIT = 1_000, 1_000_000, 1_000_000_000
 
 WEBPAGETEST = "WebPageTest's connection profiles (connectivity.ini, since 2012)"

@@ -19,12 +19,12 @@ from time import sleep
 from typing import Any, NamedTuple, NoReturn
 
 from udpmsg import clock
+from udpmsg.base.durations import SECOND
 from udpmsg.errors import Phrase, UdpmsgError
 
 PR_SET_PDEATHSIG = 1
 PR_SET_TIMERSLACK = 29
 """Linux, prctl.h."""
-SECOND = 1_000_000_000
 END_GRACE = 2.0
 """Seconds that a child has to end by itself once nobody tells it anything more."""
 

@@ -10,8 +10,8 @@ import socket
 from types import TracebackType
 
 from udpmsg import clock
+from udpmsg.base.durations import SECOND
 from udpmsg.core.framing import each
-from udpmsg.core.rtt import SECOND
 from udpmsg.endpoint import Address, Endpoint, check_port, endpoint_of, resolve
 from udpmsg.errors import CannotListen, UsageError
 from udpmsg.link.faults import Link

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from functools import partial
 from heapq import heappop, heappush
 
+from udpmsg.base.durations import SECOND
 from udpmsg.core.events import Disconnected, LimitReached
-from udpmsg.core.rtt import SECOND
 from udpmsg.endpoint import Address, Endpoint, endpoint_of
 from udpmsg.errors import N_, Phrase
 from udpmsg.link import hops

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 
 from udpmsg import clock
+from udpmsg.base.durations import SECOND
 from udpmsg.core.events import LimitReached, Unreachable
 from udpmsg.core.framing import Run
-from udpmsg.core.rtt import SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of
 from udpmsg.errors import N_, UdpmsgError, UsageError
 from udpmsg.link import hops

@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from udpmsg import clock
+from udpmsg.base.durations import SECOND
 from udpmsg.link import packets
 from udpmsg.link.changing import Beginning
 from udpmsg.link.faults import Link, Path
@@ -35,7 +36,6 @@ UNPLUGGED = (errno.ENETDOWN, errno.ENXIO, errno.ENODEV)
 """What the kernel says of an interface whose cable is gone: the host at its other end has ended. Who needs that host notices."""
 UNREAD_LIMIT = 1 << 28
 """Bytes of frames whose reading is put off to the end, at most."""
-SECOND = 1_000_000_000
 ROUTER_ADDRESS = bytes((198, 18, 0, 254))
 """Where its ICMP messages come from."""
 

@@ -9,7 +9,7 @@ Does not know how frames are read or carried.
 from collections import deque
 from typing import NamedTuple
 
-from udpmsg.core.rtt import SECOND
+from udpmsg.base.durations import SECOND
 from udpmsg.link.changing import Beginning, Bottleneck, Changing
 from udpmsg.link.faults import Action, Fate, Path, Police, Scripted, decide
 from udpmsg.link.record import Direction, Drop, FrameKind, Identity

@@ -11,6 +11,7 @@ from itertools import pairwise, zip_longest
 from statistics import median
 from textwrap import wrap
 
+from udpmsg.base.durations import MILLISECOND
 from udpmsg.experiment.trace import Mode, Run
 from udpmsg.language import _, number, plural
 from udpmsg.link.record import Direction, Phase
@@ -29,7 +30,6 @@ WIDE = 150
 TIME = 9
 """Columns of a time."""
 BETWEEN = 3
-MILLISECOND = 1e6
 PROMPT = 5e6
 """A delivery within five milliseconds of its frame's arrival is not told apart from it."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from udpmsg.base.durations import MILLISECOND
 from udpmsg.experiment.ledger import Outcome, Row, rows
 from udpmsg.experiment.trace import Comparison, Run
 from udpmsg.language import N_, _, number, plural, said, told
@@ -19,7 +20,6 @@ NOT_KNOWN = "–"
 TIME, DELAY, OUTCOME = 11, 11, 11
 """Columns, and the least space that is before a word in them."""
 GAP = 2
-MILLISECOND = 1e6
 
 
 def lines(comparison: Comparison, *, colour: bool) -> Iterator[str]:

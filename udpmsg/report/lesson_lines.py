@@ -10,6 +10,7 @@ from textwrap import wrap
 from typing import Any
 
 from udpmsg import language
+from udpmsg.base.durations import MILLISECOND
 from udpmsg.experiment.trace import Run
 from udpmsg.language import _, plural
 from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Lesson, Picture, Table, Terminal
@@ -30,7 +31,6 @@ CURVE, BLOCKS = 6, " ▁▂▃▄▅▆▇█"
 KEYS = "abcd"
 """What is pressed for each answer."""
 NO_BREAK = "\N{NO-BREAK SPACE}"
-MILLISECOND = 1_000_000
 
 
 def listing(entries: tuple[Entry, ...], *, width: int, colour: bool) -> Iterator[str]:

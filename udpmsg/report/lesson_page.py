@@ -7,6 +7,7 @@ Owns which parts there are, and the pictures as HTML. Escapes everything (`page.
 from typing import Any
 
 from udpmsg import __version__
+from udpmsg.base.durations import MILLISECOND
 from udpmsg.language import _, number, spoken, told
 from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Lesson, Picture, Table, Terminal
 from udpmsg.lessons.running import Result, Verdict
@@ -24,7 +25,6 @@ CURVE_WIDTH, CURVE_HEIGHT = 640, 110
 """Of a curve, in the same units."""
 COMMAND = 90
 """Columns of a command: as many as a sheet of paper has."""
-MILLISECOND = 1_000_000
 INTERVAL = 10 * MILLISECOND
 """Nanoseconds to which a ladder's ends are rounded, and that get, at the most, as much height as an arrow's label needs."""
 LABELS = 12

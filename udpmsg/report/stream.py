@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import TextIO
 
 from udpmsg import clock
+from udpmsg.base.durations import SECOND
 from udpmsg.language import _
 
-SECOND = 1_000_000_000
 PIECE: int = getattr(select, "PIPE_BUF", 512)
 """Bytes that a pipe takes without blocking once it is ready to be written to (POSIX)."""
 LOOK = 0.1

@@ -7,8 +7,8 @@ import selectors
 import socket
 import sys
 
+from udpmsg.base.durations import SECOND
 from udpmsg.core.framing import FrameReader
-from udpmsg.core.rtt import SECOND
 from udpmsg.endpoint import Endpoint
 from udpmsg.errors import Phrase
 from udpmsg.waiting import earliest

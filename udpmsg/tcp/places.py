@@ -5,7 +5,7 @@ Knows no socket. Times are nanoseconds on any clock that the caller keeps to.
 
 from collections.abc import Iterable
 
-from udpmsg.core.rtt import SECOND
+from udpmsg.base.durations import SECOND
 from udpmsg.endpoint import Endpoint, owner
 
 SHARE = 8

@@ -22,10 +22,10 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
+from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.core.budget import Budget
 from udpmsg.core.events import Disconnected, Event, LimitReached, Malformed
 from udpmsg.core.framing import BadFrame, FrameReader, Run, frame
-from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of
 from udpmsg.errors import N_, Phrase, UdpmsgError
 from udpmsg.listening import MOST_BUFFER, bind, own_address, within_descriptors

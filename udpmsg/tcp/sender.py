@@ -10,9 +10,9 @@ import socket
 import sys
 from collections.abc import Sequence
 
+from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.core.events import Disconnected, Event
 from udpmsg.core.framing import BadFrame, FrameReader, Run, each, frames
-from udpmsg.core.rtt import MILLISECOND, SECOND
 from udpmsg.endpoint import Endpoint, endpoint_of, resolve
 from udpmsg.errors import N_, CannotConnect, Phrase, UsageError
 from udpmsg.statistics import KnownPath

@@ -7,11 +7,11 @@ CRUISE, REFILL and UP, and ProbeRTT looks for the smallest round trip. What it k
 from collections.abc import Sequence
 from enum import Enum
 
+from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.core.congestion.controller import Controller, initial_window
 from udpmsg.core.congestion.delivery import Delivery, RateSample
 from udpmsg.core.congestion.path_model import BETA, INFINITE, LOSS_THRESH, PathModel
 from udpmsg.core.retransmission import Flight, fraction
-from udpmsg.core.rtt import MILLISECOND, SECOND
 
 STARTUP_PACING_GAIN = 2.77
 DRAIN_PACING_GAIN = 0.5

@@ -14,9 +14,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import groupby
 
+from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.core.congestion.pacer import Pacer
 from udpmsg.core.retransmission import Flight
-from udpmsg.core.rtt import MILLISECOND, SECOND
 
 INITIAL_DATAGRAMS = 10
 """RFC 9002 section 7.2: so many are the initial window."""

@@ -10,8 +10,8 @@ is always reckoned from what it was when that time began, and from all that was 
 from math import cbrt
 from typing import ClassVar
 
+from udpmsg.base.durations import SECOND
 from udpmsg.core.congestion.newreno import NewReno
-from udpmsg.core.rtt import SECOND
 
 C = 0.4
 """Section 5: segments / s³."""

@@ -6,8 +6,8 @@ know of a flight stands in the flight's note, so a flight that is cut up keeps i
 
 from typing import NamedTuple
 
+from udpmsg.base.durations import SECOND
 from udpmsg.core.retransmission import Flight, Note
-from udpmsg.core.rtt import SECOND
 
 
 class RateSample(NamedTuple):

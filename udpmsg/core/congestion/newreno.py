@@ -6,10 +6,10 @@ Owns the window's growth and its cut after a loss. Everything that is lost in on
 from math import isqrt
 from typing import Any, ClassVar
 
+from udpmsg.base.durations import SECOND
 from udpmsg.core.congestion.controller import Controller
 from udpmsg.core.congestion.slow_start import SlowStart
 from udpmsg.core.retransmission import Flight
-from udpmsg.core.rtt import SECOND
 
 PACING_GAIN = 1.25
 """N of RFC 9002 section 7.7."""

@@ -4,7 +4,8 @@ Owns the time at which the next one is due; knows no window and no path. Adds up
 same, to the nanosecond, as one after the other.
 """
 
-from udpmsg.core.rtt import MILLISECOND, NEVER
+from udpmsg.base.durations import MILLISECOND
+from udpmsg.core.rtt import NEVER
 
 BURST = 10
 """Datagrams that may leave at once after a pause: RFC 9002 section 7.7 has the initial window as the most that should."""

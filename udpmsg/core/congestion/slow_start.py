@@ -15,7 +15,7 @@ doubled: with a queue of half a bandwidth x delay the drops were as many as with
 
 from collections.abc import Sequence
 
-from udpmsg.core.rtt import MILLISECOND, SECOND
+from udpmsg.base.durations import MILLISECOND, SECOND
 
 MIN_RTT_THRESH = 2 * MILLISECOND
 """RFC 9406 section 4.2 has 4 ms, for the minimum of a round."""

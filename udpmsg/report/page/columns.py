@@ -8,12 +8,12 @@ user's language. `assets/charts.js` reads this form, nobody else.
 from collections.abc import Iterable
 from typing import Any
 
+from udpmsg.base.durations import MICROSECOND
 from udpmsg.experiment.ledger import Outcome, Row
 from udpmsg.experiment.trace import Comparison, Run
 from udpmsg.language import _, told
 from udpmsg.report.page.markup import plain
 
-MICROSECOND = 1_000
 Column = list[int | None]
 
 
