@@ -30,6 +30,18 @@ def test_words_are_one_message(commands: Commands) -> None:
     assert [message["text"] for message in listener.events("message")] == ["to be or not"]
 
 
+@pytest.mark.parametrize(("words", "told"), [(["5001", "hi"], True), (["5001"], False), (["99999", "hi"], False)])
+def test_a_port_among_the_words_is_a_word_and_that_is_said(commands: Commands, words: list[str], told: bool) -> None:
+    """netcat has HOST PORT."""
+    listener = commands.listen("--once")
+    sender = commands.send(listener.address, *words)
+    assert sender.wait() == 0
+    listener.wait()
+    assert [message["text"] for message in listener.events("message")] == [" ".join(words)]
+    hint = "“5001” is taken as the message's first word; for a port write 127.0.0.1:5001"
+    assert (hint in sender.err.finish()) is told
+
+
 def test_bytes_that_are_no_utf8_arrive_whole(commands: Commands, over: list[str]) -> None:
     listener = commands.listen(*over, "--once")
     commands.send(listener.address, b"\xff\xfe\x00"[:2], *over, "--ack")

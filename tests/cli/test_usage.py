@@ -104,7 +104,10 @@ def test_listen_refuses_each_option_that_means_nothing_alone(run, need: rules.Ne
         (["listen", "--save", "/dev/null"], "--save /dev/null: that is a file, and a directory is needed"),
         (["explode"], "No such command 'explode'"),
         (["converse"], "No such command 'converse'"),
-        ([], "no command is named"),
+        ([], "no command is named: write one of listen, send, inbox, compare, demo, bench, report, relay, capture"),
+        (["listen", "5001"], "Got unexpected extra argument(s) (5001); write --port 5001 for the port"),
+        (["listen", "-p", "5001"], "No such option: -p; write --port 5001 for the port"),
+        (["send", "-p", "5001", "127.0.0.1", "x"], "No such option: -p; write --port 5001 for the port"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
 )

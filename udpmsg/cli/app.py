@@ -120,7 +120,10 @@ def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
 
         return _refuse(name, told(error), exit_for(error))
     except typer.TyperException as error:
-        return _refuse(name, _words_of(error), error.exit_code)
+        from udpmsg.cli.habits import meant
+
+        hint = meant(named, arguments[1:])
+        return _refuse(name, _words_of(error) + (f"; {hint}" if hint else ""), error.exit_code)
     except typer.Abort:
         return 130
     except Interrupted:

@@ -4,6 +4,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from udpmsg.cli import options
 from udpmsg.language import _
@@ -25,6 +26,8 @@ def overview(
         return write(f"udpmsg {__version__}")
     if context.invoked_subcommand is None:
         print(context.get_help())
-        print(f"udpmsg: {_('no command is named: write listen or send')}", file=sys.stderr)
+        assert isinstance(context.command, TyperGroup)
+        sentence = _("no command is named: write one of {}").format(", ".join(context.command.commands))
+        print(f"udpmsg: {sentence}", file=sys.stderr)
         raise typer.Exit(2)
     return 0

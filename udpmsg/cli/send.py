@@ -236,6 +236,11 @@ def send(
     patience = refused_for or REFUSED_FOR if ack and not tcp else None
     interrupts: Interrupts = context.obj
     output, words = open_output(json=json)
+    if text and text[0].isdecimal():
+        from udpmsg.cli.habits import port_among_words
+
+        if hint := port_among_words(text, host):
+            words.say(hint)
 
     def run() -> int:
         content = payload
