@@ -1,6 +1,7 @@
 """The command `listen`: parse, open the library's receiver, run, exit code."""
 
 import os
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -270,14 +271,24 @@ def announce(receiver: Receiver, output: Output, words: Words, *, quiet: bool, s
         text = _("Port {} is below 1024, where the system's own services live: others may expect one of them here")
         words.say(text.format(first.port))
     if words.terminal and not quiet:
-        text = _("Send to it from another terminal: {}").format(_command(first))
-        words.say(paint(text, "note", words.colour))
-        if first.host.startswith("127."):
-            words.say(paint(_("For other machines too, listen with --host 0.0.0.0"), "note", words.colour))
+        for text in how_to_send(receiver.endpoints):
+            words.say(paint(text, "note", words.colour))
 
 
-def _command(endpoint: Endpoint) -> str:
-    """What to type to send there."""
-    host = _("ADDRESS") if endpoint.host in ("0.0.0.0", "::") else endpoint.host
+def how_to_send(endpoints: Sequence[Endpoint]) -> Iterator[str]:
+    """What to type to send there, a line each: from another machine where the listener is on every address."""
+    for endpoint in endpoints:
+        if endpoint.host in ("0.0.0.0", "::"):
+            from udpmsg.cli.addresses import own_addresses
+
+            for host in own_addresses(endpoint.host) or [_("ADDRESS")]:
+                yield _("Send to it from another machine: {}").format(_command(endpoint, host))
+        else:
+            yield _("Send to it from another terminal: {}").format(_command(endpoint, endpoint.host))
+    if endpoints[0].host.startswith("127."):
+        yield _("For other machines too, listen with --host 0.0.0.0")
+
+
+def _command(endpoint: Endpoint, host: str) -> str:
     where = host if endpoint.port == options.DEFAULT_PORT else str(Endpoint(endpoint.transport, host, endpoint.port))
     return f"udpmsg send {where} {_('hello')}{' --tcp' if endpoint.transport == 'tcp' else ''}"
