@@ -8,10 +8,10 @@ from tests.simulation.bottleneck import MILLISECOND, SECOND, Flow, Network, Path
 @pytest.mark.parametrize(
     ("size", "rate", "queue", "drops"),
     [
-        (1144, 50_000_000, 52, 0),  # a quarter of bandwidth x delay; 29 when only the window had a brake
-        (1000, 50_000_000, 26, 0),  # an eighth; 64
+        (1144, 50_000_000, 52, 2),  # a quarter of bandwidth x delay; 29 when only the window had a brake
+        (1000, 50_000_000, 26, 30),  # an eighth; 64
         (1000, 10_000_000, 30, 2),  # of congestion avoidance
-        (100, 10_000_000, 30, 10),  # an eighth, 4.7 ms; 78
+        (100, 10_000_000, 30, 20),  # an eighth, 4.7 ms; 78
     ],
 )
 @pytest.mark.parametrize("congestion", ["newreno", "cubic"])

@@ -1,5 +1,6 @@
 """Who can't be ours is turned away by the first bytes, and next to nothing is made for it: counted with fakes, not timed."""
 
+import socket
 import struct
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -270,4 +271,45 @@ def test_who_has_waited_longest_at_a_full_door_has_a_place(stack: ExitStack, clo
     assert served
     assert door(receiver)[0] <= (12 - len(served)) // 2
     assert served == [peer.getsockname()[1] for peer in silent[: len(served)]]
+    receiver.close()
+
+
+def foreign(stack: ExitStack, receiver: Receiver, number: int) -> None:
+    """So many connections that say at once something foreign."""
+    for _ in range(number):
+        stack.enter_context(connect(receiver.endpoints[0])).sendall(FOREIGN["HTTP"])
+
+
+def test_who_speaks_a_moment_later_is_served_while_others_never_stop_coming(stack: ExitStack, clock: VirtualClock) -> None:
+    """As many as are accepted at once, before each look. Its first bytes come one look after its connection."""
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
+    honest = stack.enter_context(connect(receiver.endpoints[0]))
+    foreign(stack, receiver, tcp.ACCEPTED_AT_ONCE)
+    events = list(receiver.poll(0))
+    honest.sendall(hello(1, payload=b"honest"))
+    for _ in range(7):
+        foreign(stack, receiver, tcp.ACCEPTED_AT_ONCE)
+        clock.time += tcp.PATIENCE_AT_THE_DOOR // 4
+        events += receiver.poll(0)
+    assert [event.payload for event in events if isinstance(event, Message)] == [b"honest"]
+    receiver.close()
+
+
+def test_who_comes_again_from_its_port_is_not_ended_by_the_one_that_still_waits(stack: ExitStack, clock: VirtualClock) -> None:
+    receiver = stack.enter_context(Receiver(port=0, transport="tcp"))
+    endpoint = receiver.endpoints[0]
+    former = connect(endpoint)
+    port = former.getsockname()[1]
+    foreign(stack, receiver, 2 * tcp.ACCEPTED_AT_ONCE)
+    events = list(receiver.poll(0))
+    reset(former)
+    successor = stack.enter_context(socket.socket())
+    successor.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    successor.bind((endpoint.host, port))
+    successor.connect((endpoint.host, endpoint.port))
+    successor.sendall(hello(1, payload=b"again"))
+    for _ in range(12):  # no time passes: those who come are before those at the door
+        events += receiver.poll(0)
+    assert [event.payload for event in events if isinstance(event, Message)] == [b"again"]
+    assert not [event for event in events if isinstance(event, Disconnected) and event.peer.port == port]
     receiver.close()

@@ -43,6 +43,8 @@ ACCEPTED_AT_ONCE = 16
 AT_THE_DOOR = 256
 """So many who have said nothing yet wait for a place at most while others wait to be accepted, and as many who were turned away
 to be closed. Each stands there for a place that is free, so that there are descriptors for them."""
+PATIENCE_AT_THE_DOOR = 10 * MILLISECOND
+"""Who has stood there for so long comes before those who wait to be accepted, however many they are."""
 CLOSED_AT_ONCE = 16
 """Of those who were turned away, connections that are closed before others have their turn."""
 NEWCOMERS_AT_ONCE = 32
@@ -100,9 +102,9 @@ class TcpReceiver:
         """Nanoseconds in all that nobody looked at the sockets. Deadlines are kept on a clock that stands still meanwhile."""
         self._newcomer: tuple[socket.socket, Endpoint] | None = None
         """Who waits for a place at the head of those that wait in the kernel."""
-        self._silent: deque[tuple[socket.socket, Endpoint]] = deque()
-        """Who was accepted and had said nothing by then. While others wait nothing is made for them: a place and a key of the
-        selector take longer than to look again, and most who are none of ours have shown it by then."""
+        self._silent: deque[tuple[int, socket.socket, Endpoint]] = deque()
+        """Who was accepted and had said nothing by then, and since when. While others wait nothing is made for them: a place and
+        a key of the selector take longer than to look again, and most who are none of ours have shown it by then."""
         self._turned_away: deque[socket.socket] = deque()
         """Sockets of those who were turned away. To close one has a reset sent, which takes long: who waits to be accepted does
         not wait for that too."""
@@ -244,7 +246,7 @@ class TcpReceiver:
             self._newcomer[0].close()
             self._newcomer = None
         while self._silent:
-            self._silent.popleft()[0].close()
+            self._silent.popleft()[1].close()
         self._close_turned_away(len(self._turned_away))
         if self._accept_again_at is None:
             self._selector.unregister(self._socket)
@@ -265,7 +267,7 @@ class TcpReceiver:
             has_waited = True
             try:
                 if self._newcomer is None:
-                    self._newcomer, has_waited = self._who_is_next()
+                    self._newcomer, has_waited = self._who_is_next(now)
             except BlockingIOError:
                 self._asking_since = None
                 return
@@ -280,7 +282,7 @@ class TcpReceiver:
             if begins is None or not (begins or has_waited):
                 self._newcomer = None
                 if begins is not None:
-                    self._silent.append(newcomer)
+                    self._silent.append((now, *newcomer))
                 continue
             if not self._places.full:
                 self._told_full = False
@@ -302,18 +304,27 @@ class TcpReceiver:
         """How many of each sort may wait there now."""
         return min(AT_THE_DOOR, self._places.free // 2)
 
-    def _who_is_next(self) -> tuple[tuple[socket.socket, Endpoint], bool]:
-        """Who is to be looked at, and whether that one has waited for it at the door: when nobody else comes, or too many are
-        there. Raises OSError when there is nobody."""
-        if len(self._silent) < self._at_the_door:
+    def _who_is_next(self, now: int) -> tuple[tuple[socket.socket, Endpoint], bool]:
+        """Who is to be looked at, and whether that one has waited for it at the door: for long, or when nobody else comes, or too
+        many are there. Raises OSError when there is nobody."""
+        for_long = bool(self._silent) and self._silent[0][0] + PATIENCE_AT_THE_DOOR <= now
+        if not for_long and len(self._silent) < self._at_the_door:
             try:
                 return self._next_newcomer(), False
             except OSError:
                 if not self._silent:
                     raise
-        elif not self._silent:  # nobody may wait there
-            return self._next_newcomer(), True
-        return self._silent.popleft(), True
+        while self._silent:
+            _, accepted, endpoint = self._silent.popleft()
+            if not self._came_again(accepted, endpoint):
+                return (accepted, endpoint), True
+            accepted.close()
+        return self._next_newcomer(), True
+
+    def _came_again(self, accepted: socket.socket, endpoint: Endpoint) -> bool:
+        """Whether the peer of one that waited has ended it and begun anew meanwhile, from the same port, and was served first."""
+        successor = self._connections.get(endpoint)
+        return successor is not None and successor.socket.getsockname() == accepted.getsockname()
 
     def _next_newcomer(self) -> tuple[socket.socket, Endpoint]:
         accepted, sockaddr = self._socket.accept()
@@ -321,7 +332,7 @@ class TcpReceiver:
         return accepted, endpoint_of("tcp", sockaddr)
 
     def _beginning(self, accepted: socket.socket, endpoint: Endpoint) -> bytes | None:
-        """What a newcomer's stream begins with, as far as it has come. None: it is none of ours, and closed by now. It has taken
+        """What a newcomer's stream begins with, as far as it has come. None: it is none of ours, and turned away. It has taken
         no place, and nothing was made for it."""
         try:
             begins = accepted.recv(BEGINNING, socket.MSG_PEEK)

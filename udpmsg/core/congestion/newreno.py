@@ -70,8 +70,8 @@ class NewReno(Controller):
             return None
         if self.ssthresh is None:
             self._slow_start.on_arrival(flight.sizes, flight.sent_at, now, self.bytes_in_flight + size)
-            if (enough := self._slow_start.end(self.window)) is not None:
-                self.window = self.ssthresh = enough
+            if self._slow_start.over:
+                self.ssthresh = self.window
         if not window_was_limit:
             return self._pause(now)
         if self.ssthresh is None:

@@ -7,10 +7,10 @@ RFC 9406 sees the queue by its delay, compared round by round. What is seen is a
 doubled: with a queue of half a bandwidth x delay the drops were as many as without it. So (docs/decisions/0026 has the figures)
 - the delay is the least of the last eight samples, not of a round;
 - what left together comes back as far apart as the bottleneck lets it: that is a rate, and the rate times the smallest round
-  trip is the window at which a queue begins, the choke. From there on the window grows by a sixteenth of what is acknowledged,
-  as it does after the delay has risen (Conservative Slow Start), and the pace exceeds the rate by no more than that. When the
-  delay rises then, slow start is over at the choke. When a round passed beyond the choke without any delay, it was none, and
-  the window doubles again. Linux's HyStart has such a rule, with the length of a train of acknowledgments in place of its rate.
+  trip is the window at which a queue begins, the choke. From there on the window grows by an eighth of what is acknowledged, as
+  it does after the delay has risen (Conservative Slow Start), and the pace exceeds the rate by a quarter at most. When more than
+  that was delivered, or a round passed beyond the choke without any delay, it was none, and the window doubles again. Linux's
+  HyStart has such a rule, with the length of a train of acknowledgments in place of its rate.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,14 @@ MIN_RTT_DIVISOR = 16
 """RFC 9406 section 4.2 has 8, for the minimum of a round."""
 N_RTT_SAMPLE = 8
 """RFC 9406 section 4.2."""
-CSS_GROWTH_DIVISOR = 16
+CSS_GROWTH_DIVISOR = 8
 """RFC 9406 section 4.2 has 4: then a queue of a quarter of bandwidth x delay overflows in the round in which it is noticed."""
 CSS_ROUNDS = 1
 """RFC 9406 section 4.2 has 5: rounds that begin before the slow growth is over, in case the delay was no queue's."""
-EXCESS_DIVISOR = 16
-"""By such a part the pace may exceed the rate of a train: enough for a queue beyond the choke to show, and with 8 the queue of an
-eighth of bandwidth x delay overflows before it is seen."""
+EXCESS = 0.25
+"""By such a part the pace may exceed the rate of a train: with less, a rate that was told too low holds the sender for long."""
+EXCESS_OF_THRESHOLD = 1.25
+"""And by so much of what shows as a delay, which is a large part of a short round trip."""
 TRAIN = 6
 """Datagrams that a train has at least, after the first: fewer say little about a rate."""
 
@@ -42,21 +43,21 @@ class SlowStart:
     __slots__ = (
         "_baseline",
         "_beyond",
+        "_braked",
         "_minimum",
-        "_over",
         "_rate",
         "_recent",
         "_remainder",
         "_round_bytes",
         "_round_ends",
         "_rounds",
-        "_told_by",
         "_train",
+        "over",
     )
 
     def __init__(self) -> None:
-        self._over = False
-        """The window is as large as the path takes, whatever the choke."""
+        self.over = False
+        """The window is as large as the path takes."""
         self._minimum: int | None = None
         self._recent: list[int] = []
         """The last eight round trips."""
@@ -70,9 +71,8 @@ class SlowStart:
         """When the round's first arrived, and bytes since."""
         self._train = (-1, 0, 0, 0, 0)
         """When the last train left, when its first and its last arrived, and bytes and datagrams after the first."""
-        self._told_by = -1
-        """When the train left that told the choke; -1: none did. Of many short ones some come too close together, as whoever
-        acknowledges them has other work; so then only arrivals for half a round trip say that the rate is higher."""
+        self._braked = False
+        """A train has told the choke."""
         self._rate = 0.0
         """Bytes a second that came back at most."""
         self._beyond = False
@@ -114,31 +114,27 @@ class SlowStart:
         once come to the same as one after the other."""
         self._note_train()
         since, came = self._round_bytes
-        if now - since > (self._minimum or 0) // 2:
+        is_train = since == self._train[1]  # whose rate is told when enough of it has come
+        if now - since > (self._minimum or 0) // 2 and (self._braked or not is_train):
             self._raise_rate(since, came, now)
 
     @property
     def choke(self) -> int | None:
         """The window at which a queue begins, as far as that is known."""
-        return None if self._told_by < 0 else int(self._rate * (self._minimum or 0) / SECOND)
+        return int(self._rate * (self._minimum or 0) / SECOND) if self._braked else None
 
     @property
     def pace(self) -> int | None:
-        """Bytes a second at most, once a rate is known: a little more than that, so that a queue beyond the choke shows, and no
-        burst fills it before."""
-        return None if self.choke is None else int(self._rate * (EXCESS_DIVISOR + 1) / EXCESS_DIVISOR)
+        """Bytes a second at most, once a rate is known: more than that, so that a queue beyond the choke shows, and less than a
+        whole window more, so that no burst fills the queue before."""
+        if not self._braked or not self._minimum:
+            return None
+        return int(self._rate * (1 + max(EXCESS, EXCESS_OF_THRESHOLD * self._threshold / self._minimum)))
 
     @property
     def _threshold(self) -> int:
         """RttThresh."""
         return max(MIN_RTT_THRESH, min((self._minimum or 0) // MIN_RTT_DIVISOR, MAX_RTT_THRESH))
-
-    def end(self, window: int) -> int | None:
-        """The window with which slow start is over; None: it is not. A queue that was expected and shows is one: what is beyond
-        the choke stands in it."""
-        if self._baseline is not None and self.choke is not None and window >= self.choke:
-            return self.choke
-        return window if self._over else None
 
     def growth(self, acknowledged: int, window: int) -> int:
         """By how much the window grows for so many bytes: by as many, or beyond the choke by an eighth of them."""
@@ -154,15 +150,15 @@ class SlowStart:
     def _begin_round(self, now: int, in_flight: int) -> None:
         self._round_ends = now
         self._rounds += 1
-        self._over = self._baseline is not None and self._rounds >= CSS_ROUNDS
+        self.over = self._baseline is not None and self._rounds >= CSS_ROUNDS
         if self._beyond and self._baseline is None:
-            self._told_by = -1  # it was none, and no slower train tells of one
+            self._braked = False  # it was none, and no slower train tells of one
         self._beyond = self.choke is not None and in_flight >= self.choke + int(self._rate * self._threshold / SECOND)
 
     def _note_train(self) -> None:
-        left_at, since, until, came, count = self._train
-        if count >= TRAIN and self._told_by in (-1, left_at) and self._raise_rate(since, came, until):
-            self._told_by = left_at
+        _, since, until, came, count = self._train
+        if count >= TRAIN and self._raise_rate(since, came, until):
+            self._braked = True
 
     def _raise_rate(self, since: int, size: int, now: int) -> bool:
         """So many bytes came since the first: whether that is faster than all before."""
