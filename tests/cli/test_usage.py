@@ -117,6 +117,13 @@ def test_a_clear_sentence_and_exit_code_2(run, arguments: list[str], said: str) 
     assert said in words
 
 
+@pytest.mark.parametrize("arguments", [["--idle", "500"], ["--bogus", "5001"], ["word"], ["-p"], ["-p", "99999"]], ids=str)
+def test_a_number_that_is_no_port_is_not_taken_for_one(run, arguments: list[str]) -> None:
+    code, _, words = run("listen", *arguments)
+    assert code == 2
+    assert "for the port" not in words
+
+
 @pytest.mark.parametrize("options", [[], ["--json"]], ids=["words", "json"])
 def test_a_message_over_the_limit_names_both_sizes_and_sends_nothing(run, tmp_path, options: list[str]) -> None:
     file = tmp_path / "large"

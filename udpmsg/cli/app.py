@@ -122,7 +122,7 @@ def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
     except typer.TyperException as error:
         from udpmsg.cli.habits import meant
 
-        hint = meant(named, arguments[1:])
+        hint = meant(named, error.format_message(), arguments[1:])
         return _refuse(name, _words_of(error) + (f"; {hint}" if hint else ""), error.exit_code)
     except typer.Abort:
         return 130

@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 
+from udpmsg.endpoint import Endpoint
 from udpmsg.language import _
 
 PORTS = range(1, 65_536)
 
 
-def meant(command: str | None, arguments: Sequence[str]) -> str | None:
-    """What to write for a port that was given as `-p 5001` or, to listen, as a word; None: no port was."""
-    if command not in ("listen", "send"):
+def meant(command: str | None, complaint: str, arguments: Sequence[str]) -> str | None:
+    """What to write for a port that was given as `-p 5001` or, to listen, as a word: typer's complaint names one of these. None:
+    it is about something else."""
+    words: Sequence[str] = []
+    if command in ("listen", "send") and complaint.startswith("No such option: -p") and "-p" in arguments:
+        words = arguments[arguments.index("-p") + 1 :]
+    elif command == "listen" and complaint.startswith("Got unexpected extra argument"):
+        words = complaint.partition("(s) (")[2].rstrip(")").split()
+    if not words or not is_port(words[0]):
         return None
-    ports = [word for word in arguments if is_port(word)]
-    if not ports or (command == "send" and "-p" not in arguments):
-        return None
-    return _("write --port {} for the port").format(ports[0])
+    return _("write --port {} for the port").format(words[0])
 
 
 def is_port(word: str) -> bool:
@@ -26,5 +30,6 @@ def port_among_words(words: Sequence[str], host: str) -> str | None:
     """What to say of a message that begins with a port, as netcat has it: HOST PORT; None: it does not, or is nothing else."""
     if len(words) < 2 or not is_port(words[0]):
         return None
-    address = f"[{host}]" if ":" in host else host
-    return _("“{}” is taken as the message's first word; for a port write {}:{}").format(words[0], address, words[0])
+    return _("“{}” is taken as the message's first word; for a port write {}").format(
+        words[0], Endpoint("udp", host, int(words[0]))
+    )
