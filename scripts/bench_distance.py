@@ -24,8 +24,8 @@ from distance.flows import Bulk, Measured, SideBySide, knows_congestion, two_bul
 from distance.rows import ISSUE, SWEEP, Row, chosen, queue_of
 from distance.summary import FLOWS, OURS, Rounds, distance_table, fairness_table, row_line, run_line
 
-from udpmsg.errors import UdpmsgError
-from udpmsg.experiment.trace import Mode, Workload
+from udpmsg.base.errors import UdpmsgError
+from udpmsg.compare.trace import Mode, Workload
 from udpmsg.link.faults import Link
 from udpmsg.link.faults import Path as Faults
 

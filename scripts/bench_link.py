@@ -23,10 +23,10 @@ from pathlib import Path as FilePath
 from typing import Any
 from unittest import mock
 
+from udpmsg.lab.lab import Lab
+from udpmsg.lab.processes import Told
+from udpmsg.lab.router import Carried, carry, packet_socket
 from udpmsg.link.faults import Link, Path
-from udpmsg.link.lab import Lab
-from udpmsg.link.processes import Told
-from udpmsg.link.router import Carried, carry, packet_socket
 
 PORT = 5000
 COMMAND = str(FilePath(sysconfig.get_path("scripts")) / "udpmsg")
@@ -111,7 +111,7 @@ def bare(told: Told, link: Link, seed: int, interfaces: tuple[str, str], capture
 
 def tcp_rate(seconds: float, carry: Callable[..., Carried]) -> float:
     """Megabits a second of one TCP connection that is held back by the router alone."""
-    with mock.patch("udpmsg.link.lab.carry", carry), Lab(Link(), seed=1) as lab:
+    with mock.patch("udpmsg.lab.lab.carry", carry), Lab(Link(), seed=1) as lab:
         lab.receiver.call(tcp_sink, lab.address)
         lab.receiver.hear(10)
         lab.sender.call(tcp_flood, lab.address, seconds)

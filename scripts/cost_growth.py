@@ -27,8 +27,8 @@ from udpmsg.core.framing import each, frame, together
 from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind
-from udpmsg.endpoint import Endpoint
-from udpmsg.replies import Replies
+from udpmsg.messaging.replies import Replies
+from udpmsg.sockets.endpoint import Endpoint
 
 PAYLOAD = bytes(64)
 BATCH = 64

@@ -1,8 +1,8 @@
 """Where one message's time goes, stage by stage: from `send` to the application, and back where it is acknowledged.
 
-One process takes the core's two sides and two sockets on loopback through the same steps as `udpmsg.sender` and
-`udpmsg.receiver`, and reads the clock between them, a batch at a time. Nothing runs beside it, so nothing is hidden by a second
-core. Measures; prints nothing.
+One process takes the core's two sides and two sockets on loopback through the same steps as `udpmsg.messaging.sender` and
+`udpmsg.messaging.receiver`, and reads the clock between them, a batch at a time. Nothing runs beside it, so nothing is hidden
+by a second core. Measures; prints nothing.
 """
 
 import socket

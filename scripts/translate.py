@@ -1,7 +1,7 @@
 """The catalogues: texts are taken from the sources, translations from people, and both compiled. `scripts/translate` calls it.
 
-Owns udpmsg/locale. Several may run at once: each takes its turn. A text that no source has any more stays in the catalogue's end,
-so that it is translated at once should it come back.
+Owns udpmsg/base/locale. Several may run at once: each takes its turn. A text that no source has any more stays in the catalogue's
+end, so that it is translated at once should it come back.
 """
 
 import argparse
@@ -108,7 +108,7 @@ Key = Any  # a text, or the one and the many; Babel's own types differ from plac
 
 def main() -> int:
     """Update, or say what is missing."""
-    options = argparse.ArgumentParser(description="Keeps the catalogues in udpmsg/locale.")
+    options = argparse.ArgumentParser(description="Keeps the catalogues in udpmsg/base/locale.")
     options.add_argument("files", nargs="*", type=Path, metavar="FILE.po", help="translations to take over")
     options.add_argument("--missing", action="store_true", help="print the texts without a translation")
     options.add_argument("--check", action="store_true", help="change nothing; fail when something is missing")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
-NOT_MEASURED = {"cli", "crash", "experiment", "hostile", "link", "property", "report", "simulation"}
+NOT_MEASURED = {"bench", "cli", "compare", "crash", "hostile", "link", "property", "show", "simulation"}
 """Folders whose tests pass through the core at random or from afar: that a line ran there does not say that somebody looked.
 Measuring them would also take twice their time, and make the lab's hosts, which are forked, slower than what they measure."""
 

@@ -10,7 +10,7 @@ import sys
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
-from udpmsg import language
+from udpmsg.base import language
 
 LATIN = "abcdefghijklmnopqrstuvwxyz"
 MARKS = str.maketrans(

@@ -17,13 +17,13 @@ from distance.rows import ISSUE, SWEEP, Aim, Row
 from distance.summary import Rounds, jain, shares
 
 from tests.conftest import needed
-from udpmsg.errors import UdpmsgError
-from udpmsg.experiment.ends import ReceiverLog
-from udpmsg.experiment.trace import Mode, Received, Workload
+from udpmsg.base.errors import UdpmsgError
+from udpmsg.compare.ends import ReceiverLog
+from udpmsg.compare.trace import Mode, Received, Workload
+from udpmsg.lab.lab import Lab
+from udpmsg.lab.namespaces import LabUnavailable
 from udpmsg.link.faults import Later, Link
 from udpmsg.link.faults import Path as Faults
-from udpmsg.link.lab import Lab
-from udpmsg.link.namespaces import LabUnavailable
 
 MS, SECOND = 1_000_000, 1_000_000_000
 

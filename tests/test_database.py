@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from udpmsg.database import Database, DatabaseReader, Form
-from udpmsg.errors import CannotStore, UsageError
+from udpmsg.base.errors import CannotStore, UsageError
+from udpmsg.messaging.database import Database, DatabaseReader, Form
 
 FORM = Form("notebook", "a stationer", 0x6E6F7465, 1, "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
 PROGRAM = """

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import needed
-from udpmsg import language
-from udpmsg.errors import CannotConnect, MessageTooLarge, Phrase, UsageError
-from udpmsg.language import _, number, plural, said, told
+from udpmsg.base import language
+from udpmsg.base.errors import CannotConnect, MessageTooLarge, Phrase, UsageError
+from udpmsg.base.language import _, number, plural, said, told
 
 PROJECT = Path(__file__).parent.parent
 SAMPLE = "Question"
@@ -224,7 +224,7 @@ def test_an_installation_without_catalogues_speaks_english(monkeypatch: pytest.M
 
 @pytest.mark.parametrize(("spoken", "loaded"), [("en", False), ("pt-BR", True)])
 def test_english_loads_no_catalogue_and_nothing_that_reads_one(spoken: str, loaded: bool) -> None:
-    program = "import sys; from udpmsg.language import _; _('Question'); print('gettext' in sys.modules)"
+    program = "import sys; from udpmsg.base.language import _; _('Question'); print('gettext' in sys.modules)"
     environment = os.environ | {"UDPMSG_LANG": spoken}
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
     assert output.stdout.strip() == str(loaded)

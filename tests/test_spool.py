@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from udpmsg.base.errors import CannotStore, UsageError
 from udpmsg.core.events import Outcome, State
-from udpmsg.database import Database
-from udpmsg.errors import CannotStore, UsageError
-from udpmsg.spool import FORM, KEPT_BACK, LIFE, Purpose, Spool
+from udpmsg.messaging.database import Database
+from udpmsg.messaging.spool import FORM, KEPT_BACK, LIFE, Purpose, Spool
 
 PURPOSE = Purpose("example.org", 5000, "udp", False, 1200)
 SECOND = 10**9

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from udpmsg import units
-from udpmsg.errors import UsageError
+from udpmsg.base import units
+from udpmsg.base.errors import UsageError
 
 CENTURY = 100 * 366 * 86400 * 10**9
 

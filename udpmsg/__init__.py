@@ -11,6 +11,7 @@ outcome of every message. A name is imported when it is first used, so a program
 
 TYPE_CHECKING = False  # typing's own constant costs its import, which is as much as all of the interpreter's start
 if TYPE_CHECKING:
+    from udpmsg.base.errors import CannotConnect, CannotListen, CannotStore, MessageTooLarge, NameUnknown, UdpmsgError, UsageError
     from udpmsg.core.config import Limits
     from udpmsg.core.events import (
         Disconnected,
@@ -28,14 +29,14 @@ if TYPE_CHECKING:
         State,
         Unreachable,
     )
-    from udpmsg.endpoint import Endpoint
-    from udpmsg.errors import CannotConnect, CannotListen, CannotStore, MessageTooLarge, NameUnknown, UdpmsgError, UsageError
-    from udpmsg.kept import StoredMessage, StoredSession
-    from udpmsg.receiver import Receiver
-    from udpmsg.sender import Sender
-    from udpmsg.statistics import KnownPath, ReceiverStatistics, SenderStatistics, SessionReport
-    from udpmsg.store import Store
-    from udpmsg.stored import StoreReader
+    from udpmsg.messaging.kept import StoredMessage, StoredSession
+    from udpmsg.messaging.receiver import Receiver
+    from udpmsg.messaging.sender import Sender
+    from udpmsg.messaging.statistics import ReceiverStatistics, SenderStatistics, SessionReport
+    from udpmsg.messaging.store import Store
+    from udpmsg.messaging.stored import StoreReader
+    from udpmsg.sockets.endpoint import Endpoint
+    from udpmsg.sockets.known_path import KnownPath
 
 __version__ = "0.1.0"
 
@@ -82,19 +83,19 @@ EVENTS = (
 ERRORS = "CannotConnect CannotListen CannotStore MessageTooLarge NameUnknown UdpmsgError UsageError"
 HOMES = {
     **dict.fromkeys(EVENTS.split(), "udpmsg.core.events"),
-    **dict.fromkeys(ERRORS.split(), "udpmsg.errors"),
-    "Endpoint": "udpmsg.endpoint",
-    "KnownPath": "udpmsg.statistics",
+    **dict.fromkeys(ERRORS.split(), "udpmsg.base.errors"),
+    "Endpoint": "udpmsg.sockets.endpoint",
+    "KnownPath": "udpmsg.sockets.known_path",
     "Limits": "udpmsg.core.config",
-    "Receiver": "udpmsg.receiver",
-    "ReceiverStatistics": "udpmsg.statistics",
-    "Sender": "udpmsg.sender",
-    "SenderStatistics": "udpmsg.statistics",
-    "SessionReport": "udpmsg.statistics",
-    "Store": "udpmsg.store",
-    "StoreReader": "udpmsg.stored",
-    "StoredMessage": "udpmsg.kept",
-    "StoredSession": "udpmsg.kept",
+    "Receiver": "udpmsg.messaging.receiver",
+    "ReceiverStatistics": "udpmsg.messaging.statistics",
+    "Sender": "udpmsg.messaging.sender",
+    "SenderStatistics": "udpmsg.messaging.statistics",
+    "SessionReport": "udpmsg.messaging.statistics",
+    "Store": "udpmsg.messaging.store",
+    "StoreReader": "udpmsg.messaging.stored",
+    "StoredMessage": "udpmsg.messaging.kept",
+    "StoredSession": "udpmsg.messaging.kept",
 }
 """Where each public name lives."""
 

@@ -10,15 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
-from udpmsg import clock
-from udpmsg.experiment import ends, ledger
-from udpmsg.experiment.figures import figures
-from udpmsg.experiment.trace import Choices, Comparison, Mode, Where, Workload
+from udpmsg.base import clock
+from udpmsg.compare import ends, ledger
+from udpmsg.compare.figures import figures
+from udpmsg.compare.trace import Choices, Comparison, Mode, Where, Workload
+from udpmsg.lab.lab import Lab
+from udpmsg.lab.processes import Told, start
+from udpmsg.lab.router import Carried
 from udpmsg.link.faults import Link
-from udpmsg.link.lab import Lab
-from udpmsg.link.processes import Told, start
-from udpmsg.link.router import Carried
-from udpmsg.receiver import Receiver
+from udpmsg.messaging.receiver import Receiver
 
 SECOND = 1_000_000_000
 PORT = 5000

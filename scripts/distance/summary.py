@@ -12,7 +12,7 @@ from peers.tables import shown
 
 from distance.flows import TRIES, Measured, SideBySide
 from distance.rows import Aim, Row
-from udpmsg.distribution import Distribution
+from udpmsg.base.distribution import Distribution
 from udpmsg.link.wording import describe
 
 OURS, CUBIC, BBR = "udp+ack", "cubic", "bbr"

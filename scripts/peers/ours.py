@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from peers.side import ADDRESS, PAYLOAD, QUIET, SMALL, Meter, middle, run, say, told_to_end
 from udpmsg import Message, Outcome, Receiver, Sender, State
+from udpmsg.bench.search import Pace, Search
 from udpmsg.core import wire
-from udpmsg.experiment.bench_search import Pace, Search
 
 TURN = 256
 """Messages handed to the library at one go; then a sender looks at the clock, and an acknowledged one at what came back."""
@@ -204,10 +204,10 @@ def ask(port: int, seconds: float, payload: bytes = SMALL) -> None:
 
 def lab(mode_name: str, count: int, seed: int) -> None:
     """The goodput of one mode over 20 ms each way and 5 % loss, as fast as the path takes it. TCP is cubic."""
-    from udpmsg.experiment import ledger
-    from udpmsg.experiment.compare import Request, compare
-    from udpmsg.experiment.figures import figures
-    from udpmsg.experiment.trace import Choices, Mode, Workload
+    from udpmsg.compare import ledger
+    from udpmsg.compare.figures import figures
+    from udpmsg.compare.run import Request, compare
+    from udpmsg.compare.trace import Choices, Mode, Workload
     from udpmsg.link.presets import preset
 
     choices = Choices(modes=(Mode(mode_name),), tcp_congestion="cubic", datagram_size=datagram_size(acknowledged=True))

@@ -7,7 +7,7 @@ import pytest
 
 from udpmsg.cli.addresses import own_addresses
 from udpmsg.cli.listen import how_to_send
-from udpmsg.endpoint import Endpoint
+from udpmsg.sockets.endpoint import Endpoint
 
 
 def test_here_and_how_to_be_reached_from_elsewhere() -> None:

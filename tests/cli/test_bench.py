@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.bench.test_bench_report import KEYS
 from tests.cli.conftest import Commands, Running, free_port
 from tests.cli.test_compare import children
-from tests.report.test_bench_report import KEYS
 
 QUICK = ("--for", "100ms", "--size", "200")
 MODES = ["udp", "udp+ack", "tcp"]

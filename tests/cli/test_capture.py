@@ -8,8 +8,8 @@ import pytest
 
 from tests.cli.conftest import Commands
 from tests.link import wires
+from udpmsg.base.errors import UdpmsgError
 from udpmsg.cli import capture
-from udpmsg.errors import UdpmsgError
 from udpmsg.link import frames
 
 SOURCE = Path(frames.__file__).with_name("dissector.lua")

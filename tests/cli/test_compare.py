@@ -14,10 +14,10 @@ import pytest
 from tests.cli.conftest import COMMAND, Commands, Running
 from tests.conftest import needed
 from tests.link.test_lab import users_of
+from udpmsg.lab.lab import Lab
+from udpmsg.lab.namespaces import LabUnavailable
 from udpmsg.link.faults import Link
-from udpmsg.link.lab import Lab
-from udpmsg.link.namespaces import LabUnavailable
-from udpmsg.report.schema import KEYS
+from udpmsg.show.schema import KEYS
 
 MODES = ["udp", "udp+ack", "tcp"]
 QUICK = ("--count", "10", "--interval", "2ms", "--delay", "5ms", "--loss", "0%")

@@ -10,14 +10,14 @@ from tests import marked
 from tests.cli.conftest import Commands, free_port
 from tests.cli.test_compare import lab
 from tests.cli.test_told import PROGRAM, found_from_here
-from tests.experiment.samples import sample
-from tests.report.test_told import OURS
-from udpmsg import language
-from udpmsg.errors import Phrase
-from udpmsg.experiment import saved
-from udpmsg.link.namespaces import LabUnavailable, explained
+from tests.compare.samples import sample
+from tests.show.test_told import OURS
+from udpmsg.base import language
+from udpmsg.base.errors import Phrase
+from udpmsg.compare import saved
+from udpmsg.lab.namespaces import LabUnavailable, explained
+from udpmsg.lab.processes import ChildFailed
 from udpmsg.link.presets import PRESETS
-from udpmsg.link.processes import ChildFailed
 
 __all__ = ["found_from_here", "lab"]  # the fixtures
 

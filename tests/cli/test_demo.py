@@ -154,14 +154,14 @@ def test_what_was_not_seen_is_named_with_what_it_may_mean(run: Run, monkeypatch:
 
 
 def test_where_there_is_no_lab_its_lessons_say_why_and_the_others_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from udpmsg.experiment import compare
-    from udpmsg.link.namespaces import LabUnavailable
+    from udpmsg.compare import run as compare
+    from udpmsg.lab.namespaces import LabUnavailable
 
     def no_lab(*arguments: object, **options: object) -> None:
         raise LabUnavailable("no namespaces here; allow them")
 
     monkeypatch.setattr(compare, "Lab", no_lab)
-    monkeypatch.setattr("udpmsg.link.lab.Lab", no_lab)
+    monkeypatch.setattr("udpmsg.lab.lab.Lab", no_lab)
     code, output, _words = run("demo", "all", "--json")
     assert code == 1
     results = {line["name"]: line for line in map(json.loads, output.splitlines())}

@@ -14,15 +14,15 @@ import pytest
 
 from tests.cli.conftest import COMMAND, Commands
 from tests.cli.terminal import Terminal
+from tests.compare.samples import sample
 from tests.conftest import needed
-from tests.experiment.samples import sample
+from udpmsg.base.errors import UsageError
 from udpmsg.cli import outputs
-from udpmsg.errors import UsageError
-from udpmsg.experiment.saved import dump, load
-from udpmsg.experiment.scenario import load as load_scenario
+from udpmsg.compare.saved import dump, load
+from udpmsg.compare.scenario import load as load_scenario
+from udpmsg.lab.lab import Lab
+from udpmsg.lab.namespaces import LabUnavailable
 from udpmsg.link.faults import Link
-from udpmsg.link.lab import Lab
-from udpmsg.link.namespaces import LabUnavailable
 
 RELAYED = ["compare", "--count", "3", "--interval", "1ms", "--link", "none", "--modes", "udp", "--via", "relay"]
 BENCH = ["bench", "--mode", "tcp", "--size", "64", "--for", "10ms"]

@@ -346,7 +346,7 @@ def test_a_file_that_is_no_store(run, tmp_path: Path) -> None:
 
 
 def test_a_locked_database_is_a_run_time_error(run, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("udpmsg.database.BUSY", 0.0)
+    monkeypatch.setattr("udpmsg.messaging.database.BUSY", 0.0)
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN IMMEDIATE")

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cli.conftest import Commands
-from udpmsg.report.schema import KEYS
+from udpmsg.show.schema import KEYS
 
 COMMON = {"event", "v", "run"}
 EVENTS = {

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Commands
-from tests.experiment.samples import sample
+from tests.compare.samples import sample
 from udpmsg.cli import app
 from udpmsg.cli.output import unexpected
-from udpmsg.experiment.saved import dump
+from udpmsg.compare.saved import dump
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 PRINTS = (["--help"], ["--version"], ["send", "--help"], ["demo"], ["capture", "dissector"])

@@ -11,7 +11,7 @@ from tests.core.support import RemoteSender
 from udpmsg.cli import ending
 from udpmsg.cli.ending import REMEMBERED, Ending, Ends, remember
 from udpmsg.core.events import Goodbye, Message
-from udpmsg.endpoint import Endpoint
+from udpmsg.sockets.endpoint import Endpoint
 
 HERE, THERE = Endpoint("udp", "127.0.0.1", 40001), Endpoint("udp", "127.0.0.1", 40002)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.experiment.samples import sample
+from tests.compare.samples import sample
+from udpmsg.base.errors import UsageError
 from udpmsg.cli import showing
 from udpmsg.cli.outputs import CannotWrite, Writable
-from udpmsg.errors import UsageError
-from udpmsg.experiment import saved
-from udpmsg.experiment.saved import load
-from udpmsg.report.stream import Words
+from udpmsg.compare import saved
+from udpmsg.compare.saved import load
+from udpmsg.show.stream import Words
 
 
 def test_a_new_file_appears_only_when_it_is_written(tmp_path: Path) -> None:

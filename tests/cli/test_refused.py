@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.conftest import Commands, free_port
 from tests.cli.terminal import Terminal
-from udpmsg.endpoint import Address
+from udpmsg.sockets.endpoint import Address
 
 
 @pytest.mark.parametrize("look", [[], ["--json"]], ids=["words", "json"])

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cli.conftest import Commands, Running
+from udpmsg.base.errors import UsageError
 from udpmsg.cli import relay as command
-from udpmsg.errors import UsageError
 from udpmsg.link.faults import Path, decide
 from udpmsg.link.record import Direction, FrameKind, Identity
 

@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cli.conftest import COMMAND
-from tests.experiment.samples import sample
-from tests.experiment.test_saved import nothing, places
+from tests.compare.samples import sample
+from tests.compare.test_saved import nothing, places
+from udpmsg.base.errors import UsageError
 from udpmsg.cli import app, showing
 from udpmsg.cli.outputs import Writable
-from udpmsg.errors import UsageError
-from udpmsg.experiment.saved import dump, load
-from udpmsg.experiment.trace import Choices
+from udpmsg.compare.saved import dump, load
+from udpmsg.compare.trace import Choices
 from udpmsg.link.faults import Link
 from udpmsg.link.faults import Path as Way
 from udpmsg.link.script import parse_fault
-from udpmsg.report.stream import Data, Words
+from udpmsg.show.stream import Data, Words
 
 WAY = Way(delay=20_000_000)
 

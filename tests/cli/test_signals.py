@@ -20,8 +20,8 @@ sys.argv = ["udpmsg", "send", "127.0.0.1:9", "hello", "--count", "1000", "--rate
 from udpmsg.__main__ import main
 main()
 """
-BEFORE = ["udpmsg.cli", "udpmsg.cli.app", "udpmsg.errors", "udpmsg.cli.signals"]
-AFTER = ["typer", "udpmsg.language", "udpmsg.cli.send", "udpmsg.sender", "udpmsg.udp.sender"]
+BEFORE = ["udpmsg.cli", "udpmsg.cli.app", "udpmsg.base.errors", "udpmsg.cli.signals"]
+AFTER = ["typer", "udpmsg.base.language", "udpmsg.cli.send", "udpmsg.messaging.sender", "udpmsg.udp.sender"]
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no signals that one process could send another so")
 

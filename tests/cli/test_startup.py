@@ -35,7 +35,7 @@ def test_sending_loads_nothing_heavy(commands: Commands, options: list[str]) -> 
     assert "isal" not in loaded or "--ack" in options, "that is for checksums"
     assert "udpmsg.cli.listen" not in loaded
     assert "udpmsg.cli.dialogue" not in loaded
-    assert "udpmsg.receiver" not in loaded
+    assert "udpmsg.messaging.receiver" not in loaded
     assert "udpmsg.cli.typer_words" not in loaded, "that is for other languages than English"
 
 

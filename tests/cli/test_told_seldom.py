@@ -13,8 +13,9 @@ import pytest
 
 from tests import marked
 from tests.cli.test_told import assert_told
-from tests.experiment.samples import sample
-from udpmsg import language
+from tests.compare.samples import sample
+from udpmsg.base import language
+from udpmsg.base.errors import Phrase, UdpmsgError, UsageError
 from udpmsg.cli import rules, saving
 from udpmsg.cli.answering import Silence, Typed
 from udpmsg.cli.exchange import Exchange
@@ -26,6 +27,10 @@ from udpmsg.cli.output import conduct, sentence
 from udpmsg.cli.outputs import Writable
 from udpmsg.cli.saving import CannotSave, Saver
 from udpmsg.cli.signals import Interrupted, Interrupts
+from udpmsg.compare import sentences
+from udpmsg.compare.figures import figures
+from udpmsg.compare.ledger import rows
+from udpmsg.compare.trace import Where
 from udpmsg.core.events import (
     Disconnected,
     Duplicate,
@@ -39,20 +44,15 @@ from udpmsg.core.events import (
     PeerRestarted,
     State,
 )
-from udpmsg.endpoint import Endpoint
-from udpmsg.errors import Phrase, UdpmsgError, UsageError
-from udpmsg.experiment.figures import figures
-from udpmsg.experiment.ledger import rows
-from udpmsg.experiment.trace import Where
 from udpmsg.link.faults import Link
 from udpmsg.link.faults import Path as Way
 from udpmsg.link.script import parse_fault
-from udpmsg.listening import explained
-from udpmsg.report import sentences
-from udpmsg.report.human import HumanLines
-from udpmsg.report.schema import empty_summary
-from udpmsg.report.stream import Data, Words
-from udpmsg.report.terminal import summary_words
+from udpmsg.show.human import HumanLines
+from udpmsg.show.schema import empty_summary
+from udpmsg.show.stream import Data, Words
+from udpmsg.show.terminal import summary_words
+from udpmsg.sockets.endpoint import Endpoint
+from udpmsg.sockets.listening import explained
 
 HERE = Endpoint("udp", "127.0.0.1", 5000)
 

@@ -13,11 +13,11 @@ from tests.core.support import (
     plain_sender,
     read,
 )
+from udpmsg.base.errors import MalformedDatagram
 from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
 from udpmsg.core.events import Duplicate, Malformed, Message
 from udpmsg.core.fragments import MAX_FRAGMENTS, Reassembly
 from udpmsg.core.framing import Run, each
-from udpmsg.errors import MalformedDatagram
 
 PAYLOAD = bytes(range(250))
 

@@ -3,12 +3,12 @@
 import pytest
 
 from tests.core.support import START, RemoteReceiver, a_receiver, acknowledged_sender, at, numbers, outcomes, payloads, read
+from udpmsg.base.errors import MessageTooLarge
 from udpmsg.core.config import Earlier, SenderConfig
 from udpmsg.core.events import Malformed, Outcome, State
 from udpmsg.core.framing import each
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import NUMBER, Datagram, Kind
-from udpmsg.errors import MessageTooLarge
 
 DELIVERED, UNCONFIRMED, REFUSED = State.DELIVERED, State.UNCONFIRMED, State.REFUSED
 SESSION = 0xA11CE

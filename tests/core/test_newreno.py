@@ -3,12 +3,12 @@
 import pytest
 
 from tests.core.flights import MS, acknowledge, flight, leaves
+from udpmsg.base.errors import UsageError
 from udpmsg.core.config import SenderConfig
 from udpmsg.core.congestion import CONTROLLERS, DEFAULT
 from udpmsg.core.congestion.controller import Controller
 from udpmsg.core.congestion.newreno import NewReno
 from udpmsg.core.congestion.pacer import Pacer
-from udpmsg.errors import UsageError
 
 EVERY = list(CONTROLLERS.values())
 

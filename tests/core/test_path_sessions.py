@@ -7,6 +7,7 @@ import pytest
 
 from tests.core.paths import Path, Walk
 from tests.core.support import MILLISECOND, RemoteReceiver, acknowledged_sender, at, plain_sender, read
+from udpmsg.base.errors import MessageTooLarge, UsageError
 from udpmsg.core.events import Malformed, State
 from udpmsg.core.fragments import Cutter
 from udpmsg.core.framing import Run, each
@@ -14,7 +15,6 @@ from udpmsg.core.outbox import Outbox, Outgoing
 from udpmsg.core.path_mtu import BEGIN_AFTER
 from udpmsg.core.sender import Sender
 from udpmsg.core.wire import Kind
-from udpmsg.errors import MessageTooLarge, UsageError
 
 SOME = [bytes([number]) * 4000 for number in range(100)]
 

@@ -19,12 +19,12 @@ from tests.core.support import (
     read,
     sequences,
 )
+from udpmsg.base.errors import MessageTooLarge, UsageError
 from udpmsg.core.config import SenderConfig
 from udpmsg.core.events import Malformed, Outcome, PeerRestarted, State
 from udpmsg.core.framing import Run, each
 from udpmsg.core.sender import INITIAL_CREDIT, Sender
 from udpmsg.core.wire import NUMBER, Kind
-from udpmsg.errors import MessageTooLarge, UsageError
 
 DELIVERED, UNCONFIRMED, REFUSED = State.DELIVERED, State.UNCONFIRMED, State.REFUSED
 MS = MILLISECOND

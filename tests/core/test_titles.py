@@ -14,12 +14,12 @@ from tests.core.support import (
     plain_sender,
     read,
 )
+from udpmsg.base.errors import MessageTooLarge
 from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
 from udpmsg.core.events import Message
 from udpmsg.core.framing import each
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.sender import Sender
-from udpmsg.errors import MessageTooLarge
 
 PAYLOAD = bytes(range(250))
 

@@ -5,6 +5,7 @@ from zlib import crc32
 
 import pytest
 
+from udpmsg.base.errors import MalformedDatagram
 from udpmsg.core import wire
 from udpmsg.core.wire import (
     ACK_BODY,
@@ -41,7 +42,6 @@ from udpmsg.core.wire import (
     overhead,
     session_of,
 )
-from udpmsg.errors import MalformedDatagram
 
 SESSION = 0x0102030405060708
 OTHER = 0x1112131415161718

@@ -6,12 +6,12 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from tests.conftest import needed
+from udpmsg.lab.lab import Lab
+from udpmsg.lab.namespaces import LabUnavailable
 from udpmsg.lessons.running import Result, run
 from udpmsg.lessons.stage import Stage
 from udpmsg.lessons.table import entry, load
 from udpmsg.link.faults import Link
-from udpmsg.link.lab import Lab
-from udpmsg.link.namespaces import LabUnavailable
 
 
 class Broken(NamedTuple):

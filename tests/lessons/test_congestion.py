@@ -1,7 +1,7 @@
 """The lesson `congestion`."""
 
 from tests.lessons.support import Broken, assert_breaks
-from udpmsg.experiment.trace import Mode
+from udpmsg.compare.trace import Mode
 
 
 def test_a_link_without_a_bottleneck_or_another_transport_makes_it_fail() -> None:

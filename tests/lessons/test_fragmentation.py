@@ -1,7 +1,7 @@
 """The lesson `fragmentation`."""
 
 from tests.lessons.support import Broken, assert_breaks
-from udpmsg.experiment.trace import Mode
+from udpmsg.compare.trace import Mode
 
 
 def test_a_link_without_loss_or_datagrams_that_fit_make_it_fail() -> None:

@@ -1,7 +1,7 @@
 """The lesson `handshake`."""
 
 from tests.lessons.support import Broken, assert_breaks
-from udpmsg.experiment.trace import Mode
+from udpmsg.compare.trace import Mode
 
 
 def test_the_other_transport_makes_it_fail() -> None:

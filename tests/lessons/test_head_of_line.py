@@ -1,7 +1,7 @@
 """The lesson `head-of-line`."""
 
 from tests.lessons.support import Broken, assert_breaks
-from udpmsg.experiment.trace import Mode
+from udpmsg.compare.trace import Mode
 
 
 def test_a_link_without_the_fault_or_the_other_transport_makes_it_fail() -> None:

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from tests.lessons.support import lab_or_skip, result_of, usual
-from udpmsg import language
+from udpmsg.base import language
+from udpmsg.base.language import LANGUAGES
 from udpmsg.cli import app
-from udpmsg.language import LANGUAGES
+from udpmsg.compare.ladder_text import visible
+from udpmsg.lessons import printed as lesson_lines
 from udpmsg.lessons.lesson import LINUX, MACOS, WINDOWS, Bars, Curve, Ladder, Ledger, Lesson, Table
 from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.lessons.table import LESSONS, NAMES, entry, load
-from udpmsg.report import lesson_lines
-from udpmsg.report.ladder_lines import visible
 
 HERE = Path(__file__).parent
 WIDTH, HEIGHT = 100, 30

@@ -1,7 +1,7 @@
 """The lesson `loss`."""
 
 from tests.lessons.support import Broken, assert_breaks
-from udpmsg.experiment.trace import Mode
+from udpmsg.compare.trace import Mode
 
 
 def test_a_link_without_faults_or_udp_in_place_of_tcp_makes_it_fail() -> None:

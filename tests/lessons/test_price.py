@@ -1,7 +1,7 @@
 """The lesson `price`."""
 
 from tests.lessons.support import Broken, assert_breaks
-from udpmsg.experiment.trace import Mode
+from udpmsg.compare.trace import Mode
 
 
 def test_a_loss_or_another_mode_makes_it_fail() -> None:

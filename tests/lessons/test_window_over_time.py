@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.experiment.samples import tooth
+from tests.compare.samples import tooth
 from tests.lessons.support import Broken, assert_breaks
-from udpmsg.experiment.trace import Known, Mode
+from udpmsg.compare.trace import Known, Mode
 from udpmsg.lessons.window_over_time import falls
 
 TEETH = {"udp-ack-saw-tooth", "tcp-saw-tooth"}

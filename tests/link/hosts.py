@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from udpmsg.link.processes import Told
+from udpmsg.lab.processes import Told
 
 PORT = 5000
 PATIENCE = 20.0

@@ -16,8 +16,8 @@ import pytest
 from udpmsg.core.wire import Kind, encode
 from udpmsg.link.faults import Link
 from udpmsg.link.record import FrameRecord
-from udpmsg.link.relay import Relay
-from udpmsg.link.relaying import RelayEvent, RelayStatistics
+from udpmsg.relay.relay import Relay
+from udpmsg.relay.values import RelayEvent, RelayStatistics
 
 PATIENCE = 20.0
 LOOPBACK = "127.0.0.1"

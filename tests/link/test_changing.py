@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.link.links import later, polices
-from udpmsg.errors import UsageError
-from udpmsg.experiment.scenario import Scenario, dump, load
+from udpmsg.base.errors import UsageError
+from udpmsg.compare.scenario import Scenario, dump, load
 from udpmsg.link.changing import Beginning, Bottleneck, Changing
 from udpmsg.link.faults import Later, Link, Path, Police
 from udpmsg.link.fields import changed, read_both, text_of_both
-from udpmsg.link.pipe import Pipe
 from udpmsg.link.record import Direction, Drop, FrameKind, Identity
 from udpmsg.link.way import Passage, Way
 from udpmsg.link.wording import describe, options_text
+from udpmsg.relay.pipe import Pipe
 
 MS = 1_000_000
 SECOND = 1000 * MS

@@ -15,12 +15,12 @@ import pytest
 
 from tests.conftest import needed
 from tests.link import hosts
+from udpmsg.lab.lab import Lab
+from udpmsg.lab.namespaces import LabUnavailable
+from udpmsg.lab.processes import ChildFailed
+from udpmsg.lab.router import Carried
 from udpmsg.link.faults import Link, Path
-from udpmsg.link.lab import Lab
-from udpmsg.link.namespaces import LabUnavailable
-from udpmsg.link.processes import ChildFailed
 from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord, Phase
-from udpmsg.link.router import Carried
 from udpmsg.link.script import parse_fault
 
 MILLISECOND = 1_000_000
@@ -263,7 +263,7 @@ def test_a_host_has_its_own_interfaces_and_nothing_of_ours() -> None:
 RUN = """
 import os, sys, time
 from udpmsg.link.faults import Link
-from udpmsg.link.lab import Lab
+from udpmsg.lab.lab import Lab
 from tests.link.test_lab import process_of
 with Lab(Link(), seed=1) as lab:
     print(os.getpid(), lab.router.pid, *(process_of(child) for child in (lab.sender, lab.receiver)), flush=True)

@@ -4,8 +4,8 @@ import errno
 
 import pytest
 
-from udpmsg.errors import Phrase
-from udpmsg.link.namespaces import NETWORK_NAMESPACE, explained
+from udpmsg.base.errors import Phrase
+from udpmsg.lab.namespaces import NETWORK_NAMESPACE, explained
 
 OPEN = {"user/max_user_namespaces": "96364", "user/max_net_namespaces": "96364"}
 

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from udpmsg.link.faults import Link, Path
-from udpmsg.link.pipe import HELD, MOST_HELD, Bottleneck, Pipe, streaming
 from udpmsg.link.record import Direction
+from udpmsg.relay.pipe import HELD, MOST_HELD, Bottleneck, Pipe, streaming
 
 MILLISECOND, SECOND = 10**6, 10**9
 START = 1000 * SECOND

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.link.links import links
-from udpmsg.errors import UsageError
+from udpmsg.base.errors import UsageError
 from udpmsg.link.faults import Burst, Link, Path
 from udpmsg.link.fields import FIELDS, changed, check, read_both, text_of_both
 from udpmsg.link.presets import DEFAULT, PRESETS, preset

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from udpmsg.errors import UsageError
-from udpmsg.link.processes import Child, ChildFailed, Told, live, start
+from udpmsg.base.errors import UsageError
+from udpmsg.lab.processes import Child, ChildFailed, Told, live, start
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="children are forked, and only POSIX systems fork")
 
@@ -139,7 +139,7 @@ def test_ctrl_c_at_the_fork_is_left_to_the_parent_too(monkeypatch: pytest.Monkey
         except KeyboardInterrupt:
             os._exit(1)
 
-    monkeypatch.setattr("udpmsg.link.processes.live", interrupted)
+    monkeypatch.setattr("udpmsg.lab.processes.live", interrupted)
     child = start("helper")
     child.call(double, 4)
     assert child.result(PATIENCE) == 8
@@ -175,7 +175,7 @@ def test_one_that_does_not_end_by_itself_is_killed(child: Child) -> None:
 
 PARENT = """
 import time
-from udpmsg.link.processes import start
+from udpmsg.lab.processes import start
 from tests.link.test_processes import wait_for_anything
 child = start("helper")
 child.call(wait_for_anything)

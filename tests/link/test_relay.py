@@ -12,15 +12,15 @@ import pytest
 from tests.link.relays import LOOPBACK, MILLISECOND, Relays, message, needs_hops, no_descriptor_left, receive, sequence_of
 from tests.transport.test_addresses import needs_ipv6
 from udpmsg import Receiver, Sender
+from udpmsg.base.errors import CannotListen, NameUnknown, UsageError
 from udpmsg.core.events import LimitReached, Unreachable
-from udpmsg.errors import CannotListen, NameUnknown, UsageError
-from udpmsg.link import relay as relay_module
-from udpmsg.link import relay_udp
 from udpmsg.link.faults import Link, Path, Police, decide
 from udpmsg.link.record import Direction, Drop, FrameKind, Identity
-from udpmsg.link.relay import Relay
-from udpmsg.link.relaying import Faulted, HopsUsedUp
 from udpmsg.link.script import parse_fault
+from udpmsg.relay import relay as relay_module
+from udpmsg.relay import udp as relay_udp
+from udpmsg.relay.relay import Relay
+from udpmsg.relay.values import Faulted, HopsUsedUp
 
 FORWARD, BACK = Direction.FORWARD, Direction.BACK
 FRAME_OVERHEAD = 14 + 20 + 8

@@ -14,11 +14,12 @@ import pytest
 
 from tests.link.relays import LOOPBACK, MILLISECOND, PATIENCE, Relays, Running, needs_hops, no_descriptor_left
 from udpmsg.core.events import Disconnected, LimitReached
-from udpmsg.link import pipe, relay_tcp
-from udpmsg.link import relay as relay_module
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.record import Direction
-from udpmsg.link.relaying import Cut
+from udpmsg.relay import pipe
+from udpmsg.relay import relay as relay_module
+from udpmsg.relay import tcp as relay_tcp
+from udpmsg.relay.values import Cut
 
 NO_FAULTS = Link()
 

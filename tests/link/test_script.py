@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.link.links import faults
-from udpmsg.errors import UsageError
+from udpmsg.base.errors import UsageError
 from udpmsg.link.faults import Action, Scripted
 from udpmsg.link.record import Direction, FrameKind
 from udpmsg.link.script import fault_text, parse_fault

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.property.datagrams import acknowledgments, controls, encoded, messages, numbers, reports
+from udpmsg.base.errors import MalformedDatagram
 from udpmsg.core.wire import (
     Acknowledgment,
     Kind,
@@ -25,7 +26,6 @@ from udpmsg.core.wire import (
     encode_report,
     overhead,
 )
-from udpmsg.errors import MalformedDatagram
 
 
 def reads(read: Callable[..., Any], *arguments: Any, **options: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from udpmsg.core.events import Message
 from udpmsg.core.remembered import Remembered
-from udpmsg.endpoint import Endpoint
+from udpmsg.sockets.endpoint import Endpoint
 
 PEER = Endpoint("udp", "127.0.0.1", 41234)
 SESSION = 0x5F0C2B7A91D3E846

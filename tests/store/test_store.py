@@ -12,7 +12,7 @@ import pytest
 from tests.store.samples import NOON, PEER, SESSION, message, messages, remembered
 from udpmsg import CannotStore, Message, Store, UsageError
 from udpmsg.core.remembered import Remembered
-from udpmsg.endpoint import Endpoint
+from udpmsg.sockets.endpoint import Endpoint
 
 LARGEST = 2**64 - 1
 
@@ -236,7 +236,7 @@ def test_odd_names_are_names(tmp_path: Path) -> None:
 
 
 def test_what_was_not_kept_may_be_kept_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("udpmsg.database.BUSY", 0.0)
+    monkeypatch.setattr("udpmsg.messaging.database.BUSY", 0.0)
     with Store(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(CannotStore, match="cannot be written: database is locked; what came last is not acknowledged"):

@@ -7,8 +7,8 @@ import pytest
 
 from tests.store.samples import NOON, message, messages, remembered
 from udpmsg import CannotStore, Store, StoreReader, UsageError
-from udpmsg.database import CANNOT_READ, failed
-from udpmsg.stored import PAGE_BYTES, PAGE_ROWS
+from udpmsg.messaging.database import CANNOT_READ, failed
+from udpmsg.messaging.stored import PAGE_BYTES, PAGE_ROWS
 
 
 @pytest.fixture

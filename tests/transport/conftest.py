@@ -8,8 +8,8 @@ import pytest
 
 from tests.transport.support import LOOPBACK, Answer, Listener, VirtualClock, descriptors, impatient_selector
 from udpmsg import Receiver
-from udpmsg import waiting as waiting_module
 from udpmsg.core import receiver as _  # noqa: F401 - imported before descriptors are counted
+from udpmsg.sockets import waiting as waiting_module
 
 
 @pytest.fixture(params=["udp", "tcp"])
@@ -52,6 +52,6 @@ def listen(stack: ExitStack) -> Listening:
 def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
     """From here on waits are over at once. For stories told by one thread."""
     clock = VirtualClock()
-    monkeypatch.setattr("udpmsg.clock.now", clock.now)
+    monkeypatch.setattr("udpmsg.base.clock.now", clock.now)
     monkeypatch.setattr(waiting_module.selectors, "DefaultSelector", impatient_selector(clock))
     return clock

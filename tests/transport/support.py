@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
-from udpmsg import Disconnected, Goodbye, Message, Outcome, Receiver, Sender, waiting
+from udpmsg import Disconnected, Goodbye, Message, Outcome, Receiver, Sender
 from udpmsg.core import runs
 from udpmsg.core.events import Event
 from udpmsg.core.framing import each, frame
-from udpmsg.endpoint import Endpoint
+from udpmsg.sockets import waiting
+from udpmsg.sockets.endpoint import Endpoint
 
 PATIENCE = 30.0
 SPIN_LIMIT = 200

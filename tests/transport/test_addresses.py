@@ -13,8 +13,8 @@ import pytest
 from tests.transport.conftest import Listening
 from tests.transport.support import LOOPBACK, PATIENCE, Listener, collect, has_ipv6
 from udpmsg import CannotConnect, CannotListen, Endpoint, Message, NameUnknown, Outcome, Receiver, Sender, UsageError
-from udpmsg.endpoint import resolve
-from udpmsg.listening import explained
+from udpmsg.sockets.endpoint import resolve
+from udpmsg.sockets.listening import explained
 from udpmsg.udp import answering
 
 NOT_OURS = "203.0.113.9"

@@ -14,7 +14,7 @@ from tests.transport.support import LOOPBACK, PATIENCE, Listener, VirtualClock, 
 from udpmsg import Disconnected, LimitReached, Limits, Malformed, Message, Outcome, Receiver, Sender, State
 from udpmsg.core.events import Event
 from udpmsg.core.framing import each, frame
-from udpmsg.listening import within_descriptors
+from udpmsg.sockets.listening import within_descriptors
 from udpmsg.tcp.receiver import ROUND, SHORTEST_TURN
 
 HTTP = b"GET / HTTP/1.1\r\nHost: example\r\n\r\n"

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.transport.support import VirtualClock, collect, connect, hello, reset
 from udpmsg import Disconnected, Limits, Malformed, Message, Receiver
+from udpmsg.base.errors import MalformedDatagram
 from udpmsg.core import wire
 from udpmsg.core.events import Event
 from udpmsg.core.framing import BadFrame, FrameReader, each, frame
-from udpmsg.errors import MalformedDatagram
 from udpmsg.tcp import receiver as tcp
 from udpmsg.tcp.beginning import BEGINNING, offence
 

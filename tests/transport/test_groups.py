@@ -8,8 +8,8 @@ import pytest
 
 from tests.transport.support import LOOPBACK, PATIENCE, collect
 from udpmsg import Message, Receiver, Sender
-from udpmsg.link.namespaces import LabUnavailable, await_carrier, enter_user_namespace
-from udpmsg.link.processes import Told, start
+from udpmsg.lab.namespaces import LabUnavailable, await_carrier, enter_user_namespace
+from udpmsg.lab.processes import Told, start
 
 OURS, OTHER = "239.255.77.78", "239.255.77.79"
 OURS_IPV6, OTHER_IPV6 = "ff11::7778", "ff11::7779"

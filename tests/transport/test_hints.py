@@ -15,10 +15,10 @@ import pytest
 from tests.transport.support import LOOPBACK, PATIENCE, collect
 from tests.transport.test_other_systems import Foreign
 from udpmsg import Hint, Message, Receiver, Sender, Unreachable
+from udpmsg.lab.namespaces import LabUnavailable, enter_user_namespace
+from udpmsg.lab.processes import Told, start
 from udpmsg.link.faults import Link
-from udpmsg.link.namespaces import LabUnavailable, enter_user_namespace
-from udpmsg.link.processes import Told, start
-from udpmsg.link.relay import Relay
+from udpmsg.relay.relay import Relay
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs a network namespace")
 CODES = {3: Hint.NOBODY, 9: Hint.NO_NETWORK, 10: Hint.NO_HOST, 13: Hint.NO_HOST, 7: Hint.DOWN, 8: Hint.CUT_OFF, 2: Hint.NO_UDP}

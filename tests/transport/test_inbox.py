@@ -10,13 +10,13 @@ import pytest
 from tests.core.support import RemoteReceiver, RemoteSender, acknowledged_sender, at, payloads, plain_sender, read
 from tests.transport.support import LOOPBACK, PATIENCE
 from udpmsg import LimitReached, Malformed, Message, Sender, State
-from udpmsg import queues as queues_module
 from udpmsg.core.events import NOTICES_KEPT, Disconnected, Duplicate, Event, Goodbye, Outcome, PeerRestarted, Unreachable
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind, decode, reply_session
-from udpmsg.endpoint import Endpoint
-from udpmsg.inbox import STRAY, Inbox
-from udpmsg.queues import MALFORMED_TOLD, EventQueues
+from udpmsg.messaging import queues as queues_module
+from udpmsg.messaging.inbox import STRAY, Inbox
+from udpmsg.messaging.queues import MALFORMED_TOLD, EventQueues
+from udpmsg.sockets.endpoint import Endpoint
 
 LISTENER = Endpoint("udp", LOOPBACK, 5000)
 

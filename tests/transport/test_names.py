@@ -10,7 +10,7 @@ import pytest
 from tests.transport.support import LOOPBACK, Listener, VirtualClock, has_ipv6, outcomes
 from tests.transport.test_nobody_there import free_port
 from udpmsg import Message, NextAddress, Outcome, Receiver, Sender, State, Unreachable
-from udpmsg.endpoint import Address
+from udpmsg.sockets.endpoint import Address
 from udpmsg.udp import sender as udp_sender
 
 ELSEWHERE = "127.0.0.2"

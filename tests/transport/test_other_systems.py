@@ -11,8 +11,8 @@ import pytest
 
 from tests.transport.support import LOOPBACK, PATIENCE, VirtualClock, collect
 from udpmsg import Message, Outcome, Receiver, Sender, State, Unreachable
-from udpmsg import waiting as waiting_module
 from udpmsg.base.durations import MILLISECOND
+from udpmsg.sockets import waiting as waiting_module
 
 
 class Foreign:

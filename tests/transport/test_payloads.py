@@ -7,7 +7,7 @@ import pytest
 from tests.transport.conftest import Listening
 from tests.transport.support import PATIENCE, collect
 from udpmsg import Message, Receiver, Sender, UsageError
-from udpmsg.payload import Payload, each_encoded, encoded
+from udpmsg.messaging.payload import Payload, each_encoded, encoded
 
 GIVEN: list[Payload] = [b"bytes", bytearray(b"array"), memoryview(b"a view")[2:], memoryview(b"a-b-c")[::2], "grüße", "", b""]
 CAME = [b"bytes", b"array", b"view", b"abc", "grüße".encode(), b"", b""]

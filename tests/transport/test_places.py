@@ -3,7 +3,7 @@
 import pytest
 
 from udpmsg.base.durations import MILLISECOND, SECOND
-from udpmsg.endpoint import Endpoint, owner
+from udpmsg.sockets.endpoint import Endpoint, owner
 from udpmsg.tcp.places import Places
 
 ALONE, MANY = "192.0.2.1", "192.0.2.2"

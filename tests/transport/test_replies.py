@@ -10,8 +10,8 @@ from udpmsg.core.budget import Budget
 from udpmsg.core.config import Limits
 from udpmsg.core.events import LimitReached, Message, Outcome, State
 from udpmsg.core.sender import Sender
-from udpmsg.endpoint import Endpoint
-from udpmsg.replies import ANSWERED_COST, REPLY_COST, Replies
+from udpmsg.messaging.replies import ANSWERED_COST, REPLY_COST, Replies
+from udpmsg.sockets.endpoint import Endpoint
 
 SECOND = 1_000_000_000
 START = 5 * SECOND
@@ -34,7 +34,7 @@ def ask(replies: Replies, session: int, *, sequence: int = 1, payload: bytes = b
 
 
 def turn(replies: Replies, now: int) -> tuple[list[Outcome], list[tuple[bytes, Endpoint]]]:
-    """What `udpmsg.receiver` does after every change: outcomes, and what leaves."""
+    """What `udpmsg.messaging.receiver` does after every change: outcomes, and what leaves."""
     events = replies.settle(now=now)
     return [event for event in events if isinstance(event, Outcome)], replies.data_to_send(now=now)
 

@@ -144,7 +144,7 @@ def test_what_nobody_confirmed_stays_for_the_next_one(
 def test_times_go_on_where_they_stopped(
     listen: Listening, spool: Path, monkeypatch: pytest.MonkeyPatch, stack: ExitStack
 ) -> None:
-    monkeypatch.setattr("udpmsg.clock.epoch", lambda: 10**18)
+    monkeypatch.setattr("udpmsg.base.clock.epoch", lambda: 10**18)
     listener = listen()
     first = stack.enter_context(listener.sender(acknowledged=True, spool=spool))
     first.send("one")

@@ -8,9 +8,10 @@ import pytest
 from tests.transport.conftest import Listening
 from tests.transport.support import PATIENCE, outcomes
 from tests.transport.test_waking import when_waiting
-from udpmsg import Message, Receiver, Sender, State, UsageError, waiting
+from udpmsg import Message, Receiver, Sender, State, UsageError
 from udpmsg.base.durations import SECOND
-from udpmsg.waiting import LONGEST, LONGEST_WAIT, nanoseconds
+from udpmsg.sockets import waiting
+from udpmsg.sockets.waiting import LONGEST, LONGEST_WAIT, nanoseconds
 
 MONTH = 720 * 3600.0
 LONG = [MONTH, 1e30, math.inf, 10**400]
@@ -61,7 +62,7 @@ def test_a_long_wait_goes_on_until_its_time_is_over(monkeypatch: pytest.MonkeyPa
         now += int(timeout * SECOND)
         return []
 
-    monkeypatch.setattr("udpmsg.clock.now", lambda: now)
+    monkeypatch.setattr("udpmsg.base.clock.now", lambda: now)
     monkeypatch.setattr(receiver._waiter.selector, "select", select)
     ended = now + int(MONTH) * SECOND
     assert receiver.poll(MONTH) == []

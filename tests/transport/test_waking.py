@@ -12,7 +12,7 @@ import pytest
 from tests.transport.support import LOOPBACK, PATIENCE, collect
 from udpmsg import Message, Outcome, Receiver, Sender, State, UsageError
 from udpmsg.core.sender import INITIAL_CREDIT
-from udpmsg.waiting import Waiter
+from udpmsg.sockets.waiting import Waiter
 
 
 def when_waiting(end: Sender | Receiver, act: Callable[[], None]) -> threading.Thread:

@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from udpmsg.base.language import _
 from udpmsg.cli.lines import Lines, LineTooLong
 from udpmsg.core.budget import Budget
 from udpmsg.core.events import Message
-from udpmsg.language import _
-from udpmsg.report.terminal import peer_name
+from udpmsg.show.terminal import peer_name
 
 Reply = tuple[Message, bytes]
 WAITING = 1000

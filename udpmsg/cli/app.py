@@ -11,7 +11,7 @@ import gc
 import os
 import sys
 
-from udpmsg.errors import N_
+from udpmsg.base.errors import N_
 
 TYPE_CHECKING = False  # typing's own constant costs its import, which Ctrl-C could hit before anything is there to catch it
 if TYPE_CHECKING:
@@ -103,9 +103,9 @@ def _handlers() -> Interrupts:
 def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
     import typer
 
+    from udpmsg.base.errors import UdpmsgError
+    from udpmsg.base.language import choose_from, told
     from udpmsg.cli.signals import Interrupted
-    from udpmsg.errors import UdpmsgError
-    from udpmsg.language import choose_from, told
 
     choose_from(arguments)
     named = arguments[0] if arguments and arguments[0] in COMMANDS else None
@@ -136,7 +136,7 @@ def _program(named: str | None) -> Any:
     import typer
     from typer.main import get_command
 
-    from udpmsg.language import ENGLISH, _, spoken
+    from udpmsg.base.language import ENGLISH, _, spoken
 
     classes: dict[str, Any] = {"group": None, "command": None}  # typer's own
     if spoken() != ENGLISH:
@@ -174,7 +174,7 @@ def _command_module(name: str) -> Any:
 
 
 def _words_of(error: typer.TyperException) -> str:
-    from udpmsg.language import ENGLISH, spoken
+    from udpmsg.base.language import ENGLISH, spoken
 
     sentence = error.format_message().removeprefix("Invalid value: ")
     if spoken() != ENGLISH:
@@ -185,9 +185,9 @@ def _words_of(error: typer.TyperException) -> str:
 
 
 def _refuse(name: str, sentence: str, code: int) -> int:
-    from udpmsg.language import _
-    from udpmsg.report.stream import Words, forgiving
-    from udpmsg.report.terminal import paint
+    from udpmsg.base.language import _
+    from udpmsg.show.stream import Words, forgiving
+    from udpmsg.show.terminal import paint
 
     forgiving(sys.stderr)
     words = Words(sys.stderr)

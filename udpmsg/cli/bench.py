@@ -6,24 +6,25 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from udpmsg import units
+from udpmsg.base import units
+from udpmsg.base.errors import N_, UsageError
+from udpmsg.base.language import _, number, told
+from udpmsg.bench.run import bench as measure
+from udpmsg.bench.run import check
+from udpmsg.bench.trial import NobodyThere
+from udpmsg.bench.values import SIZES, Benchmark, Measurement, Progress, Request
 from udpmsg.cli import options, rules, showing
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.options import OUTPUT, option
 from udpmsg.cli.outputs import Writable, open_outputs
 from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupts
+from udpmsg.compare.trace import Mode
 from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
-from udpmsg.errors import N_, UsageError
-from udpmsg.experiment.bench import bench as measure
-from udpmsg.experiment.bench import check
-from udpmsg.experiment.bench_trial import NobodyThere
-from udpmsg.experiment.bench_values import SIZES, Benchmark, Measurement, Progress, Request
-from udpmsg.experiment.trace import Mode
-from udpmsg.language import _, number, told
-from udpmsg.report.stream import Data, Words, columns
-from udpmsg.report.telling import quantity
-from udpmsg.report.terminal import counted, paint
+from udpmsg.core.congestion import parse_congestion
+from udpmsg.show.stream import Data, Words, columns
+from udpmsg.show.telling import quantity
+from udpmsg.show.terminal import counted, paint
 
 T = TypeVar("T")
 
@@ -124,7 +125,7 @@ def bench(
             _("udp+ack's congestion control: newreno, cubic or bbr."),
             panel=MEASURED,
             metavar="NAME",
-            parser=units.parse_congestion,
+            parser=parse_congestion,
             default=DEFAULT_CONGESTION,
         ),
     ] = None,
@@ -195,7 +196,7 @@ def bench(
 
 def run(request: Request, interrupts: Interrupts, data: Data, words: Words, *, json: bool, quiet: bool) -> Benchmark:
     """Measure, with a bar at the bottom of a terminal, and write what is found to standard output."""
-    from udpmsg.report.bench_lines import BenchLines
+    from udpmsg.bench.jsonlines import BenchLines
 
     lines = BenchLines()
     if not quiet and not json:
@@ -221,7 +222,7 @@ def run(request: Request, interrupts: Interrupts, data: Data, words: Words, *, j
     if json:
         data.write(lines.whole(benchmark))
     else:
-        from udpmsg.report.bench_table import lines as table
+        from udpmsg.bench.table import lines as table
 
         width = columns(data.stream) if data.terminal else showing.PIPE_WIDTH
         for line in table(benchmark, colour=data.colour, width=width):
@@ -254,7 +255,7 @@ def minutes(seconds: float) -> str:
 
 def write(benchmark: Benchmark, output: Writable, words: Words) -> None:
     """Write the page. Raises CannotWrite."""
-    from udpmsg.report.bench_page import page
+    from udpmsg.bench.page import page
 
     showing.say_written(output, output.write(page(benchmark).encode("utf-8", "backslashreplace")), words)
 

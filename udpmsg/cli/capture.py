@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
+from udpmsg.base.errors import N_, Phrase, UdpmsgError, UsageError
+from udpmsg.base.language import _
 from udpmsg.cli import inputs, options
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.options import OUTPUT, option
 from udpmsg.cli.outputs import CannotWrite, Writable
-from udpmsg.errors import N_, Phrase, UdpmsgError, UsageError
-from udpmsg.language import _
 
 HELP = _("""\
 Read captures in Wireshark: a dissector that shows every field of udpmsg's messages, over UDP and inside TCP.

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import typer
 
-from udpmsg import units
+from udpmsg.base import units
+from udpmsg.base.errors import N_, UsageError
+from udpmsg.base.language import _, number
 from udpmsg.cli import inputs, linking, options, rules, showing
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.linking import LINK
@@ -18,19 +20,18 @@ from udpmsg.cli.options import OUTPUT, file_option, option
 from udpmsg.cli.outputs import open_outputs
 from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupts
+from udpmsg.compare.trace import Choices, Comparison, Mode, Where, Workload
 from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
-from udpmsg.errors import N_, UsageError
-from udpmsg.experiment.trace import Choices, Comparison, Mode, Where, Workload
-from udpmsg.language import _, number
+from udpmsg.core.congestion import parse_congestion
 from udpmsg.link.fields import FIELDS
 from udpmsg.link.presets import DEFAULT
 from udpmsg.link.wording import options_text
-from udpmsg.report.stream import is_terminal
+from udpmsg.show.stream import is_terminal
 
 if TYPE_CHECKING:
-    from udpmsg.experiment.compare import Progress, Request
-    from udpmsg.experiment.scenario import Scenario
-    from udpmsg.report.stream import Words
+    from udpmsg.compare.run import Progress, Request
+    from udpmsg.compare.scenario import Scenario
+    from udpmsg.show.stream import Words
 
 T = TypeVar("T", Workload, Choices)
 
@@ -194,7 +195,7 @@ def compare(
             _("udp+ack's congestion control: newreno, cubic or bbr."),
             panel=CHOICES,
             metavar="NAME",
-            parser=units.parse_congestion,
+            parser=parse_congestion,
             default=DEFAULT_CONGESTION,
         ),
     ] = None,
@@ -271,7 +272,7 @@ def compare(
         raise UsageError("a capture is no text for a terminal; write udpmsg compare --pcap - | wireshark -k -i -")
     data, words = showing.open_streams(outputs.values())
     if saved := outputs.pop("save", None):
-        from udpmsg.experiment.scenario import Scenario, dump
+        from udpmsg.compare.scenario import Scenario, dump
 
         saved.write(dump(Scenario(request.link or DEFAULT, request.seed, request.workload, request.choices)).encode("utf-8"))
     comparison = run(request, interrupts, words)
@@ -283,8 +284,8 @@ def compare(
 
 def request_of(given: Mapping[str, Any], *, capture: bool) -> "Request":
     """What is to be compared: the options over the scenario over the defaults. Raises UsageError."""
-    from udpmsg.experiment.compare import Request
-    from udpmsg.experiment.scenario import Scenario
+    from udpmsg.compare.run import Request
+    from udpmsg.compare.scenario import Scenario
 
     scenario = Scenario() if given["scenario"] is None else scenario_in(Path(given["scenario"]))
     workload = changed(scenario.workload, count=given["count"], interval_ns=given["interval"], size=given["size"])
@@ -319,7 +320,7 @@ def request_of(given: Mapping[str, Any], *, capture: bool) -> "Request":
 
 def scenario_in(file: Path) -> "Scenario":
     """The scenario in a file. Raises UsageError that names the file."""
-    from udpmsg.experiment.scenario import load
+    from udpmsg.compare.scenario import load
 
     name = inputs.name_of(file)
     content = inputs.read(file, LARGEST_SCENARIO)
@@ -370,8 +371,8 @@ def command_of(request: "Request", destination: str | None) -> str:
 
 def run(request: "Request", interrupts: Interrupts, words: "Words") -> Comparison:
     """Run it, with a line at the bottom of a terminal that says how far it is."""
-    from udpmsg.experiment.compare import compare as run_comparison
-    from udpmsg.link.namespaces import LabUnavailable
+    from udpmsg.compare.run import compare as run_comparison
+    from udpmsg.lab.namespaces import LabUnavailable
 
     messages = request.workload.count
 

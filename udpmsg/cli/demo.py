@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from udpmsg import clock
+from udpmsg.base import clock
+from udpmsg.base.errors import UsageError
+from udpmsg.base.language import _, plural
 from udpmsg.cli import options, rules, showing
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.keys import ENTER, ERASE, keys
@@ -17,15 +19,13 @@ from udpmsg.cli.options import OUTPUT, file_option, option
 from udpmsg.cli.outputs import Writable, open_outputs
 from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupts
-from udpmsg.errors import UsageError
-from udpmsg.language import _, plural
+from udpmsg.lessons import printed as lesson_lines
 from udpmsg.lessons.running import Result, run
 from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.lessons.table import LESSONS, Entry, entry, load
-from udpmsg.report import lesson_lines
-from udpmsg.report.stream import Data, columns
-from udpmsg.report.terminal import paint
-from udpmsg.waiting import after
+from udpmsg.show.stream import Data, columns
+from udpmsg.show.terminal import paint
+from udpmsg.sockets.waiting import after
 
 if TYPE_CHECKING:
     from udpmsg.lessons.lesson import Lesson
@@ -105,7 +105,7 @@ def demo(
         show.words.say(show.interrupts.words)
         return show.interrupts.code
     for output in outputs.values():
-        from udpmsg.report.lesson_page import page
+        from udpmsg.lessons.page import page
 
         showing.say_written(output, output.write(page(results).encode("utf-8", "backslashreplace")), show.words)
     if show.data.broken:
@@ -143,7 +143,7 @@ class Show:
         self._ask, self._step, self._slow = ask, step, slow
         self._json = None
         if json:
-            from udpmsg.report.lesson_json import LessonLines
+            from udpmsg.lessons.jsonlines import LessonLines
 
             self._json = LessonLines()
 

@@ -6,16 +6,16 @@ they come, and the end waits until all are answered. Does not know sockets; stan
 
 from typing import TYPE_CHECKING
 
-from udpmsg import clock
+from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
+from udpmsg.base.errors import MessageTooLarge
+from udpmsg.base.language import N_, _, told
 from udpmsg.cli.exchange import Exchange
 from udpmsg.cli.lines import Line, Lines, LineTooLong
+from udpmsg.compare.workload import Schedule
 from udpmsg.core.events import Message
-from udpmsg.errors import MessageTooLarge
-from udpmsg.experiment.workload import Schedule
-from udpmsg.language import N_, _, told
-from udpmsg.report.terminal import duration, hint_words, paint
-from udpmsg.waiting import after, nanoseconds
+from udpmsg.show.terminal import duration, hint_words, paint
+from udpmsg.sockets.waiting import after, nanoseconds
 
 if TYPE_CHECKING:
     from udpmsg.cli.origin import Accepted

@@ -7,13 +7,13 @@ word is obeyed from an address that has proved that somebody is there: whoever f
 from collections.abc import Callable, Hashable
 from typing import NamedTuple, TypeVar
 
-from udpmsg import clock
+from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
+from udpmsg.base.language import _
 from udpmsg.core.events import Disconnected, Goodbye, Message
-from udpmsg.language import _
-from udpmsg.receiver import Receiver
-from udpmsg.report.terminal import peer_name
-from udpmsg.waiting import after, nanoseconds
+from udpmsg.messaging.receiver import Receiver
+from udpmsg.show.terminal import peer_name
+from udpmsg.sockets.waiting import after, nanoseconds
 
 FAREWELL_WAIT = SECOND
 """How long --once waits for the goodbye after the farewell word: it follows at once, unless it was lost or the peer is raw."""

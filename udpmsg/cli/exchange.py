@@ -5,8 +5,10 @@ Owns the tallies, the waiting and the exit code. Does not know where messages co
 
 from collections.abc import Callable
 
-from udpmsg import clock
+from udpmsg.base import clock
+from udpmsg.base.distribution import Distribution
 from udpmsg.base.durations import SECOND
+from udpmsg.base.language import N_plural, _, number, plural, told
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.output import Output
 from udpmsg.cli.signals import Interrupts
@@ -22,14 +24,12 @@ from udpmsg.core.events import (
     State,
     Unreachable,
 )
-from udpmsg.distribution import Distribution
-from udpmsg.endpoint import DEFAULT_PORT, Endpoint
-from udpmsg.language import N_plural, _, number, plural, told
-from udpmsg.report.schema import sender_summary
-from udpmsg.report.stream import Words
-from udpmsg.report.terminal import PARTS_OF_SENDER, byte_count, hint_words, paint, part
-from udpmsg.sender import Sender
-from udpmsg.waiting import nanoseconds
+from udpmsg.messaging.sender import Sender
+from udpmsg.show.schema import sender_summary
+from udpmsg.show.stream import Words
+from udpmsg.show.terminal import PARTS_OF_SENDER, byte_count, hint_words, paint, part
+from udpmsg.sockets.endpoint import DEFAULT_PORT, Endpoint
+from udpmsg.sockets.waiting import nanoseconds
 
 PATIENCE = 2 * SECOND
 """A wait of more than this is explained while it lasts (DESIGN §7)."""

@@ -16,13 +16,13 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from udpmsg import clock
+from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
+from udpmsg.base.language import _
 from udpmsg.cli.answering import WAITING, WAITING_BYTES, Reply, cost_of, name_of
 from udpmsg.core.budget import Budget
 from udpmsg.core.events import Message
-from udpmsg.language import _
-from udpmsg.report.terminal import peer_name
+from udpmsg.show.terminal import peer_name
 
 TIME_LIMIT = 10.0
 """Seconds that one command may take."""

@@ -1,6 +1,6 @@
 """The exit codes, the same with and without --json. Owns the table from errors to codes; knows no command."""
 
-from udpmsg.errors import CannotConnect, CannotListen, MessageTooLarge, NameUnknown, UsageError
+from udpmsg.base.errors import CannotConnect, CannotListen, MessageTooLarge, NameUnknown, UsageError
 
 
 class Exit:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from udpmsg.endpoint import Endpoint
-from udpmsg.language import _
+from udpmsg.base.language import _
+from udpmsg.sockets.endpoint import Endpoint
 
 PORTS = range(1, 65_536)
 

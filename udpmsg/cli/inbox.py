@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
+from udpmsg.base.errors import N_, UsageError
+from udpmsg.base.language import _
 from udpmsg.cli import options, rules
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.options import OUTPUT, option
 from udpmsg.cli.output import Output, conduct, open_output
 from udpmsg.cli.rules import Conflict, Need
 from udpmsg.cli.signals import Interrupted, Interrupts
-from udpmsg.errors import N_, UsageError
-from udpmsg.language import _
-from udpmsg.report.stream import Words
+from udpmsg.show.stream import Words
 
 if TYPE_CHECKING:
-    from udpmsg.kept import StoredMessage
-    from udpmsg.stored import StoreReader
+    from udpmsg.messaging.kept import StoredMessage
+    from udpmsg.messaging.stored import StoreReader
 
 HELP = _("""\
 Show the messages that listen --store has kept, save them to files, or send them again; also while the listener goes on.
@@ -106,7 +106,7 @@ def inbox(
     save: Annotated[Path | None, option("--save", _("Write each message to a file there."), panel=OUTPUT, metavar="DIR")] = None,
 ) -> int:
     """Check the options, open the store, and show, save or send; return the exit code. HELP is what users read."""
-    from udpmsg.store import Store
+    from udpmsg.messaging.store import Store
 
     rules.check({name.replace("_", "-"): value for name, value in context.params.items()}, CONFLICTS, NEEDS)
     destination = None if replay is None else options.parse_destination(replay, None)
@@ -158,7 +158,7 @@ def show(
     """Show each message, and write it to a file if asked to. A signal raises Interrupted, and never in the middle of a file."""
     lines: Lines = output
     if csv:
-        from udpmsg.report.csvlines import CsvLines
+        from udpmsg.show.csvlines import CsvLines
 
         lines = CsvLines(output.data)
     with ExitStack() as closing:

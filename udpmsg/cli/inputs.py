@@ -5,8 +5,8 @@ Owns how a file is read, for every command that reads one. Does not know what is
 
 from pathlib import Path
 
+from udpmsg.base.errors import Phrase, UsageError
 from udpmsg.cli.outputs import STANDARD
-from udpmsg.errors import Phrase, UsageError
 
 FIRST = 4096
 """Bytes that are read before the rest."""

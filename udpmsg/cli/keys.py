@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from time import sleep
 
 from udpmsg.cli.lines import cannot_read
-from udpmsg.report.stream import is_terminal
+from udpmsg.show.stream import is_terminal
 
 LOOK = 0.1
 """Seconds after which a wait for a key looks whether it shall stop."""

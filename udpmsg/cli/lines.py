@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from udpmsg.errors import Phrase, UdpmsgError, UsageError
+from udpmsg.base.errors import Phrase, UdpmsgError, UsageError
 
 READ_AHEAD = 1000
 """Lines kept ahead of the network; a file of any size then needs little memory."""

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
-from udpmsg import units
+from udpmsg.base import units
+from udpmsg.base.language import _
 from udpmsg.cli.options import option
-from udpmsg.language import _
 from udpmsg.link.faults import Link, Scripted
 from udpmsg.link.fields import FIELDS, BothWays, changed, read_both
 from udpmsg.link.presets import DEFAULT, PRESETS, preset

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from udpmsg import Limits
+from udpmsg.base.language import _, number
 from udpmsg.cli import options, rules
 from udpmsg.cli.answering import Answerer, Silence, Typed, fixed
 from udpmsg.cli.answering import echo as echoing
@@ -17,16 +18,15 @@ from udpmsg.cli.listen_run import ListenRun
 from udpmsg.cli.options import LIMITS, NETWORK, OUTPUT, option
 from udpmsg.cli.output import Output, conduct, open_output
 from udpmsg.cli.signals import Interrupts
-from udpmsg.endpoint import Endpoint
-from udpmsg.language import _, number
-from udpmsg.listening import KEPT_DESCRIPTORS
-from udpmsg.receiver import Receiver
-from udpmsg.report.schema import empty_summary
-from udpmsg.report.stream import Words
-from udpmsg.report.terminal import counted, paint
+from udpmsg.messaging.receiver import Receiver
+from udpmsg.show.schema import empty_summary
+from udpmsg.show.stream import Words
+from udpmsg.show.terminal import counted, paint
+from udpmsg.sockets.endpoint import Endpoint
+from udpmsg.sockets.listening import KEPT_DESCRIPTORS
 
 if TYPE_CHECKING:
-    from udpmsg.store import Store
+    from udpmsg.messaging.store import Store
 
 HELP = _("""\
 Receive messages from any number of senders, over UDP, TCP (--tcp) or both (--both), until Ctrl-C.
@@ -181,7 +181,7 @@ def listen(
     def listening(closing: ExitStack) -> int:
         kept = None
         if store is not None:
-            from udpmsg.store import Store
+            from udpmsg.messaging.store import Store
 
             kept = closing.enter_context(Store(store))
         saver = None

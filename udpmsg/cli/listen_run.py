@@ -1,6 +1,6 @@
 """One run of `listen`: the library's receiver, everything that comes, and the reasons to end.
 
-Owns the loop, what is delivered when, and the exit code. Does not know how lines look (see `report`), how replies are made (see
+Owns the loop, what is delivered when, and the exit code. Does not know how lines look (see `show`), how replies are made (see
 `answering`), nor whose word ends a run (see `ending`).
 """
 
@@ -9,8 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from time import sleep
 
-from udpmsg import clock
+from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
+from udpmsg.base.errors import UdpmsgError
+from udpmsg.base.language import N_, _, told
 from udpmsg.cli.answering import Answerer, Typed
 from udpmsg.cli.ending import Ending, Ends
 from udpmsg.cli.exits import Exit
@@ -18,13 +20,11 @@ from udpmsg.cli.output import Output
 from udpmsg.cli.saving import CannotSave, Saver
 from udpmsg.cli.signals import Interrupts
 from udpmsg.core.events import Disconnected, Duplicate, Event, Goodbye, LimitReached, Malformed, Message, Outcome, State
-from udpmsg.errors import UdpmsgError
-from udpmsg.language import N_, _, told
-from udpmsg.receiver import Receiver
-from udpmsg.report.schema import listener_summary
-from udpmsg.report.stream import Words, is_terminal
-from udpmsg.report.terminal import counted, paint, peer_name
-from udpmsg.waiting import after
+from udpmsg.messaging.receiver import Receiver
+from udpmsg.show.schema import listener_summary
+from udpmsg.show.stream import Words, is_terminal
+from udpmsg.show.terminal import counted, paint, peer_name
+from udpmsg.sockets.waiting import after
 
 ANSWER_WAIT = 11 * SECOND
 """At the end: for replies under way. A second more than a command may take."""

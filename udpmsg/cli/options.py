@@ -1,4 +1,4 @@
-"""What users write on a command line: quantities (`udpmsg.units`), ports and addresses, and the options that commands share.
+"""What users write on a command line: quantities (`udpmsg.base.units`), ports and addresses, and the options that commands share.
 
 Owns how a bad value is refused: one sentence that names the option. Knows no command.
 """
@@ -10,10 +10,11 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
-from udpmsg import language, units
-from udpmsg.endpoint import check_hops
-from udpmsg.errors import UsageError
-from udpmsg.language import _, told
+from udpmsg.base import language, units
+from udpmsg.base.errors import UsageError
+from udpmsg.base.language import _, told
+from udpmsg.core.congestion import parse_congestion as congestion_named
+from udpmsg.sockets.endpoint import check_hops
 
 DEFAULT_PORT = 5000
 FAREWELL = "bye"
@@ -44,7 +45,7 @@ parse_rate = refusing(units.parse_rate)
 parse_bit_rate = refusing(units.parse_bit_rate)
 parse_share = refusing(units.parse_share)
 parse_count = refusing(units.parse_count)
-parse_congestion = refusing(units.parse_congestion)
+parse_congestion = refusing(congestion_named)
 parse_transmissions = refusing(units.parse_transmissions)
 parse_sessions = refusing(units.parse_sessions)
 

@@ -11,8 +11,8 @@ from itertools import islice
 from typing import BinaryIO
 
 from udpmsg.cli.lines import cut
-from udpmsg.sender import Sender
-from udpmsg.spool import Spool
+from udpmsg.messaging.sender import Sender
+from udpmsg.messaging.spool import Spool
 
 DIGEST = 16
 """Bytes: nobody gains by making two inputs that look alike."""

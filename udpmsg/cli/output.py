@@ -5,18 +5,18 @@ import sys
 import typing
 from collections.abc import Callable
 
+from udpmsg.base.errors import UdpmsgError, UsageError
+from udpmsg.base.language import N_, _, told
 from udpmsg.cli.exits import Exit, exit_for
 from udpmsg.cli.signals import Interrupted, Interrupts
-from udpmsg.errors import UdpmsgError, UsageError
-from udpmsg.language import N_, _, told
-from udpmsg.report.human import HumanLines
-from udpmsg.report.schema import Summary
-from udpmsg.report.stream import Data, Words, forgiving
-from udpmsg.report.terminal import paint
+from udpmsg.show.human import HumanLines
+from udpmsg.show.schema import Summary
+from udpmsg.show.stream import Data, Words, forgiving
+from udpmsg.show.terminal import paint
 
 if typing.TYPE_CHECKING:
-    from udpmsg.report.jsonlines import JsonLines
-    from udpmsg.report.relaying import HumanRelay, JsonRelay
+    from udpmsg.show.jsonlines import JsonLines
+    from udpmsg.show.relaying import HumanRelay, JsonRelay
 
 Output = typing.Union["HumanLines", "JsonLines"]
 """What events are shown with: for people or for programs."""
@@ -33,7 +33,7 @@ def open_output(*, json: bool, hexadecimal: bool = False, quiet: bool = False) -
     words = Words(sys.stderr)
     data = Data(sys.stdout, words)
     if json:
-        from udpmsg.report.jsonlines import JsonLines
+        from udpmsg.show.jsonlines import JsonLines
 
         return JsonLines(data, words, quiet=quiet), words
     return HumanLines(data, words, hexadecimal=hexadecimal, quiet=quiet), words

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from udpmsg.errors import N_, Phrase, UdpmsgError, UsageError
+from udpmsg.base.errors import N_, Phrase, UdpmsgError, UsageError
 
 STANDARD = "-"
 """The name of standard output among files, and of standard input."""

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from udpmsg.base.language import _
 from udpmsg.cli import options
-from udpmsg.language import _
 
 HELP = _("Messages over UDP with no handshake before the first one, and over TCP beside it.")
 EPILOG = _("Two terminals to begin with: udpmsg listen, and udpmsg send 127.0.0.1 hello. Every command has --help.")

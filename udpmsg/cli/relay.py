@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from udpmsg import clock, units
+from udpmsg.base import clock, units
 from udpmsg.base.durations import SECOND
+from udpmsg.base.errors import N_, CannotListen, UsageError, as_it_is
+from udpmsg.base.language import _
 from udpmsg.cli import linking, options, rules
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.linking import LINK
@@ -16,16 +18,14 @@ from udpmsg.cli.options import NETWORK, OUTPUT, option
 from udpmsg.cli.output import conduct
 from udpmsg.cli.rules import Conflict, Need
 from udpmsg.cli.signals import Interrupts
-from udpmsg.errors import N_, CannotListen, UsageError, as_it_is
-from udpmsg.language import _
-from udpmsg.link.pipe import streaming
-from udpmsg.link.relay import Relay
-from udpmsg.link.relaying import Cut
-from udpmsg.report.relaying import HumanRelay, JsonRelay
-from udpmsg.report.schema import empty_summary
-from udpmsg.report.stream import Data, Words, forgiving
-from udpmsg.report.terminal import paint
-from udpmsg.waiting import after, earliest, passed
+from udpmsg.relay.pipe import streaming
+from udpmsg.relay.relay import Relay
+from udpmsg.relay.values import Cut
+from udpmsg.show.relaying import HumanRelay, JsonRelay
+from udpmsg.show.schema import empty_summary
+from udpmsg.show.stream import Data, Words, forgiving
+from udpmsg.show.terminal import paint
+from udpmsg.sockets.waiting import after, earliest, passed
 
 STATUS_INTERVAL = SECOND // 5
 """How often the line at the bottom of a terminal changes."""

@@ -6,21 +6,21 @@ Owns the pace. Does not know where the messages come from.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from udpmsg import clock
+from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
+from udpmsg.base.errors import UdpmsgError
+from udpmsg.base.language import _
 from udpmsg.cli.exchange import PATIENCE, Exchange
 from udpmsg.cli.exits import exit_for
 from udpmsg.cli.output import Output, complain
 from udpmsg.cli.signals import Interrupts
-from udpmsg.errors import UdpmsgError
-from udpmsg.language import _
-from udpmsg.report.schema import Summary, empty_summary
-from udpmsg.report.stream import Words
-from udpmsg.report.terminal import counted
-from udpmsg.sender import Sender
+from udpmsg.messaging.sender import Sender
+from udpmsg.show.schema import Summary, empty_summary
+from udpmsg.show.stream import Words
+from udpmsg.show.terminal import counted
 
 if TYPE_CHECKING:
-    from udpmsg.kept import StoredMessage
+    from udpmsg.messaging.kept import StoredMessage
 
 MAX_MESSAGE = 1 << 20
 """Bytes of one message, where --max-message allows no more: as `send` has it."""

@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
+from udpmsg.base.errors import N_, UsageError
+from udpmsg.base.language import _
 from udpmsg.cli import inputs, options, rules, showing
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.options import OUTPUT, option
 from udpmsg.cli.outputs import open_outputs
 from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupted, Interrupts
-from udpmsg.errors import N_, UsageError
-from udpmsg.experiment.trace import Comparison
-from udpmsg.language import _
+from udpmsg.compare.trace import Comparison
 
 HELP = _("""\
 Show a saved comparison again, in any form.
@@ -73,7 +73,7 @@ def report(
 
 def read(file: Path) -> Comparison:
     """The comparison in a file. Raises UsageError that names the file."""
-    from udpmsg.experiment.saved import load
+    from udpmsg.compare.saved import load
 
     name = inputs.name_of(file)
     text = _text(file, name)
@@ -85,7 +85,7 @@ def read(file: Path) -> Comparison:
 
 def _text(file: Path, name: str) -> str:
     """What is in it. Apart from `read`, so that the bytes are gone when the text is read."""
-    from udpmsg.experiment.saved import LARGEST
+    from udpmsg.compare.saved import LARGEST
 
     content = inputs.read(file, LARGEST, begins=b"{")
     if len(content) > LARGEST:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from functools import partial, reduce
 from typing import Any, NamedTuple
 
+from udpmsg.base.errors import N_, Phrase, UsageError
 from udpmsg.cli.options import variable
-from udpmsg.errors import N_, Phrase, UsageError
 
 
 class Conflict(NamedTuple):

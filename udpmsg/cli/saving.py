@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from udpmsg.base.errors import N_, Phrase, UdpmsgError, UsageError
 from udpmsg.core.events import Message
-from udpmsg.errors import N_, Phrase, UdpmsgError, UsageError
-from udpmsg.payload import ending
-from udpmsg.report.terminal import counted, peer_name
+from udpmsg.messaging.payload import ending
+from udpmsg.show.terminal import counted, peer_name
 
 END_OF_LISTENING = N_("It came, and is not on the disk; the listener ends here, so that nothing more is taken and lost")
 UNFINISHED = re.compile(r"\.[0-9a-f]{16}-\d+\.part")

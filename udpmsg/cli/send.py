@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from udpmsg.base.errors import N_, MessageTooLarge, Phrase, UdpmsgError, UsageError
+from udpmsg.base.language import _
 from udpmsg.cli import options, rules
 from udpmsg.cli.exchange import Exchange
 from udpmsg.cli.exits import exit_for
@@ -14,14 +16,12 @@ from udpmsg.cli.options import NETWORK, option
 from udpmsg.cli.output import complain, conduct, open_output
 from udpmsg.cli.signals import Interrupts
 from udpmsg.cli.workload import Repeated
+from udpmsg.compare.workload import filled
 from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
-from udpmsg.errors import N_, MessageTooLarge, Phrase, UdpmsgError, UsageError
-from udpmsg.experiment.workload import filled
-from udpmsg.language import _
-from udpmsg.payload import ending
-from udpmsg.report.schema import empty_summary
-from udpmsg.report.stream import is_terminal
-from udpmsg.sender import Sender
+from udpmsg.messaging.payload import ending
+from udpmsg.messaging.sender import Sender
+from udpmsg.show.schema import empty_summary
+from udpmsg.show.stream import is_terminal
 
 MAX_MESSAGE = 1 << 20
 REFUSED_FOR = 5.0

@@ -9,14 +9,14 @@ from datetime import datetime
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from udpmsg.base.language import _, told
 from udpmsg.cli.outputs import CannotWrite, Writable
-from udpmsg.experiment.trace import Comparison, Run
-from udpmsg.language import _, told
-from udpmsg.report.stream import Data, Words, columns, forgiving
-from udpmsg.report.terminal import byte_count, paint
+from udpmsg.compare.trace import Comparison, Run
+from udpmsg.show.stream import Data, Words, columns, forgiving
+from udpmsg.show.terminal import byte_count, paint
 
 if TYPE_CHECKING:
-    from udpmsg.experiment.figures import Figures
+    from udpmsg.compare.figures import Figures
 
 PIPE_WIDTH = 100
 """Columns where nobody sees a terminal."""
@@ -75,22 +75,22 @@ def say_written(output: Writable, size: int, words: Words) -> None:
 
 
 def _json_lines(comparison: Comparison, ledger: bool) -> Iterator[str]:
-    from udpmsg.report.comparison_lines import lines
+    from udpmsg.compare.jsonlines import lines
 
     return lines(comparison, ledger=ledger)
 
 
 def _human_lines(comparison: Comparison, ledger: bool, ladder: bool, data: Data) -> Iterator[str]:
-    from udpmsg.report.comparison import layout
+    from udpmsg.compare.table import layout
 
     width = columns(data.stream) if data.terminal else PIPE_WIDTH
     if ladder:
-        from udpmsg.report.ladder_lines import beside
+        from udpmsg.compare.ladder_text import beside
 
         yield from beside(_first_of_each(comparison), width=width, colour=data.colour)
         yield ""
     if ledger:
-        from udpmsg.report import ledger as rows_as_text
+        from udpmsg.compare import ledger_text as rows_as_text
 
         yield from rows_as_text.lines(comparison, colour=data.colour)
         yield ""
@@ -108,9 +108,9 @@ def _human_lines(comparison: Comparison, ledger: bool, ladder: bool, data: Data)
 def _read(comparison: Comparison) -> tuple[list[tuple[Run, "Figures"]], list[tuple[str, str]]]:
     """The figures of every run; and sentences, each with its mode: one for the first run of each mode, and for every run that is
     not whole or whose logs disagree. One ledger at a time is in memory."""
-    from udpmsg.experiment.figures import figures
-    from udpmsg.experiment.ledger import rows
-    from udpmsg.report.sentences import disagreements, sentence
+    from udpmsg.compare.figures import figures
+    from udpmsg.compare.ledger import rows
+    from udpmsg.compare.sentences import disagreements, sentence
 
     first = {id(run) for run in _first_of_each(comparison)}
     summed, told = [], []
@@ -155,21 +155,21 @@ def encodable(text: str, encoding: str) -> bool:
 
 
 def _html(comparison: Comparison, output: Writable) -> int:
-    from udpmsg.report.html import page
+    from udpmsg.compare.page.whole import page
 
     return output.write(page(comparison).encode("utf-8", "backslashreplace"))
 
 
 def _warn_of(size: int, words: Words) -> None:
     """Say that a kept comparison can't be read again, if that is so."""
-    from udpmsg.experiment.saved import LARGEST
+    from udpmsg.compare.saved import LARGEST
 
     if size > LARGEST:
         words.say(_("udpmsg report reads no more than {}: keep a run of fewer messages").format(byte_count(LARGEST)))
 
 
 def _keep(comparison: Comparison, output: Writable) -> int:
-    from udpmsg.experiment.saved import dump
+    from udpmsg.compare.saved import dump
 
     return output.write(dump(comparison).encode("ascii"))
 

@@ -11,9 +11,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from udpmsg.link.relay import Relay
-    from udpmsg.receiver import Receiver
-    from udpmsg.sender import Sender
+    from udpmsg.messaging.receiver import Receiver
+    from udpmsg.messaging.sender import Sender
+    from udpmsg.relay.relay import Relay
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class Interrupts:
     @property
     def words(self) -> str:
         """What to say about it."""
-        from udpmsg.language import _
+        from udpmsg.base.language import _
 
         return _("Interrupted") if self.number == signal.SIGINT else _("Terminated")
 

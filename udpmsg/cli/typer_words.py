@@ -10,7 +10,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from udpmsg.language import N_, _
+from udpmsg.base.language import N_, _
 
 USAGE, OPTIONS, COMMAND = N_("Usage: "), N_("[OPTIONS]"), N_("COMMAND [ARGS]...")
 TITLES = {

@@ -3,12 +3,12 @@
 Owns the pace. Does not know sockets, nor how anything is shown.
 """
 
-from udpmsg import clock
+from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
+from udpmsg.base.language import _, number
 from udpmsg.cli.exchange import PATIENCE, Exchange
-from udpmsg.experiment.workload import BATCH, Schedule, batches
-from udpmsg.language import _, number
-from udpmsg.waiting import nanoseconds
+from udpmsg.compare.workload import BATCH, Schedule, batches
+from udpmsg.sockets.waiting import nanoseconds
 
 FEW = 20
 """So many messages get a line each when they are confirmed; of more, only those that are not."""

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from udpmsg.base.durations import MILLISECOND, SECOND
+from udpmsg.base.errors import UsageError
 from udpmsg.core.congestion import CONTROLLERS, DEFAULT
-from udpmsg.errors import UsageError
 
 DATAGRAM_SIZE = 1200
 """Bytes: every path takes them whole, as RFC 9000 section 14 has it."""

@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from enum import Enum
 from typing import NamedTuple
 
-from udpmsg.errors import N_
+from udpmsg.base.errors import N_
 
 Peer = Hashable
 NOTICES_KEPT = 1024

@@ -5,10 +5,10 @@ Knows neither sequence numbers nor limits. A fragment is not a message: only the
 
 from collections.abc import Sequence
 
+from udpmsg.base.errors import N_, MalformedDatagram, MessageTooLarge
 from udpmsg.core import wire
 from udpmsg.core.budget import FRAGMENT_COST, REASSEMBLY_COST, title_cost
 from udpmsg.core.ranges import RangeSet
-from udpmsg.errors import N_, MalformedDatagram, MessageTooLarge
 
 MAX_FRAGMENTS = 65_535
 """The fragment block counts in 16 bits."""

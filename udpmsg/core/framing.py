@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import chain, groupby, takewhile
 from typing import NamedTuple
 
-from udpmsg.errors import UdpmsgError
+from udpmsg.base.errors import UdpmsgError
 
 LENGTH = struct.Struct(">I")
 FRAME_OVERHEAD = 2048

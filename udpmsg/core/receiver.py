@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from itertools import repeat
 
 from udpmsg.base.durations import MILLISECOND, SECOND
+from udpmsg.base.errors import MalformedDatagram
 from udpmsg.core import runs, wire
 from udpmsg.core.allowances import Allowances
 from udpmsg.core.arrivals import Arrival
@@ -29,7 +30,6 @@ from udpmsg.core.session import Session
 from udpmsg.core.sessions import Restore, Sessions
 from udpmsg.core.totals import Totals
 from udpmsg.core.wire import Datagram, Kind
-from udpmsg.errors import MalformedDatagram
 
 UNFINISHED_KEPT = 10 * SECOND
 """A fire-and-forget message whose fragments have not all come by then has lost one."""

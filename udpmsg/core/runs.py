@@ -14,6 +14,7 @@ from operator import add, itemgetter, le, mul, ne
 from struct import Struct
 from typing import Any, NamedTuple
 
+from udpmsg.base.errors import MalformedDatagram
 from udpmsg.core import wire
 from udpmsg.core.framing import LENGTH, Run, most_in_run, of_one_length
 from udpmsg.core.wire import (
@@ -31,7 +32,6 @@ from udpmsg.core.wire import (
     Datagram,
     Kind,
 )
-from udpmsg.errors import MalformedDatagram
 
 PREFIX = Struct(">HBBHHQ")
 """What the headers of a run have in common: magic, version, kind, flags, payload length, session."""

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from udpmsg.base.durations import MILLISECOND, SECOND
+from udpmsg.base.errors import MalformedDatagram, Phrase
 from udpmsg.core import wire
 from udpmsg.core.asking import Question, possible
 from udpmsg.core.config import Earlier, SenderConfig
@@ -29,7 +30,6 @@ from udpmsg.core.refusals import Refusals
 from udpmsg.core.retransmission import Flight, InFlight
 from udpmsg.core.rtt import CLOCK_GRANULARITY, MAX_RTO, NEVER, RttEstimator
 from udpmsg.core.wire import Acknowledgment, Datagram, Kind, Report
-from udpmsg.errors import MalformedDatagram, Phrase
 
 GOODBYES = 3
 """Over datagrams a GOODBYE is sent so often at most: loss at the tail is then known."""

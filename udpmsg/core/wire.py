@@ -54,7 +54,7 @@ from enum import IntEnum
 from typing import NamedTuple
 from zlib import crc32
 
-from udpmsg.errors import MalformedDatagram
+from udpmsg.base.errors import MalformedDatagram
 
 MAGIC = 0x554D
 VERSION = 1

@@ -3,8 +3,8 @@
 import socket
 from dataclasses import dataclass
 
-from udpmsg import clock
-from udpmsg.language import N_, _
+from udpmsg.base import clock
+from udpmsg.base.language import N_, _
 from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import PATIENCE, Stage
 

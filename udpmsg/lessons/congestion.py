@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.experiment.trace import Choices, Mode, Run, Workload
-from udpmsg.language import N_, _, number
+from udpmsg.base.language import N_, _, number
+from udpmsg.compare.trace import Choices, Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
 from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Question, Terminal
 from udpmsg.lessons.stage import Stage

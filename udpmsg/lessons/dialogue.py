@@ -4,7 +4,7 @@ import socket
 from dataclasses import dataclass
 from typing import Protocol
 
-from udpmsg.language import N_, _
+from udpmsg.base.language import N_, _
 from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import SILENCE, Stage
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.experiment import passage
-from udpmsg.experiment.trace import Choices, Mode, Run, Workload
-from udpmsg.language import N_, _, number
+from udpmsg.base.language import N_, _, number
+from udpmsg.compare import passage
+from udpmsg.compare.trace import Choices, Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
 from udpmsg.lessons.lesson import (
     Expectation,

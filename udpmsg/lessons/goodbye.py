@@ -4,12 +4,12 @@ import select
 import socket
 from dataclasses import dataclass
 
+from udpmsg.base.language import N_, _
 from udpmsg.core.events import Goodbye, Message
-from udpmsg.language import N_, _
 from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import END, LARGEST, LOOPBACK, PATIENCE, SILENCE, SILENT, Stage, reading, word_for
-from udpmsg.receiver import Receiver
-from udpmsg.sender import Sender
+from udpmsg.messaging.receiver import Receiver
+from udpmsg.messaging.sender import Sender
 
 MESSAGES = (b"one", b"two", b"three")
 WORD = b"bye"

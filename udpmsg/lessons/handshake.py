@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from udpmsg.experiment.trace import Mode, Run, Workload
-from udpmsg.language import N_, _
+from udpmsg.base.language import N_, _
+from udpmsg.compare.trace import Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
 from udpmsg.lessons.lesson import (
     Expectation,

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.experiment.trace import Mode, Run, Workload
-from udpmsg.language import N_, _, number
+from udpmsg.base.language import N_, _, number
+from udpmsg.compare.trace import Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
 from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, for_pictures
 from udpmsg.lessons.stage import Stage

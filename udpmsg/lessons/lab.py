@@ -1,19 +1,19 @@
 """The lab as lessons use it: the same messages in several modes over one link, which is made for it, and gone after it.
 
 Owns how a link is written in a lesson, and when a run is made again: where this machine was too busy to keep the schedule, times
-say nothing about the network. What a run is: `experiment.trace`.
+say nothing about the network. What a run is: `compare.trace`.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from udpmsg import units
+from udpmsg.base import units
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.errors import UdpmsgError
-from udpmsg.experiment.compare import Request, compare
-from udpmsg.experiment.trace import Choices, Comparison, Mode, Run, Where, Workload
-from udpmsg.language import N_, _
+from udpmsg.base.errors import UdpmsgError
+from udpmsg.base.language import N_, _
+from udpmsg.compare.run import Request, compare
+from udpmsg.compare.trace import Choices, Comparison, Mode, Run, Where, Workload
 from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.script import parse_fault

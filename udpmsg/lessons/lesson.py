@@ -1,6 +1,6 @@
 """What a lesson is, as values: its question, what is expected of its run, its pictures, and what a class can do by itself.
 
-Texts are English and marked by N_; whoever shows them translates them. Runs nothing (see `stage`), draws nothing (see `report`).
+Texts are English and marked by N_; whoever shows them translates them. Runs nothing (see `stage`), draws nothing (see `printed` and `page`).
 """
 
 from bisect import bisect_right
@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
-from udpmsg.experiment.trace import Comparison, Mode, Run
+from udpmsg.compare.trace import Comparison, Mode, Run
 
 LINUX, MACOS, WINDOWS = "linux", "darwin", "win32"
 """Systems, as `sys.platform` names them."""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.experiment.trace import Mode, Run, Workload
-from udpmsg.language import N_, _, number
+from udpmsg.base.language import N_, _, number
+from udpmsg.compare.trace import Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
 from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import Stage

@@ -3,16 +3,16 @@
 import select
 from dataclasses import dataclass
 
-from udpmsg import clock
+from udpmsg.base import clock
+from udpmsg.base.language import N_, _
 from udpmsg.core import wire
 from udpmsg.core.events import Duplicate, Event, Message, Outcome, State
 from udpmsg.core.wire import Kind
-from udpmsg.endpoint import Endpoint
-from udpmsg.language import N_, _
 from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import LARGEST, LOOPBACK, PATIENCE, SILENT, Stage, reading, word_for
-from udpmsg.receiver import Receiver
-from udpmsg.sender import Sender
+from udpmsg.messaging.receiver import Receiver
+from udpmsg.messaging.sender import Sender
+from udpmsg.sockets.endpoint import Endpoint
 
 COUNT = 6
 MOVES_AFTER = 3

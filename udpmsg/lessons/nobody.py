@@ -4,7 +4,7 @@ import socket
 import sys
 from dataclasses import dataclass
 
-from udpmsg.language import N_, _
+from udpmsg.base.language import N_, _
 from udpmsg.lessons.lesson import (
     LINUX,
     UNIX,

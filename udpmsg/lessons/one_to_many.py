@@ -4,7 +4,7 @@ import socket
 import sys
 from dataclasses import dataclass
 
-from udpmsg.language import N_, _, plural
+from udpmsg.base.language import N_, _, plural
 from udpmsg.lessons.lesson import LINUX, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import LOOPBACK, SILENCE, Stage, error_name
 

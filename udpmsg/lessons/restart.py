@@ -4,8 +4,8 @@ import select
 import socket
 from dataclasses import dataclass
 
-from udpmsg import clock
-from udpmsg.language import N_, _
+from udpmsg.base import clock
+from udpmsg.base.language import N_, _
 from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import END, LOOPBACK, PATIENCE, SILENCE, Stage, error_name, reading, word_for
 

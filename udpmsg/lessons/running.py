@@ -6,9 +6,9 @@ Owns what counts as seen, as not seen, and as a lesson that could not be run her
 from dataclasses import dataclass
 from typing import Any
 
-from udpmsg import clock
+from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
-from udpmsg.errors import UdpmsgError
+from udpmsg.base.errors import UdpmsgError
 from udpmsg.lessons.lesson import Expectation, Lesson, Observations
 from udpmsg.lessons.stage import Stage
 

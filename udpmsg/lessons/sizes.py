@@ -3,7 +3,7 @@
 import socket
 from dataclasses import dataclass
 
-from udpmsg.language import N_, _, number
+from udpmsg.base.language import N_, _, number
 from udpmsg.lessons.lesson import (
     LINUX,
     MACOS,

@@ -6,7 +6,7 @@ import struct
 import sys
 from dataclasses import dataclass
 
-from udpmsg.language import N_, _, number
+from udpmsg.base.language import N_, _, number
 from udpmsg.lessons.lesson import LINUX, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import SILENCE, Stage
 

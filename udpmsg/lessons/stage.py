@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 
-from udpmsg.language import _
+from udpmsg.base.language import _
 
 LOOPBACK = "127.0.0.1"
 PATIENCE = 2.0

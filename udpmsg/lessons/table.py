@@ -6,8 +6,8 @@ The order is that of a course. A new lesson is a module with a `LESSON`, and a r
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from udpmsg import units
-from udpmsg.language import N_
+from udpmsg.base import units
+from udpmsg.base.language import N_
 from udpmsg.lessons.lesson import Lesson
 
 

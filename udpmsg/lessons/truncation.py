@@ -3,7 +3,7 @@
 import socket
 from dataclasses import dataclass
 
-from udpmsg.language import N_, _
+from udpmsg.base.language import N_, _
 from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import Stage
 

@@ -7,8 +7,8 @@ so that is worked out here, round trip by round trip (`go_back_n`), and the less
 from dataclasses import dataclass
 
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.experiment.trace import Choices, Mode, Run, Workload
-from udpmsg.language import N_, _, number
+from udpmsg.base.language import N_, _, number
+from udpmsg.compare.trace import Choices, Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
 from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
 from udpmsg.lessons.stage import Stage

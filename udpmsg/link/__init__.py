@@ -1,1 +1,1 @@
-"""The link between two hosts, with faults: decided by a seed, carried by namespaces of our own or by a relay."""
+"""The link between two hosts, with faults decided by a seed. Pure: `udpmsg.lab` and `udpmsg.relay` carry the frames."""

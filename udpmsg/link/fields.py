@@ -1,7 +1,7 @@
 """The faults of a link as users write them, one row a fault: how its text is read, and how it is written.
 
 Options, scenario files and reports share this table, so a value is read, refused and shown everywhere alike. Text made here reads
-back as the same value. Knows no option's syntax and no file (see `udpmsg.cli.linking`, `udpmsg.experiment.scenario`).
+back as the same value. Knows no option's syntax and no file (see `udpmsg.cli.linking`, `udpmsg.compare.scenario`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -9,8 +9,8 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from udpmsg import units
-from udpmsg.errors import UsageError
+from udpmsg.base import units
+from udpmsg.base.errors import UsageError
 from udpmsg.link.faults import Burst, Later, Link, Path, Police
 
 Changes = Mapping[str, Any]

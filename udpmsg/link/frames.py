@@ -14,9 +14,9 @@ refuses a GOODBYE: TEARDOWN) and other programs' protocols.
 import struct
 from typing import NamedTuple
 
+from udpmsg.base.errors import N_
 from udpmsg.core import wire
 from udpmsg.core.wire import Kind
-from udpmsg.errors import N_
 from udpmsg.link.record import Direction, FrameKind, Identity, Phase
 from udpmsg.link.streams import MODULUS, NOT_OURS, OUR_MESSAGE, OURS, Stream
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from udpmsg.base.durations import MICROSECOND, MILLISECOND
-from udpmsg.errors import N_
+from udpmsg.base.errors import N_
+from udpmsg.base.units import one_of
 from udpmsg.link.faults import Burst, Link, Path
-from udpmsg.units import one_of
 
 KILOBIT, MEGABIT, GIGABIT = 1_000, 1_000_000, 1_000_000_000
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
-from udpmsg.errors import N_
+from udpmsg.base.errors import N_
 
 
 class Direction(IntEnum):

@@ -8,8 +8,8 @@ forward, with the messages; acknowledgments go back, so `drop:ack:2` is the seco
 DIRECTION, forward or back, chooses the other way. Knows nothing of how a frame is recognised (see `way`, `frames`).
 """
 
-from udpmsg import units
-from udpmsg.errors import N_, UsageError
+from udpmsg.base import units
+from udpmsg.base.errors import N_, UsageError
 from udpmsg.link.faults import Action, Scripted
 from udpmsg.link.record import Direction, FrameKind
 

@@ -6,12 +6,12 @@ Owns how a link is said, in English or by its caller's look-up; how its single v
 from collections.abc import Callable
 from typing import NamedTuple
 
-from udpmsg.errors import N_
+from udpmsg.base.errors import N_
+from udpmsg.base.units import bit_rate_text, duration_text, share_text
 from udpmsg.link.faults import Later, Link, Path
 from udpmsg.link.fields import FIELDS, text_of_both
 from udpmsg.link.presets import PRESETS
 from udpmsg.link.script import fault_text
-from udpmsg.units import bit_rate_text, duration_text, share_text
 
 SYMBOLS = {
     "gbit": " Gbit/s",

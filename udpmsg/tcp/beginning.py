@@ -4,9 +4,9 @@ Whoever can't be is turned away by this, before anything is made for it: a flood
 calls that accept and close them.
 """
 
+from udpmsg.base.errors import MalformedDatagram
 from udpmsg.core import wire
 from udpmsg.core.framing import LENGTH, BadFrame, misfit
-from udpmsg.errors import MalformedDatagram
 
 BEGINNING = LENGTH.size + wire.HEADER.size
 """Bytes that are looked at: the length of the first frame, and the header of its message."""

@@ -8,10 +8,10 @@ import socket
 import sys
 
 from udpmsg.base.durations import SECOND
+from udpmsg.base.errors import Phrase
 from udpmsg.core.framing import FrameReader
-from udpmsg.endpoint import Endpoint
-from udpmsg.errors import Phrase
-from udpmsg.waiting import earliest
+from udpmsg.sockets.endpoint import Endpoint
+from udpmsg.sockets.waiting import earliest
 
 FRAME_GRACE = 10 * SECOND
 """How long a frame may take in any case; above that it must come at MIN_FRAME_RATE."""

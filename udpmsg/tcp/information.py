@@ -8,7 +8,8 @@ import socket
 import struct
 import sys
 
-from udpmsg.statistics import KnownPath
+from udpmsg.base.durations import MICROSECOND, SECOND
+from udpmsg.sockets.known_path import KnownPath
 
 LAYOUT = struct.Struct("=8x 4I 5I 4I 8I 2I I Q")
 """Up to tcpi_pacing_rate, at offset 104. Eight bytes of state and options; tcpi_rto, _ato, _snd_mss, _rcv_mss (from 8); _unacked,
@@ -18,8 +19,6 @@ INFINITE_SSTHRESH = 0x7FFFFFFF
 """TCP_INFINITE_SSTHRESH of include/net/tcp.h: nothing has ended slow start yet."""
 NO_PACE = 2**64 - 1
 """sk_pacing_rate where there is none."""
-MICROSECONDS = 1_000_000
-"""In a second: the unit of tcpi_rto and tcpi_rtt."""
 
 
 def known_path(connection: socket.socket) -> KnownPath | None:
@@ -46,8 +45,8 @@ def decoded(information: bytes) -> KnownPath:
         in_flight_bytes=max(unacked - sacked - lost + retrans, 0) * snd_mss,
         ssthresh_bytes=None if snd_ssthresh >= INFINITE_SSTHRESH else snd_ssthresh * snd_mss,
         pace_bps=None if pacing_rate == NO_PACE else 8.0 * pacing_rate,
-        srtt_s=rtt / MICROSECONDS if rtt else None,
-        rto_s=rto / MICROSECONDS,
+        srtt_s=rtt * MICROSECOND / SECOND if rtt else None,
+        rto_s=rto * MICROSECOND / SECOND,
         lost=None,  # tcpi_lost is what is deemed lost and not sent again yet, and no count
         retransmissions=total_retrans,
     )

@@ -7,7 +7,7 @@ keeps beyond that is charged when it comes.
 from collections.abc import Container
 
 from udpmsg.core.budget import Budget
-from udpmsg.endpoint import Endpoint
+from udpmsg.sockets.endpoint import Endpoint
 from udpmsg.tcp.connection import Connection
 
 BUFFER = 256 << 10

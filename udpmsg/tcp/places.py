@@ -6,7 +6,7 @@ Knows no socket. Times are nanoseconds on any clock that the caller keeps to.
 from collections.abc import Iterable
 
 from udpmsg.base.durations import SECOND
-from udpmsg.endpoint import Endpoint, owner
+from udpmsg.sockets.endpoint import Endpoint, owner
 
 SHARE = 8
 """While others ask, one address has at most this part of the places."""

@@ -1,6 +1,6 @@
 """The receiving side of TCP: one listening socket, and a connection for every sender that the kernel accepted.
 
-Owns the sockets, what was read and not yet taken, and what the kernel has not taken yet. Knows no message: `udpmsg.receiver`
+Owns the sockets, what was read and not yet taken, and what the kernel has not taken yet. Knows no message: `messaging.receiver`
 takes what each frame carried and where it came from. Its twin is `udpmsg.udp.receiver`.
 
 Who can't be ours, by the first bytes of its stream, is turned away before anything is made for it (`udpmsg.tcp.beginning`). What
@@ -23,17 +23,17 @@ from collections.abc import Callable
 from functools import partial
 
 from udpmsg.base.durations import MILLISECOND, SECOND
+from udpmsg.base.errors import N_, Phrase, UdpmsgError
 from udpmsg.core.budget import Budget
 from udpmsg.core.events import Disconnected, Event, LimitReached, Malformed
 from udpmsg.core.framing import BadFrame, FrameReader, Run, frame
-from udpmsg.endpoint import Endpoint, endpoint_of
-from udpmsg.errors import N_, Phrase, UdpmsgError
-from udpmsg.listening import MOST_BUFFER, bind, own_address, within_descriptors
+from udpmsg.sockets.endpoint import Endpoint, endpoint_of
+from udpmsg.sockets.listening import MOST_BUFFER, bind, own_address, within_descriptors
+from udpmsg.sockets.waiting import Arrivals, earliest
 from udpmsg.tcp.beginning import BEGINNING, offence
 from udpmsg.tcp.connection import Connection
 from udpmsg.tcp.memory import BUFFER, Memory
 from udpmsg.tcp.places import Places
-from udpmsg.waiting import Arrivals, earliest
 
 OnReady = Callable[[int, int], Arrivals]
 BACKLOG = 1024

@@ -1,6 +1,6 @@
 """The sending side of TCP: one connection, and frames on its stream. A handshake comes before the first message.
 
-Owns the socket and what the kernel has not taken yet. Knows no message: `udpmsg.sender` gives it encoded messages.
+Owns the socket and what the kernel has not taken yet. Knows no message: `udpmsg.messaging.sender` gives it encoded messages.
 Its twin is `udpmsg.udp.sender`.
 """
 
@@ -11,14 +11,14 @@ import sys
 from collections.abc import Sequence
 
 from udpmsg.base.durations import MILLISECOND, SECOND
+from udpmsg.base.errors import N_, CannotConnect, Phrase, UsageError
 from udpmsg.core.events import Disconnected, Event
 from udpmsg.core.framing import BadFrame, FrameReader, Run, each, frames
-from udpmsg.endpoint import Endpoint, endpoint_of, resolve
-from udpmsg.errors import N_, CannotConnect, Phrase, UsageError
-from udpmsg.statistics import KnownPath
+from udpmsg.sockets.endpoint import Endpoint, endpoint_of, resolve
+from udpmsg.sockets.known_path import KnownPath
+from udpmsg.sockets.waiting import LONGEST_WAIT, Arrivals, nanoseconds
 from udpmsg.tcp.information import known_path
 from udpmsg.tcp.lines import LineReader
-from udpmsg.waiting import LONGEST_WAIT, Arrivals, nanoseconds
 
 CHUNK = 64 << 10
 """Bytes read at one go."""

@@ -8,7 +8,7 @@ import socket
 import struct
 import sys
 
-from udpmsg.endpoint import Endpoint
+from udpmsg.sockets.endpoint import Endpoint
 
 IP_PKTINFO = 8
 """Linux, in.h; it has no name in Python 3.11."""

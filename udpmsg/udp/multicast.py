@@ -4,7 +4,7 @@ import socket
 import struct
 import sys
 
-from udpmsg.errors import UsageError
+from udpmsg.base.errors import UsageError
 
 IP_MULTICAST_ALL, IPV6_MULTICAST_ALL = 49, 29
 """Linux, in.h and in6.h; they have no name in Python 3.11."""

@@ -1,6 +1,6 @@
 """The receiving side of UDP: one socket for every sender. Nobody is accepted; whoever sends is there.
 
-Owns the socket and what the kernel has not taken yet. Knows no message: `udpmsg.receiver` is handed datagrams and where they
+Owns the socket and what the kernel has not taken yet. Knows no message: `messaging.receiver` is handed datagrams and where they
 came from. Its twin is `udpmsg.tcp.receiver`.
 """
 
@@ -11,16 +11,16 @@ import struct
 import sys
 from collections import deque
 
+from udpmsg.base.errors import CannotListen, Phrase
 from udpmsg.core.events import Event
 from udpmsg.core.framing import MOST_MESSAGES, Run
-from udpmsg.endpoint import Endpoint, endpoint_of
-from udpmsg.errors import CannotListen, Phrase
-from udpmsg.listening import MOST_BUFFER, bind, own_address
+from udpmsg.sockets.endpoint import Endpoint, endpoint_of
+from udpmsg.sockets.listening import MOST_BUFFER, bind, own_address
+from udpmsg.sockets.waiting import Arrivals
 from udpmsg.udp import multicast
 from udpmsg.udp import offload as offloading
 from udpmsg.udp.answering import ROOM, Answering, needed
 from udpmsg.udp.sender import LARGEST_DATAGRAM
-from udpmsg.waiting import Arrivals
 
 SO_MEMINFO = 55
 """Linux, asm-generic/socket.h; it has no name in Python 3.11."""

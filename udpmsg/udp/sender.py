@@ -1,7 +1,7 @@
 """The sending side of UDP: one socket, and datagrams to one address. No handshake: the first thing that leaves is a message.
 So it can't know which address of a name is the right one: the first, until `go_elsewhere` is called.
 
-Owns the socket and what the kernel has not taken yet. Knows no message: `udpmsg.sender` gives it encoded datagrams.
+Owns the socket and what the kernel has not taken yet. Knows no message: `udpmsg.messaging.sender` gives it encoded datagrams.
 Its twin is `udpmsg.tcp.sender`.
 """
 
@@ -12,10 +12,10 @@ import socket
 from collections import deque
 from collections.abc import Sequence
 
+from udpmsg.base.errors import UsageError
 from udpmsg.core.events import Event, Hint, NextAddress, OffloadRefused, Unreachable
 from udpmsg.core.framing import Run, each, together
-from udpmsg.endpoint import Address, Endpoint, endpoint_of, is_multicast, resolve
-from udpmsg.errors import UsageError
+from udpmsg.sockets.endpoint import Address, Endpoint, endpoint_of, is_multicast, resolve
 from udpmsg.udp import offload as offloading
 from udpmsg.udp import path
 from udpmsg.udp.hints import hint_of, may_be_earlier

@@ -1,0 +1,1 @@
+"""Stories about experiments: what was logged, what follows from it, and the two ends over real sockets."""

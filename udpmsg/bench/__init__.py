@@ -1,0 +1,1 @@
+"""Benchmarks: the highest rate without loss, measured against a receiver of our own or somewhere else, and their report."""

@@ -1,0 +1,231 @@
+"""Runs a benchmark: each mode at each size, one after the other, and tells each measurement as it is made.
+
+Owns which trials make a measurement and how the time is shared among them. Knows neither sockets (see `trial`) nor which
+rate is tried next (see `search`), nor what a limit is (see `limits`).
+"""
+
+import os
+import platform
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import NamedTuple
+
+from udpmsg import __version__
+from udpmsg.base import clock
+from udpmsg.base.durations import SECOND
+from udpmsg.base.errors import N_, Phrase, UsageError
+from udpmsg.bench import path as bench_path
+from udpmsg.bench.limits import limits_of
+from udpmsg.bench.receiver import OwnReceiver
+from udpmsg.bench.search import RoundTrips, Search, decisive
+from udpmsg.bench.trial import Stopped, Way, as_fast_as_possible, at_rate, look_for_listener, round_trips
+from udpmsg.bench.values import LARGEST, Benchmark, Measurement, Progress, Request, Trial
+from udpmsg.compare.trace import Mode
+from udpmsg.lab.processes import sharpen_timers
+
+FLOOD, SHORT, LONG = 0.1, 0.05, 0.15
+"""Shares of a measurement's time: the flood, a trial of the search, a trial that confirms."""
+DELIVERED, ROUND_TRIPS = 0.6, 0.4
+"""The same where messages are acknowledged or travel in a stream."""
+
+
+def check(request: Request) -> None:
+    """Raise UsageError for what cannot be measured, before anything begins."""
+    for size in request.sizes:
+        if not 1 <= size <= LARGEST:
+            raise UsageError(
+                "messages of {} bytes cannot be measured: choose 1 to {}, which a listener takes at most", size, LARGEST
+            )
+    if request.congestion is not None and Mode.UDP_ACK not in request.modes:
+        raise UsageError("a congestion control means nothing without the mode udp+ack: the others have none of ours")
+    if request.window is not None and Mode.UDP_ACK not in request.modes:
+        raise UsageError("a window means nothing without the mode udp+ack: it bounds the messages that are not acknowledged yet")
+    if request.datagram_size is not None and set(request.modes) == {Mode.TCP}:
+        raise UsageError("a datagram size means nothing to TCP, which cuts its stream itself")
+
+
+def bench(
+    request: Request,
+    *,
+    found: Callable[[Benchmark, Measurement], None] = lambda *_: None,
+    progress: Callable[[Progress], None] = lambda _: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Benchmark:
+    """Measure everything; `found` is told each measurement. Once `stopped` is true, what is under way ends and no other begins.
+
+    Raises UsageError, NameUnknown, NobodyThere where no listener answers, CannotListen, and ChildFailed when our own receiver was
+    ended from outside.
+    """
+    check(request)
+    sharpen_timers()
+    with ExitStack() as stack:
+        receiver = None
+        if request.target is None:
+            receiver = stack.enter_context(OwnReceiver(receive_buffer=request.receive_buffer, offload=request.offload))
+        benchmark = Benchmark(
+            request=request,
+            started=clock.utc(),
+            system=f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+            version=__version__,
+            cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+            receive_buffer_bytes=None if receiver is None else receiver.first_look.receive_buffer,
+        )
+        try:
+            measure_all(benchmark, receiver, found, progress, stopped)
+        except Stopped:
+            benchmark.interrupted = True
+    return benchmark
+
+
+def measure_all(
+    benchmark: Benchmark,
+    receiver: OwnReceiver | None,
+    found: Callable[[Benchmark, Measurement], None],
+    progress: Callable[[Progress], None],
+    stopped: Callable[[], bool],
+) -> None:
+    """Every mode at every size. Raises Stopped."""
+    request = benchmark.request
+    host, port = (receiver.host, receiver.port) if receiver is not None else request.target or ("", 0)
+    largest = bench_path.largest_datagram(host, port)
+    clockwork = Clockwork(request, progress)
+    ways = []
+    for mode, size in request.cells:
+        needed = bench_path.datagram_size(size, acknowledged=mode is Mode.UDP_ACK, largest=largest)
+        datagram_size = request.datagram_size or needed
+        ways.append(
+            Way(
+                mode,
+                size,
+                host,
+                port,
+                datagram_size,
+                request.window,
+                request.offload,
+                receiver,
+                stopped=stopped,
+                tick=clockwork.tick,
+                congestion=request.congestion,
+            )
+        )
+    if receiver is None:
+        for transport in dict.fromkeys(way.mode.transport for way in ways):
+            look_for_listener(next(way for way in ways if way.mode.transport == transport))
+    for way in ways:
+        if stopped():
+            raise Stopped
+        clockwork.begin(way)
+        measurement = concluded(benchmark, way, MEASURED[way.mode](way, request.seconds, clockwork))
+        benchmark.measurements.append(measurement)
+        found(benchmark, measurement)
+
+
+class Made(NamedTuple):
+    """What was made for one measurement."""
+
+    trials: list[Trial]
+    decided: Trial | None
+    """The one that the throughput is of."""
+    trips: RoundTrips | None
+
+
+def searched(way: Way, seconds: float, clockwork: "Clockwork") -> Made:
+    """Fire and forget: the flood, then rates until the highest is found at which nothing is lost."""
+    clockwork.doing(Phrase("flood"))
+    flood = as_fast_as_possible(way, seconds * FLOOD)
+    search = Search(sent=flood.sent_msgs_per_s, received=flood.received_msgs_per_s, lost=not flood.kept_up)
+    trials = [flood]
+    while (step := search.next()) is not None:
+        duration = seconds * (LONG if step.confirms else SHORT)
+        if step.rate is None:
+            clockwork.doing(Phrase("as fast as possible, once more"))
+            trial = as_fast_as_possible(way, duration, confirms=True)
+        else:
+            words = N_("{:,.0f} msg/s, once more") if step.confirms else N_("{:,.0f} msg/s")
+            clockwork.doing(Phrase(words, step.rate))
+            trial = at_rate(way, step.rate, duration, confirms=step.confirms)
+        trials.append(replace(trial, verifies=step.verifies))
+        search.note(step, sent=trial.sent_msgs_per_s, lost=not trial.kept_up, share=trial.loss)
+    return Made(trials, decisive(trials, failed_at=search.failed_at), None)
+
+
+def delivered(way: Way, seconds: float, clockwork: "Clockwork") -> Made:
+    """Acknowledged, or over TCP: as fast as the receiver takes it, and then the round trips."""
+    clockwork.doing(Phrase("as fast as possible"))
+    trial = as_fast_as_possible(way, seconds * DELIVERED, confirms=True)
+    clockwork.doing(Phrase("round trips"))
+    return Made([trial], trial if trial.complete else None, round_trips(way, seconds * ROUND_TRIPS))
+
+
+MEASURED = {Mode.UDP: searched, Mode.UDP_ACK: delivered, Mode.TCP: delivered}
+
+
+def concluded(benchmark: Benchmark, way: Way, made: Made) -> Measurement:
+    """What the trials of one measurement come to."""
+    trials, decided, trips = made
+    acknowledged, framed = way.mode is Mode.UDP_ACK, way.mode is Mode.TCP
+    throughput = None if decided is None else decided.carried_msgs_per_s
+    flood = trials[0] if way.mode is Mode.UDP else None
+    after = None if way.receiver is None else way.receiver.look()
+    sides = [trials[-1].offload, *([] if after is None else [after.offload])]
+    drops = [trial.kernel_drops for trial in trials if trial.kernel_drops is not None]
+    over_limit = [trial.over_limit for trial in trials if trial.over_limit is not None]
+    shown = decided or trials[-1]
+    measurement = Measurement(
+        mode=way.mode,
+        size_bytes=way.size,
+        datagram_size_bytes=None if framed else way.datagram_size,
+        datagrams_per_message=None
+        if framed
+        else bench_path.datagrams(way.size, acknowledged=acknowledged, datagram_size=way.datagram_size),
+        throughput_msgs_per_s=throughput,
+        flood_sent_msgs_per_s=None if flood is None else flood.sent_msgs_per_s,
+        flood_received_msgs_per_s=None if flood is None else flood.received_msgs_per_s,
+        goodput_bps=None if throughput is None else throughput * way.size * 8,
+        rtt_s=None if trips is None else trips.summary(),
+        rtt_interval_s=None if trips is None else trips.interval / SECOND,
+        rtt_lost=None if trips is None else trips.lost,
+        offload=None if framed or None in sides else all(sides),
+        receive_buffer_bytes=None if framed or after is None else after.receive_buffer,
+        kernel_drops=None if framed or len(drops) < len(trials) else sum(drops),
+        over_limit=None if len(over_limit) < len(trials) else sum(over_limit),
+        sender_cpu=shown.sender_cpu,
+        receiver_cpu=shown.receiver_cpu,
+        limits=(),
+        curve=tuple(trials),
+    )
+    return limits_of(measurement, benchmark)
+
+
+class Clockwork:
+    """How far a benchmark is: by the time that is planned, which a measurement takes more or less."""
+
+    def __init__(self, request: Request, progress: Callable[[Progress], None]) -> None:
+        """Nothing has begun yet."""
+        self._seconds = request.seconds
+        self._count = len(request.cells)
+        self._progress = progress
+        self._done = -1
+        self._way: Way | None = None
+        self._doing = ""
+        self._begun = 0
+
+    def begin(self, way: Way) -> None:
+        """The next measurement."""
+        self._done += 1
+        self._way, self._begun = way, clock.now()
+
+    def doing(self, words: str) -> None:
+        """What is going on now."""
+        self._doing = words
+        self.tick()
+
+    def tick(self) -> None:
+        """Tell it."""
+        if self._way is None:
+            return
+        passed = min((clock.now() - self._begun) / SECOND / self._seconds, 0.99)
+        measured = self._done + passed
+        left = (self._count - measured) * self._seconds
+        self._progress(Progress(self._way.mode, self._way.size, self._doing, measured / self._count, left))

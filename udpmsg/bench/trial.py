@@ -1,0 +1,306 @@
+"""One trial of a benchmark: a session of its own, messages at a rate, without a pace or one at a time, and what became of them.
+
+Owns the sender's loops. Does not know which rate comes next, nor what the numbers mean. What arrived is the receiver's own answer
+(`Sender.ask`), by which every sequence number is accounted for, at whatever host it runs.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import sleep
+from typing import Any
+
+from udpmsg.base import clock
+from udpmsg.base.durations import SECOND
+from udpmsg.base.errors import CannotConnect, UdpmsgError
+from udpmsg.bench.receiver import OwnReceiver
+from udpmsg.bench.search import MOST_AT_ONCE, Pace, RoundTrips
+from udpmsg.bench.values import Trial
+from udpmsg.compare import network
+from udpmsg.compare.trace import Mode
+from udpmsg.compare.watch import Watch
+from udpmsg.compare.workload import filled
+from udpmsg.core.events import Disconnected, Event, Outcome, State, Unreachable
+from udpmsg.messaging.sender import Sender
+from udpmsg.messaging.statistics import SenderStatistics, SessionReport
+
+DEADLINE = 10.0
+"""Seconds after which a message is given up."""
+GRACE = 30 * SECOND
+"""Besides its own time and the deadline, a trial may take so long."""
+SILENCE = 8 * SECOND
+"""While it waits for the receiver, so long without a single confirmation, or byte taken, means that nobody is there any more:
+the first five retransmissions of a message take about as long at the smallest timeout."""
+DRAIN = 0.05
+"""Seconds before the receiver is asked: a full buffer would drop the question too, and it is repeated only after a second."""
+BATCH_BYTES = 1 << 20
+"""Of payload that are handed over at one go at most."""
+ASLEEP = 150_000
+"""Nanoseconds: a sleep is as exact as this. What is shorter is waited for awake."""
+TOLD_EVERY = SECOND // 10
+PROBE_INTERVAL = 1_000_000
+"""Nanoseconds from one round trip to the next at least: a thousand a second keeps nobody busy."""
+WARM_UPS = 20
+"""Round trips that are not counted: the first ones find cold caches and a session that must be made."""
+ROOM = 4
+"""Median round trips from one to the next at least: a schedule that could not be kept would measure itself."""
+
+
+class Stopped(Exception):
+    """The benchmark shall end."""
+
+
+class NobodyThere(UdpmsgError):
+    """No listener answers."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where one measurement's messages go, and how."""
+
+    mode: Mode
+    size: int
+    host: str
+    port: int
+    datagram_size: int
+    window: int | None
+    offload: bool
+    receiver: OwnReceiver | None
+    """None: it is elsewhere."""
+    stopped: Callable[[], bool]
+    tick: Callable[[], None]
+    """Called ten times a second while a trial runs."""
+    congestion: str | None = None
+    """None: the usual one."""
+
+    def options(self, *, acknowledged: bool) -> dict[str, Any]:
+        """What the library's sender is opened with."""
+        options: dict[str, Any] = {"transport": self.mode.transport, "acknowledged": acknowledged, "deadline": DEADLINE}
+        if self.mode is Mode.TCP:
+            return options
+        options |= {"datagram_size": self.datagram_size, "offload": self.offload}
+        return options | ({"window": self.window, "congestion": self.congestion} if acknowledged else {})
+
+    def batch(self, most: int = MOST_AT_ONCE) -> list[bytes]:
+        """Messages for one call of `send_many`."""
+        return [filled(b"", self.size)] * max(1, min(most, BATCH_BYTES // self.size))
+
+    def nobody(self) -> NobodyThere:
+        """What to do where none answers. Raises ChildFailed where it was our own receiver, which is gone."""
+        if self.receiver is not None:
+            self.receiver.look()
+        return NobodyThere(
+            "no listener answers at {} over {} port {}: start `udpmsg listen --both --quiet --host {} --port {}` there, "
+            "in this version or a newer one, and let firewalls pass that port",
+            self.host,
+            self.mode.transport.upper(),
+            self.port,
+            "::" if ":" in self.host else "0.0.0.0",  # everywhere there, not here
+            self.port,
+        )
+
+
+def look_for_listener(way: Way) -> None:
+    """Make sure that somebody is there who can say what arrived. Raises NobodyThere, Stopped."""
+    with opened(way, acknowledged=False, seconds=0) as (sender, watch):
+        for _ in range(int(network.ANSWER_WAIT)):
+            if sender.ask(1.0) is not None:
+                return
+            if watch.over:
+                raise Stopped
+            if any(isinstance(event, Unreachable | Disconnected) for event in sender.poll(0)):
+                break
+        raise way.nobody()
+
+
+def at_rate(way: Way, rate: float, seconds: float, *, confirms: bool) -> Trial:
+    """Fire and forget at a constant rate, in messages a second."""
+    with opened(way, acknowledged=False, seconds=seconds) as (sender, watch):
+        count = max(1, round(rate * seconds))
+        effort = Effort(way)
+        pace = Pace(rate, now=effort.begun, most_at_once=len(way.batch()))
+        messages = way.batch(pace.batch)
+        sent, next_tick = 0, effort.begun + TOLD_EVERY
+        while sent < count and not watch.over:
+            now = clock.now()
+            if pace.due(now=now):
+                due = min(pace.batch, count - sent)
+                taken = len(sender.send_many(messages if due == pace.batch else messages[:due]))
+                pace.take(taken)
+                sent += taken
+            else:
+                if now >= next_tick:
+                    way.tick()
+                    next_tick = now + TOLD_EVERY
+                effort.wait(pace.next_due())
+        effort.end(at_least=int(sent * SECOND / rate))
+        return concluded(way, sender, watch, effort, rate, confirms=confirms)
+
+
+def as_fast_as_possible(way: Way, seconds: float, *, confirms: bool = False) -> Trial:
+    """Without a pace. Fire and forget: the flood. Acknowledged, or over TCP: as fast as the receiver takes it."""
+    acknowledged = way.mode is Mode.UDP_ACK
+    with opened(way, acknowledged=acknowledged, seconds=seconds) as (sender, watch):
+        messages = way.batch()
+        effort = Effort(way)
+        now, until = effort.begun, effort.begun + int(seconds * SECOND)
+        next_tick = now + TOLD_EVERY
+        while now < until and not watch.over:
+            sender.send_many(messages)
+            if acknowledged:
+                check(sender.poll(0), way)
+            now = clock.now()
+            if now >= next_tick:
+                way.tick()
+                next_tick = now + TOLD_EVERY
+        while sender.unresolved and not watch.over:
+            check(sender.poll(None), way)
+        effort.end()
+        return concluded(way, sender, watch, effort, None, confirms=confirms)
+
+
+def round_trips(way: Way, seconds: float) -> RoundTrips:
+    """One acknowledged message at a time, a thousand a second or as many as the path has room for."""
+    with opened(way, acknowledged=True, seconds=seconds) as (sender, watch):
+        message = filled(b"", way.size)
+        interval = max(PROBE_INTERVAL, ROOM * usual_round_trip(way, sender, watch, message))
+        effort = Effort(way)
+        trips = RoundTrips(interval, now=effort.begun)
+        until, next_tick = effort.begun + int(seconds * SECOND), effort.begun + TOLD_EVERY
+        while trips.due_at < until and not watch.over:
+            effort.wait(trips.due_at)
+            sender.send(message)
+            outcome = settled(way, sender, watch)
+            now = clock.now()
+            if outcome is not None and outcome.state is State.DELIVERED:
+                trips.returned(now=now)
+            else:
+                trips.never_returned()
+            if now >= next_tick:
+                way.tick()
+                next_tick = now + TOLD_EVERY
+        if watch.over:
+            raise way.nobody() if watch.late else Stopped
+        return trips
+
+
+class Effort:
+    """The time that a trial takes at the sender, and how much of a core. Waiting awake is no work."""
+
+    def __init__(self, way: Way) -> None:
+        """Begin."""
+        self._receiver = way.receiver
+        self._receiver_before = None if way.receiver is None else way.receiver.look().cpu
+        self._awake = 0
+        self._cpu = clock.cpu()
+        self.begun = clock.now()
+        self.took = 0
+        """Nanoseconds, at the end."""
+        self.sender_cpu: float | None = None
+
+    def wait(self, until: int) -> None:
+        """Wait for a point in time: asleep as long as a sleep is exact enough, then awake."""
+        now = clock.now()
+        if until - now > 2 * ASLEEP:
+            sleep((until - now - ASLEEP) / SECOND)
+            now = clock.now()
+        if now < until:
+            begun = clock.cpu()
+            while now < until:
+                now = clock.now()
+            self._awake += clock.cpu() - begun
+
+    def end(self, *, at_least: int = 0) -> None:
+        """The last message has left, or ended. `at_least`: what the schedule allows for them, the last interval included."""
+        took = clock.now() - self.begun
+        self.sender_cpu = share(clock.cpu() - self._cpu - self._awake, took)
+        self.took = max(took, at_least)
+
+    def receiver_cpu(self, seconds: float) -> float | None:
+        """Of one core, where the receiver is ours and was busy for so long."""
+        if self._receiver is None or self._receiver_before is None:
+            return None
+        return share(self._receiver.look().cpu - self._receiver_before, int(seconds * SECOND))
+
+
+def concluded(way: Way, sender: Sender, watch: Watch, effort: Effort, rate: float | None, *, confirms: bool) -> Trial:
+    """Ask the receiver what it has; what became of the trial. Raises NobodyThere, Stopped."""
+    if not watch.over:
+        sleep(DRAIN)
+    report = final_report(way, sender, watch)
+    statistics: SenderStatistics = sender.statistics()
+    sent, took = statistics.messages_sent, effort.took / SECOND
+    receiving = report.duration_s or took
+    return Trial(
+        offered_msgs_per_s=rate,
+        sent_msgs_per_s=sent / took if took else 0.0,
+        received_msgs_per_s=report.arrived / report.duration_s if report.duration_s else None,
+        messages_sent=sent,
+        messages_lost=max(sent - report.arrived, 0),
+        messages_unconfirmed=statistics.messages_unconfirmed,
+        kernel_drops=report.kernel_drops if way.mode is not Mode.TCP else None,
+        over_limit=report.over_limit,
+        duration_s=took,
+        sender_cpu=effort.sender_cpu,
+        receiver_cpu=effort.receiver_cpu(max(receiving, took if rate is None and not statistics.acknowledged else 0.0)),
+        offload=sender.offload,
+        confirms=confirms,
+    )
+
+
+def final_report(way: Way, sender: Sender, watch: Watch) -> SessionReport:
+    """The receiver's answer, once it has stopped changing. Raises NobodyThere, Stopped."""
+    answers = [] if watch.over else network.final_answer(sender)
+    if watch.over and not watch.late:
+        raise Stopped
+    if not answers:
+        raise way.nobody()
+    return answers[0]
+
+
+def settled(way: Way, sender: Sender, watch: Watch) -> Outcome | None:
+    """How the one message that is under way ended; None: the trial is over before it did."""
+    while not watch.over:
+        events = sender.poll(None)
+        check(events, way)  # first: the end of the connection is the outcome of what was under way
+        for event in events:
+            if isinstance(event, Outcome):
+                return event
+    return None
+
+
+def usual_round_trip(way: Way, sender: Sender, watch: Watch, message: bytes) -> int:
+    """The median of the first few, in nanoseconds."""
+    times = []
+    for _ in range(WARM_UPS):
+        begun = clock.now()
+        sender.send(message)
+        if settled(way, sender, watch) is None:
+            break
+        times.append(clock.now() - begun)
+    return sorted(times)[len(times) // 2] if times else 0
+
+
+def check(events: list[Event], way: Way) -> None:
+    """Raise NobodyThere where the connection is gone."""
+    if any(isinstance(event, Disconnected) for event in events):
+        raise way.nobody()
+
+
+@contextmanager
+def opened(way: Way, *, acknowledged: bool, seconds: float) -> Iterator[tuple[Sender, Watch]]:
+    """A sender, and who looks after it. Raises NobodyThere where a connection is refused."""
+    with Watch(way.stopped) as watch:
+        try:
+            sender = Sender(way.host, way.port, **way.options(acknowledged=acknowledged))
+        except CannotConnect:
+            raise way.nobody() from None
+        with sender:
+            limit = clock.now() + int((seconds + DEADLINE) * SECOND) + GRACE
+            watch.over_sender(sender, limit, silence=SILENCE)
+            yield sender, watch
+
+
+def share(part: int, whole: int) -> float | None:
+    """What part of the whole; None of nothing."""
+    return max(part, 0) / whole if whole > 0 else None

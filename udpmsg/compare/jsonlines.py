@@ -1,0 +1,158 @@
+"""A comparison as JSON lines for programs: the twin of the table.
+
+Owns the keys. A line `mode` for each run, with the keys of every summary (`show.schema`) and those that only a comparison
+has; before it a line `path` with what the sender knew over time, where it knew anything, and with the ledger a line `message` for
+each row; a line `comparison` at the end. Every key of a line is always there,
+units are in its name, and what is not known is null. The link is written as its options take it: "20ms", "5%". Writes to nothing.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from udpmsg.base.distribution import rounded
+from udpmsg.compare.figures import Figures, figures, median_of
+from udpmsg.compare.ledger import Row, rows
+from udpmsg.compare.trace import Choices, Comparison, Run
+from udpmsg.link.faults import Link
+from udpmsg.link.fields import FIELDS, text_of
+from udpmsg.link.script import fault_text
+from udpmsg.show.jsonlines import VERSION
+
+
+def lines(comparison: Comparison, *, ledger: bool = False) -> Iterator[str]:
+    """The lines, without line ends. All of them name this one run of the program."""
+    name = os.urandom(8).hex()
+    summaries = []
+    for run in comparison.runs:
+        table = rows(run, comparison.choices)
+        if ledger:
+            for row in table:
+                yield line("message", name, _message(run, row))
+        if run.known:
+            yield line("path", name, _path(run))
+        summary = figures(run, table, comparison)
+        summaries.append(summary)
+        yield line("mode", name, _tidy(asdict(summary)))
+    yield line("comparison", name, _whole(comparison, summaries))
+
+
+def line(event: str, name: str, fields: dict[str, Any]) -> str:
+    """One line: ASCII alone, without DEL, so that no text in it can steer a terminal."""
+    text = json.dumps({"event": event, "v": VERSION, "run": name, **fields}, allow_nan=False)
+    return text.replace("\x7f", "\\u007f")
+
+
+def _message(run: Run, row: Row) -> dict[str, Any]:
+    return {
+        "mode": run.mode.value,
+        "repetition": run.repetition,
+        "sequence": row.sequence,
+        "due_at_s": _seconds(row.due_at),
+        "sent_at_s": _seconds(row.sent_at),
+        "transmissions": row.transmissions,
+        "delivered_at_s": _seconds(row.delivered_at),
+        "delay_s": _seconds(row.delay),
+        "outcome": row.outcome.value,
+        "cause": None if row.cause is None else row.cause.value,
+        "reason": row.reason,
+        "duplicates": row.duplicates,
+        "reordered": row.reordered,
+        "late": row.late,
+    }
+
+
+def _path(run: Run) -> dict[str, Any]:
+    """What the sender knew, by columns: one value a row, all of one length. Between two rows the first one holds."""
+
+    def column(name: str) -> list[Any]:
+        return [getattr(row, name) for row in run.known]
+
+    def times(name: str) -> list[float | None]:
+        return [_seconds(time) for time in column(name)]
+
+    return {
+        "mode": run.mode.value,
+        "repetition": run.repetition,
+        "at_s": times("at"),
+        "window_bytes": column("window"),
+        "in_flight_bytes": column("in_flight"),
+        "ssthresh_bytes": column("ssthresh"),
+        "pace_bps": column("pace"),
+        "srtt_s": times("srtt"),
+        "rto_s": times("rto"),
+        "lost": column("lost"),
+        "retransmissions": column("retransmissions"),
+    }
+
+
+def _whole(comparison: Comparison, summaries: list[Figures]) -> dict[str, Any]:
+    workload = comparison.workload
+    modes = dict.fromkeys(summary.mode for summary in summaries)
+    return {
+        "where": comparison.where.value,
+        "target": comparison.target,
+        "link": None if comparison.link is None else _link(comparison.link),
+        "seed": comparison.seed,
+        "workload": {
+            "messages": workload.count,
+            "interval_s": _seconds(workload.interval_ns),
+            "size_bytes": workload.size,
+        },
+        "choices": _choices(comparison.choices),
+        "tcp_congestion": comparison.tcp_congestion,
+        "started": comparison.started,
+        "system": comparison.system,
+        "version": comparison.version,
+        "command": comparison.command,
+        "results": {mode: _medians([one for one in summaries if one.mode == mode]) for mode in modes},
+    }
+
+
+def _link(link: Link) -> dict[str, Any]:
+    return {
+        "name": link.name,
+        "forward": {field: text_of(field, link.forward) for field in FIELDS},
+        "back": {field: text_of(field, link.back) for field in FIELDS},
+        "faults": [fault_text(fault) for fault in link.script],
+    }
+
+
+def _choices(choices: Choices) -> dict[str, Any]:
+    return {
+        "modes": [mode.value for mode in choices.modes],
+        "repeat": choices.repeat,
+        "tcp_congestion": choices.tcp_congestion,
+        "nagle": choices.nagle,
+        "tcp_ack": choices.tcp_ack,
+        "ordered": choices.ordered,
+        "window": choices.window,
+        "congestion": choices.congestion,
+        "max_transmissions": choices.max_transmissions,
+        "deadline_s": _seconds(choices.deadline_ns),
+        "min_rto_s": _seconds(choices.min_rto_ns),
+        "datagram_size_bytes": choices.datagram_size,
+        "late_s": _seconds(choices.late_ns),
+    }
+
+
+NO_RESULT = {"repetition", "seed", "error", "lost_sequences"}
+"""Of these a median means nothing."""
+
+
+def _medians(several: list[Figures]) -> dict[str, Any]:
+    """One mode: its figures, each number the median of those repetitions that know it."""
+    return {key: _tidy(value) for key, value in asdict(median_of(several)).items() if key not in NO_RESULT}
+
+
+def _seconds(time: int | None) -> float | None:
+    return None if time is None else rounded(time / 1e9)
+
+
+def _tidy(value: Any) -> Any:
+    """Numbers with nine digits after the point, whatever they are in."""
+    if isinstance(value, dict):
+        return {key: _tidy(item) for key, item in value.items()}
+    return rounded(value) if isinstance(value, float) else value

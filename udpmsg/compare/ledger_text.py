@@ -1,0 +1,69 @@
+"""The ledger as text: a row a message and mode, a line at a time. The rows themselves are `compare.ledger`'s."""
+
+from collections.abc import Iterator
+
+from udpmsg.base.durations import MILLISECOND
+from udpmsg.base.language import N_, _, number, plural, said, told
+from udpmsg.compare.ledger import Outcome, Row, rows
+from udpmsg.compare.setting import printable
+from udpmsg.compare.trace import Comparison, Run
+from udpmsg.show.terminal import duration, paint
+
+PURPOSES = {Outcome.DELIVERED: "good", Outcome.LOST: "error", Outcome.UNCONFIRMED: "warning", Outcome.REFUSED: "error"}
+OUTCOMES = {
+    Outcome.DELIVERED: N_("message|delivered"),
+    Outcome.LOST: N_("message|lost"),
+    Outcome.UNCONFIRMED: N_("message|unconfirmed"),
+    Outcome.REFUSED: N_("message|refused"),
+}
+NOT_KNOWN = "–"
+TIME, DELAY, OUTCOME = 11, 11, 11
+"""Columns, and the least space that is before a word in them."""
+GAP = 2
+
+
+def lines(comparison: Comparison, *, colour: bool) -> Iterator[str]:
+    """A heading and a row a message for each run, in the order in which they ran. Times are milliseconds from its start."""
+    for place, run in enumerate(comparison.runs):
+        if place:
+            yield ""
+        yield from run_lines(run, rows(run, comparison.choices), colour=colour, repeated=comparison.choices.repeat > 1)
+
+
+def run_lines(run: Run, ledger: list[Row], *, colour: bool, repeated: bool = False) -> Iterator[str]:
+    """The ledger of one run."""
+    which = _("{}, repetition {}, seed {}").format(run.mode.value, run.repetition, run.seed) if repeated else run.mode.value
+    yield paint(which, "number", colour)
+    first = max(3, len(number(ledger[-1].sequence))) if ledger else 3
+    headings = [_("sent, ms"), _("times"), _("delivered, ms"), _("delay")]
+    rooms = [max(least, len(heading) + GAP) for least, heading in zip((TIME, 0, TIME + 4, DELAY), headings, strict=True)]
+    outcome = max(OUTCOME, *(len(said(word)) for word in OUTCOMES.values()))
+    heads = "".join(f"{heading:>{room}}" for heading, room in zip(headings, rooms, strict=True))
+    yield paint(f"{'#':>{first}}{heads}  {_('outcome')}", "note", colour)
+    if not ledger:
+        yield paint(" " * first + f"  {_('no messages')}", "note", colour)
+    for row in ledger:
+        cells = [
+            _time(row.sent_at),
+            NOT_KNOWN if row.transmissions is None else str(row.transmissions),
+            _time(row.delivered_at),
+            NOT_KNOWN if row.delay is None else duration(row.delay / 1e9),
+        ]
+        columns = "".join(f"{cell:>{room}}" for cell, room in zip(cells, rooms, strict=True))
+        state = paint(f"{said(OUTCOMES[row.outcome]):<{outcome}}", PURPOSES[row.outcome], colour)
+        yield f"{number(row.sequence):>{first}}{columns}  {state} {remarks(row)}".rstrip()
+
+
+def remarks(row: Row) -> str:
+    """The cause with its reason, and whatever else is to be said of a message."""
+    notes = []
+    if row.cause is not None:
+        notes.append(_(row.cause.value) + (f" ({printable(told(row.reason))})" if row.reason else ""))
+    notes += [_("late")] if row.late else []
+    notes += [_("reordered")] if row.reordered else []
+    notes += [plural("{} duplicate", "{} duplicates", row.duplicates).format(number(row.duplicates))] if row.duplicates else []
+    return ", ".join(notes)
+
+
+def _time(time: int | None) -> str:
+    return NOT_KNOWN if time is None else number(time / MILLISECOND, ",.1f")

@@ -1,0 +1,171 @@
+"""The page: one HTML file that shows a comparison, opens offline in any browser, and can be printed.
+
+Owns how the parts are put together. The files beside this one make them; `show/assets/` has template, style and script. What the
+page is allowed is in `show.shell`. Everything that came from outside is escaped in `show.markup`.
+"""
+
+from udpmsg.base.language import N_, _, number, plural
+from udpmsg.compare.figures import Figures, figures
+from udpmsg.compare.ledger import Row, rows
+from udpmsg.compare.page.columns import columns
+from udpmsg.compare.page.excerpts import excerpts
+from udpmsg.compare.page.svg import draw, span
+from udpmsg.compare.page.table import mark, table, unknown
+from udpmsg.compare.page.texts import CHARTS, COMPARISON, for_script, outcomes
+from udpmsg.compare.page.texts import parts as texts
+from udpmsg.compare.page.words import SHORT, asked, css, details, mode_names
+from udpmsg.compare.sentences import sentence
+from udpmsg.compare.table import UNKNOWNS
+from udpmsg.compare.trace import Comparison, Mode, Run, Where
+from udpmsg.show.markup import asset, command, fill, safe, terms
+from udpmsg.show.shell import shell
+
+NO_LADDER = N_(
+    "Nobody saw the frames here, so there is no ladder: on a real network the link keeps no record. {} without a host makes a "
+    "link that does."
+)
+
+NOTHING = {
+    Where.LAB: N_("Nothing was delivered."),
+    Where.RELAY: N_("Nothing was delivered."),
+    Where.NETWORK: N_("Not known here: it takes one clock for both hosts."),
+}
+"""Where a chart has nothing to draw."""
+WAYS = {1: N_("one way"), 2: N_("two ways"), 3: N_("three ways")}
+
+
+def page(comparison: Comparison) -> str:
+    """The whole page. The same comparison gives the same text."""
+    ledgers = [rows(run, comparison.choices) for run in comparison.runs]
+    summaries = [figures(run, ledger, comparison) for run, ledger in zip(comparison.runs, ledgers, strict=True)]
+    names = mode_names(comparison)
+    by_mode: dict[Mode, list[Figures]] = {}
+    for run, summary in zip(comparison.runs, summaries, strict=True):
+        by_mode.setdefault(run.mode, []).append(summary)
+    figures_table = table(by_mode, names)
+    parts = texts(COMPARISON) | {
+        "title": safe(title(comparison)),
+        "lead": lead(comparison),
+        "brief": terms(asked(comparison)),
+        "run": terms(details(comparison)),
+        "command": command(comparison.command),
+        "sentences": sentences(comparison, ledgers, summaries, names),
+        "table": figures_table,
+        "notes": notes(comparison, figures_table),
+        "ladders": ladder_figures(comparison),
+        "repetitions": repetitions(comparison),
+    }
+    return shell(
+        fill(asset("page.html"), parts),
+        title=title(comparison),
+        version=comparison.version,
+        data=data(comparison, ledgers),
+        charts="charts.js",
+        script=("path.js", "page.js", "controls.js"),
+    )
+
+
+def title(comparison: Comparison) -> str:
+    """What is compared, and over what."""
+    modes = [SHORT[mode] for mode in comparison.choices.modes]
+    listed = _("{} and {}").format(", ".join(modes[:-1]), modes[-1]) if len(modes) > 1 else "".join(modes)
+    over = {Where.LAB: _("{} over the same link"), Where.RELAY: _("{} through a relay"), Where.NETWORK: _("{} to {}")}
+    return over[comparison.where].format(listed, comparison.target)
+
+
+def lead(comparison: Comparison) -> str:
+    """One sentence that says what a reader looks at."""
+    count, times = comparison.workload.count, comparison.choices.repeat
+    ways = WAYS.get(len(comparison.choices.modes), N_("several ways"))
+    words = plural(
+        "The same {} message on the same schedule, sent {}", "The same {} messages on the same schedule, sent {}", count
+    )
+    text = words.format(number(count), _(ways))
+    said = [_("{}, {} times over.").format(text, number(times)) if times > 1 else f"{text}."]
+    if comparison.where is Where.RELAY:
+        said.append(_("UDP meets the link's faults; TCP is unimpaired, as a relay cannot drop its segments."))
+    if comparison.where is Where.LAB:
+        said.append(
+            _("What the link does to a message hangs on the seed and the message alone, so it is the same in every mode.")
+        )
+    return safe(" ".join(said))
+
+
+def sentences(comparison: Comparison, ledgers: list[list[Row]], summaries: list[Figures], names: dict[Mode, str]) -> str:
+    """One a mode, of the first repetition."""
+    cards = []
+    for run, ledger, summary in zip(comparison.runs, ledgers, summaries, strict=True):
+        if run.repetition == comparison.runs[0].repetition:
+            heading = f"{mark(run.mode)}{safe(names[run.mode])}"
+            said = safe(sentence(run, ledger, summary, comparison))
+            cards.append(f'<li class="card m-{css(run.mode)}"><h3>{heading}</h3><p>{said}</p></li>')
+    return "".join(cards)
+
+
+def notes(comparison: Comparison, shown: str) -> str:
+    """What the numbers of several repetitions are, and why some are not there."""
+    said = []
+    if comparison.choices.repeat > 1:
+        medians = _(
+            "Medians of {} repetitions, and in brackets the least and the most. The sentences above and the ladders below are of "
+            "the first repetition."
+        )
+        said.append(medians.format(number(comparison.choices.repeat)))
+    if unknown() in shown:
+        said.append(f"– {_(UNKNOWNS[comparison.where])}")
+    return "".join(f'<p class="note">{safe(text)}</p>' for text in said)
+
+
+def first_repetition(comparison: Comparison) -> list[Run]:
+    """What the ladders show."""
+    return [run for run in comparison.runs if run.repetition == comparison.runs[0].repetition]
+
+
+def ladder_figures(comparison: Comparison) -> str:
+    """A figure for each excerpt. Without a script all of them show; with it, one at a time."""
+    runs = [run for run in first_repetition(comparison) if run.frames]
+    if not runs:
+        return f"<p class='note'>{safe(_(NO_LADDER)).format('<code>udpmsg compare</code>')}</p>"
+    total = sum(len(run.frames or ()) for run in runs)
+    parts = []
+    for place, excerpt in enumerate(excerpts(comparison, runs), 1):
+        picture, shown, left_out = draw(excerpt, runs, mode_names(comparison), comparison.workload.interval_ns, place)
+        caption = _("From {} after the first message was due: {} of the {} frames of this run.").format(
+            span(excerpt), number(shown), number(total)
+        )
+        if left_out:
+            more = plural(
+                "{} more in this time is left out, to keep it readable.",
+                "{} more in this time are left out, to keep it readable.",
+                left_out,
+            )
+            caption = f"{caption} {more.format(number(left_out))}"
+        parts.append(
+            f'<figure class="ladder" data-title="{safe(excerpt.title)}"><figcaption><strong>{safe(excerpt.title)}.</strong> '
+            f'{safe(caption)}</figcaption><div class="scroll" tabindex="0" role="region" aria-label="{safe(_("Ladders"))}">'
+            f"{picture}</div></figure>"
+        )
+    return "\n".join(parts)
+
+
+def repetitions(comparison: Comparison) -> str:
+    """Which repetition charts and ledger show, to be chosen."""
+    numbers = sorted({run.repetition for run in comparison.runs})
+    if len(numbers) < 2:
+        return ""
+    options = "".join(f'<option value="{one}">{one}</option>' for one in numbers)
+    words = safe(_("Charts and ledger show repetition"))
+    return f'<label class="choice">{words} <select id="repetition">{options}</select></label>'
+
+
+def data(comparison: Comparison, ledgers: list[list[Row]]) -> dict[str, object]:
+    """What the script draws from, and its words. Times are microseconds."""
+    names = mode_names(comparison, SHORT)
+    return for_script(CHARTS) | {
+        "outcomes": outcomes(),
+        "interval": comparison.workload.interval_ns / 1000,
+        "late": comparison.choices.late_ns / 1000,
+        "names": {run.mode.value: names[run.mode] for run in comparison.runs},
+        "nothing": _(NOTHING[comparison.where]),
+        "runs": [columns(comparison, run, ledger) for run, ledger in zip(comparison.runs, ledgers, strict=True)],
+    }

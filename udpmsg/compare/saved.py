@@ -1,0 +1,360 @@
+"""A comparison as a file, and back: JSON text, everything but the captured frames.
+
+Owns the format "udpmsg comparison", version 1. Long lists (messages, arrivals, frames) are stored by columns, and a column in the
+shortest of four ways, so that 300,000 frames stay small and quick. Fields are read by their type and range: a missing one gets
+its default, an unknown one is passed over, so a field that is added later needs no new version. Numbers that no run can have are
+refused here, so that whoever shows a comparison may count on them. Does not touch files, and judges nothing.
+
+The four ways of a column:
+
+    [3, null, 7]                       one value a row
+    {"all": 1}                         every row has this one
+    {"first": 20, "steps": [1, 1]}     whole numbers, and what each adds to the one before it: 20, 21, 22; `steps` is a column
+    {"of": ["udp", "tcp"], "at": "A"}  the values that occur, and a letter a row: A for the first of them, B for the second
+
+A column of lists is {"lengths": column, "items": column}, one of objects a column for each field, and a whole list
+{"rows": 3, "columns": {...}}.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable
+from enum import Enum
+from itertools import accumulate, chain, islice, pairwise
+from types import NoneType, UnionType
+from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
+
+from udpmsg.base.errors import N_, UsageError
+from udpmsg.compare.plausible import NUMBER, STEP, Broken, Range, bounded, check_run, range_of
+from udpmsg.compare.reasons import phrased
+from udpmsg.compare.trace import Comparison, Known, Received, Run, Sent
+from udpmsg.link.record import FrameRecord
+
+FORMAT = "udpmsg comparison"
+VERSION = 1
+
+LONG = (Sent, Received, FrameRecord, Known)
+"""Whoever of these comes in a list is stored by columns."""
+
+NEVER_SAVED = {(Run, "captured")}
+
+LARGEST = 1 << 27
+"""Bytes of a file: half a million messages in three modes, which take 20 times as much memory to show."""
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+"""With at most so many different values, a column names each of them once."""
+PLACES = {letter: place for place, letter in enumerate(LETTERS)}
+
+UNWRITTEN = 1 << 16
+"""Rows and items of a file, in all, that need no text of their own because all their values are alike. More would let a few words
+stand for more than there is memory."""
+ALIKE = 1000
+"""A column of more steps than this is written out also where they are alike, so that long lists do have such text."""
+
+
+def dump(comparison: Comparison) -> str:
+    """The comparison as one JSON document. Captured frames are left out."""
+    document = {"format": FORMAT, "version": VERSION, "comparison": _object(comparison)}
+    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+
+
+def load(text: str) -> Comparison:
+    """The comparison that `dump` made the text of. Raises UsageError for any other text."""
+    try:
+        document = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise UsageError(
+            "this is no saved comparison: it is not JSON, or not the whole file; save one with udpmsg compare --keep FILE"
+        ) from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise UsageError("this is JSON, but no saved comparison; save one with udpmsg compare --keep FILE")
+    version = document.get("version")
+    if type(version) is int and version > VERSION:
+        raise UsageError(
+            "this comparison was saved by a newer udpmsg (its format is {}, and {} is known here): update udpmsg",
+            version,
+            VERSION,
+        )
+    try:
+        if version != VERSION:
+            raise Broken(N_("there is no format version {!r}"), version)
+        comparison: Comparison = _Reader().value(document.get("comparison"), Comparison)
+        for run in comparison.runs:
+            check_run(run, comparison.workload.count)
+    except Broken as broken:
+        raise UsageError("this saved comparison is broken ({}): save it again with udpmsg compare --keep FILE", broken) from None
+    for run in comparison.runs:
+        _phrase(run)
+    return comparison
+
+
+def _phrase(run: Run) -> None:
+    """Make phrases again of what the run says in sentences."""
+    texts = {run.error, *(row.reason for row in run.sent), *run.not_sent.values()}
+    known = {text: phrased(text) for text in texts if text is not None}
+    if run.error is not None:
+        run.error = known[run.error]
+    run.not_sent = {sequence: known[text] for sequence, text in run.not_sent.items()}
+    for row in run.sent:
+        if row.reason is not None:
+            row.reason = known[row.reason]
+
+
+# Writing.
+
+
+def _object(value: Any) -> dict[str, Any]:
+    kind = type(value)
+    return {
+        field.name: _plain(getattr(value, field.name))
+        for field in dataclasses.fields(kind)
+        if (kind, field.name) not in NEVER_SAVED
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, Enum):
+        return value.value
+    if dataclasses.is_dataclass(value):
+        return _object(value)
+    if isinstance(value, list | tuple):
+        if value and isinstance(value[0], LONG):
+            return {"rows": len(value), "columns": _columns(value, type(value[0]))}
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _columns(rows: Iterable[Any], kind: type) -> dict[str, Any]:
+    return {
+        field.name: _column([getattr(row, field.name) for row in rows])
+        for field in dataclasses.fields(kind)
+        if (kind, field.name) not in NEVER_SAVED
+    }
+
+
+def _column(values: list[Any]) -> Any:
+    """A column in the shortest of the ways that fit it."""
+    first = values[0]
+    if dataclasses.is_dataclass(first):
+        return _columns(values, type(first))
+    if isinstance(first, tuple):
+        items = list(chain.from_iterable(values))
+        return {"lengths": _column([len(value) for value in values]), "items": _column(items) if items else []}
+    values = [value.value if isinstance(value, Enum) else value for value in values]
+    # 1, 1.0 and True are one key to a dictionary, and three values to a file.
+    letters: dict[tuple[type, Any], str] = {}
+    at = []
+    for value in values:
+        key = (type(value), value)
+        if key not in letters:
+            if len(letters) == len(LETTERS):
+                break
+            letters[key] = LETTERS[len(letters)]
+        at.append(letters[key])
+    if (len(at) == len(values) and len(values) > 2 * len(letters)) or len(letters) == 1:
+        of = [value for _, value in letters]
+        return {"all": of[0]} if len(of) == 1 else {"of": of, "at": "".join(at)}
+    if len(values) > 1 and all(type(value) is int for value in values):
+        steps = [later - earlier for earlier, later in pairwise(values)]
+        # One level deep: the steps of steps gain nothing.
+        return {"first": values[0], "steps": {"all": steps[0]} if len(set(steps)) == 1 and len(steps) <= ALIKE else steps}
+    return values
+
+
+# Reading.
+
+
+class _Reader:
+    """Reads values by their types and ranges."""
+
+    def __init__(self) -> None:
+        self._unwritten = UNWRITTEN
+        self._hints: dict[type, dict[str, Any]] = {}
+
+    def value(self, plain: Any, kind: Any, within: Range = NUMBER) -> Any:
+        """The value of this type and in this range that the JSON value stands for."""
+        choices = _choices(kind)
+        if len(choices) > 1:
+            if plain is None and NoneType in choices:
+                return None
+            remaining = [choice for choice in choices if choice is not NoneType]
+            if len(remaining) == 1:
+                return self.value(plain, remaining[0], within)
+            return _checked(plain, remaining, within)
+        origin, arguments = get_origin(kind), get_args(kind)
+        if origin in (list, tuple):
+            return origin(self._list(plain, arguments[0]))
+        if origin is dict:
+            return self._dictionary(plain, *arguments)
+        if dataclasses.is_dataclass(kind):
+            return self._object(plain, kind)
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            return _member(plain, kind)
+        return _checked(plain, [kind], within)
+
+    def _object(self, plain: Any, kind: Any) -> Any:
+        if not isinstance(plain, dict):
+            raise Broken(N_("{} is no object"), kind.__name__)
+        fields = [(name, hint) for name, hint in self._fields(kind) if name in plain]
+        return self._made(kind, {name: self.value(plain[name], hint, range_of(kind, name)) for name, hint in fields})
+
+    def _made(self, kind: Any, fields: dict[str, Any]) -> Any:
+        try:
+            return kind(**fields)
+        except TypeError:
+            missing = [name for name in _required(kind) if name not in fields]
+            raise Broken(N_("{} has no {}"), kind.__name__, missing[0]) from None
+
+    def _fields(self, kind: Any) -> list[tuple[str, Any]]:
+        if kind not in self._hints:
+            self._hints[kind] = get_type_hints(kind)
+        return [(name, hint) for name, hint in self._hints[kind].items() if (kind, name) not in NEVER_SAVED]
+
+    def _dictionary(self, plain: Any, key_kind: Any, kind: Any) -> dict[Any, Any]:
+        if not isinstance(plain, dict):
+            raise Broken(N_("an object is missing"))
+        return {_key(key, key_kind): self.value(item, kind) for key, item in plain.items()}
+
+    def _list(self, plain: Any, kind: Any) -> list[Any]:
+        if kind in LONG and isinstance(plain, dict):
+            rows, columns = plain.get("rows"), plain.get("columns")
+            if type(rows) is not int or rows <= 0 or not isinstance(columns, dict):
+                raise Broken(N_("a list of {} has no number of rows"), kind.__name__)
+            self._charge(rows, columns)
+            return self._rows(columns, kind, rows)
+        if not isinstance(plain, list):
+            raise Broken(N_("a list is missing"))
+        return [self.value(item, kind) for item in plain]
+
+    def _charge(self, values: int, plain: Any) -> None:
+        """Raise Broken where so many values have no text that they could come from."""
+        self._unwritten -= max(0, values - _written(plain))
+        if self._unwritten < 0:
+            raise Broken(N_("it says that there are more values than it has"))
+
+    def _rows(self, columns: dict[str, Any], kind: Any, rows: int) -> list[Any]:
+        """The objects that these columns hold the fields of."""
+        names, values = [], []
+        for name, hint in self._fields(kind):
+            if name in columns:
+                names.append(name)
+                values.append(self._column(columns[name], hint, rows, range_of(kind, name)))
+        missing = [name for name in _required(kind) if name not in names]
+        if missing:
+            raise Broken(N_("{} has no {}"), kind.__name__, missing[0])
+        if names == [field.name for field in dataclasses.fields(kind)]:
+            return [kind(*row) for row in zip(*values, strict=True)]
+        return [kind(**dict(zip(names, row, strict=True))) for row in zip(*values, strict=True)]
+
+    def _column(self, plain: Any, kind: Any, rows: int, within: Range = NUMBER) -> list[Any]:
+        """The values of one column. Raises Broken unless there are as many as rows, all of the type and in the range."""
+        if dataclasses.is_dataclass(kind):
+            if not isinstance(plain, dict):
+                raise Broken(N_("a column of objects is missing"))
+            return self._rows(plain, kind, rows)
+        if get_origin(kind) is tuple:
+            return self._tuples(plain, get_args(kind)[0], rows, within)
+        check = _check(_choices(kind), within)
+        if isinstance(plain, list):
+            values = [check(value) for value in plain]
+        elif not isinstance(plain, dict):
+            raise Broken(N_("a column is missing"))
+        elif "all" in plain:
+            values = [check(plain["all"])] * rows
+        elif "first" in plain:
+            steps = [_checked(plain["first"], [int], within), *self._column(plain.get("steps"), int, rows - 1, STEP)]
+            values = [check(value) for value in accumulate(steps)]
+        elif isinstance(plain.get("of"), list) and isinstance(plain.get("at"), str):
+            distinct = [check(value) for value in plain["of"]]
+            places = [PLACES.get(letter, len(distinct)) for letter in plain["at"]]
+            if max(places, default=0) >= len(distinct):
+                raise Broken(N_("a column names a value that it has not"))
+            values = [distinct[place] for place in places]
+        else:
+            raise Broken(N_("a column is written in an unknown way"))
+        if len(values) != rows:
+            raise Broken(N_("a column has {} values for {} rows"), len(values), rows)
+        return values
+
+    def _tuples(self, plain: Any, kind: Any, rows: int, within: Range) -> list[tuple[Any, ...]]:
+        if not isinstance(plain, dict):
+            raise Broken(N_("a column of lists is missing"))
+        lengths = self._column(plain.get("lengths"), int, rows)
+        self._charge(sum(lengths), plain.get("items"))
+        items = iter(self._column(plain.get("items"), kind, sum(lengths), within))
+        return [tuple(islice(items, length)) for length in lengths]
+
+
+def _choices(kind: Any) -> tuple[Any, ...]:
+    """The types of a union; of anything else itself."""
+    return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+
+
+def _required(kind: Any) -> list[str]:
+    return [
+        field.name
+        for field in dataclasses.fields(kind)
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
+
+
+def _written(plain: Any) -> int:
+    """How many values a column, or the longest of several, has text for."""
+    if isinstance(plain, list):
+        return len(plain)
+    if not isinstance(plain, dict):
+        return 0
+    letters = plain.get("at")
+    if isinstance(letters, str):
+        return len(letters)
+    return max(map(_written, plain.values()), default=0) + ("first" in plain)
+
+
+def _checked(plain: Any, kinds: Iterable[Any], within: Range) -> Any:
+    """The value, if it has one of the types and is in the range. A whole number does for a float."""
+    kinds = list(kinds)
+    if type(plain) in kinds:
+        return bounded(plain, within)
+    if float in kinds and type(plain) is int:
+        return float(bounded(plain, within))
+    raise Broken(N_("{!r} is no {}"), str(plain)[:40], " or ".join(kind.__name__ for kind in kinds))
+
+
+def _check(kinds: tuple[Any, ...], within: Range) -> Callable[[Any], Any]:
+    """What turns the plain values of a column into values of these types: a look-up where there are few, else a test."""
+    members = {member.value: member for kind in kinds if issubclass(kind, Enum) for member in kind}
+    plain_kinds = frozenset(kind for kind in kinds if not issubclass(kind, Enum))
+
+    def check(plain: Any) -> Any:
+        if type(plain) in plain_kinds:
+            return bounded(plain, within)
+        if members and type(plain) in (int, str) and plain in members:
+            return members[plain]
+        raise Broken(N_("{!r} is no {}"), str(plain)[:40], " or ".join(kind.__name__ for kind in kinds))
+
+    return check
+
+
+def _member(plain: Any, kind: type[Enum]) -> Enum:
+    try:
+        if type(plain) in (int, str):
+            return kind(plain)
+    except ValueError:
+        pass
+    raise Broken(N_("{!r} is no {}"), str(plain)[:40], kind.__name__)
+
+
+def _key(key: str, kind: Any) -> Any:
+    if kind is not int:
+        return key
+    try:
+        return bounded(int(key), NUMBER)
+    except ValueError:
+        raise Broken(N_("{!r} is no number"), key[:40]) from None
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")

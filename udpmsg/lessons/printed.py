@@ -1,0 +1,222 @@
+"""A lesson for a terminal, part by part: the question, what was seen, who was right, why, and how to do it oneself.
+
+Owns the looks; every line fits the width that it is given. Judges nothing (see `lessons.running`) and waits for nobody.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from textwrap import wrap
+from typing import Any
+
+from udpmsg.base import language
+from udpmsg.base.durations import MILLISECOND
+from udpmsg.base.language import _, plural
+from udpmsg.compare import ladder_text as ladder_lines
+from udpmsg.compare import ledger_text as ledger
+from udpmsg.compare.trace import Run
+from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Lesson, Picture, Table, Terminal
+from udpmsg.lessons.running import Result, Verdict
+from udpmsg.lessons.table import Entry
+from udpmsg.show.terminal import escape, paint
+
+WIDEST = 100
+"""Columns that are used of a wider terminal: longer lines are hard to read."""
+NARROWEST_LADDER = 60
+FRAMES = 16
+"""Of one ladder: two of them, and what is said of them, are seen at once on a terminal of thirty rows."""
+BAR = 36
+"""Columns of the longest bar."""
+CURVE, BLOCKS = 6, " ▁▂▃▄▅▆▇█"
+"""Lines of a curve, and what fills a part of one."""
+KEYS = "abcd"
+"""What is pressed for each answer."""
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+def listing(entries: tuple[Entry, ...], *, width: int, colour: bool) -> Iterator[str]:
+    """Every lesson with its line."""
+    longest = max(len(entry.name) for entry in entries)
+    for entry in entries:
+        first, *more = wrap(_(entry.line), width - longest - 4) or [""]
+        yield f"  {paint(entry.name, 'number', colour)}{' ' * (longest - len(entry.name))}  {first}"
+        yield from (" " * (longest + 4) + line for line in more)
+
+
+def title(lesson: Lesson[Any], *, width: int, colour: bool) -> Iterator[str]:
+    """What the lesson is called."""
+    for line in wrap(_(lesson.title), width):
+        yield paint(line, "number", colour)
+
+
+def question(lesson: Lesson[Any], *, width: int) -> Iterator[str]:
+    """The question and its answers."""
+    yield from wrap(_(lesson.question.text), width)
+    for key, answer in zip(KEYS, lesson.question.answers, strict=False):
+        yield from _hanging(f"  {key}  ", _(answer), width)
+
+
+def heading(text: str, *, width: int, colour: bool) -> str:
+    """The head of a part."""
+    return paint(f"── {text} {'─' * max(0, width - len(text) - 4)}", "note", colour)
+
+
+def told(text: str, *, width: int) -> Iterator[str]:
+    """What a lesson says while it runs: a step, or, indented, what was seen."""
+    indent = text[: len(text) - len(text.lstrip())]
+    yield from _hanging(indent, text.lstrip(), width)
+
+
+def seen(result: Result, *, width: int, colour: bool) -> Iterator[str]:
+    """The run's pictures, and each expectation with its mark."""
+    if result.error is not None or result.observations is None:
+        yield from _hanging(f"{paint('✗', 'error', colour)} ", escaped(language.told(result.error or "")), width)
+        return
+    for picture in result.lesson.shows(result.observations):
+        yield from drawn(picture, width=width, colour=colour)
+        yield ""
+    for verdict in result.verdicts:
+        yield from judged(verdict, width=width, colour=colour)
+
+
+def judged(verdict: Verdict, *, width: int, colour: bool) -> Iterator[str]:
+    """One expectation: seen, not seen with what that may mean, or nothing where another system's is meant."""
+    if verdict.seen is None:
+        return
+    mark = paint("✓", "good", colour) if verdict.seen else paint("✗", "error", colour)
+    yield from _hanging(f"{mark} ", _(verdict.expectation.sentence), width)
+    if not verdict.seen:
+        yield from _hanging("  ", _("Not seen here. It may mean: {}").format(_(verdict.expectation.otherwise)), width)
+
+
+def right(lesson: Lesson[Any], votes: Mapping[str, int] | None, *, width: int, colour: bool) -> Iterator[str]:
+    """The right answer, and how the class voted, if it did."""
+    key = KEYS[lesson.question.right]
+    answer = _(lesson.question.answers[lesson.question.right])
+    yield from _hanging("", _("Right is {}: {}").format(key, answer), width)
+    if votes is None:
+        return
+    total = sum(votes.values())
+    if not total:
+        yield _("Nobody voted.")
+        return
+    for each, _answer in zip(KEYS, lesson.question.answers, strict=False):
+        count = votes.get(each, 0)
+        bar = paint("█" * round(BAR * count / total), "good" if each == key else "note", colour)
+        said = plural("{} vote", "{} votes", count).format(count)
+        yield f"  {each}  {said:<10} {bar}".rstrip()
+
+
+def why(lesson: Lesson[Any], *, width: int) -> Iterator[str]:
+    """The explanation, as one paragraph."""
+    yield from wrap(" ".join(_(sentence) for sentence in lesson.why), width)
+
+
+def try_it(lesson: Lesson[Any], *, width: int, colour: bool) -> Iterator[str]:
+    """The commands for two terminals, and the program."""
+    for number, terminal in enumerate(lesson.by_hand, 1):
+        yield from commands(number, terminal, width=width, colour=colour)
+    yield paint(_("Without udpmsg, in Python (it prints what stands below it):"), "note", colour)
+    yield from (f"  {line}".rstrip() for line in lesson.program.source.strip("\n").split("\n"))
+    yield from (paint(f"  -> {line}", "good", colour) for line in lesson.program.prints)
+
+
+def commands(number: int, terminal: Terminal, *, width: int, colour: bool) -> Iterator[str]:
+    """What is typed into one terminal."""
+    yield paint(_("Terminal {}:").format(number), "note", colour)
+    for command in terminal.commands:
+        yield from (f"  {line}" for line in typed(command, width - 2))
+    yield from wrap(_(terminal.note), width, initial_indent="  ", subsequent_indent="  ")
+
+
+def typed(command: str, width: int) -> Iterator[str]:
+    """A command in lines that can be copied, or typed from paper, as they stand: a shell joins them. Where it goes, an option and
+    its value share a line."""
+    together = re.sub(" (?!--)", NO_BREAK, command)
+    if max(map(len, together.split(" "))) > width - 6:
+        together = command
+    *lines, last = wrap(together, width - 2, subsequent_indent="    ", break_on_hyphens=False)
+    yield from (f"{line} \\".replace(NO_BREAK, " ") for line in lines)
+    yield last.replace(NO_BREAK, " ")
+
+
+def drawn(picture: Picture, *, width: int, colour: bool) -> Iterator[str]:
+    """A picture, under its caption."""
+    if picture.caption:
+        yield from (paint(line, "note", colour) for line in wrap(picture.caption, width))
+    if isinstance(picture, Table):
+        yield from _table(picture, width, colour)
+    elif isinstance(picture, Bars):
+        yield from _bars(picture, width)
+    elif isinstance(picture, Curve):
+        yield from _curve(picture, width)
+    elif isinstance(picture, Ledger):
+        yield from (
+            line[: width + len(line) - ladder_lines.visible(line)] for line in ledger.lines(picture.comparison, colour=colour)
+        )
+    elif width < NARROWEST_LADDER:
+        yield _("The ladder needs {} columns.").format(NARROWEST_LADDER)
+    else:
+        yield from _ladder(picture, width, colour)
+
+
+def _ladder(picture: Ladder, width: int, colour: bool) -> Iterator[str]:
+    cut = [shortened(run, picture.milliseconds) for run in picture.runs]
+    yield from ladder_lines.beside(cut, width=width, colour=colour, limit=FRAMES)
+
+
+def shortened(run: Run, milliseconds: float) -> Run:
+    """The run up to a moment."""
+    until = milliseconds * MILLISECOND
+    frames = [frame for frame in run.frames or () if frame.arrived_at <= until]
+    return replace(run, frames=frames)
+
+
+def _table(table: Table, width: int, colour: bool) -> Iterator[str]:
+    rows = (table.headings, *table.rows)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(table.headings))]
+    room = width - 2 * (len(widths) - 1)
+    while sum(widths) > room:  # the widest column gives way, and its cells take several lines
+        widest = max(range(len(widths)), key=widths.__getitem__)
+        widths[widest] -= 1
+    for number, row in enumerate(rows):
+        cells = [wrap(cell, max(1, columns)) or [""] for cell, columns in zip(row, widths, strict=True)]
+        for line in range(max(map(len, cells))):
+            parts = [(cell[line] if line < len(cell) else "").ljust(columns) for cell, columns in zip(cells, widths, strict=True)]
+            text = "  ".join(parts).rstrip()
+            yield text if number else paint(text, "note", colour)
+
+
+def _bars(bars: Bars, width: int) -> Iterator[str]:
+    if not bars.rows:
+        return
+    named = max(len(name) for name, _length, _value in bars.rows)
+    room = max(4, min(BAR, width - named - 4 - max(len(value) for _name, _length, value in bars.rows)))
+    longest = bars.whole or max(length for _name, length, _value in bars.rows) or 1.0
+    for name, length, value in bars.rows:
+        yield f"{name:>{named}}  {'█' * round(room * length / longest)} {value}".rstrip()
+
+
+def _curve(curve: Curve, width: int) -> Iterator[str]:
+    """A column for each moment, and below it from when to when."""
+    end = f"{language.number(curve.until, ',.0f')} ms"
+    room = max(len(end) + 2, width - len(curve.top) - 1)
+    steps = len(BLOCKS) - 1
+    heights = [round(CURVE * steps * curve.at(curve.until * column / room) / curve.whole) for column in range(room)]
+    for line in range(CURVE - 1, -1, -1):
+        name = curve.top if line == CURVE - 1 else "0" if line == 0 else ""
+        yield f"{name:>{len(curve.top)}} {''.join(BLOCKS[min(max(tall - line * steps, 0), steps)] for tall in heights)}".rstrip()
+    yield f"{'':>{len(curve.top)}} 0{end:>{room - 1}}"
+
+
+def _hanging(start: str, text: str, width: int) -> Iterator[str]:
+    """The text after a start, its further lines below its own first one."""
+    indent = ladder_lines.visible(start)
+    lines = wrap(text, width - indent) or [""]
+    yield start + lines[0]
+    yield from (" " * indent + line for line in lines[1:])
+
+
+def escaped(text: str) -> str:
+    """A text of the system's, harmless."""
+    return escape(text.encode("utf-8", "backslashreplace"))

@@ -1,1 +1,0 @@
-"""What a run tells its user: one schema, as words for people and as JSON lines for programs."""

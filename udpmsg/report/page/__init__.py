@@ -1,1 +1,0 @@
-"""The parts of the HTML page of a comparison: markup as text, each part by itself. `report.html` puts them together."""

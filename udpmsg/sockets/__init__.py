@@ -1,0 +1,1 @@
+"""What both twins stand on: addresses, binding, and waiting for sockets."""

@@ -1,0 +1,110 @@
+"""Waiting for sockets, a point in time, or a call from elsewhere. Owns the selector, and how long a system can wait at once;
+knows no protocol.
+
+Whoever registers a socket gives a function `(mask, now) -> Arrivals` with it, which is called when it is ready.
+"""
+
+import selectors
+import socket
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+
+from udpmsg.base import clock
+from udpmsg.base.durations import MILLISECOND, SECOND
+from udpmsg.base.errors import UsageError
+from udpmsg.core.framing import Run
+from udpmsg.sockets.endpoint import Endpoint
+
+Arrivals = Iterable[tuple[Endpoint, Sequence[bytes | Run]]]
+"""What came, one by one or in runs, and from whom. It is where it was read: look at one before the next is asked for."""
+LONGEST_WAIT = 200 * MILLISECOND if sys.platform == "win32" else 86_400 * SECOND
+"""Nanoseconds: a longer wait is cut into slices. Systems count its milliseconds in 31 bits, which is not even 25 days; on Windows
+it can't be broken by Ctrl-C."""
+LONGEST = 2**63 - 1
+"""Nanoseconds that no wait is longer than: 292 years. Whoever asks for more, or for ever, is not there to see the difference."""
+
+
+class Waiter:
+    """One selector, and a socket pair by which another thread or a signal handler makes a wait return."""
+
+    def __init__(self) -> None:
+        self.selector = selectors.DefaultSelector()
+        self._woken = False
+        self._inside, self._outside = socket.socketpair()
+        self._inside.setblocking(False)
+        self._outside.setblocking(False)
+        self.selector.register(self._inside, selectors.EVENT_READ, self._on_wake)
+
+    def wake(self) -> None:
+        """Make the wait that is under way return, or the next one. Safe from any thread and any signal handler."""
+        self._woken = True
+        try:
+            self._outside.send(b"\0")
+        except OSError:
+            pass  # full: it is awake already; closed: nobody waits
+
+    def wake_fileno(self) -> int:
+        """What a byte is written to by `wake`; for `signal.set_wakeup_fd`, which writes one before Python runs the handler."""
+        return self._outside.fileno()
+
+    @property
+    def woken(self) -> bool:
+        """Whether `wake` was called, left for whom it was meant."""
+        return self._woken
+
+    def take_woken(self) -> bool:
+        """Whether `wake` was called since the last time this was asked."""
+        woken, self._woken = self._woken, False
+        return woken
+
+    def wait(self, until: int | None) -> Iterator[tuple[Endpoint, Sequence[bytes | Run], int]]:
+        """Wait until something is ready, `until` (nanoseconds, None: for ever) or `wake`; tell what came, from whom, and when.
+
+        A long wait may return before its time, with nothing: LONGEST_WAIT."""
+        timeout = LONGEST_WAIT if until is None else min(max(0, until - clock.now()), LONGEST_WAIT)
+        ready = self.selector.select(timeout / SECOND)
+        now = clock.now()
+        for place, (key, mask) in enumerate(ready):
+            current = self.selector.get_map().get(key.fd) if place else key
+            if current is not None and current.fileobj is key.fileobj:  # an earlier one in this round may have closed it
+                for endpoint, messages in key.data(mask, now):
+                    yield endpoint, messages, now
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.selector.close()
+        self._inside.close()
+        self._outside.close()
+
+    def _on_wake(self, mask: int, now: int) -> Arrivals:
+        try:
+            while self._inside.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+        return []
+
+
+def nanoseconds(seconds: float) -> int:
+    """Whole nanoseconds, LONGEST at most, also of infinity. Raises UsageError for what is no time."""
+    if -LONGEST < seconds * SECOND < LONGEST:
+        return int(seconds * SECOND)
+    if seconds != seconds:
+        raise UsageError("{} is no time: give a number of seconds", seconds)
+    return LONGEST if seconds > 0 else -LONGEST
+
+
+def after(seconds: float) -> int:
+    """The point in time so many seconds from now."""
+    return clock.now() + nanoseconds(seconds)
+
+
+def passed(until: int | None) -> bool:
+    """Whether a point in time is over; None never is."""
+    return until is not None and clock.now() >= until
+
+
+def earliest(*times: int | None) -> int | None:
+    """The first of some points in time, None where there is none."""
+    known = [time for time in times if time is not None]
+    return min(known) if known else None
