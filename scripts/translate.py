@@ -21,7 +21,7 @@ from babel.messages.pofile import read_po, write_po
 
 PROJECT = Path(__file__).parent.parent
 PACKAGE = PROJECT / "udpmsg"
-LOCALE = PACKAGE / "locale"
+LOCALE = PACKAGE / "base" / "locale"
 ERRORS = [
     "UsageError",
     "NameUnknown",
@@ -114,7 +114,10 @@ def main() -> int:
     options.add_argument("--check", action="store_true", help="change nothing; fail when something is missing")
     given = options.parse_args()
     complaints = list(computed())
-    for file in sorted(LOCALE.glob("*/LC_MESSAGES/udpmsg.po")):
+    catalogues = sorted(LOCALE.glob("*/LC_MESSAGES/udpmsg.po"))
+    if not catalogues:
+        complaints.append(f"there is no catalogue in {LOCALE}")
+    for file in catalogues:
         with turn():
             catalogue = updated(read(file), given.files)
             if given.missing:

@@ -60,6 +60,8 @@ class Measured:
     goodput_bps: float
     delivered: int
     retransmissions: int
+    kernel_drops: int | None = None
+    """Datagrams that the receiving host discarded because a socket was full: no fault of the link. None: it can't be known."""
     connect_s: float | None = None
     beside_s: list[float] = field(default_factory=list)
     """What each message beside the bulk took, of those that came."""
@@ -123,6 +125,7 @@ def bulk_beside_messages(bulk: Bulk, workload: Workload, link: Link, seed: int) 
         goodput_bps=found.goodput_bps or 0.0,
         delivered=found.messages_delivered or 0,
         retransmissions=found.retransmissions or 0,
+        kernel_drops=found.kernel_drops,
         connect_s=found.connect_s,
         beside_s=[came[at] / SECOND for at in beside if at in came],
         beside_lost=sum(at not in came for at in beside),

@@ -88,6 +88,10 @@ class Rounds:
             said += [f"{flow}, round {number}: {one.error}" for number, one in enumerate(runs, 1) if one.error]
             if disturbed := [one.router for one in runs if one.router]:
                 said.append(f"{flow}: in {len(disturbed)} of {len(runs)} rounds {disturbed[-1]}, tried {TRIES} times")
+            if dropped := [one.kernel_drops for one in runs if one.kernel_drops]:
+                said.append(
+                    f"{flow}: in {len(dropped)} of {len(runs)} rounds its kernel dropped up to {max(dropped):,} datagrams"
+                )
             if undelivered := [self.row.count - one.delivered for one in runs if one.delivered < self.row.count]:
                 said.append(f"{flow}: up to {max(undelivered):,} of {self.row.count:,} messages were not delivered")
         return said
