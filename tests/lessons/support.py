@@ -1,4 +1,4 @@
-"""What the tests of lessons share: a run as a class would have it, and the proof that each expectation is real."""
+"""What the tests of lessons share: a run as a class would have it, and one that is broken."""
 
 import sys
 from collections.abc import Mapping
@@ -46,16 +46,3 @@ def usual(name: str) -> tuple[Result, tuple[str, ...]]:
     """The lesson as it is, run once for all tests; and what it said."""
     said: list[str] = []
     return result_of(name, said=said), tuple(said)
-
-
-def assert_breaks(name: str, breaks: list[Broken]) -> None:
-    """Each way to break the lesson leaves just these expectations unseen, and together they are all that the lesson has."""
-    proved: set[str] = set()
-    for broken in breaks:
-        result = result_of(name, system=broken.system, **broken.parameters)
-        assert not result.ok
-        unseen = {expectation.name for expectation in result.unseen}
-        assert unseen == broken.unseen, (broken, result.observations)
-        proved |= unseen
-    every = {expectation.name for expectation in load(entry(name)).expectations}
-    assert proved == every, f"nobody has shown that these can fail: {every - proved}"

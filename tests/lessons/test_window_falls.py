@@ -1,25 +1,10 @@
-"""The lesson `window-over-time`."""
+"""What the lesson `window-over-time` calls a fall of the window."""
 
 import pytest
 
 from tests.compare.samples import tooth
-from tests.lessons.support import Broken, assert_breaks
 from udpmsg.compare.trace import Known, Mode
 from udpmsg.lessons.window_over_time import falls
-
-TEETH = {"udp-ack-saw-tooth", "tcp-saw-tooth"}
-
-
-def test_without_a_bottleneck_or_acknowledgments_it_fails() -> None:
-    both = {"a-fall-is-a-loss", "how-deep-it-falls"}
-    assert_breaks(
-        "window-over-time",
-        [
-            Broken({"rate": None}, TEETH | both),
-            Broken({"ours": Mode.UDP}, {"udp-ack-saw-tooth", "everything-comes"} | both),
-            Broken({"connected": Mode.UDP}, {"tcp-saw-tooth", "everything-comes"} | both),
-        ],
-    )
 
 
 def looks(windows: list[int]) -> list[Known]:
