@@ -58,6 +58,44 @@ def translate() -> Any:
     return module
 
 
+SAY_INSTEAD = {
+    "hospedeir": "host",
+    "livro-raz": "registro por mensagem",
+    r"\bcru(s|a|as)?\b": "bruto",
+    "o que elas compram|compra alguma coisa": "o que oferecem em troca",
+    "um tempo e meio|meio tempo de ida|tempo de ida e volta inteiro": "uma ida e volta e meia",
+    "quem lia a saída": "a saída foi fechada",
+    "sobre (UDP|TCP|o UDP|o TCP|uma conexão)": "por UDP, por TCP, por uma conexão",
+    "ninguém lá,": "ninguém responde",
+    "tal arquivo|tal mensagem": "esse arquivo não existe",
+    "valem mais": "prevalecem",
+    "que se fale aqui": "disponível aqui",
+}
+"""Portuguese that is English translated word by word, and what a teacher in Brazil says."""
+
+
+def test_portuguese_is_what_a_teacher_in_brazil_says(translate: Any) -> None:
+    texts = {"README.pt-BR.md": (PROJECT / "README.pt-BR.md").read_text(encoding="utf-8")}
+    for file in translate.LOCALE.glob("pt_BR/LC_MESSAGES/udpmsg.po"):
+        texts |= {message.id: str(message.string) for message in translate.read(file) if message.id}
+    said = [
+        (where, found.group(), "say: " + better)
+        for where, text in texts.items()
+        for pattern, better in SAY_INSTEAD.items()
+        for found in re.finditer(pattern, text, re.IGNORECASE)
+    ]
+    assert said == []
+
+
+def test_a_translation_that_is_given_takes_the_place_of_the_one_there_is(translate: Any, tmp_path: Path) -> None:
+    given = tmp_path / "given.po"
+    given.write_text('msgid "Question"\nmsgstr "Quest\u00e3o"\n', encoding="utf-8")
+    [file] = translate.LOCALE.glob("pt_BR/LC_MESSAGES/udpmsg.po")
+    was = translate.translations(translate.read(file))
+    now = translate.translations(translate.updated(translate.read(file), [given]))
+    assert {text: now[text] for text in was if now[text] != was[text]} == {"Question": "Quest\u00e3o"}
+
+
 def test_texts_are_found_wherever_they_stand(translate: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "said.py").write_text(
         """print(f"{_('inside')} {N_('marked')}")
@@ -145,7 +183,7 @@ def test_the_advice_of_a_message_too_large_is_told_too() -> None:
     language.choose("pt-BR")
     for advice, said_here in (
         ("cut it up", "cut it up"),
-        (Phrase("raw bytes travel in one datagram"), "bytes crus viajam num só datagrama"),
+        (Phrase("raw bytes travel in one datagram"), "bytes brutos viajam num só datagrama"),
     ):
         error = MessageTooLarge(9, 5, advice)
         assert str(error) == f"the message has 9 bytes and the limit is 5; nothing was sent: {advice}"
