@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from tests.cli.conftest import Commands
+from tests.cli.conftest import Commands, free_port
 from tests.cli.terminal import Terminal
 
 PATIENT = ("--wait", "15s")
@@ -149,8 +149,6 @@ def test_a_line_without_a_reply_says_so(commands: Commands, over: list[str], ter
 
 
 def test_a_dialogue_with_nobody_names_the_refusal(terminal: type[Terminal]) -> None:
-    from tests.cli.conftest import free_port
-
     client = terminal("send", f"127.0.0.1:{free_port()}", "--wait", "100ms")
     client.expect("> ")
     client.type("anybody?")
@@ -190,24 +188,66 @@ def test_ctrl_c_and_ctrl_d_at_the_prompt(commands: Commands, over: list[str], te
 
 
 def test_answering_by_hand_in_a_terminal(commands: Commands, terminal: type[Terminal]) -> None:
-    from tests.cli.conftest import free_port
-
     port = free_port()
     server = terminal("listen", "--port", str(port), "--interactive", "--count", "1")
     server.expect("Listening on udp")
     server.expect(f"udpmsg send 127.0.0.1:{port} hello")
     client = commands.start("send", f"127.0.0.1:{port}", "question", "--wait", "15s")
     server.expect("#1   question")
-    server.expect("reply to #1> ")
+    server.expect(" “question”> ")
     server.type("answer")
     assert client.wait() == 0
     assert client.out.lines == ["answer"]
     assert server.wait() == 0
 
 
-def test_a_long_wait_is_explained(terminal: type[Terminal]) -> None:
-    from tests.cli.conftest import free_port
+def test_of_two_clients_the_prompt_says_who_is_answered(commands: Commands, over: list[str], terminal: type[Terminal]) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    server = terminal("listen", "--port", address.rpartition(":")[2], "--interactive", *over)
+    server.expect("Send to it")
+    ana = commands.start("send", address, "hi from Ana", "--wait", "15s", *over)
+    server.expect(" “hi from Ana”> ")
+    ben = commands.start("send", address, "--wait", "15s", *over, stdin=subprocess.PIPE)
+    ben.type("a question that is longer than a prompt can be\n")
+    server.expect("#1   a question that is longer")
+    server.expect(" “hi from Ana”> ")  # it stands below what came
+    server.type("hello Ana")
+    server.expect(" “a question that is long…”> ")
+    assert ana.wait() == 0
+    server.expect(" “a question that is long…”> ")  # Ana's goodbye changes nothing
+    server.type("hello Ben")
+    ben.out.wait_for("hello Ben")
+    assert ana.out.lines == ["hello Ana"]
+    server.type("again")
+    server.expect("nobody waits for an answer: “again” was not sent")
+    ben.end_input()
+    assert ben.wait() == 0
+    assert ben.out.lines == ["hello Ben"]
 
+
+def test_who_is_gone_is_not_answered_nor_anybody_else_instead(
+    commands: Commands, over: list[str], terminal: type[Terminal]
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    server = terminal("listen", "--port", address.rpartition(":")[2], "--interactive", *over)
+    server.expect("Send to it")
+    assert commands.start("send", address, "who does not wait", "--wait", "0s", *over).wait() == 0
+    server.expect("said goodbye")
+    ana = commands.start("send", address, "hi from Ana", "--wait", "2s", *over)
+    server.expect(" “hi from Ana”> ")
+    ben = commands.start("send", address, "hi from Ben", "--wait", "15s", *over)
+    server.expect("hi from Ben")
+    assert ana.wait() == 3
+    server.expect(" is gone; Enter goes on> ")
+    server.type("what Ana may read")
+    server.expect(" is gone: “what Ana may read” was not sent")
+    server.expect(" “hi from Ben”> ")
+    server.type("hello Ben")
+    assert ben.wait() == 0
+    assert ben.out.lines == ["hello Ben"]
+
+
+def test_a_long_wait_is_explained(terminal: type[Terminal]) -> None:
     client = terminal("send", f"127.0.0.1:{free_port()}", "hello", "--ack", "--deadline", "30s")
     client.expect("1 unconfirmed (ICMP: nobody listens), 2 s of 5 s, Ctrl-C stops")
     client.process.send_signal(2)

@@ -257,7 +257,7 @@ def test_what_waits_for_a_command_or_a_line_is_counted_in_bytes_too() -> None:
 
     large = Message(bytes(answering.WAITING_BYTES // 4), "somebody")
     said: list[str] = []
-    typed = answering.Typed(SimpleNamespace(ended=False), said.append)  # type: ignore[arg-type]
+    typed = answering.Typed(SimpleNamespace(ended=False), SimpleNamespace(say=said.append))  # type: ignore[arg-type]
     for _ in range(4):
         typed.take(large)
     assert typed.pending == 3
@@ -290,7 +290,8 @@ def test_who_types_has_so_many_messages_waiting_and_no_more(monkeypatch: pytest.
     monkeypatch.setattr("udpmsg.cli.answering.WAITING", 2)
     said: list[str] = []
     nobody: Any = SimpleNamespace(ended=False)
-    typed = Typed(nobody, said.append)
+    words: Any = SimpleNamespace(say=said.append)
+    typed = Typed(nobody, words)
     for number in (1, 2, 3):
         typed.take(Message(b"x", "somebody", sequence=number))
     assert said == ["#3 from somebody stays unanswered: 2 others wait for a line already"]

@@ -241,7 +241,8 @@ def test_a_long_message_and_no_bytes() -> None:
 def test_answers_that_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     lines: Any = SimpleNamespace(ended=False, take=iter([LineTooLong(99), None]).__next__)
-    typed = Typed(lines, said.append)
+    words: Any = SimpleNamespace(say=said.append, typed=lambda: None)
+    typed = Typed(lines, words)
     typed.take(Message(b"1", HERE, 7, 2))
     assert list(typed.ready()) == []
     monkeypatch.setattr("udpmsg.cli.answering.WAITING", 1)

@@ -1,6 +1,7 @@
 """The command `listen`: parse, open the library's receiver, run, exit code."""
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +21,7 @@ from udpmsg.cli.output import Output, conduct, open_output
 from udpmsg.cli.signals import Interrupts
 from udpmsg.messaging.receiver import Receiver
 from udpmsg.show.schema import empty_summary
-from udpmsg.show.stream import Words
+from udpmsg.show.stream import Words, is_terminal
 from udpmsg.show.terminal import counted, paint
 from udpmsg.sockets.endpoint import Endpoint
 from udpmsg.sockets.listening import KEPT_DESCRIPTORS
@@ -230,7 +231,7 @@ def listen(
             if interactive:
                 from udpmsg.cli.lines import Lines
 
-                return Typed(Lines(receiver.wake, largest), words.say)
+                return Typed(Lines(receiver.wake, largest), words, at_terminal=is_terminal(sys.stdin))
             return Silence()
 
         return ListenRun(

@@ -4,7 +4,6 @@ Owns the loop, what is delivered when, and the exit code. Does not know how line
 `answering`), nor whose word ends a run (see `ending`).
 """
 
-import sys
 from collections import deque
 from collections.abc import Callable
 from time import sleep
@@ -22,7 +21,7 @@ from udpmsg.cli.signals import Interrupts
 from udpmsg.core.events import Disconnected, Duplicate, Event, Goodbye, LimitReached, Malformed, Message, Outcome, State
 from udpmsg.messaging.receiver import Receiver
 from udpmsg.show.schema import listener_summary
-from udpmsg.show.stream import Words, is_terminal
+from udpmsg.show.stream import Words
 from udpmsg.show.terminal import counted, paint, peer_name
 from udpmsg.sockets.waiting import after
 
@@ -65,10 +64,7 @@ class ListenRun:
         self.answerer = answerer
         self.saver = saver
         self.slow = slow
-        self.by_hand = is_terminal(sys.stdin)
-        """Whether answers are typed, so that a prompt has a reader."""
         self.ends = Ends(ending, receiver, self._trouble)
-        self._asked: Message | None = None
         self._failure: str | None = None
         self._troubles = 0
         self._files: deque[str] = deque()
@@ -134,19 +130,9 @@ class ListenRun:
             except UdpmsgError as error:
                 text = _("no reply to {}: {}").format(peer_name(message.peer), told(error))
                 self.words.say(f"udpmsg: {text}")
-        self._prompt()
         troubles = getattr(self.answerer, "troubles", None)
         while troubles is not None and not troubles.empty():
             self.words.say(f"udpmsg: {troubles.get()}")
-
-    def _prompt(self) -> None:
-        """Where answers are typed: show which message the next line answers."""
-        asked = self.answerer.asked if isinstance(self.answerer, Typed) else None
-        if asked is not self._asked:
-            self._asked = asked
-            self.words.typed()
-            if asked is not None and self.by_hand:
-                self.words.prompt(_("reply> ") if asked.sequence is None else _("reply to #{}> ").format(asked.sequence))
 
     def _await_answers(self) -> None:
         """After the last message: its reply may still be made, by a command or a hand. Nothing more is received."""
@@ -195,6 +181,7 @@ class ListenRun:
     def _on_goodbye(self, event: Event) -> None:
         assert isinstance(event, Goodbye)
         self.output.goodbye(event)
+        self._gone(lambda message: message.session == event.session)
         self.ends.on_goodbye(event)
 
     def _on_malformed(self, event: Event) -> None:
@@ -216,7 +203,12 @@ class ListenRun:
         if event.reason != "end of stream":
             text = _("{}: the connection ended: {}")
             self._trouble(lambda: text.format(peer_name(event.peer), told(event.reason)))
+        self._gone(lambda message: message.peer == event.peer)
         self.ends.on_disconnected(event)
+
+    def _gone(self, is_of: Callable[[Message], bool]) -> None:
+        if isinstance(self.answerer, Typed):
+            self.answerer.gone(is_of)
 
     def _on_outcome(self, event: Event) -> None:
         assert isinstance(event, Outcome)

@@ -132,6 +132,11 @@ class Words:
         """The user has ended the line that the prompt began."""
         self._bottom = ""
 
+    def withdraw(self) -> None:
+        """Take the prompt away for good."""
+        self.clear()
+        self._bottom = ""
+
     def clear(self) -> None:
         """Take the bottom line away, for something to be written in its place."""
         if self._bottom:
