@@ -54,6 +54,7 @@ def measurement(mode: Mode, size: int, benchmark: Benchmark) -> Measurement:
         over_limit=0,
         sender_cpu=0.5,
         receiver_cpu=0.97,
+        other_processes=0.0,
         limits=(),
         curve=curve,
     )

@@ -85,6 +85,8 @@ def test_three_modes_and_two_sizes_are_six_measurements(offload: bool) -> None:
         assert one.datagrams_per_message == (None if one.mode is Mode.TCP else 1)
         if one.throughput_msgs_per_s is not None:
             assert one.goodput_bps == one.throughput_msgs_per_s * one.size_bytes * 8
+        assert len(one.curve) == 3 or one.mode is Mode.UDP
+        assert (one.other_processes is None) == (not os.path.exists("/proc/loadavg"))
         if not offload:
             assert one.offload is (None if one.mode is Mode.TCP else False)
     assert [state.share for state in states] == sorted(state.share for state in states)

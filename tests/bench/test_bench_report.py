@@ -10,6 +10,7 @@ import pytest
 from tests.bench.bench_samples import sample, trial, without_throughput
 from udpmsg.bench import table as bench_table
 from udpmsg.bench.jsonlines import BenchLines, fields
+from udpmsg.bench.limits import limits_of
 from udpmsg.bench.page import page
 from udpmsg.bench.values import Request, figures
 from udpmsg.bench.words import COLUMNS, limits, meaning, value
@@ -33,6 +34,9 @@ KEYS = [
     "over_limit",
     "sender_cpu",
     "receiver_cpu",
+    "other_processes",
+    "spread_msgs_per_s",
+    "unstable",
     "limits",
     "curve",
 ]
@@ -133,9 +137,9 @@ def test_a_trial_that_was_made_once_more_is_told_as_such() -> None:
 def test_sentences_say_what_it_means_and_what_limits_it_once() -> None:
     benchmark = sample()
     said = " ".join(meaning(benchmark))
-    assert "At 1,200 B 800,000 messages a second arrive without one lost" in said
+    assert "1,200 B: up to 800,000 messages/s without loss" in said
     assert "the sender offers 1,200,000 and 40 % are lost" in said
-    assert "With acknowledgments 500,000 a second arrive and a round trip takes 38 µs" in said
+    assert "With acknowledgments 500,000 messages/s arrive and a round trip takes 38 µs" in said
     held = {limit: cells for cells, limit in limits(benchmark)}
     assert held["The receiver's core is full."] == "all"
     assert held["At higher rates the receiver's kernel dropped datagrams: its socket buffer was full."] == "udp"
@@ -150,13 +154,56 @@ def test_a_throughput_above_the_flood_is_as_fast_as_the_sender_can() -> None:
         replace(one, curve=(replace(one.curve[0], sent_msgs_per_s=700_000.0, messages_lost=0), *one.curve[1:]))
         for one in benchmark.measurements
     ]
-    (said, *_) = meaning(replace(benchmark, measurements=tuple(slower)))
-    assert said == "At 1,200 B 800,000 messages a second arrive without one lost; that is as fast as the sender can."
+    (said, *_) = meaning(replace(benchmark, measurements=slower))
+    assert said == "1,200 B: up to 800,000 messages/s without loss; that is as fast as the sender can."
+
+
+@pytest.mark.parametrize(
+    ("lossy", "others", "said"),
+    [
+        (801e3, 3.0, "up to 800,000 messages/s without loss; "),
+        (
+            800e3,
+            3.4,
+            "unstable: 3 other processes were at work; up to 684,000 messages/s without loss in every trial, up to 800,000",
+        ),
+        (
+            700e3,
+            0.6,
+            "unstable: 1 other process was at work; up to 684,000 messages/s without loss in every trial, up to 800,000",
+        ),
+        (700e3, 0.4, "unstable; up to 684,000 messages/s without loss in every trial, up to 800,000 in the best; "),
+        (500e3, None, "unstable; up to 800,000 messages/s without loss, but not in every trial; "),
+    ],
+)
+def test_the_headline_is_not_contradicted_by_its_own_curve(lossy: float, others: float | None, said: str) -> None:
+    benchmark = sample(Request(modes=(Mode.UDP,), sizes=(1200,)))
+    (found,) = benchmark.measurements
+    disturbed = limits_of(replace(found, curve=(*found.curve, trial(lossy, 0.001)), other_processes=others, limits=()), benchmark)
+    text = bench_table.lines(replace(benchmark, measurements=[disturbed]), colour=False, width=300)
+    assert [line for line in text if line.startswith(f"1,200 B: {said}")]
+    line = fields(disturbed)
+    contradicted = lossy <= 800e3
+    assert line["unstable"] is contradicted
+    assert line["spread_msgs_per_s"] == {"min": (684e3 if lossy > 684e3 else None) if contradicted else 800e3, "max": 800e3}
+    assert any(limit.startswith("Unstable") for limit in line["limits"]) is contradicted
+
+
+def test_trials_that_differ_are_told_where_all_is_delivered() -> None:
+    benchmark = sample(Request(modes=(Mode.TCP,), sizes=(1200,)))
+    (found,) = benchmark.measurements
+    for slowest, unstable in ((300e3, True), (480e3, False)):
+        curve = tuple(trial(rate, offered=False, confirms=True) for rate in (500e3, 550e3, slowest))
+        disturbed = replace(found, curve=curve, other_processes=2.0)
+        (said,) = meaning(replace(benchmark, measurements=[disturbed]))
+        assert ("(unstable: 2 other processes were at work; 300,000 to 550,000 from trial to trial)" in said) is unstable
+        assert fields(disturbed)["spread_msgs_per_s"] == {"min": slowest, "max": 550e3}
 
 
 def test_no_throughput_is_null_and_said() -> None:
     benchmark = without_throughput(sample())
-    assert fields(benchmark.measurements[0])["throughput_msgs_per_s"] is None
+    line = fields(benchmark.measurements[0])
+    assert (line["throughput_msgs_per_s"], line["spread_msgs_per_s"], line["unstable"]) == (None, None, None)
     text = "\n".join(bench_table.lines(benchmark, colour=False, width=100))
     assert "no rate was found at which nothing is lost" in text
     assert "No throughput" in text
@@ -164,8 +211,6 @@ def test_no_throughput_is_null_and_said() -> None:
 
 
 def test_offload_that_is_off_and_messages_in_parts_are_limits() -> None:
-    from udpmsg.bench.limits import limits_of
-
     benchmark = sample(Request(offload=False))
     off = limits_of(replace(benchmark.measurements[0], offload=False, datagrams_per_message=7), benchmark).limits
     assert "Each datagram takes a system call of its own: --no-offload asked for that." in off

@@ -62,7 +62,9 @@ def trial_fields(trial: Trial) -> dict[str, Any]:
 
 
 def _tidy(value: Any) -> Any:
-    """Rates to a tenth, times to a nanosecond; distributions come rounded."""
+    """Rates to a tenth, times to a nanosecond."""
+    if isinstance(value, dict):
+        return {key: _tidy(part) for key, part in value.items()}
     if not isinstance(value, float):
         return value
     return round(value, 1) if value >= 1000 else rounded(value)

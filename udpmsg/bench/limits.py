@@ -18,6 +18,7 @@ def limits_of(measurement: Measurement, benchmark: Benchmark) -> Measurement:
     """The measurement with its limits, phrases that hold no count, so that measurements with the same limit say the same."""
     said = [
         *throughput(measurement),
+        *stability(measurement),
         *processors(measurement, benchmark),
         *losses(measurement),
         *buffer(measurement, benchmark),
@@ -39,6 +40,15 @@ def throughput(measurement: Measurement) -> list[Phrase]:
     if any(trial.sent_msgs_per_s < SHORT * (trial.offered_msgs_per_s or 0) for trial in paced):
         return [Phrase("The sender could not always keep the rate on trial; what it reached counts.")]
     return []
+
+
+def stability(measurement: Measurement) -> list[Phrase]:
+    """Trials that contradict the throughput."""
+    if not measurement.unstable:
+        return []
+    if measurement.mode is Mode.UDP:
+        return [Phrase("Unstable: at this rate or a lower one a trial lost messages, and lost none when it was made again.")]
+    return [Phrase("Unstable: the slowest trial reached less than four fifths of the fastest one's rate.")]
 
 
 def processors(measurement: Measurement, benchmark: Benchmark) -> list[Phrase]:

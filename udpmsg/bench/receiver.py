@@ -44,6 +44,7 @@ class OwnReceiver:
         self._child: Child = start(N_("receiver"))
         try:
             self._child.call(receive, receive_buffer, offload)
+            self.pid = self._child.pid
             self.port: int = self._heard()
             self.first_look = self.look()
         except BaseException:

@@ -17,6 +17,7 @@ from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import N_, Phrase, UsageError
 from udpmsg.bench import path as bench_path
 from udpmsg.bench.limits import limits_of
+from udpmsg.bench.others import Others
 from udpmsg.bench.receiver import OwnReceiver
 from udpmsg.bench.search import RoundTrips, Search, decisive
 from udpmsg.bench.trial import Stopped, Way, as_fast_as_possible, at_rate, look_for_listener, round_trips
@@ -26,8 +27,8 @@ from udpmsg.lab.processes import sharpen_timers
 
 FLOOD, SHORT, LONG = 0.1, 0.05, 0.15
 """Shares of a measurement's time: the flood, a trial of the search, a trial that confirms."""
-DELIVERED, ROUND_TRIPS = 0.6, 0.4
-"""The same where messages are acknowledged or travel in a stream."""
+DELIVERED, TIMES, ROUND_TRIPS = 0.2, 3, 0.4
+"""The same where messages are acknowledged or travel in a stream: each of three trials, whose middle one counts, and the rest."""
 
 
 def check(request: Request) -> None:
@@ -89,7 +90,7 @@ def measure_all(
     request = benchmark.request
     host, port = (receiver.host, receiver.port) if receiver is not None else request.target or ("", 0)
     largest = bench_path.largest_datagram(host, port)
-    clockwork = Clockwork(request, progress)
+    clockwork = Clockwork(request, progress, Others(None if receiver is None else receiver.pid))
     ways = []
     for mode, size in request.cells:
         needed = bench_path.datagram_size(size, acknowledged=mode is Mode.UDP_ACK, largest=largest)
@@ -116,7 +117,7 @@ def measure_all(
         if stopped():
             raise Stopped
         clockwork.begin(way)
-        measurement = concluded(benchmark, way, MEASURED[way.mode](way, request.seconds, clockwork))
+        measurement = concluded(benchmark, way, MEASURED[way.mode](way, request.seconds, clockwork), clockwork.others.mean())
         benchmark.measurements.append(measurement)
         found(benchmark, measurement)
 
@@ -151,17 +152,18 @@ def searched(way: Way, seconds: float, clockwork: "Clockwork") -> Made:
 
 
 def delivered(way: Way, seconds: float, clockwork: "Clockwork") -> Made:
-    """Acknowledged, or over TCP: as fast as the receiver takes it, and then the round trips."""
+    """Acknowledged, or over TCP: as fast as the receiver takes it, several times, and then the round trips."""
     clockwork.doing(Phrase("as fast as possible"))
-    trial = as_fast_as_possible(way, seconds * DELIVERED, confirms=True)
+    trials = [as_fast_as_possible(way, seconds * DELIVERED, confirms=True) for _ in range(TIMES)]
+    middle = sorted(trials, key=lambda trial: trial.carried_msgs_per_s)[TIMES // 2]
     clockwork.doing(Phrase("round trips"))
-    return Made([trial], trial if trial.complete else None, round_trips(way, seconds * ROUND_TRIPS))
+    return Made(trials, middle if all(trial.complete for trial in trials) else None, round_trips(way, seconds * ROUND_TRIPS))
 
 
 MEASURED = {Mode.UDP: searched, Mode.UDP_ACK: delivered, Mode.TCP: delivered}
 
 
-def concluded(benchmark: Benchmark, way: Way, made: Made) -> Measurement:
+def concluded(benchmark: Benchmark, way: Way, made: Made, others: float | None) -> Measurement:
     """What the trials of one measurement come to."""
     trials, decided, trips = made
     acknowledged, framed = way.mode is Mode.UDP_ACK, way.mode is Mode.TCP
@@ -192,6 +194,7 @@ def concluded(benchmark: Benchmark, way: Way, made: Made) -> Measurement:
         over_limit=None if len(over_limit) < len(trials) else sum(over_limit),
         sender_cpu=shown.sender_cpu,
         receiver_cpu=shown.receiver_cpu,
+        other_processes=others,
         limits=(),
         curve=tuple(trials),
     )
@@ -201,8 +204,9 @@ def concluded(benchmark: Benchmark, way: Way, made: Made) -> Measurement:
 class Clockwork:
     """How far a benchmark is: by the time that is planned, which a measurement takes more or less."""
 
-    def __init__(self, request: Request, progress: Callable[[Progress], None]) -> None:
-        """Nothing has begun yet."""
+    def __init__(self, request: Request, progress: Callable[[Progress], None], others: Others) -> None:
+        """Nothing has begun yet. `others` are looked for whenever progress is told."""
+        self.others = others
         self._seconds = request.seconds
         self._count = len(request.cells)
         self._progress = progress
@@ -225,6 +229,7 @@ class Clockwork:
         """Tell it."""
         if self._way is None:
             return
+        self.others.look()
         passed = min((clock.now() - self._begun) / SECOND / self._seconds, 0.99)
         measured = self._done + passed
         left = (self._count - measured) * self._seconds

@@ -4,6 +4,7 @@ Rates are messages a second, sizes bytes, times seconds. None: not measured, or 
 """
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from udpmsg.compare.trace import Mode
@@ -13,6 +14,8 @@ SECONDS = 8.0
 """For each measurement: three modes at four sizes then take a minute and a half."""
 KEPT_UP = 0.95
 """Of the sender's rate: a receiver that takes less is falling behind."""
+STEADY = 0.8
+"""Of the fastest trial's rate: where the slowest one reached less, the machine or the network changed meanwhile."""
 LARGEST = 1 << 20
 """What a listener takes, unless it is told otherwise."""
 
@@ -126,10 +129,36 @@ class Measurement:
     sender_cpu: float | None
     receiver_cpu: float | None
     """At the throughput, of one core."""
+    other_processes: float | None
+    """How many others wanted a core of this machine meanwhile, on average; None: the system does not tell."""
     limits: tuple[str, ...]
     """What holds it there, a sentence each."""
     curve: tuple[Trial, ...]
-    """Every trial, by rate: the flood is the one without an offered rate."""
+    """Every trial, in the order in which they were made: the flood is the one without an offered rate."""
+
+    @property
+    def spread_msgs_per_s(self) -> dict[str, float | None] | None:
+        """How far the trials agree. Fire and forget: up to `min` no trial lost anything (None: there is none), and `max` is the
+        throughput; else the slowest trial and the fastest. None where there is no throughput."""
+        if self.throughput_msgs_per_s is None:
+            return None
+        if self.mode is not Mode.UDP:
+            rates = [trial.carried_msgs_per_s for trial in self.curve]
+            return {"min": min(rates), "max": max(rates)}
+        lossy = min((trial.sent_msgs_per_s for trial in self.curve if trial.messages_lost), default=inf)
+        if lossy > self.throughput_msgs_per_s:
+            return {"min": self.throughput_msgs_per_s, "max": self.throughput_msgs_per_s}
+        below = [trial.carried_msgs_per_s for trial in self.curve if trial.sent_msgs_per_s < lossy]
+        return {"min": max(below, default=None), "max": self.throughput_msgs_per_s}
+
+    @property
+    def unstable(self) -> bool | None:
+        """Whether a trial contradicts the throughput: it lost something at that rate or below, or was much slower."""
+        spread = self.spread_msgs_per_s
+        if spread is None:
+            return None
+        least, most = spread["min"], spread["max"] or 0.0
+        return least is None or least < (most if self.mode is Mode.UDP else STEADY * most)
 
 
 @dataclass
@@ -173,4 +202,6 @@ class Progress:
 def figures(measurement: Measurement) -> dict[str, Any]:
     """The figures of a measurement by the names that every report gives them; without limits and curve."""
     names = [name for name in Measurement.__dataclass_fields__ if name not in ("limits", "curve")]
-    return {name: getattr(measurement, name) for name in names} | {"mode": measurement.mode.value}
+    return {name: getattr(measurement, name) for name in (*names, "spread_msgs_per_s", "unstable")} | {
+        "mode": measurement.mode.value
+    }

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from udpmsg.base.language import N_, _, number, said, told
+from udpmsg.base.language import N_, _, number, plural, said, told
 from udpmsg.base.units import duration_text
 from udpmsg.bench.values import Benchmark, Measurement, figures
 from udpmsg.compare.trace import Mode
@@ -83,21 +83,26 @@ def meaning(benchmark: Benchmark) -> list[str]:
     sentences = []
     udp = by_mode.get(Mode.UDP)
     if udp is not None:
-        sentences.append(_("At {} B {}.").format(number(size or 0), _fire_and_forget(udp)))
+        sentences.append(_("{} B: {}.").format(number(size or 0), _fire_and_forget(udp)))
     others = []
     for mode, name in ((Mode.UDP_ACK, N_("with acknowledgments")), (Mode.TCP, N_("over TCP"))):
         one = by_mode.get(mode)
         if one is None or one.throughput_msgs_per_s is None:
             continue
         if one.rtt_s:
-            words = _("{} {} a second arrive and a round trip takes {}")
-            others.append(words.format(_(name), rate(one.throughput_msgs_per_s), duration(one.rtt_s["p50"])))
+            words = _("{} {} messages/s arrive and a round trip takes {}")
+            text = words.format(_(name), rate(one.throughput_msgs_per_s), duration(one.rtt_s["p50"]))
         else:
-            others.append(_("{} {} a second arrive").format(_(name), rate(one.throughput_msgs_per_s)))
+            text = _("{} {} messages/s arrive").format(_(name), rate(one.throughput_msgs_per_s))
+        spread = one.spread_msgs_per_s or {}
+        if one.unstable:
+            words = _("{} ({}; {} to {} from trial to trial)")
+            text = words.format(text, _unstable(one), rate(spread["min"] or 0), rate(spread["max"] or 0))
+        others.append(text)
     if others:
         text = "; ".join(others)
         alone = f"{text[0].upper()}{text[1:]}."
-        sentences.append(alone if udp is not None else _("At {} B {}.").format(number(size or 0), text))
+        sentences.append(alone if udp is not None else _("{} B: {}.").format(number(size or 0), text))
     return sentences
 
 
@@ -114,7 +119,21 @@ def _fire_and_forget(udp: Measurement) -> str:
         return _("no rate was found at which nothing is lost; {}").format(flooded)
     if udp.throughput_msgs_per_s >= flood.sent_msgs_per_s:  # later trials can be quicker, on a machine that changes
         flooded = _("that is as fast as the sender can")
-    return _("{} messages a second arrive without one lost; {}").format(rate(udp.throughput_msgs_per_s), flooded)
+    if not udp.unstable:
+        return _("up to {} messages/s without loss; {}").format(rate(udp.throughput_msgs_per_s), flooded)
+    least = (udp.spread_msgs_per_s or {})["min"]
+    if least is None:
+        words = _("{}; up to {} messages/s without loss, but not in every trial; {}")
+        return words.format(_unstable(udp), rate(udp.throughput_msgs_per_s), flooded)
+    words = _("{}; up to {} messages/s without loss in every trial, up to {} in the best; {}")
+    return words.format(_unstable(udp), rate(least), rate(udp.throughput_msgs_per_s), flooded)
+
+
+def _unstable(measurement: Measurement) -> str:
+    """That a figure is no firm one, and what is known of the reason."""
+    others = round(measurement.other_processes or 0)
+    words = plural("unstable: {} other process was at work", "unstable: {} other processes were at work", others)
+    return words.format(number(others)) if others else _("unstable")
 
 
 def limits(benchmark: Benchmark) -> list[tuple[str, str]]:
