@@ -969,14 +969,26 @@ FAULTS = (
     Fault(
         "nobody is asked before the first timeout",
         "core/retransmission.py",
-        "if self._probes < FIRST_PROBES < sum(len(flight.sizes) for flight in self._flights):",
+        "if sum(len(flight.sizes) for flight in self._flights) > PROBES:",
         "if False:",
     ),
     Fault(
         "a few are asked about as many are",
         "core/retransmission.py",
-        "if self._probes < FIRST_PROBES < sum(len(flight.sizes) for flight in self._flights):",
-        "if self._probes < FIRST_PROBES:",
+        "if sum(len(flight.sizes) for flight in self._flights) > PROBES:",
+        "if True:",
+    ),
+    Fault(
+        "a receiver is asked once alone what it has",
+        "core/retransmission.py",
+        "if self._lossless or self._probes == PROBES:",
+        "if self._lossless or (self._probes and self._rtt.srtt is not None) or self._probes == PROBES:",
+    ),
+    Fault(
+        "a receiver is asked without end",
+        "core/retransmission.py",
+        "if self._lossless or self._probes == PROBES:",
+        "if self._lossless:",
     ),
     Fault(
         "one loss too few counted",

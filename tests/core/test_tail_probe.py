@@ -18,6 +18,16 @@ def with_a_sample(**config: object) -> tuple[Sender, RemoteReceiver]:
     return sender, receiver
 
 
+def with_a_quick_sample() -> tuple[Sender, RemoteReceiver]:
+    """Messages came back after 8 ms: SRTT 8 ms, RTTVAR 2 ms, so a probe timeout of 16 ms."""
+    sender, receiver = acknowledged_sender(), RemoteReceiver()
+    sender.send([b"first"], now=at(0))
+    sender.data_to_send(now=at(0))
+    sender.receive([receiver.ack((1, 1), below=2)], now=at(8))
+    sender.rtt.rttvar = 2 * MILLISECOND
+    return sender, receiver
+
+
 def test_a_lost_tail_is_sent_again_after_an_answer_and_not_after_a_timeout() -> None:
     sender, receiver = with_a_sample()
     sender.send([b"a", b"b"], now=at(50))
@@ -34,17 +44,30 @@ def test_a_lost_tail_is_sent_again_after_an_answer_and_not_after_a_timeout() -> 
     assert (sender.rtt.timeouts, sender.congestion.window) == (0, int(0.7 * window))  # a loss like any other
 
 
-def test_one_probe_and_then_the_timeout() -> None:
-    """Nobody answers: the probe is not repeated, and the RTO comes when it would have come without it."""
-    sender, _ = with_a_sample()
+def test_the_receiver_is_asked_again_and_the_timeout_comes_when_it_would_have_come() -> None:
+    """The first question or its answer may be lost: what was only acknowledged in vain is not sent again."""
+    sender, _ = with_a_quick_sample()
     sender.send([b"a", b"b"], now=at(50))
     sender.data_to_send(now=at(50))
-    sender.handle_timeout(now=at(170))
-    assert [datagram.kind for datagram in read(sender.data_to_send(now=at(170)))] == [Kind.PROBE]
+    for time in (66, 82, 114, 178):  # a probe timeout of 16 ms, the same again, twice and four times as long
+        assert sender.next_timeout() == at(time)
+        sender.handle_timeout(now=at(time))
+        assert [datagram.kind for datagram in read(sender.data_to_send(now=at(time)))] == [Kind.PROBE]
     assert sender.next_timeout() == at(250)
     sender.handle_timeout(now=at(250))
-    assert numbers(sender.data_to_send(now=at(250)))[0] == (5, 2, 2)
+    assert numbers(sender.data_to_send(now=at(250)))[0] == (8, 2, 2)
     assert sender.rtt.timeouts == 1
+
+
+def test_an_answer_to_a_later_question_spares_the_transmission() -> None:
+    sender, receiver = with_a_quick_sample()
+    sender.send([b"a", b"b"], now=at(50))
+    sender.data_to_send(now=at(50))
+    for time in (66, 82, 114):
+        sender.handle_timeout(now=at(time))
+        sender.data_to_send(now=at(time))
+    sender.receive([receiver.ack((1, 6), below=4)], now=at(120))
+    assert (sender.unresolved, sender.retransmissions, sender.rtt.timeouts) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("messages", "delay"), [(1, MAX_ACK_DELAY), (2, 0)])

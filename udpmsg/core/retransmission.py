@@ -21,9 +21,10 @@ TIME_THRESHOLD_NUMERATOR, TIME_THRESHOLD_DENOMINATOR = 9, 8
 """kTimeThreshold, RFC 9002 section 6.1.2: lost when a later one is acknowledged and 9/8 round trips have passed."""
 GRANULARITY = MILLISECOND
 """kGranularity, RFC 9002 section 6.1.2."""
-FIRST_PROBES = 4
-"""How often the receiver is asked before the first timeout, which is a second: each time after twice as long. It may have
-acknowledged all that left first in a single datagram, and where that is lost no round trip tells how soon to ask."""
+PROBES = 4
+"""How often a receiver that says nothing is asked what it has, each time after twice as long. Before a round trip is known, the
+first timeout is a second: it may have acknowledged all that left first in a single datagram, which was lost. Afterwards the last
+acknowledgments may be lost, and the first question or its answer as well."""
 LATE_LIMIT = 4096
 """How many transmissions that were deemed lost are remembered, in case their acknowledgment still comes."""
 
@@ -164,8 +165,8 @@ class InFlight:
         self.probe_at = NEVER
         """When the receiver is asked what it has, since nothing came back for so long: before the timeout has to guess."""
         self._probes = 0
-        """How often it was asked since something arrived. Who answers and takes nothing has no room: each answer would cost a
-        transmission, so that is left to the timeout, which doubles."""
+        """How often it was asked since something arrived. A receiver that answers and takes nothing has no room: each answer
+        would cost a transmission, so that is left to the timeout, which doubles."""
 
     def __bool__(self) -> bool:
         return bool(self._flights)
@@ -189,6 +190,8 @@ class InFlight:
                 arrived += take(self._late, first, last)
         self._told = set(ranges)
         if ranges:
+            if self._probes and not arrived and ranges[-1][1] > self.largest_acknowledged:
+                self._probes, self.probe_at = PROBES, NEVER  # it was asked, and answers; to ask again would tell nothing new
             self.largest_acknowledged = max(self.largest_acknowledged, ranges[-1][1])
         flights = self._flights
         while flights and flights[0].ordinal == 1 and flights[0].sequence < below:
@@ -283,17 +286,18 @@ class InFlight:
             self.rto_at = now + self._rtt.rto + int(self._rtt.rto * self._stretch)
 
     def _await_tail(self, now: int) -> None:
-        """Have the receiver asked after a probe timeout (RFC 9002 section 6.2.1) without a word from it. It may hold back the
-        acknowledgment of one datagram, not of two (RFC 8985 section 7.2 makes the same difference). Before a round trip is known,
-        a few datagrams are as soon sent again as asked about."""
-        if self._lossless:
+        """Have the receiver asked after a probe timeout (RFC 9002 section 6.2.1) without a word from it, and again: the question
+        or its answer may be lost too. It may hold back the acknowledgment of one datagram, not of two (RFC 8985 section 7.2 makes
+        the same difference). Before a round trip is known, a few datagrams are as soon sent again as asked about."""
+        if self._lossless or self._probes == PROBES:
             return
         if self._rtt.srtt is None:
-            if self._probes < FIRST_PROBES < sum(len(flight.sizes) for flight in self._flights):
-                self.probe_at = now + (self._rtt.rto >> FIRST_PROBES + 1 - self._probes)
-        elif not self._probes:
+            if sum(len(flight.sizes) for flight in self._flights) > PROBES:
+                self.probe_at = now + (self._rtt.rto >> PROBES + 1 - self._probes)
+        else:
             alone = self._flights[0].first == self._flights[-1].last
-            self.probe_at = now + self._rtt.srtt + max(4 * self._rtt.rttvar, GRANULARITY) + MAX_ACK_DELAY * alone
+            timeout = self._rtt.srtt + max(4 * self._rtt.rttvar, GRANULARITY) + MAX_ACK_DELAY * alone
+            self.probe_at = now + (timeout << max(self._probes - 1, 0))
 
     def _draw(self) -> float:
         self._draws += 1
