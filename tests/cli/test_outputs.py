@@ -12,6 +12,7 @@ from udpmsg.base.errors import UsageError
 from udpmsg.cli import showing
 from udpmsg.cli.outputs import CannotWrite, Writable
 from udpmsg.compare import saved
+from udpmsg.compare.reading import Reading
 from udpmsg.compare.saved import load
 from udpmsg.show.stream import Words
 
@@ -100,7 +101,7 @@ def test_a_directory_that_went_away_meanwhile(tmp_path: Path) -> None:
 def test_a_comparison_is_kept_and_its_capture_written(tmp_path: Path) -> None:
     whole = sample(count=3, repeat=2)
     outputs = {kind: Writable(tmp_path / kind) for kind in ("keep", "pcap")}
-    showing.write(whole, outputs, Words(None))
+    showing.write(Reading(whole), outputs, Words(None))
     assert load((tmp_path / "keep").read_text()) == whole
     assert (tmp_path / "pcap").read_bytes()[:4] == b"\x0a\x0d\x0d\x0a"
 
@@ -108,5 +109,5 @@ def test_a_comparison_is_kept_and_its_capture_written(tmp_path: Path) -> None:
 def test_what_is_kept_and_too_large_to_be_read_again_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = io.StringIO()
     monkeypatch.setattr(saved, "LARGEST", 1024)
-    showing.write(sample(count=3), {"keep": Writable(tmp_path / "kept")}, Words(said))
+    showing.write(Reading(sample(count=3)), {"keep": Writable(tmp_path / "kept")}, Words(said))
     assert "udpmsg report reads no more than 1.0 KiB: keep a run of fewer messages" in said.getvalue()

@@ -17,6 +17,7 @@ from tests.compare.test_saved import nothing, places
 from udpmsg.base.errors import UsageError
 from udpmsg.cli import app, showing
 from udpmsg.cli.outputs import Writable
+from udpmsg.compare.reading import Reading
 from udpmsg.compare.saved import dump, load
 from udpmsg.compare.trace import Choices
 from udpmsg.link.faults import Link
@@ -172,7 +173,7 @@ def test_a_lost_reader_ends_the_output() -> None:
 
     words = Words(None)
     data = Data(Gone(), words)  # type: ignore[arg-type]
-    showing.show(sample(count=3), ledger=False, ladder=False, json=False, data=data, words=words)
+    showing.show(Reading(sample(count=3)), ledger=False, ladder=False, json=False, data=data, words=words)
     assert data.broken == "the reader of standard output went away"
 
 
@@ -230,11 +231,12 @@ def test_whatever_number_a_file_has_it_is_refused_or_shown(text: str, data: st.D
         comparison = load(json.dumps(document))
     except UsageError:
         return
+    reading = Reading(comparison)
     words = Words(None)
     nowhere = Data(Nowhere(), words)  # type: ignore[arg-type]
     for json_lines in (True, False):
-        showing.show(comparison, ledger=True, ladder=not json_lines, json=json_lines, data=nowhere, words=words)
-    showing.write(comparison, {"html": Writable(Path("/dev/null"))}, words)
+        showing.show(reading, ledger=True, ladder=not json_lines, json=json_lines, data=nowhere, words=words)
+    showing.write(reading, {"html": Writable(Path("/dev/null"))}, words)
     assert nowhere.broken is None
 
 

@@ -28,8 +28,7 @@ from udpmsg.cli.outputs import Writable
 from udpmsg.cli.saving import CannotSave, Saver
 from udpmsg.cli.signals import Interrupted, Interrupts
 from udpmsg.compare import sentences
-from udpmsg.compare.figures import figures
-from udpmsg.compare.ledger import rows
+from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Where
 from udpmsg.core.events import (
     Disconnected,
@@ -266,9 +265,8 @@ def test_a_sentence_on_each_mode(faults: list[str], count: int) -> None:
     for where in (Where.LAB, Where.RELAY):
         whole = sample(count=count, link=Link(way, way, tuple(map(parse_fault, faults))))
         whole.where = where
-        for run in whole.runs:
-            ledger = rows(run, whole.choices)
-            text = sentences.sentence(run, ledger, figures(run, ledger, whole), whole)
+        for one in Reading(whole).runs:
+            text = sentences.sentence(one)
             for fault in faults:
                 text = text.replace(fault, "")
-            assert_told(text, *sentences.disagreements(run, ledger, whole))
+            assert_told(text, *sentences.disagreements(one))

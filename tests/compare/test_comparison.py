@@ -7,6 +7,7 @@ import pytest
 from tests.compare.runs import MILLISECOND, comparison, message, received, run
 from tests.compare.samples import sample
 from udpmsg.compare.ladder_text import visible
+from udpmsg.compare.reading import Reading
 from udpmsg.compare.setting import setting, workload
 from udpmsg.compare.table import table
 from udpmsg.compare.trace import Choices, Comparison, Mode, Where, Workload
@@ -18,7 +19,7 @@ WAY = Path(delay=20 * MILLISECOND)
 
 
 def plain(whole: Comparison, width: int = 100) -> str:
-    return table(whole, colour=False, width=width)
+    return table(Reading(whole), colour=False, width=width)
 
 
 def cells(whole: Comparison, group: str, label: str, width: int = 100) -> list[str]:
@@ -70,7 +71,7 @@ def test_the_table_of_one_drop() -> None:
 def test_no_line_is_longer_than_the_terminal_is_wide(width: int, repeat: int) -> None:
     whole = sample(count=100, seed=4, repeat=repeat, loss=0.1)
     for colour in (False, True):
-        assert max(visible(line) for line in table(whole, colour=colour, width=width).splitlines()) <= width
+        assert max(visible(line) for line in table(Reading(whole), colour=colour, width=width).splitlines()) <= width
 
 
 def test_a_class_sees_the_whole_table_at_once() -> None:
@@ -89,7 +90,7 @@ def test_repetitions_show_median_least_and_most_with_the_unit_once() -> None:
 
 @pytest.mark.parametrize("width", [95, 100, 120])
 def test_columns_of_medians_and_spreads_never_touch(width: int) -> None:
-    rows = table(sample(count=100, repeat=5), colour=False, width=width).splitlines()
+    rows = table(Reading(sample(count=100, repeat=5)), colour=False, width=width).splitlines()
     for row in rows[rows.index(next(row for row in rows if "udp+ack" in row)) :]:
         assert not re.search(r"[a-zA-Z)]\d", row.replace("p50", "").replace("p99", "")), row
 
@@ -109,19 +110,21 @@ def test_a_very_narrow_terminal_gets_its_groups_on_lines_of_their_own() -> None:
 
 def test_what_differs_stands_out_and_what_does_not_stays_quiet() -> None:
     whole = sample(count=5, link=Link(WAY, WAY, (parse_fault("drop:data:2"),)))
-    lines = table(whole, colour=True, width=100).splitlines()
+    lines = table(Reading(whole), colour=True, width=100).splitlines()
     good, worse = "\x1b[32m{}\x1b[0m", "\x1b[33m{}\x1b[0m"
     delivered = next(line for line in lines if "delivered" in line)
     assert worse.format("4 of 5") in delivered
     assert good.format("5 of 5") in delivered
     assert "\x1b[3" not in next(line for line in lines if "duplicates" in line)
     assert worse.format("60 ms") in next(line for line in lines if "first delivery" in line)
-    assert "\x1b" not in table(whole, colour=False, width=100)
+    assert "\x1b" not in table(Reading(whole), colour=False, width=100)
 
 
 def test_a_difference_too_small_to_see_is_not_coloured() -> None:
     runs = [run(mode, 1, [message(1, 0)], [received(1, at)]) for mode, at in ((Mode.UDP, 20.0), (Mode.UDP_ACK, 20.4))]
-    first = next(line for line in table(comparison(*runs), colour=True, width=100).splitlines() if "first delivery" in line)
+    first = next(
+        line for line in table(Reading(comparison(*runs)), colour=True, width=100).splitlines() if "first delivery" in line
+    )
     assert "\x1b" not in first
 
 

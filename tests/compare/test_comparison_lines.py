@@ -7,9 +7,8 @@ import pytest
 
 from tests.compare.runs import MILLISECOND, comparison, message, received, run
 from tests.compare.samples import knowing, sample
-from udpmsg.compare.figures import figures
 from udpmsg.compare.jsonlines import lines
-from udpmsg.compare.ledger import rows
+from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Comparison, Mode, Where
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.script import parse_fault
@@ -17,7 +16,7 @@ from udpmsg.show.schema import KEYS
 
 
 def parsed(whole: Comparison, *, ledger: bool = False) -> list[dict[str, Any]]:
-    return [json.loads(line, parse_constant=pytest.fail) for line in lines(whole, ledger=ledger)]
+    return [json.loads(line, parse_constant=pytest.fail) for line in lines(Reading(whole), ledger=ledger)]
 
 
 OWN_KEYS = ["mode", "repetition", "seed", "messages_late", "connect_s", "first_delivery_s", "longest_stall_s",
@@ -41,8 +40,8 @@ def test_a_line_for_each_mode_with_the_keys_of_every_summary_and_one_for_the_who
 
 def test_the_numbers_are_the_figures() -> None:
     whole = sample(count=100, seed=3)
-    for made, line in zip(whole.runs, parsed(whole), strict=False):
-        summary = figures(made, rows(made, whole.choices), whole)
+    for one, line in zip(Reading(whole).runs, parsed(whole), strict=False):
+        summary = one.figures
         for key in KEYS:
             assert line[key] == getattr(summary, key)
         assert line["lost_sequences"] == summary.lost_sequences
@@ -152,7 +151,7 @@ def test_a_run_without_anything_still_gives_every_line() -> None:
 
 def test_no_text_in_a_line_can_steer_a_terminal() -> None:
     made = run(Mode.UDP, 1, [message(1, 0)], [received(1, 20)], error="\x1b[2J\x7f\u202e")
-    text = "\n".join(lines(comparison(made)))
+    text = "\n".join(lines(Reading(comparison(made))))
     assert text.isascii()
     assert "\x7f" not in text
     assert "\x1b" not in text

@@ -11,17 +11,22 @@ from typing import Any
 import pytest
 
 from tests.compare.samples import MILLISECOND, sample
-from udpmsg.compare.figures import figures, spread
-from udpmsg.compare.ledger import Outcome, Row, rows
+from udpmsg.compare.figures import spread
+from udpmsg.compare.ledger import Outcome, Row
+from udpmsg.compare.page import whole
 from udpmsg.compare.page.columns import columns, ranges
 from udpmsg.compare.page.svg import MOST_ARROWS, numbered
-from udpmsg.compare.page.whole import page
+from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Comparison, Mode, Where
 from udpmsg.link.faults import Action, Link, Path, Scripted
 from udpmsg.link.record import FrameKind
 from udpmsg.show import markup
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'<!-- ]]> \u202e\x1b[31m{{data}} &amp;"
+
+
+def page(comparison: Comparison) -> str:
+    return whole.page(Reading(comparison))
 
 
 class Page(HTMLParser):
@@ -89,8 +94,8 @@ def hostile(comparison: Comparison) -> Comparison:
 def test_the_table_has_the_figures_of_every_mode() -> None:
     comparison = sample()
     shown = values(page(comparison))
-    for run in comparison.runs:
-        expected = figures(run, rows(run, comparison.choices), comparison)
+    for one in Reading(comparison).runs:
+        run, expected = one.run, one.figures
         for key in (
             "messages_delivered",
             "messages_lost",
@@ -109,7 +114,7 @@ def test_the_table_has_the_figures_of_every_mode() -> None:
 def test_over_repetitions_the_table_has_medians_and_their_spread() -> None:
     comparison = sample(repeat=5)
     text = page(comparison)
-    several = [figures(run, rows(run, comparison.choices), comparison) for run in comparison.runs if run.mode is Mode.UDP]
+    several = [one.figures for one in Reading(comparison).by_mode[Mode.UDP]]
     middle, least, most = spread(several, "messages_lost") or (0, 0, 0)
     assert values(text)["udp", "messages_lost"] == middle
     assert least < most

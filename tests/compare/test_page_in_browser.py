@@ -11,11 +11,12 @@ import pytest
 from tests.compare.samples import knowing, sample
 from tests.compare.test_html import HOSTILE, hostile
 from tests.show.browsing import Opened, browser
-from udpmsg.compare.figures import figures, spread
+from udpmsg.compare.figures import spread
 from udpmsg.compare.jsonlines import lines
 from udpmsg.compare.ledger import Outcome, rows
-from udpmsg.compare.page.whole import page
-from udpmsg.compare.trace import Mode
+from udpmsg.compare.page import whole
+from udpmsg.compare.reading import Reading
+from udpmsg.compare.trace import Comparison, Mode
 
 __all__ = ["browser"]  # the fixture
 
@@ -29,6 +30,10 @@ COLOURED = """(selector) => {
     return [...found];
 }"""
 """The colours in a canvas that are not see-through."""
+
+
+def page(comparison: Comparison) -> str:
+    return whole.page(Reading(comparison))
 
 
 @pytest.fixture
@@ -51,8 +56,8 @@ def test_what_a_reader_sees_is_what_was_measured(opened: Opened) -> None:
         ".figures td data", "all => all.map(one => [one.closest('td').dataset.mode, one.dataset.key, one.value, one.innerText])"
     )
     assert len(seen) > 60
-    for run in comparison.runs:
-        expected = figures(run, rows(run, comparison.choices), comparison)
+    for one in Reading(comparison).runs:
+        run, expected = one.run, one.figures
         for mode, key, value, text in seen:
             if mode != run.mode.value:
                 continue
@@ -140,7 +145,7 @@ def test_what_the_senders_knew_is_drawn_a_chart_beside_the_other(browser: Any, t
 
 def test_at_one_moment_every_chart_says_what_was_known_as_json_does(browser: Any, tmp_path: Path) -> None:
     comparison = knowing(sample())
-    paths = {line["mode"]: line for line in map(json.loads, lines(comparison)) if line["event"] == "path"}
+    paths = {line["mode"]: line for line in map(json.loads, lines(Reading(comparison))) if line["event"] == "path"}
     it = Opened(browser, tmp_path, page(comparison), color_scheme="light")
     over = it.tab.locator("#path-window > div:nth-child(1) .u-over")
     over.scroll_into_view_if_needed()

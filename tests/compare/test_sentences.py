@@ -1,11 +1,10 @@
-"""One sentence a mode: true in every case, with causes from the ledger alone."""
+"""One sentence per mode: true in every case, with causes from the ledger alone."""
 
 import pytest
 
 from tests.compare.runs import MILLISECOND, comparison, message, received, run
 from tests.compare.samples import sample
-from udpmsg.compare.figures import figures
-from udpmsg.compare.ledger import rows
+from udpmsg.compare.reading import RunReading
 from udpmsg.compare.sentences import disagreements, sentence
 from udpmsg.compare.trace import Choices, Comparison, Mode, Run, Where
 from udpmsg.link.faults import Link, Path
@@ -17,8 +16,7 @@ WAY = Path(delay=20 * MILLISECOND)
 
 def said(made: Run, whole: Comparison | None = None) -> str:
     whole = whole or comparison(made)
-    table = rows(made, whole.choices)
-    return sentence(made, table, figures(made, table, whole), whole)
+    return sentence(RunReading(made, whole))
 
 
 def of(*faults: str, count: int = 5, **options) -> list[str]:
@@ -191,13 +189,13 @@ def test_every_sentence_is_one_and_the_logs_agree(seed: int, loss: float) -> Non
         assert text[0].isupper()
         assert text.endswith(".")
         assert text.count("; ;") == text.count("()") == text.count("  ") == 0
-        assert disagreements(made, rows(made, whole.choices), whole) == []
+        assert disagreements(RunReading(made, whole)) == []
 
 
 def test_logs_that_disagree_are_said_to() -> None:
     made = run(Mode.UDP, 5, [message(1, 0)], [received(n, 20 * n) for n in (1, 2, 3, 4, 5)])
     whole = comparison(made)
-    (text,) = disagreements(made, rows(made, whole.choices), whole)
+    (text,) = disagreements(RunReading(made, whole))
     assert text.startswith(
         "The logs disagree, so these figures are in doubt: message 2 was delivered, and the link let no whole copy"
     )

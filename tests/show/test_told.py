@@ -25,6 +25,7 @@ from udpmsg.compare import ledger_text as ledger
 from udpmsg.compare import reasons, saved, scenario, sentences
 from udpmsg.compare.ledger import Cause, Outcome, rows
 from udpmsg.compare.page import whole as html
+from udpmsg.compare.reading import Reading
 from udpmsg.compare.reasons import phrased
 from udpmsg.compare.setting import setting
 from udpmsg.compare.table import table
@@ -168,10 +169,10 @@ def assert_told(text: str) -> None:
 
 def test_the_table_the_ledger_and_the_sentences_are_told(whole: Comparison) -> None:
     marked.speak()
-    assert_told(table(whole, colour=False, width=100))
-    assert_told("\n".join(ledger.lines(whole, colour=False)))
+    assert_told(table(Reading(whole), colour=False, width=100))
+    assert_told("\n".join(ledger.lines(Reading(whole), colour=False)))
     words = Words(None)
-    assert_told("\n".join(_human_lines(whole, True, True, Data(None, words))))
+    assert_told("\n".join(_human_lines(Reading(whole), True, True, Data(None, words))))
 
 
 def test_the_ladders_are_told(whole: Comparison) -> None:
@@ -195,11 +196,11 @@ def test_every_cause_is_told(names: list[str]) -> None:
 
 def test_disagreements_are_told() -> None:
     whole = unconfirmed()
-    found = [text for made in whole.runs for text in sentences.disagreements(made, rows(made, whole.choices), whole)]
+    found = [text for one in Reading(whole).runs for text in sentences.disagreements(one)]
     assert found
     marked.speak()
-    for made in whole.runs:
-        for text in sentences.disagreements(made, rows(made, whole.choices), whole):
+    for one in Reading(whole).runs:
+        for text in sentences.disagreements(one):
             assert_told(text)
 
 
@@ -275,7 +276,7 @@ def test_a_saved_comparison_is_told_too() -> None:
         loaded = saved.load(saved.dump(make()))
         assert saved.dump(loaded) == saved.dump(make())
         marked.speak()
-        assert_told("\n".join(_human_lines(loaded, True, False, Data(None, Words(None)))))
+        assert_told("\n".join(_human_lines(Reading(loaded), True, False, Data(None, Words(None)))))
         language.choose("en")
 
 
@@ -327,7 +328,7 @@ def assert_page_is_told(text: str) -> None:
 
 def test_the_page_is_told(whole: Comparison) -> None:
     marked.speak()
-    assert_page_is_told(html.page(whole))
+    assert_page_is_told(html.page(Reading(whole)))
 
 
 def test_the_page_of_a_benchmark_is_told_and_its_table() -> None:
@@ -338,7 +339,7 @@ def test_the_page_of_a_benchmark_is_told_and_its_table() -> None:
 
 
 def test_an_english_page_says_that_it_is() -> None:
-    found = Texts(html.page(sample(count=5)))
+    found = Texts(html.page(Reading(sample(count=5))))
     assert found.language == "en"
     assert "What happened" in found.texts
     assert json.loads(found.data)["words"]["late"] == "late"
@@ -396,7 +397,7 @@ def test_programs_read_the_same_in_every_language(whole: Comparison, monkeypatch
         else:
             language.choose(name)
         held = scenario.Scenario(whole.link or Link(preset("none").forward, preset("none").back), whole.seed)
-        spoken[name] = [*comparison_lines.lines(whole, ledger=True), saved.dump(whole), scenario.dump(held)]
+        spoken[name] = [*comparison_lines.lines(Reading(whole), ledger=True), saved.dump(whole), scenario.dump(held)]
     assert spoken["en"] == spoken[PORTUGUESE] == spoken["marked"]
 
 
@@ -425,7 +426,7 @@ def test_the_table_in_portuguese() -> None:
 @pytest.mark.parametrize("width", [100, 120, 160])
 def test_in_portuguese_nothing_is_longer_than_the_terminal_is_wide(whole: Comparison, width: int) -> None:
     language.choose(PORTUGUESE)
-    shown = [*table(whole, colour=False, width=width).splitlines()]
+    shown = [*table(Reading(whole), colour=False, width=width).splitlines()]
     shown += ladder_lines.beside(whole.runs, width=width, colour=False)
     shown += [line for paragraph in setting(whole) for line in paragraph.split("\n") if " " not in line]
     assert max(map(len, shown)) <= width
@@ -440,7 +441,7 @@ def test_in_portuguese_nothing_of_a_ladder_is_cut_off_at_100_columns(whole: Comp
 
 def test_columns_of_the_ledger_do_not_touch_in_portuguese(whole: Comparison) -> None:
     language.choose(PORTUGUESE)
-    lines = list(ledger.lines(whole, colour=False))
+    lines = list(ledger.lines(Reading(whole), colour=False))
     heads = [line for line in lines if line.lstrip().startswith("#")]
     assert heads
     for head in heads:

@@ -13,6 +13,7 @@ from tests.show.test_told import COMPARISONS, assert_told
 from udpmsg.base import language
 from udpmsg.bench import page as bench_page
 from udpmsg.compare.page import whole as html
+from udpmsg.compare.reading import Reading
 
 __all__ = ["browser"]  # the fixture
 
@@ -58,7 +59,7 @@ class Told(Opened):
 @pytest.mark.parametrize("name", ["usual", "changed", "unconfirmed", "elsewhere"])
 def test_all_that_a_page_shows_is_told(browser: Any, tmp_path: Path, name: str) -> None:
     marked.speak()
-    it = Told(browser, tmp_path, html.page(COMPARISONS[name]()))
+    it = Told(browser, tmp_path, html.page(Reading(COMPARISONS[name]())))
     assert_told(it.texts().replace("uPlot 1.6.32, MIT", ""))
     it.close()
 
@@ -74,7 +75,7 @@ def test_what_is_copied_is_said_to_be(browser: Any, tmp_path: Path) -> None:
     marked.speak()
     whole = COMPARISONS["usual"]()
     whole.command = "udpmsg compare"
-    it = Told(browser, tmp_path, html.page(whole))
+    it = Told(browser, tmp_path, html.page(Reading(whole)))
     it.tab.click("#copy")
     copied, selected = (marked.marked(text) for text in ("Copied", "Selected"))
     it.wait_until("(words) => words.includes(document.getElementById('copy').innerText)", [copied, selected])
@@ -83,7 +84,7 @@ def test_what_is_copied_is_said_to_be(browser: Any, tmp_path: Path) -> None:
 
 def test_numbers_are_portuguese(browser: Any, tmp_path: Path) -> None:
     language.choose("pt-BR")
-    it = Told(browser, tmp_path, html.page(COMPARISONS["changed"]()))
+    it = Told(browser, tmp_path, html.page(Reading(COMPARISONS["changed"]())))
     cells = it.tab.locator("#ledger-rows tr").nth(3).locator("td").all_inner_texts()
     assert all("." not in cell for cell in cells)
     assert any("," in cell for cell in cells)
@@ -94,7 +95,7 @@ def test_numbers_are_portuguese(browser: Any, tmp_path: Path) -> None:
 
 def test_numbers_are_english(browser: Any, tmp_path: Path) -> None:
     language.choose("en")
-    it = Told(browser, tmp_path, html.page(COMPARISONS["usual"]()))
+    it = Told(browser, tmp_path, html.page(Reading(COMPARISONS["usual"]())))
     assert it.tab.evaluate("[written(1234.5), fixed(1234.56, 1), precise(12.345, 3), filled('{} of {}', 1, '{}')]") == [
         "1,234.5",
         "1234.6",

@@ -254,7 +254,7 @@ def compare(
             default="150ms",
         ),
     ] = None,
-    ledger: Annotated[bool, option("--ledger", _("A row a message and mode: outcome and cause."), panel=OUTPUT)] = False,
+    ledger: Annotated[bool, option("--ledger", _("One row per message and mode: outcome and cause."), panel=OUTPUT)] = False,
     ladder: Annotated[bool, option("--ladder", _("The frames between sender and receiver."), panel=OUTPUT)] = False,
     html: options.Html = None,
     pcap: Annotated[Path | None, file_option("--pcap", _("Write a capture for Wireshark."), panel=OUTPUT)] = None,
@@ -270,14 +270,17 @@ def compare(
     outputs = open_outputs({"save": save, "html": html, "pcap": pcap, "keep": keep}, json=json)
     if "pcap" in outputs and outputs["pcap"].standard and is_terminal(sys.stdout):
         raise UsageError("a capture is no text for a terminal; write udpmsg compare --pcap - | wireshark -k -i -")
+    from udpmsg.compare.reading import Reading
+
     data, words = showing.open_streams(outputs.values())
     if saved := outputs.pop("save", None):
         from udpmsg.compare.scenario import Scenario, dump
 
         saved.write(dump(Scenario(request.link or DEFAULT, request.seed, request.workload, request.choices)).encode("utf-8"))
     comparison = run(request, interrupts, words)
-    showing.show(comparison, ledger=ledger, ladder=ladder, json=json, data=data, words=words)
-    showing.write(comparison, outputs, words)
+    reading = Reading(comparison)
+    showing.show(reading, ledger=ledger, ladder=ladder, json=json, data=data, words=words)
+    showing.write(reading, outputs, words)
     code = exit_code(comparison, interrupts)
     return Exit.ERROR if code == Exit.WELL and data.broken else code
 

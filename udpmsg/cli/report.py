@@ -21,9 +21,9 @@ Show a saved comparison again, in any form.
 [bold]Examples[/bold]
 
   udpmsg compare --keep run.json         run once, and keep everything
-  udpmsg report run.json                 the table and a sentence a mode
+  udpmsg report run.json                 the table, and one sentence per mode
   udpmsg report run.json --ladder        the frames between sender and receiver
-  udpmsg report run.json --ledger        a row a message and mode: outcome and cause
+  udpmsg report run.json --ledger        one row per message and mode
   udpmsg report run.json --html run.html a page that opens in any browser
   udpmsg report run.json --json          JSON lines for programs
 
@@ -46,7 +46,7 @@ def report(
             metavar="FILE", help=_("What udpmsg compare --keep has written; - is standard input."), show_default=False
         ),
     ],
-    ledger: Annotated[bool, option("--ledger", _("A row a message and mode: outcome and cause."), panel=OUTPUT)] = False,
+    ledger: Annotated[bool, option("--ledger", _("One row per message and mode: outcome and cause."), panel=OUTPUT)] = False,
     ladder: Annotated[bool, option("--ladder", _("The frames between sender and receiver."), panel=OUTPUT)] = False,
     html: options.Html = None,
     lang: options.Lang = None,
@@ -59,9 +59,11 @@ def report(
     data, words = showing.open_streams(outputs.values())
 
     def run() -> int:
-        comparison = read(file)
-        showing.show(comparison, ledger=ledger, ladder=ladder, json=json, data=data, words=words)
-        showing.write(comparison, outputs, words)
+        from udpmsg.compare.reading import Reading
+
+        reading = Reading(read(file))
+        showing.show(reading, ledger=ledger, ladder=ladder, json=json, data=data, words=words)
+        showing.write(reading, outputs, words)
         return Exit.ERROR if data.broken else Exit.WELL
 
     try:

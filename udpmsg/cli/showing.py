@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 from udpmsg.base.language import _, told
 from udpmsg.cli.outputs import CannotWrite, Writable
-from udpmsg.compare.trace import Comparison, Run
 from udpmsg.show.stream import Data, Words, columns, forgiving
 from udpmsg.show.terminal import byte_count, paint
 
 if TYPE_CHECKING:
-    from udpmsg.compare.figures import Figures
+    from udpmsg.compare.reading import Reading
 
 PIPE_WIDTH = 100
 """Columns where nobody sees a terminal."""
@@ -38,13 +37,13 @@ def open_streams(outputs: Iterable[Writable] = ()) -> tuple[Data, Words]:
     return Data(sys.stderr if any(output.standard for output in outputs) else sys.stdout, words), words
 
 
-def show(comparison: Comparison, *, ledger: bool, ladder: bool, json: bool, data: Data, words: Words) -> None:
+def show(reading: "Reading", *, ledger: bool, ladder: bool, json: bool, data: Data, words: Words) -> None:
     """Write it to standard output: JSON lines, or for people ladder, ledger and, last because a terminal shows that, the table.
 
     Ends early where it can't be written, which is then said; a reader that went away has seen enough, and needs no words.
     """
     encoding = getattr(data.stream, "encoding", None) or "utf-8"
-    for line in _json_lines(comparison, ledger) if json else _human_lines(comparison, ledger, ladder, data):
+    for line in _json_lines(reading, ledger) if json else _human_lines(reading, ledger, ladder, data):
         if data.broken:
             break
         data.write(line if json else spelled(line, encoding))
@@ -52,14 +51,14 @@ def show(comparison: Comparison, *, ledger: bool, ladder: bool, json: bool, data
         words.say(f"udpmsg: {data.broken}")
 
 
-def write(comparison: Comparison, outputs: Mapping[str, Writable], words: Words) -> None:
+def write(reading: "Reading", outputs: Mapping[str, Writable], words: Words) -> None:
     """Write the files: `html` a page, `pcap` a capture, `keep` the comparison itself.
 
     Raises CannotWrite for the first that can't be written, when all others are: a run is not made again for a full disk."""
     failed: CannotWrite | None = None
     for kind, output in outputs.items():
         try:
-            size = WRITERS[kind](comparison, output)
+            size = WRITERS[kind](reading, output)
             say_written(output, size, words)
             if kind == "keep":
                 _warn_of(size, words)
@@ -74,60 +73,48 @@ def say_written(output: Writable, size: int, words: Words) -> None:
     words.say(f"{told(output.name)}: {byte_count(size)}")
 
 
-def _json_lines(comparison: Comparison, ledger: bool) -> Iterator[str]:
+def _json_lines(reading: "Reading", ledger: bool) -> Iterator[str]:
     from udpmsg.compare.jsonlines import lines
 
-    return lines(comparison, ledger=ledger)
+    return lines(reading, ledger=ledger)
 
 
-def _human_lines(comparison: Comparison, ledger: bool, ladder: bool, data: Data) -> Iterator[str]:
-    from udpmsg.compare.table import layout
+def _human_lines(reading: "Reading", ledger: bool, ladder: bool, data: Data) -> Iterator[str]:
+    from udpmsg.compare.table import table
 
+    comparison = reading.comparison
     width = columns(data.stream) if data.terminal else PIPE_WIDTH
     if ladder:
         from udpmsg.compare.ladder_text import beside
 
-        yield from beside(_first_of_each(comparison), width=width, colour=data.colour)
+        yield from beside([one.run for one in reading.first], width=width, colour=data.colour)
         yield ""
     if ledger:
         from udpmsg.compare import ledger_text as rows_as_text
 
-        yield from rows_as_text.lines(comparison, colour=data.colour)
+        yield from rows_as_text.lines(reading, colour=data.colour)
         yield ""
-    summed, told = _read(comparison)
-    yield from layout(comparison, summed, colour=data.colour, width=width).split("\n")
+    yield from table(reading, colour=data.colour, width=width).split("\n")
     yield ""
     if comparison.choices.repeat > 1 and comparison.runs:
         yield paint(_("Repetition {}:").format(comparison.runs[0].repetition), "note", data.colour)
-    for name, text in told:
+    for name, text in _sentences(reading):
         lines = wrap(f"{name:<8} {text}", width, subsequent_indent=" " * 9, break_long_words=False)
         yield paint(lines[0][: len(name)], "number", data.colour) + lines[0][len(name) :]
         yield from lines[1:]
 
 
-def _read(comparison: Comparison) -> tuple[list[tuple[Run, "Figures"]], list[tuple[str, str]]]:
-    """The figures of every run; and sentences, each with its mode: one for the first run of each mode, and for every run that is
-    not whole or whose logs disagree. One ledger at a time is in memory."""
-    from udpmsg.compare.figures import figures
-    from udpmsg.compare.ledger import rows
+def _sentences(reading: "Reading") -> Iterator[tuple[str, str]]:
+    """A sentence with its mode for the first run of each mode, and for every run that is not whole or whose logs disagree."""
     from udpmsg.compare.sentences import disagreements, sentence
 
-    first = {id(run) for run in _first_of_each(comparison)}
-    summed, told = [], []
-    for run in comparison.runs:
-        ledger = rows(run, comparison.choices)
-        summary = figures(run, ledger, comparison)
-        summed.append((run, summary))
-        name = run.mode.value if id(run) in first else _("{}, repetition {}").format(run.mode.value, run.repetition)
-        if id(run) in first or run.error is not None:
-            told.append((name, sentence(run, ledger, summary, comparison)))
-        told += [(name, text) for text in disagreements(run, ledger, comparison)]
-    return summed, told
-
-
-def _first_of_each(comparison: Comparison) -> list[Run]:
-    """Each mode's first run."""
-    return list({run.mode: run for run in reversed(comparison.runs)}.values())[::-1]
+    for one in reading.runs:
+        first, mode = one in reading.first, one.run.mode.value
+        name = mode if first else _("{}, repetition {}").format(mode, one.run.repetition)
+        if first or one.run.error is not None:
+            yield name, sentence(one)
+        for text in disagreements(one):
+            yield name, text
 
 
 def spelled(line: str, encoding: str) -> str:
@@ -154,10 +141,10 @@ def encodable(text: str, encoding: str) -> bool:
 # Files.
 
 
-def _html(comparison: Comparison, output: Writable) -> int:
+def _html(reading: "Reading", output: Writable) -> int:
     from udpmsg.compare.page.whole import page
 
-    return output.write(page(comparison).encode("utf-8", "backslashreplace"))
+    return output.write(page(reading).encode("utf-8", "backslashreplace"))
 
 
 def _warn_of(size: int, words: Words) -> None:
@@ -168,15 +155,16 @@ def _warn_of(size: int, words: Words) -> None:
         words.say(_("udpmsg report reads no more than {}: keep a run of fewer messages").format(byte_count(LARGEST)))
 
 
-def _keep(comparison: Comparison, output: Writable) -> int:
+def _keep(reading: "Reading", output: Writable) -> int:
     from udpmsg.compare.saved import dump
 
-    return output.write(dump(comparison).encode("ascii"))
+    return output.write(dump(reading.comparison).encode("ascii"))
 
 
-def _pcap(comparison: Comparison, output: Writable) -> int:
+def _pcap(reading: "Reading", output: Writable) -> int:
     from udpmsg.link import capture
 
+    comparison = reading.comparison
     started = round(datetime.fromisoformat(comparison.started).timestamp()) * 10**9
     runs, offset = [], 0
     for run in comparison.runs:  # one after the other, so that times grow: each run's own begin at 0

@@ -77,7 +77,7 @@ class SenderLog:
     started_at: int
     """When the socket was about to be opened; message n is due n - 1 intervals later."""
     sent: list[Sent]
-    """One row a message of the workload, sent or not."""
+    """One row per message of the workload, sent or not."""
     connect_ns: int | None = None
     tcp_congestion: str | None = None
     refused_icmp: int = 0

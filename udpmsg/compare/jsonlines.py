@@ -13,30 +13,27 @@ from dataclasses import asdict
 from typing import Any
 
 from udpmsg.base.distribution import rounded
-from udpmsg.compare.figures import Figures, figures, median_of
-from udpmsg.compare.ledger import Row, rows
-from udpmsg.compare.trace import Choices, Comparison, Run
+from udpmsg.compare.figures import Figures, median_of
+from udpmsg.compare.ledger import Row
+from udpmsg.compare.reading import Reading
+from udpmsg.compare.trace import Choices, Run
 from udpmsg.link.faults import Link
 from udpmsg.link.fields import FIELDS, text_of
 from udpmsg.link.script import fault_text
 from udpmsg.show.jsonlines import VERSION
 
 
-def lines(comparison: Comparison, *, ledger: bool = False) -> Iterator[str]:
+def lines(reading: Reading, *, ledger: bool = False) -> Iterator[str]:
     """The lines, without line ends. All of them name this one run of the program."""
     name = os.urandom(8).hex()
-    summaries = []
-    for run in comparison.runs:
-        table = rows(run, comparison.choices)
+    for one in reading.runs:
         if ledger:
-            for row in table:
-                yield line("message", name, _message(run, row))
-        if run.known:
-            yield line("path", name, _path(run))
-        summary = figures(run, table, comparison)
-        summaries.append(summary)
-        yield line("mode", name, _tidy(asdict(summary)))
-    yield line("comparison", name, _whole(comparison, summaries))
+            for row in one.rows:
+                yield line("message", name, _message(one.run, row))
+        if one.run.known:
+            yield line("path", name, _path(one.run))
+        yield line("mode", name, _tidy(asdict(one.figures)))
+    yield line("comparison", name, _whole(reading))
 
 
 def line(event: str, name: str, fields: dict[str, Any]) -> str:
@@ -88,9 +85,8 @@ def _path(run: Run) -> dict[str, Any]:
     }
 
 
-def _whole(comparison: Comparison, summaries: list[Figures]) -> dict[str, Any]:
-    workload = comparison.workload
-    modes = dict.fromkeys(summary.mode for summary in summaries)
+def _whole(reading: Reading) -> dict[str, Any]:
+    comparison, workload = reading.comparison, reading.comparison.workload
     return {
         "where": comparison.where.value,
         "target": comparison.target,
@@ -107,7 +103,7 @@ def _whole(comparison: Comparison, summaries: list[Figures]) -> dict[str, Any]:
         "system": comparison.system,
         "version": comparison.version,
         "command": comparison.command,
-        "results": {mode: _medians([one for one in summaries if one.mode == mode]) for mode in modes},
+        "results": {mode.value: _medians([one.figures for one in several]) for mode, several in reading.by_mode.items()},
     }
 
 

@@ -1,4 +1,4 @@
-"""The ledger: one row a message, with its outcome and the cause of every loss. Joins the three logs of a run; guesses nothing."""
+"""The ledger: one row per message, with its outcome and the cause of a loss. Joins the three logs of a run; guesses nothing."""
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -68,7 +68,7 @@ CAUSES = {Drop.QUEUE_FULL: Cause.QUEUE_FULL, Drop.POLICED: Cause.POLICED, Drop.M
 
 
 def rows(run: Run, choices: Choices) -> list[Row]:
-    """The ledger of a run: one row a message, in the order of their sequence numbers.
+    """The ledger of a run: one row per message, in the order of their sequence numbers.
 
     The last transmission tells the cause. Of a message in several parts the first part that never passed the link tells it. What
     passed the link and was not delivered is a kernel drop only where the kernel's count is exactly the number of such datagrams;

@@ -1,12 +1,13 @@
-"""The ledger as text: a row a message and mode, a line at a time. The rows themselves are `compare.ledger`'s."""
+"""The ledger as text: one row per message and mode, line by line. The rows themselves are `compare.ledger`'s."""
 
 from collections.abc import Iterator
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number, plural, said, told
-from udpmsg.compare.ledger import Outcome, Row, rows
+from udpmsg.compare.ledger import Outcome, Row
+from udpmsg.compare.reading import Reading
 from udpmsg.compare.setting import printable
-from udpmsg.compare.trace import Comparison, Run
+from udpmsg.compare.trace import Run
 from udpmsg.show.terminal import duration, paint
 
 PURPOSES = {Outcome.DELIVERED: "good", Outcome.LOST: "error", Outcome.UNCONFIRMED: "warning", Outcome.REFUSED: "error"}
@@ -22,12 +23,12 @@ TIME, DELAY, OUTCOME = 11, 11, 11
 GAP = 2
 
 
-def lines(comparison: Comparison, *, colour: bool) -> Iterator[str]:
-    """A heading and a row a message for each run, in the order in which they ran. Times are milliseconds from its start."""
-    for place, run in enumerate(comparison.runs):
+def lines(reading: Reading, *, colour: bool) -> Iterator[str]:
+    """For each run, in the order in which they ran, a heading and one row per message. Times are milliseconds from its start."""
+    for place, one in enumerate(reading.runs):
         if place:
             yield ""
-        yield from run_lines(run, rows(run, comparison.choices), colour=colour, repeated=comparison.choices.repeat > 1)
+        yield from run_lines(one.run, one.rows, colour=colour, repeated=reading.comparison.choices.repeat > 1)
 
 
 def run_lines(run: Run, ledger: list[Row], *, colour: bool, repeated: bool = False) -> Iterator[str]:

@@ -1,20 +1,18 @@
-"""One sentence a mode that says in words what happened, from that run's own data.
+"""One sentence per mode that says in words what happened, from that run's own data.
 
 Owns the words. A cause is named only where the ledger names one, and head-of-line blocking only where the link's record shows it.
 Computes no figure.
 """
 
 from collections import Counter
-from typing import NamedTuple
 
 from udpmsg.base.language import N_, _, number, plural, said, told
-from udpmsg.compare.audit import audit
 from udpmsg.compare.figures import Figures
-from udpmsg.compare.ladder import Arrow, Wait, arrows, waits
 from udpmsg.compare.ledger import Cause, Outcome, Row
+from udpmsg.compare.reading import RunReading
 from udpmsg.compare.setting import printable
-from udpmsg.compare.trace import Comparison, Mode, Run, Where
-from udpmsg.link.record import Direction, Drop
+from udpmsg.compare.trace import Mode, Run, Where
+from udpmsg.link.record import Drop
 from udpmsg.show.terminal import counted, duration
 
 NOTABLE = 1.5
@@ -34,8 +32,9 @@ HELD_BY = {
 """What others waited for, by what happened to it and what it was."""
 
 
-def sentence(run: Run, rows: list[Row], figures: Figures, comparison: Comparison) -> str:
+def sentence(one: RunReading) -> str:
     """What happened in this run: "No handshake: the first message came after 20 ms; 6 of 100 never came (…) …"."""
+    run, rows, figures = one.run, one.rows, one.figures
     if run.error is not None and not any(row.sent_at is not None for row in rows):
         return _("Nothing was sent: {}.").format(printable(told(run.error)))
     if not rows:
@@ -43,11 +42,11 @@ def sentence(run: Run, rows: list[Row], figures: Figures, comparison: Comparison
     clauses = [
         _("the run ended early: {}").format(printable(told(run.error))) if run.error is not None else "",
         _start(run, figures),
-        _blocked(run) or _again(run, rows, figures),
+        _blocked(one) or _again(run, rows, figures),
         _outcomes(run, rows, figures),
         _oddities(run, rows, figures),
         _("TCP was unimpaired here, as a relay cannot drop its segments")
-        if comparison.where is Where.RELAY and run.mode is Mode.TCP
+        if one.comparison.where is Where.RELAY and run.mode is Mode.TCP
         else "",
     ]
     text = "; ".join(clause for clause in clauses if clause)
@@ -87,9 +86,9 @@ def _again(run: Run, rows: list[Row], figures: Figures) -> str:
     return often[min(most, 3) - 1].format(number(len(messages)), most)
 
 
-def disagreements(run: Run, rows: list[Row], comparison: Comparison) -> list[str]:
+def disagreements(one: RunReading) -> list[str]:
     """A sentence for what the ledger and the link's own record do not agree in. Empty: they agree, as they must."""
-    found = audit(run, rows, comparison.choices, comparison.where)
+    found = one.disagreements
     if not found:
         return []
     shown = printable("; ".join(map(told, found[:SHOWN])))
@@ -98,56 +97,17 @@ def disagreements(run: Run, rows: list[Row], comparison: Comparison) -> list[str
     return [_("The logs disagree, so these figures are in doubt: {}.").format(shown)]
 
 
-class Gap(NamedTuple):
-    """A message that others waited for."""
-
-    sequence: int
-    held: list[Wait]
-
-    @property
-    def longest(self) -> int:
-        """Nanoseconds that the one that waited longest did."""
-        return max(wait.until - wait.since for wait in self.held)
-
-
-def gaps(run: Run, drawn: list[Arrow]) -> list[Gap]:
-    """Head-of-line blocking by its cause: each message that others waited for, and those others."""
-    behind: dict[int, list[Wait]] = {}
-    for wait in waits(run, drawn).values():
-        behind.setdefault(wait.behind, []).append(wait)
-    return [Gap(sequence, held) for sequence, held in behind.items()]
-
-
-def _blocked(run: Run) -> str:
-    """Head-of-line blocking: the worst of it. Plain UDP has none: it keeps no order."""
-    if run.mode is Mode.UDP:
+def _blocked(one: RunReading) -> str:
+    """Head-of-line blocking: the worst of it."""
+    gap = one.worst_gap
+    if gap is None:
         return ""
-    drawn = arrows(run)
-    found = gaps(run, drawn)
-    if not found:
-        return ""
-    worst = max(found, key=lambda gap: (gap.longest, len(gap.held)))
-    unit = "segment" if run.mode is Mode.TCP else "datagram"
-    cause = _(HELD_BY[_fault(worst.sequence, drawn), unit])
-    held, longest = counted(len(worst.held), "message"), duration(worst.longest / 1e9)
-    if len(found) == 1:
-        return _("one {} (message {}) held back {} for {}").format(cause, worst.sequence, held, longest)
+    cause = _(HELD_BY[gap.fault, "segment" if one.run.mode is Mode.TCP else "datagram"])
+    held, longest = counted(gap.held, "message"), duration(gap.longest / 1e9)
+    if gap.gaps == 1:
+        return _("one {} (message {}) held back {} for {}").format(cause, gap.sequence, held, longest)
     text = _("a {} (message {}) held back {} for {}, the worst of {} gaps")
-    return text.format(cause, worst.sequence, held, longest, number(len(found)))
-
-
-def _fault(sequence: int, drawn: list[Arrow]) -> str:
-    """What happened to the message that others waited for, by the record: to any of its transmissions."""
-    carried = [
-        arrow
-        for arrow in drawn
-        if arrow.direction is Direction.FORWARD and arrow.first_sequence <= sequence <= arrow.last_sequence
-    ]
-    if any(arrow.dropped is not None for arrow in carried):
-        return "lost"
-    if any(arrow.corrupted for arrow in carried):
-        return "corrupted"
-    return "delayed"
+    return text.format(cause, gap.sequence, held, longest, number(gap.gaps))
 
 
 def _outcomes(run: Run, rows: list[Row], figures: Figures) -> str:

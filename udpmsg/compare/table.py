@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from udpmsg.base.language import N_, _, number, said
 from udpmsg.base.units import duration_text
-from udpmsg.compare.figures import Figures, figures, spread
-from udpmsg.compare.ledger import rows
+from udpmsg.compare.figures import Figures, spread
+from udpmsg.compare.reading import Reading
 from udpmsg.compare.setting import setting
-from udpmsg.compare.trace import Comparison, Mode, Run, Where
+from udpmsg.compare.trace import Comparison, Mode, Where
 from udpmsg.show.telling import quantity
 from udpmsg.show.terminal import bit_rate, byte_count, duration, paint
 
@@ -53,20 +53,11 @@ class Line(NamedTuple):
     """Shown for several repetitions alone."""
 
 
-def table(comparison: Comparison, *, colour: bool, width: int) -> str:
+def table(reading: Reading, *, colour: bool, width: int) -> str:
     """What was run, and the figures of each mode; lines of at most `width` columns where three modes fit in 78."""
-    return layout(comparison, summaries(comparison), colour=colour, width=width)
-
-
-def summaries(comparison: Comparison) -> list[tuple[Run, Figures]]:
-    """The figures of each run. A ledger at a time is in memory."""
-    return [(run, figures(run, rows(run, comparison.choices), comparison)) for run in comparison.runs]
-
-
-def layout(comparison: Comparison, summed: list[tuple[Run, Figures]], *, colour: bool, width: int) -> str:
-    """The same, from figures that are there already."""
-    modes = list(dict.fromkeys(run.mode for run, _figures in summed))
-    by_mode = {mode: [summary for run, summary in summed if run.mode is mode] for mode in modes}
+    comparison = reading.comparison
+    by_mode = {mode: [one.figures for one in several] for mode, several in reading.by_mode.items()}
+    modes = list(by_mode)
     repeated = any(len(several) > 1 for several in by_mode.values())
     shown = [line for line in lines() if _is_shown(line, by_mode, repeated)]
     groups, labels = [_(line.group) for line in shown], [_label(line, comparison) for line in shown]

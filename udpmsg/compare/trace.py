@@ -36,7 +36,7 @@ class Where(StrEnum):
 
 @dataclass(slots=True)
 class Sent:
-    """The sender's log: one row a message."""
+    """The sender's log: one row per message."""
 
     sequence: int
     due_at: int

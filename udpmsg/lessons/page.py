@@ -13,6 +13,7 @@ from udpmsg.compare import ledger_text as ledger
 from udpmsg.compare.page.excerpts import Excerpt
 from udpmsg.compare.page.svg import draw
 from udpmsg.compare.page.words import SHORT, css
+from udpmsg.compare.reading import Reading
 from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Lesson, Picture, Table, Terminal
 from udpmsg.lessons.printed import KEYS, typed
 from udpmsg.lessons.running import Result, Verdict
@@ -133,7 +134,7 @@ def drawn(one: Picture, identity: str) -> str:
     if isinstance(one, Curve):
         return curve(one)
     if isinstance(one, Ledger):
-        return f"<pre class='program'>{chr(10).join(safe(line) for line in ledger.lines(one.comparison, colour=False))}</pre>"
+        return f"<pre class='program'>{chr(10).join(safe(line) for line in ledger.lines(Reading(one.comparison), colour=False))}</pre>"
     return ladder(one, identity)
 
 

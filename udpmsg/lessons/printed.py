@@ -14,6 +14,7 @@ from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import _, plural
 from udpmsg.compare import ladder_text as ladder_lines
 from udpmsg.compare import ledger_text as ledger
+from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Run
 from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Lesson, Picture, Table, Terminal
 from udpmsg.lessons.running import Result, Verdict
@@ -152,7 +153,8 @@ def drawn(picture: Picture, *, width: int, colour: bool) -> Iterator[str]:
         yield from _curve(picture, width)
     elif isinstance(picture, Ledger):
         yield from (
-            line[: width + len(line) - ladder_lines.visible(line)] for line in ledger.lines(picture.comparison, colour=colour)
+            line[: width + len(line) - ladder_lines.visible(line)]
+            for line in ledger.lines(Reading(picture.comparison), colour=colour)
         )
     elif width < NARROWEST_LADDER:
         yield _("The ladder needs {} columns.").format(NARROWEST_LADDER)

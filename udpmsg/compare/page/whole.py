@@ -5,8 +5,6 @@ page is allowed is in `show.shell`. Everything that came from outside is escaped
 """
 
 from udpmsg.base.language import N_, _, number, plural
-from udpmsg.compare.figures import Figures, figures
-from udpmsg.compare.ledger import Row, rows
 from udpmsg.compare.page.columns import columns
 from udpmsg.compare.page.excerpts import excerpts
 from udpmsg.compare.page.svg import draw, span
@@ -14,9 +12,10 @@ from udpmsg.compare.page.table import mark, table, unknown
 from udpmsg.compare.page.texts import CHARTS, COMPARISON, for_script, outcomes
 from udpmsg.compare.page.texts import parts as texts
 from udpmsg.compare.page.words import SHORT, asked, css, details, mode_names
+from udpmsg.compare.reading import Reading
 from udpmsg.compare.sentences import sentence
 from udpmsg.compare.table import UNKNOWNS
-from udpmsg.compare.trace import Comparison, Mode, Run, Where
+from udpmsg.compare.trace import Comparison, Mode, Where
 from udpmsg.show.markup import asset, command, fill, safe, terms
 from udpmsg.show.shell import shell
 
@@ -34,32 +33,28 @@ NOTHING = {
 WAYS = {1: N_("one way"), 2: N_("two ways"), 3: N_("three ways")}
 
 
-def page(comparison: Comparison) -> str:
+def page(reading: Reading) -> str:
     """The whole page. The same comparison gives the same text."""
-    ledgers = [rows(run, comparison.choices) for run in comparison.runs]
-    summaries = [figures(run, ledger, comparison) for run, ledger in zip(comparison.runs, ledgers, strict=True)]
+    comparison = reading.comparison
     names = mode_names(comparison)
-    by_mode: dict[Mode, list[Figures]] = {}
-    for run, summary in zip(comparison.runs, summaries, strict=True):
-        by_mode.setdefault(run.mode, []).append(summary)
-    figures_table = table(by_mode, names)
+    figures_table = table({mode: [one.figures for one in several] for mode, several in reading.by_mode.items()}, names)
     parts = texts(COMPARISON) | {
         "title": safe(title(comparison)),
         "lead": lead(comparison),
         "brief": terms(asked(comparison)),
         "run": terms(details(comparison)),
         "command": command(comparison.command),
-        "sentences": sentences(comparison, ledgers, summaries, names),
+        "sentences": sentences(reading, names),
         "table": figures_table,
         "notes": notes(comparison, figures_table),
-        "ladders": ladder_figures(comparison),
+        "ladders": ladder_figures(reading),
         "repetitions": repetitions(comparison),
     }
     return shell(
         fill(asset("page.html"), parts),
         title=title(comparison),
         version=comparison.version,
-        data=data(comparison, ledgers),
+        data=data(reading),
         charts="charts.js",
         script=("path.js", "page.js", "controls.js"),
     )
@@ -91,14 +86,13 @@ def lead(comparison: Comparison) -> str:
     return safe(" ".join(said))
 
 
-def sentences(comparison: Comparison, ledgers: list[list[Row]], summaries: list[Figures], names: dict[Mode, str]) -> str:
-    """One a mode, of the first repetition."""
+def sentences(reading: Reading, names: dict[Mode, str]) -> str:
+    """One per mode, of the first repetition."""
     cards = []
-    for run, ledger, summary in zip(comparison.runs, ledgers, summaries, strict=True):
-        if run.repetition == comparison.runs[0].repetition:
-            heading = f"{mark(run.mode)}{safe(names[run.mode])}"
-            said = safe(sentence(run, ledger, summary, comparison))
-            cards.append(f'<li class="card m-{css(run.mode)}"><h3>{heading}</h3><p>{said}</p></li>')
+    for one in reading.first:
+        mode = one.run.mode
+        heading = f"{mark(mode)}{safe(names[mode])}"
+        cards.append(f'<li class="card m-{css(mode)}"><h3>{heading}</h3><p>{safe(sentence(one))}</p></li>')
     return "".join(cards)
 
 
@@ -116,14 +110,10 @@ def notes(comparison: Comparison, shown: str) -> str:
     return "".join(f'<p class="note">{safe(text)}</p>' for text in said)
 
 
-def first_repetition(comparison: Comparison) -> list[Run]:
-    """What the ladders show."""
-    return [run for run in comparison.runs if run.repetition == comparison.runs[0].repetition]
-
-
-def ladder_figures(comparison: Comparison) -> str:
-    """A figure for each excerpt. Without a script all of them show; with it, one at a time."""
-    runs = [run for run in first_repetition(comparison) if run.frames]
+def ladder_figures(reading: Reading) -> str:
+    """A figure for each excerpt of the first repetition. Without a script all of them show; with it, one at a time."""
+    comparison = reading.comparison
+    runs = [one.run for one in reading.first if one.run.frames]
     if not runs:
         return f"<p class='note'>{safe(_(NO_LADDER)).format('<code>udpmsg compare</code>')}</p>"
     total = sum(len(run.frames or ()) for run in runs)
@@ -158,8 +148,9 @@ def repetitions(comparison: Comparison) -> str:
     return f'<label class="choice">{words} <select id="repetition">{options}</select></label>'
 
 
-def data(comparison: Comparison, ledgers: list[list[Row]]) -> dict[str, object]:
+def data(reading: Reading) -> dict[str, object]:
     """What the script draws from, and its words. Times are microseconds."""
+    comparison = reading.comparison
     names = mode_names(comparison, SHORT)
     return for_script(CHARTS) | {
         "outcomes": outcomes(),
@@ -167,5 +158,5 @@ def data(comparison: Comparison, ledgers: list[list[Row]]) -> dict[str, object]:
         "late": comparison.choices.late_ns / 1000,
         "names": {run.mode.value: names[run.mode] for run in comparison.runs},
         "nothing": _(NOTHING[comparison.where]),
-        "runs": [columns(comparison, run, ledger) for run, ledger in zip(comparison.runs, ledgers, strict=True)],
+        "runs": [columns(comparison, one.run, one.rows) for one in reading.runs],
     }

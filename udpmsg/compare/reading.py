@@ -1,0 +1,108 @@
+"""A comparison, read: of each run its ledger, its figures, what the logs disagree in, and which messages others waited for.
+
+Everything is worked out when it is first asked for, and once: each view is handed a `Reading` and prints what it finds there.
+Owns no words and no looks.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from udpmsg.compare.audit import audit
+from udpmsg.compare.figures import Figures, figures
+from udpmsg.compare.ladder import Arrow, Wait, arrows, waits
+from udpmsg.compare.ledger import Row, rows
+from udpmsg.compare.trace import Comparison, Mode, Run
+from udpmsg.link.record import Direction
+
+
+class Gap(NamedTuple):
+    """The message that others waited for longest: head-of-line blocking."""
+
+    sequence: int
+    fault: str
+    """What had happened to it: "lost", "corrupted" or "delayed"."""
+    held: int
+    """How many waited for it."""
+    longest: int
+    """Nanoseconds that the one that waited longest did."""
+    gaps: int
+    """For how many messages others waited in this run, this one included."""
+
+
+@dataclass(frozen=True, eq=False)
+class RunReading:
+    """One run, read."""
+
+    run: Run
+    comparison: Comparison
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The ledger: one row per message."""
+        return rows(self.run, self.comparison.choices)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """What a table shows."""
+        return figures(self.run, self.rows, self.comparison)
+
+    @cached_property
+    def disagreements(self) -> list[str]:
+        """A sentence for everything in which the ledger and the link's own record disagree; they never should."""
+        return audit(self.run, self.rows, self.comparison.choices, self.comparison.where)
+
+    @cached_property
+    def worst_gap(self) -> Gap | None:
+        """The worst of head-of-line blocking. Plain UDP has none: it keeps no order."""
+        if self.run.mode is Mode.UDP:
+            return None
+        drawn = arrows(self.run)
+        held: dict[int, list[Wait]] = defaultdict(list)
+        for wait in waits(self.run, drawn).values():
+            held[wait.behind].append(wait)
+        if not held:
+            return None
+        longest = {sequence: max(wait.until - wait.since for wait in those) for sequence, those in held.items()}
+        worst = max(held, key=lambda sequence: (longest[sequence], len(held[sequence])))
+        return Gap(worst, _fault(worst, drawn), len(held[worst]), longest[worst], len(held))
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A comparison, read."""
+
+    comparison: Comparison
+
+    @cached_property
+    def runs(self) -> tuple[RunReading, ...]:
+        """Every run, in the order in which they ran."""
+        return tuple(RunReading(run, self.comparison) for run in self.comparison.runs)
+
+    @cached_property
+    def by_mode(self) -> dict[Mode, list[RunReading]]:
+        """The repetitions of each mode."""
+        found: dict[Mode, list[RunReading]] = {}
+        for one in self.runs:
+            found.setdefault(one.run.mode, []).append(one)
+        return found
+
+    @property
+    def first(self) -> list[RunReading]:
+        """Each mode's first run: what is told in sentences and drawn as a ladder."""
+        return [several[0] for several in self.by_mode.values()]
+
+
+def _fault(sequence: int, drawn: list[Arrow]) -> str:
+    """What happened to a message that others waited for, by the record: to any of its transmissions."""
+    carried = [
+        arrow
+        for arrow in drawn
+        if arrow.direction is Direction.FORWARD and arrow.first_sequence <= sequence <= arrow.last_sequence
+    ]
+    if any(arrow.dropped is not None for arrow in carried):
+        return "lost"
+    if any(arrow.corrupted for arrow in carried):
+        return "corrupted"
+    return "delayed"
