@@ -72,7 +72,7 @@ def test_votes_are_counted_and_compared_with_the_answer(commands: Commands) -> N
     lines = demo(commands, QUICK, "--ask", keys="cca x\x7fbcd\n").out.lines
     text = "\n".join(lines)
     assert "Who was right" in text
-    assert "Right is c" in text
+    assert "The answer is c" in text
     votes = {line.split()[0]: int(line.split()[1]) for line in lines if line.startswith("  ") and " vote" in line}
     assert votes == {"a": 0, "b": 1, "c": 3, "d": 1}
 

@@ -1,4 +1,4 @@
-"""A benchmark as JSON lines for programs: a line `bench` for each measurement as it is made, and a line `benchmark` at the end.
+"""A benchmark as JSON lines for programs: one line `bench` per measurement when it is made, and a line `benchmark` at the end.
 
 Owns the keys. Every key of a line is always there, units are in its name, and what is not known is null. Writes to nothing.
 """

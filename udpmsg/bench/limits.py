@@ -1,4 +1,4 @@
-"""What holds a measurement where it is, in sentences, as far as the figures tell. What they don't tell is not said."""
+"""What limits a measurement, in sentences, as far as its figures show it."""
 
 from dataclasses import replace
 
@@ -52,7 +52,7 @@ def stability(measurement: Measurement) -> list[Phrase]:
 
 
 def processors(measurement: Measurement, benchmark: Benchmark) -> list[Phrase]:
-    """A core that is full, or that both have to share."""
+    """A core that is full, or that sender and receiver share."""
     said = [
         Phrase("The {}'s core is full.", Phrase(name))
         for name, cpu in ((N_("sender"), measurement.sender_cpu), (N_("receiver"), measurement.receiver_cpu))

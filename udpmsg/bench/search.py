@@ -3,7 +3,7 @@
 Throughput is the highest rate at which nothing is lost (RFC 1242 section 3.17, RFC 2544 section 26.1). Trials while searching may
 be short and the one that decides is long (RFC 2544 section 24), so a rate is found by short trials and must then pass a long one.
 
-Software stands still now and then, at any rate, and then a little is lost. So a trial that loses little is made once more, and
+Software pauses now and then, at any rate, and then a little is lost. So a trial that loses little is made once more, and
 only a rate that loses again has failed: binary search with loss verification (ETSI GS NFV-TST 009, clause 12.3.3).
 """
 
@@ -20,13 +20,13 @@ RESOLUTION = 0.025
 MOST_TRIALS = 20
 """Halving from nothing to 2.5 % takes six; the rest is for rates that pass a short trial and no long one, and second tries."""
 MOST_LONG_TRIALS = 6
-"""They take their time, and where several fail, chance decides."""
+"""They take long, and where several fail, chance decides."""
 LITTLE = 0.01
 """Of the messages: more than this no pause of a moment loses."""
 STEPS_DOWN = (0.95, 0.8, 0.5, 0.2)
 """Where a long trial fails, the network loses by chance: rates fall faster and faster, for one to pass while there is time."""
 LOWEST = 0.001
-"""Of the flood's rate: where even that loses something, it is not the rate that does it."""
+"""Of the flood's rate: where even that loses something, the rate is not the reason."""
 REACHED = 0.97
 """Of the offered rate: a sender that falls short of this was on trial itself."""
 SHORTFALLS = 2

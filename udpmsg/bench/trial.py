@@ -27,10 +27,10 @@ from udpmsg.messaging.statistics import SenderStatistics, SessionReport
 DEADLINE = 10.0
 """Seconds after which a message is given up."""
 GRACE = 30 * SECOND
-"""Besides its own time and the deadline, a trial may take so long."""
+"""A trial may take so much longer than its own time and the deadline."""
 SILENCE = 8 * SECOND
-"""While it waits for the receiver, so long without a single confirmation, or byte taken, means that nobody is there any more:
-the first five retransmissions of a message take about as long at the smallest timeout."""
+"""While a trial waits for the receiver: so long without a single confirmation, or a byte taken, means that nobody is there any
+more: the first five retransmissions of a message take about as long at the smallest timeout."""
 DRAIN = 0.05
 """Seconds before the receiver is asked: a full buffer would drop the question too, and it is repeated only after a second."""
 BATCH_BYTES = 1 << 20
@@ -47,7 +47,7 @@ ROOM = 4
 
 
 class Stopped(Exception):
-    """The benchmark shall end."""
+    """Somebody ended the benchmark."""
 
 
 class NobodyThere(UdpmsgError):

@@ -132,7 +132,7 @@ class Measurement:
     other_processes: float | None
     """How many others wanted a core of this machine meanwhile, on average; None: the system does not tell."""
     limits: tuple[str, ...]
-    """What holds it there, a sentence each."""
+    """What limits it, one sentence each."""
     curve: tuple[Trial, ...]
     """Every trial, in the order in which they were made: the flood is the one without an offered rate."""
 
@@ -173,7 +173,7 @@ class Benchmark:
     cores: int
     """That this process may run on."""
     receive_buffer_bytes: int | None
-    """What our own receiver got of the kernel; None: the receiver is elsewhere."""
+    """What the kernel gave our own receiver; None: the receiver is elsewhere."""
     measurements: list[Measurement] = field(default_factory=list)
     interrupted: bool = False
 

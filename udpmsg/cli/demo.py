@@ -78,7 +78,7 @@ def demo(
         float | None,
         option(
             "--slow",
-            _("Pause so long before each step and part. The network is as fast as ever."),
+            _("How long to pause before each step and part. The network is as fast as ever."),
             panel=CLASS,
             metavar="TIME",
             parser=options.parse_positive_duration,
@@ -261,7 +261,7 @@ class Show:
 
 
 def summary(results: list[Result], *, colour: bool) -> Iterable[str]:
-    """A line a lesson: whether all was seen."""
+    """One line per lesson: whether all was seen."""
     longest = max(len(result.name) for result in results)
     for result in results:
         if result.ok:

@@ -22,7 +22,7 @@ class Seen(Observations):
 
 
 def run(stage: Stage, *, sends: tuple[bytes, ...] = SENDS, read_at_once: bool = False) -> Seen:
-    """`read_at_once`: TCP's receiver reads after each send, so that no two of them can meet in its buffer."""
+    """`read_at_once`: TCP's receiver reads after each send, so that no two of them are in its buffer at once."""
     return Seen(sends, over_udp(stage, sends), over_tcp(stage, sends, read_at_once))
 
 
@@ -98,7 +98,7 @@ LESSON = Lesson(
         ),
         Expectation(
             "tcp-is-a-stream",
-            N_("TCP: one read gives all ten bytes; where a send ended is nowhere to be seen."),
+            N_("TCP: one read gives all ten bytes; nothing shows where a send ended."),
             lambda seen: len(seen.sends) == 3 and seen.tcp_reads == (b"".join(seen.sends),),
             N_("the receiver read before everything had come, which TCP allows as well: a read gives what is there."),
         ),

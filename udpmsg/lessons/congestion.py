@@ -13,7 +13,7 @@ from udpmsg.link.record import FrameKind, FrameRecord
 
 COUNT, SIZE, INTERVAL_MS = 400, 1000, 2
 SCHEDULE_MS = COUNT * INTERVAL_MS
-"""What the messages would take, were the link fast enough."""
+"""What the messages would take on a link that is fast enough."""
 RATE = 2_000_000
 """Bits a second: less than half of what is sent."""
 QUEUE = 20
@@ -26,7 +26,7 @@ RENO = "reno"
 
 @dataclass(frozen=True)
 class Flow(Observations):
-    """What one mode put on the link with messages in it, and what became of it."""
+    """The frames with messages that one mode put on the link, and what happened to them."""
 
     frames_per_period: tuple[int, ...]
     """In each period, from the run's start."""
@@ -35,7 +35,7 @@ class Flow(Observations):
     delivered: int
     """Messages."""
     later_rate_bps: float
-    """Bits a second that were put on the link once the sender could have known better, until its last frame."""
+    """Bits per second that were put on the link, from the time when the sender could know of the full queue until its last frame."""
     took_ms: float
     """Until the last message was delivered."""
 
@@ -100,7 +100,7 @@ def flow(made: Run) -> Flow:
 
 
 def period(frame: FrameRecord) -> int:
-    """In which period it was sent, from 0."""
+    """The period in which it was sent, from 0."""
     return frame.arrived_at // (PERIOD_MS * MILLISECOND)
 
 
@@ -134,7 +134,7 @@ LESSON = Lesson(
                 "Over UDP half is lost, and the sender goes on as before; TCP sees losses, slows down, and delivers everything later."
             ),
             N_("Over both, half is lost; TCP sends it all again, at the same speed."),
-            N_("Over UDP send waits until the link has room; so it does over TCP."),
+            N_("Over both, send waits until the link has room."),
         ),
         1,
     ),
@@ -165,7 +165,7 @@ LESSON = Lesson(
             "tcp-slows-down",
             N_("TCP: from then on it sends about as fast as the bottleneck carries, though its program wants twice that."),
             lambda seen: 0 < seen.tcp.later_rate_bps < 1.25 * RATE,
-            N_("there was no bottleneck, or the connection has a congestion control that is guided by something else."),
+            N_("there was no bottleneck, or the connection's congestion control depends on something else."),
         ),
         Expectation(
             "tcp-pays-with-time",
@@ -176,18 +176,19 @@ LESSON = Lesson(
     ),
     shows=shows,
     why=(
-        N_("A router whose queue is full drops packets, and tells nobody: the drop is the message (RFC 2914)."),
+        N_("A router whose queue is full drops packets, and tells nobody: the drop is the signal (RFC 2914)."),
         N_(
             "TCP sees it in the acknowledgments: its window doubles each round trip until the first loss, then it is halved, and grows "
             "by one segment a round trip (RFC 5681, 3.1 and 3.2)."
         ),
         N_(
-            "The lesson asks the kernel for this one, Reno; CUBIC grows otherwise, and BBR measures the rate and minds losses less."
+            "This is Reno, which the lesson asks the kernel for; CUBIC grows in another way, and BBR measures the rate and "
+            "reacts less to losses."
         ),
         N_("UDP has no acknowledgments, so its sender has nothing to notice; on a shared bottleneck it pushes TCP aside."),
         N_(
-            "So RFC 8085 (3.1) wants every application over UDP to have a congestion control of its own: QUIC has, and so has udpmsg "
-            "where messages are acknowledged."
+            "So RFC 8085 (3.1) asks every application over UDP to have a congestion control of its own: QUIC has one, and so "
+            "has udpmsg where messages are acknowledged."
         ),
     ),
     by_hand=(

@@ -22,7 +22,7 @@ class Seen(Observations):
     udp_turns: tuple[Turn, ...]
     udp_server_ended: bool
     udp_afterwards: str | None
-    """What one more client gets then: "silence", "refused" or "answered"; None: the server is still there."""
+    """What one more client gets afterwards: "silence", "refused" or "answered"; None: the server is still there."""
     tcp_turns: tuple[Turn, ...]
     tcp_server_ended: bool
     tcp_afterwards: str | None
@@ -163,7 +163,7 @@ class OverTcp:
 
 
 def run(stage: Stage, *, farewell: str = FAREWELL, stop: str = STOP, answers: bool = True) -> Seen:
-    """`farewell`, `stop`: what the clients say for the two words; `answers`: the server answers at all."""
+    """`farewell`, `stop`: what the clients say as the two words; `answers`: whether the server answers."""
     clients = (("hello", "how are you?", farewell), ("hello again", stop))
     stage.step(_("UDP: two clients, one after the other, talk to one server"))
     udp = dialogue(stage, OverUdp(stage), clients, answers)
@@ -237,7 +237,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 
 def all_answered(turns: tuple[Turn, ...]) -> bool:
-    """Whether every question has its answer, the words aside, which are none."""
+    """Whether every question has its answer; the two words are no questions."""
     questions = [(text, answer) for _client, text, answer in turns if text not in (FAREWELL, STOP)]
     return len(questions) > 2 and all(answer == answer_to(text) for text, answer in questions)
 
@@ -283,7 +283,7 @@ LESSON = Lesson(
         ),
         Expectation(
             "nobody-afterwards",
-            N_("Who comes afterwards is refused over TCP; over UDP nobody answers."),
+            N_("A client that comes afterwards is refused over TCP; over UDP nobody answers."),
             lambda seen: seen.udp_afterwards in (SILENT, REFUSED) and seen.tcp_afterwards == REFUSED,
             N_("the server is still there, or another program took its port."),
         ),

@@ -22,7 +22,7 @@ from udpmsg.lessons.stage import Stage
 
 ONE_WAY_MS = 20.0
 SLACK_MS = 15.0
-"""What the two hosts may take besides, on a busy machine."""
+"""The time that the two hosts may add, on a busy machine."""
 SHOWN = 90.0
 """Milliseconds of the ladder."""
 
@@ -112,14 +112,19 @@ LESSON = Lesson(
     ),
     shows=shows,
     why=(
-        N_("A datagram leaves at once, so the first message needs the one way that any message needs."),
+        N_("A datagram leaves at once, so the first message takes as long as any other: one way."),
         N_(
-            "TCP's SYN needs one way, the SYN-ACK the way back; only then connect() returns, and the message follows (RFC 9293, 3.5)."
+            "TCP's SYN takes one way, and the SYN-ACK the way back; only then does connect() return, and the message follows "
+            "(RFC 9293, 3.5)."
         ),
         N_("Over a satellite 280 ms away that is 840 ms instead of 280; and TLS adds a round trip of its own."),
-        N_("It counts for short conversations alone: a connection that is kept pays once, which is why browsers keep theirs."),
         N_(
-            "TCP Fast Open (RFC 7413) and QUIC (RFC 9000) put data into the first flight, but only to a server that they have met before."
+            "It matters only for short conversations: a connection that is kept open pays once, which is why browsers keep "
+            "theirs."
+        ),
+        N_(
+            "TCP Fast Open (RFC 7413) and QUIC (RFC 9000) send data with the first packet, but only to a server that they have "
+            "talked to before."
         ),
     ),
     by_hand=(Terminal(("udpmsg compare --count 1 --delay 20ms --loss 0% --modes udp,tcp --ladder",)),),

@@ -1,4 +1,4 @@
-"""The lesson `fragmentation`: a datagram that is larger than a frame travels in pieces, and one lost piece kills it."""
+"""The lesson `fragmentation`: a datagram that is larger than a frame travels in pieces, and one lost piece loses all of it."""
 
 from dataclasses import dataclass, replace
 
@@ -32,7 +32,7 @@ SHOWN = 2_000.0
 
 @dataclass(frozen=True)
 class Seen(Observations):
-    """What became of each message, from 1 on, over UDP; and of the one that was hit, over TCP."""
+    """What happened to each message, from 1 on, over UDP; and to the one that was hit, over TCP."""
 
     udp_fragments: tuple[int, ...]
     """Into how many IP fragments each datagram was cut; 1: into none."""
@@ -87,14 +87,14 @@ def delivered(made: Run) -> tuple[int, ...]:
 
 
 def segments(made: Run) -> tuple[int, int]:
-    """How many frames carried the message that was hit, for the first time and again."""
+    """How many frames carried the message that was hit: first transmissions, and repetitions."""
     carried = passage.carriers(made.frames or ()).get(HIT, [])
     again = sum(frame.identity.transmission > 1 for frame in carried)
     return len(carried) - again, again
 
 
 def shows(seen: Seen) -> tuple[Picture, ...]:
-    """The frames of the message that was hit, and what came of each message."""
+    """The frames of the message that was hit, and what happened to each message."""
 
     def came(sequence: int, delivered: tuple[int, ...]) -> str:
         return _("yes") if sequence in delivered else _("never")
@@ -140,13 +140,13 @@ LESSON = Lesson(
             "two-thirds-arrive",
             N_("UDP: of message 3, two fragments of three reach the other host."),
             lambda seen: seen.udp_arrived[HIT - 1] == PIECES - 1,
-            N_("the link lost nothing, or the message had other pieces than three."),
+            N_("the link lost nothing, or the message did not have three pieces."),
         ),
         Expectation(
             "message-is-gone",
             N_("UDP: message 3 is not delivered, not even in part; the others are."),
             lambda seen: seen.udp_delivered == tuple(number for number in range(1, COUNT + 1) if number != HIT),
-            N_("no fragment was lost, or one of another message was as well."),
+            N_("no fragment was lost, or one of another message was lost too."),
         ),
         Expectation(
             "tcp-repeats-one-frame",
@@ -159,14 +159,17 @@ LESSON = Lesson(
     why=(
         N_("A packet that is larger than a link's MTU is cut up by IP, and the receiving host puts it together (RFC 791, 3.2)."),
         N_(
-            "It needs every fragment; if one is missing, it throws the others away after a minute or so (RFC 1122, 3.3.2), and nobody "
-            "sends that one again, because IP knows no acknowledgments."
+            "It needs every fragment; if one is missing, it throws the others away after a minute or so (RFC 1122, 3.3.2), and "
+            "nobody sends the missing one again, because IP has no acknowledgments."
         ),
-        N_("So a message in three frames is lost about three times as often as a frame is, and one in 45 frames 45 times."),
+        N_(
+            "So a message in three frames is lost about three times as often as a frame, and one in 45 frames about 45 times as "
+            "often."
+        ),
         N_("Only the first fragment has the UDP header, and firewalls that want to see ports often drop the rest (RFC 8900)."),
         N_(
-            "RFC 8085 (3.2) therefore tells applications to stay below the path's MTU, 1,472 bytes on Ethernet, 1,200 to be safe; TCP "
-            "does so by itself."
+            "RFC 8085 (3.2) therefore tells applications to send datagrams that fit the path's MTU: 1,472 bytes on Ethernet, "
+            "1,200 to be safe; TCP does so by itself."
         ),
         N_("On loopback none of this can be seen: its MTU is 65,536, so every datagram fits."),
     ),
@@ -176,7 +179,7 @@ LESSON = Lesson(
                 "udpmsg compare --count 4 --size 4000 --interval 60ms --delay 20ms --loss 0% --mtu 1500 --datagram-size 9000 "
                 "--fault drop:data:3 --modes udp,tcp --ladder",
             ),
-            N_("With a datagram size of 1200 udpmsg cuts the message itself; with udp+ack it then repeats the lost piece alone."),
+            N_("With a datagram size of 1200 udpmsg cuts the message itself; with udp+ack it then repeats only the lost piece."),
         ),
     ),
     program=Program(

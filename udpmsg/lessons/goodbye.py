@@ -38,7 +38,7 @@ class Seen(Observations):
 
 
 def run(stage: Stage, *, word: bytes = WORD, polite: bool = False, lost: int = LOST, closes: bool = True) -> Seen:
-    """`word`: the farewell; `polite`: who closes without a word says it; `lost`: 0 for none; `closes`: TCP's senders end."""
+    """`word`: the farewell; `polite`: the sender that closes without a word says it; `lost`: 0 for none; `closes`: TCP's senders end."""
     udp = over_udp(stage, word, polite)
     read, sent, missing = counted(stage, lost)
     tcp = over_tcp(stage, closes)
@@ -192,19 +192,20 @@ LESSON = Lesson(
         ),
         Expectation(
             "tcp-ends-one-way",
-            N_("TCP: each direction ends by itself: who has ended can still read an answer."),
+            N_("TCP: each direction ends by itself: a side that has ended can still read an answer."),
             lambda seen: seen.tcp_closed == END and seen.tcp_answer_after_end == ANSWER.decode(),
             N_("the sender did not end its side."),
         ),
     ),
     shows=shows,
     why=(
-        N_("UDP's close tells the system at home and nobody else: there is no datagram for it (RFC 768)."),
+        N_("UDP's close tells its own system and nobody else: there is no datagram for it (RFC 768)."),
         N_(
-            "So a receiver has to guess by a timeout, and guesses wrong when somebody only thinks for long, or the network is slow."
+            "So a receiver has to guess by a timeout, and guesses wrong when somebody just thinks for a long time, or the "
+            "network is slow."
         ),
         N_("TCP's close sends a FIN, which has a number like a byte and is acknowledged and repeated like one (RFC 9293, 3.6)."),
-        N_("It comes after all bytes, so a stream that has ended is whole, and it ends one direction alone."),
+        N_("It comes after all bytes, so a stream that has ended is whole, and it ends only one direction."),
         N_(
             "A word over UDP may be lost or overtaken. With a count it tells what is missing; with an acknowledgment its sender knows "
             "that it came; and a timeout is needed all the same, for a sender that crashed says nothing, over TCP as well."
@@ -214,7 +215,7 @@ LESSON = Lesson(
         Terminal(("udpmsg listen --both",)),
         Terminal(
             ("udpmsg send 127.0.0.1 hello", "udpmsg send --raw 127.0.0.1 hello", "udpmsg send --tcp 127.0.0.1 hello"),
-            N_("The listener tells of goodbyes; raw datagrams have none."),
+            N_("The listener shows goodbyes; raw datagrams have none."),
         ),
     ),
     program=Program(

@@ -109,12 +109,13 @@ LESSON = Lesson(
             "A UDP header has four fields: two ports, a length and a checksum (RFC 768); nothing has to be agreed on, so nothing is asked."
         ),
         N_(
-            "TCP numbers every byte, and both sides have to know with which number the other one begins: they tell it in the SYNs and "
-            "acknowledge it (RFC 9293, 3.5)."
+            "TCP numbers every byte, and each side has to know the other side's first number: the SYNs say it, and both are "
+            "acknowledged (RFC 9293, 3.5)."
         ),
-        N_("That is why the message waits for one round trip, and why a server keeps a state for each client."),
+        N_("That is why the message waits for one round trip, and why a server keeps state for each client."),
         N_(
-            "The handshake buys something: whoever completes it can be reached at its address, which a single datagram does not prove."
+            "The handshake gives something in return: whoever completes it can be reached at its address, which a single "
+            "datagram does not prove."
         ),
     ),
     by_hand=(
@@ -123,7 +124,7 @@ LESSON = Lesson(
                 "udpmsg compare --count 1 --loss 0% --modes udp,tcp --ladder",
                 "udpmsg compare --count 1 --loss 0% --modes udp,tcp --pcap frames.pcapng",
             ),
-            N_("The second one makes a capture for Wireshark, without any right."),
+            N_("The second command writes a capture for Wireshark; it needs no special privileges."),
         ),
     ),
     program=Program(

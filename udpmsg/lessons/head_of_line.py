@@ -1,4 +1,4 @@
-"""The lesson `head-of-line`: one lost message, and what becomes of those behind it."""
+"""The lesson `head-of-line`: one lost message, and what happens to those behind it."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -95,7 +95,7 @@ LESSON = Lesson(
     expectations=(
         Expectation(
             "udp-one-gap",
-            N_("UDP: message 4 never comes, and it alone."),
+            N_("UDP: message 4 never comes; all others do."),
             lambda seen: lost(seen) == (LOST,),
             N_("the link lost nothing or something else: it is told to drop that one message."),
         ),
@@ -124,12 +124,12 @@ LESSON = Lesson(
             "TCP promises bytes in order (RFC 9293, 2.2), so a receiver that has number 5 and not number 4 has to keep it from its program."
         ),
         N_(
-            "Number 5, 6 and 7 do arrive: each makes the receiver acknowledge number 3 once more, and after the third such "
+            "Numbers 5, 6 and 7 do arrive: each makes the receiver acknowledge number 3 once more, and after the third such "
             "acknowledgment the sender sends number 4 again, without waiting for its timer (RFC 5681, 3.2)."
         ),
         N_("That takes three messages and a round trip, and then everything that waited is delivered at the same moment."),
         N_("UDP promises no order, so nobody waits, and number 4 is gone: whether that is worse is for the application to say."),
-        N_("QUIC (RFC 9000, 2.2) keeps order within each of its streams alone, for this very reason."),
+        N_("QUIC (RFC 9000, 2.2) keeps order only within each of its streams, for this very reason."),
     ),
     by_hand=(
         Terminal(

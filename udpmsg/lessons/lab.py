@@ -19,16 +19,16 @@ from udpmsg.link.faults import Link, Path
 from udpmsg.link.script import parse_fault
 
 ATTEMPTS = 4
-"""So often a run is made until one is not disturbed; the last one counts, whatever it was."""
+"""A run is made at most so many times, until one is not disturbed; the last one counts in any case."""
 DISTURBED = 8 * MILLISECOND
-"""A message that is sent so long after it was due, or handed over so long after it arrived, had a busy machine at its ends."""
+"""If a message is sent so long after it was due, or handed over so long after it arrived, the machine was busy."""
 
 WORKLOAD, CHOICES = Workload(count=10), Choices()
 
 STEPS = {
-    Mode.UDP: N_("UDP: the kernel's own, between two hosts on this machine"),
-    Mode.UDP_ACK: N_("UDP with udpmsg's acknowledgments, between two hosts on this machine"),
-    Mode.TCP: N_("TCP: the kernel's own, between two hosts on this machine"),
+    Mode.UDP: N_("Linux's own UDP, between two virtual hosts"),
+    Mode.UDP_ACK: N_("UDP with udpmsg's acknowledgments, between two virtual hosts"),
+    Mode.TCP: N_("Linux's own TCP, between two virtual hosts"),
 }
 """What is announced before each mode's run."""
 
@@ -56,7 +56,7 @@ def in_lab(
 ) -> Comparison:
     """Run it, the modes in turn, each in a lab of its own. Raises LabUnavailable, RunFailed and Stopped.
 
-    `good`: what else a run must be for not being made again, where times matter: a busy machine adds to them, and never takes away.
+    `good`: what else a run must fulfil, or it is made again. It is for times, to which a busy machine can only add.
     `attempts`: 1 where messages are kept waiting by the network on purpose, so that a run says nothing about this machine.
     """
     runs: list[Run] = []

@@ -17,7 +17,7 @@ UNIX = (LINUX, MACOS)
 EVERYWHERE: tuple[str, ...] = ()
 
 FOR_PICTURES = {"told": False}
-"""The metadata of a field of observations that pictures are made of, and that no program is told."""
+"""The metadata of a field of observations that only pictures are made of: it is not in the JSON line."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Expectation(Generic[Seen]):
     otherwise: str
     """What it may mean on this system when it is not seen."""
     on: tuple[str, ...] = EVERYWHERE
-    """The systems on which it is expected; on others something else is, which is no failure."""
+    """The systems on which it is expected; it is no failure that others do something else."""
 
     def expected(self, system: str) -> bool:
         """Whether it is expected on a system."""
@@ -79,7 +79,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Bars:
-    """A bar a row: how much of something. Texts are translated already."""
+    """One bar per row: how much of something. Texts are translated already."""
 
     rows: tuple[tuple[str, float, str], ...]
     """What it is of, how long its bar is, and the value in words."""
@@ -87,7 +87,7 @@ class Bars:
     mode: Mode | None = None
     """Whose colour it has on the page."""
     whole: float | None = None
-    """What the longest bar that there can be is of, for pictures that are compared; None: the longest one here."""
+    """The value that fills the whole width, for pictures that are compared; None: the largest one here."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,9 @@ class Curve:
     until: float
     """Milliseconds: where its time ends, the same for curves that are compared."""
     whole: float
-    """The largest value that there is room for, as well."""
+    """The largest value that fits."""
     top: str
-    """That in words."""
+    """The largest value in words."""
     caption: str = ""
     mode: Mode | None = None
     """Whose colour it has on the page."""
@@ -114,7 +114,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Ladder:
-    """Frames between sender and receiver, of one run a mode, from the run's start for so many milliseconds."""
+    """Frames between sender and receiver, of one run per mode, from the run's start for so many milliseconds."""
 
     runs: tuple[Run, ...]
     milliseconds: float
@@ -123,7 +123,7 @@ class Ladder:
 
 @dataclass(frozen=True)
 class Ledger:
-    """A row a message and mode: what became of it, and why."""
+    """One row per message and mode: what happened to it, and why."""
 
     comparison: Comparison
     caption: str = ""

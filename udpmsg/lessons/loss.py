@@ -1,4 +1,4 @@
-"""The lesson `loss`: a link that loses, doubles and overtakes, by script; what UDP hands over of it, and what TCP hides."""
+"""The lesson `loss`: a link that loses, doubles and reorders, by script; what UDP shows of it, and what TCP hides."""
 
 from dataclasses import dataclass
 
@@ -65,7 +65,7 @@ def times(run: Run) -> tuple[float | None, ...]:
 
 
 def shows(seen: Seen) -> tuple[Picture, ...]:
-    """The ledger: a row a message."""
+    """The ledger: one row per message."""
 
     def told(sequence: int, arrived: tuple[int, ...], at: tuple[float | None, ...]) -> str:
         time = at[sequence - 1]
@@ -103,7 +103,7 @@ LESSON = Lesson(
             N_("1 2 4 5 6 8 7 over UDP, because the second copy is thrown away by the kernel; 1 to 8 over TCP."),
             N_("1 2 4 5 5 6 8 7 over UDP; 1 to 8, once and in order, over TCP."),
             N_("1 2 4 5 5 6 8 7 over both: the network is the same."),
-            N_("1 2 and then nothing over TCP: it breaks off at the first loss."),
+            N_("1 2 and then nothing over TCP: it stops at the first loss."),
         ),
         1,
     ),
@@ -135,7 +135,7 @@ LESSON = Lesson(
         ),
         Expectation(
             "tcp-hides-all",
-            N_("TCP: all eight come, once and in order. Only their times tell that something happened."),
+            N_("TCP: all eight come, once and in order. Only their times show that something happened."),
             lambda seen: seen.tcp_deliveries == tuple(range(1, COUNT + 1)),
             N_("the connection was broken off, or the run was ended too soon."),
         ),
@@ -147,7 +147,7 @@ LESSON = Lesson(
             "and a checksum to it, no more (RFC 768)."
         ),
         N_("A UDP header has no sequence number: the kernel can't know that a datagram is missing, late or a copy."),
-        N_("What the ledger is made from is a number that the application itself wrote into each message, as udpmsg and RTP do."),
+        N_("The ledger is made from a number that the application itself wrote into each message, as udpmsg and RTP do."),
         N_(
             "TCP numbers every byte: it sends again what is not acknowledged, drops what it has, and keeps what comes too early "
             "(RFC 9293, 3.4 and 3.10.7.4)."

@@ -47,7 +47,7 @@ def over_udp(stage: Stage, peers: int, mixed_up: bool) -> tuple[int, int]:
 
 
 def over_tcp(stage: Stage, peers: int, mixed_up: bool, moves_on: bool) -> tuple[int, int, int]:
-    """The same; accept() gives a socket for each client."""
+    """The same; accept() gives one socket per client."""
     stage.step(plural("TCP: {} client connects and asks", "TCP: {} clients connect and ask", peers).format(peers))
     listeners = [stage.tcp_listener()]
     clients, connections = [], []
@@ -119,7 +119,7 @@ LESSON = Lesson(
             "udp-one-for-all",
             N_("UDP: one socket serves all 20 clients."),
             lambda seen: seen.peers == PEERS and seen.udp_sockets == 1,
-            N_("there were fewer clients, and with one alone there is nothing to compare."),
+            N_("there were fewer clients, and with only one there is nothing to compare."),
         ),
         Expectation(
             "udp-each-its-answer",
@@ -129,7 +129,7 @@ LESSON = Lesson(
         ),
         Expectation(
             "tcp-one-each",
-            N_("TCP: 21 sockets, one that listens and one a connection."),
+            N_("TCP: 21 sockets, one that listens and one per connection."),
             lambda seen: seen.tcp_sockets == PEERS + 1,
             N_("there were fewer clients, or some could not connect."),
         ),
@@ -153,12 +153,13 @@ LESSON = Lesson(
         ),
         N_("So one socket, one buffer and one loop are enough, as in a DNS server that answers a million clients."),
         N_(
-            "A TCP connection is state: numbers, windows and timers for one peer, known by the four numbers of both ends "
-            "(RFC 9293, 3.3.1), so the system has a socket for each."
+            "A TCP connection is state: numbers, windows and timers for one peer, identified by the addresses and ports of both "
+            "ends (RFC 9293, 3.3.1), so the system has a socket for each."
         ),
         N_("A new connection takes no new port; what a TCP server runs out of is descriptors (ulimit -n) and memory."),
         N_(
-            "What UDP's server wants to know about a client it has to keep by itself, and to forget, for nobody tells it of an end."
+            "What a UDP server wants to know about a client it has to remember itself, and to forget, because nobody tells it "
+            "of an end."
         ),
     ),
     by_hand=(

@@ -49,7 +49,7 @@ class Seen(Observations):
 
 
 class Router:
-    """What stands between a sender at home and everybody else: it sends on by a port of its own, and may get another one."""
+    """The router between a sender at home and everybody else: it forwards from a port of its own, and may get another one."""
 
     def __init__(self, stage: Stage, target: tuple[str, int]) -> None:
         """`target`: where everything goes."""
@@ -106,11 +106,11 @@ class Conversation:
         return sum(given for _sequence, _port, given in self.arrivals)
 
     def note(self, event: Event) -> None:
-        """Tell of what came."""
+        """Say what came."""
         if isinstance(event, Message):
             told = _("message {} from port {}")
         elif isinstance(event, Duplicate):
-            told = _("message {} from port {}: here before, not given again")
+            told = _("message {} from port {}: came before, not delivered again")
         else:
             return
         if event.session is None or event.sequence is None or not isinstance(event.peer, Endpoint):
@@ -126,7 +126,7 @@ class Conversation:
 
 
 def run(stage: Stage, *, moves: bool = True) -> Seen:
-    """`moves`: the sender's address changes at all."""
+    """`moves`: whether the sender's address changes."""
     sessions, arrivals, confirmed = over_udp(stage, moves)
     connections, old = over_tcp(stage, moves)
     return Seen(sessions, arrivals, confirmed, connections, old)
@@ -146,8 +146,8 @@ def over_udp(stage: Stage, moves: bool) -> tuple[int, tuple[tuple[int, int, bool
         talk.go_on(delivered=MOVES_AFTER)
         stage.step(
             _(
-                "the router gets a new port; the acknowledgment of message {} goes to the old one, and the question what has come "
-                "is lost"
+                "the router gets a new port; the acknowledgment of message {} goes to the old one, and the question about what "
+                "has come is lost"
             ).format(MOVES_AFTER)
         )
         if moves:
@@ -185,7 +185,7 @@ def over_tcp(stage: Stage, moves: bool) -> tuple[int, str]:
 def shows(seen: Seen) -> tuple[Picture, ...]:
     """What came from where."""
     rows = tuple(
-        (str(sequence), str(port), _("given to the program") if given else _("here before: thrown away"))
+        (str(sequence), str(port), _("delivered to the program") if given else _("came before: thrown away"))
         for sequence, port, given in seen.udp_arrivals
     )
     return (Table((_("message"), _("from port"), _("and then")), rows, _("UDP, one session:")),)
@@ -194,7 +194,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 LESSON = Lesson(
     title=N_("The sender that changes its address"),
     question=Question(
-        N_("A phone leaves its Wi-Fi while it sends, and goes on from another address. What becomes of the conversation?"),
+        N_("A phone leaves its Wi-Fi while it sends, and goes on from another address. What happens to the conversation?"),
         (
             N_("It is over, over both UDP and TCP."),
             N_("Over UDP it can go on, if the messages say whose they are; a TCP connection cannot move."),
@@ -213,7 +213,7 @@ LESSON = Lesson(
         ),
         Expectation(
             "no-duplicate",
-            N_("UDP: message 3, sent again from the new port, is known by its number, and is not given twice."),
+            N_("UDP: message 3, sent again from the new port, is known by its number, and is not delivered twice."),
             lambda seen: (
                 len(seen.ports) == 2
                 and (MOVES_AFTER, seen.ports[1], False) in seen.udp_arrivals
@@ -237,7 +237,7 @@ LESSON = Lesson(
     shows=shows,
     why=(
         N_(
-            "A TCP connection is its four numbers, two addresses and two ports (RFC 9293, 4): a segment with another one belongs to "
+            "A TCP connection is two addresses and two ports (RFC 9293, 4): a segment in which one of them differs belongs to "
             "another connection, or to none."
         ),
         N_("A datagram belongs to whatever the program says: udpmsg writes a session number and a sequence number into each."),
@@ -252,7 +252,7 @@ LESSON = Lesson(
         Terminal(("udpmsg listen --echo",)),
         Terminal(
             ("udpmsg relay 5001 127.0.0.1:5000 --link none",),
-            N_("The router: end it by Ctrl-C after some messages, and start it again. It then has a new port."),
+            N_("The router: end it with Ctrl-C after some messages, and start it again. It then has a new port."),
         ),
         Terminal(("udpmsg send --ack 127.0.0.1:5001",), N_("Type a line from time to time; the numbers go on.")),
     ),

@@ -63,7 +63,7 @@ def run(stage: Stage, *, listening: bool = False) -> Seen:
 
 
 def connecting(stage: Stage, address: tuple[str, int]) -> str:
-    """TCP: the first thing it does tells it."""
+    """TCP: it learns it with the first thing it does."""
     stage.step(_("TCP: connect to port {}, where nobody listens").format(address[1]))
     try:
         stage.tcp().connect(address)
@@ -178,7 +178,7 @@ LESSON = Lesson(
         ),
         Expectation(
             "udp-sends-succeed",
-            N_("UDP's sendto succeeds every time, though nobody is there, and no word comes back."),
+            N_("UDP's sendto succeeds every time, though nobody is there, and nothing comes back."),
             lambda seen: seen.unconnected_sends == (OK,) * 3 and seen.unconnected_then == SILENT,
             N_("somebody answered: a program listens on this port after all."),
             on=UNIX,
@@ -192,14 +192,14 @@ LESSON = Lesson(
         ),
         Expectation(
             "next-send-is-refused",
-            N_("On a connected UDP socket every second send is refused: each refusal is the one of the datagram before it."),
+            N_("On a connected UDP socket every second send fails: it reports the refusal of the datagram before it."),
             lambda seen: seen.connected_sends == PATTERN,
             N_("no ICMP message came back: the loopback interface is filtered, or the system limits how many it sends."),
             on=UNIX,
         ),
         Expectation(
             "queue-names-the-datagram",
-            N_("The error queue has the first datagram, and it was the second send that was told."),
+            N_("The error queue has the first datagram, and the second send was told of its refusal."),
             lambda seen: seen.offending_datagram == "datagram 1" and seen.reported_by_send == 2,
             N_("no ICMP message came back, or another one came first."),
             on=(LINUX,),
@@ -210,13 +210,14 @@ LESSON = Lesson(
         N_(
             "TCP needs an answer before anything else, so it finds out at once: a SYN to a closed port is answered by RST (RFC 9293, 3.10.7.1)."
         ),
-        N_("UDP hands the datagram to the network and is done; send succeeds because sending did."),
+        N_("UDP hands the datagram to the network and is done; send says that it left, not that it arrived."),
         N_(
             "The other host's system answers with an ICMP message, type 3 code 3, port unreachable (RFC 1122, 4.1.3.1), which comes "
             "later and has the beginning of the datagram in it."
         ),
         N_(
-            "Only a connected socket has one peer, so only there the system knows whom to tell: it fails the next call, which is innocent."
+            "Only a connected socket has one peer, so only there does the system know whom to tell: the next call fails, though "
+            "it did nothing wrong."
         ),
         N_("An ICMP message may be lost or filtered, so its absence says nothing: silence is not success."),
     ),

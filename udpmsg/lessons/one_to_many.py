@@ -1,4 +1,4 @@
-"""The lesson `one-to-many`: one send that several receivers get, and what TCP says to it."""
+"""The lesson `one-to-many`: one send that several receivers get, and what TCP does instead."""
 
 import socket
 import sys
@@ -55,7 +55,7 @@ def multicast(stage: Stage, count: int) -> tuple[int, ...]:
 
 
 def broadcast(stage: Stage, count: int, allowed: bool) -> tuple[str, tuple[int, ...]]:
-    """One datagram to everybody on the network, which the system wants to be told first."""
+    """One datagram to everybody on the network, which the program must first tell the system that it means."""
     stage.step(_("UDP: send to everybody, at {}, once").format(BROADCAST))
     receivers = on_one_port(stage, BROADCAST, count)
     address = BROADCAST, receivers[0].getsockname()[1]
@@ -126,7 +126,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
     if seen.broadcast_received is not None:
         rows.append((_("UDP, broadcast"), BROADCAST, "1", " + ".join(map(str, seen.broadcast_received))))
     rows.append(("TCP", GROUP, f"connect() -> {seen.tcp_connect}", "–"))
-    return (Table(("", _("sent to"), _("sends"), _("got by the receivers")), tuple(rows)),)
+    return (Table(("", _("sent to"), _("sends"), _("received by")), tuple(rows)),)
 
 
 LESSON = Lesson(
@@ -174,8 +174,8 @@ LESSON = Lesson(
     why=(
         N_("A datagram's address may be that of a group: a host that joined it takes what is sent to it (RFC 1112)."),
         N_(
-            "The sender sends once, whoever listens, and knows nobody; on a network it is the routers and switches that copy, and only "
-            "where somebody has joined."
+            "The sender sends once, however many listen, and does not know them; on a network it is the routers and switches "
+            "that copy, and only where somebody has joined."
         ),
         N_(
             "Broadcast needs no joining: every host of the network gets it and must look at it, so it has to be allowed explicitly."

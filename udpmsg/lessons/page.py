@@ -65,7 +65,7 @@ def lesson(result: Result, number: int, *, alone: bool) -> str:
         f"<p>{safe(' '.join(_(sentence) for sentence in taught.why))}</p>",
         f"<div class='try'><h3>{safe(_('Try it yourself'))}</h3>",
         *(terminal(place, one) for place, one in enumerate(taught.by_hand, 1)),
-        f"<p>{safe(_('Without udpmsg, in Python (it prints what stands below it):'))}</p>",
+        f"<p>{safe(_('Without udpmsg, in Python; its output is shown below:'))}</p>",
         program(taught),
         f"<p class='note'>{safe(answer(taught))}</p>",
         "</div></section>",
@@ -81,7 +81,7 @@ def question(taught: Lesson[Any]) -> str:
 
 def answer(taught: Lesson[Any]) -> str:
     """The right one."""
-    return _("Right is {}: {}").format(KEYS[taught.question.right], _(taught.question.answers[taught.question.right]))
+    return _("The answer is {}: {}").format(KEYS[taught.question.right], _(taught.question.answers[taught.question.right]))
 
 
 def seen(result: Result, number: int) -> str:

@@ -79,7 +79,7 @@ def bill(made: Run) -> Bill:
 
 
 def each(amount: int, of: Bill) -> float:
-    """So much for a delivered message."""
+    """The part of one delivered message."""
     return amount / max(1, of.delivered)
 
 
@@ -97,13 +97,18 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
         )
         for name, one in bills
     )
-    headings = ("", _("handshake"), _("messages"), _("acknowledgments"), _("goodbye"), _("frames a message"))
+    headings = ("", _("handshake"), _("messages"), _("acknowledgments"), _("goodbye"), _("frames per message"))
     bars = tuple(
         (name, each(one.size_bytes, one), _("{} bytes").format(number(each(one.size_bytes, one), ",.0f"))) for name, one in bills
     )
     return (
         Table(headings, rows, _("Frames on the link, for {} messages:").format(COUNT)),
-        Bars(bars, _("Bytes on the link for each delivered message of {} bytes, headers of Ethernet, IP and all:").format(SIZE)),
+        Bars(
+            bars,
+            _(
+                "Bytes on the link for each delivered message of {} bytes, with the headers of Ethernet, IP and all others:"
+            ).format(SIZE),
+        ),
     )
 
 
@@ -129,7 +134,7 @@ LESSON = Lesson(
         ),
         Expectation(
             "udp-one-frame-each",
-            N_("UDP: one frame a message, and none for anything but udpmsg's goodbye."),
+            N_("UDP: one frame per message, and no other but udpmsg's goodbye."),
             lambda seen: seen.udp.data_frames == COUNT and seen.udp.frames == COUNT + seen.udp.goodbye_frames,
             N_("the messages were larger than a frame, or something else was on the link."),
         ),
@@ -159,10 +164,10 @@ LESSON = Lesson(
         N_("A UDP header has 8 bytes (RFC 768), a TCP header 20, and 12 more for timestamps (RFC 9293, 3.1; RFC 7323)."),
         N_("But most of the price is frames: each costs an Ethernet and an IP header, and work at both ends."),
         N_(
-            "A TCP receiver acknowledges at least every second full segment, and waits for it at most half a second (RFC 9293, 3.8.6.3); "
-            "where messages come one at a time, that is often an acknowledgment each."
+            "A TCP receiver acknowledges at least every second full segment, and waits for it at most half a second (RFC 9293, "
+            "3.8.6.3); where messages come one at a time, that is often one acknowledgment per message."
         ),
-        N_("Handshake and goodbye are paid once: dear for one message, nothing for a million."),
+        N_("Handshake and goodbye are paid once: expensive for one message, next to nothing for a million."),
         N_(
             "Messages that come close together are joined by TCP in one segment, and acknowledged together by udpmsg: then the price falls."
         ),
@@ -173,7 +178,7 @@ LESSON = Lesson(
                 "udpmsg compare --count 20 --interval 30ms --delay 5ms --loss 0%",
                 "udpmsg compare --count 200 --interval 1ms --delay 5ms --loss 0%",
             ),
-            N_("The second one sends faster: look at what becomes of the acknowledgments."),
+            N_("The second command sends faster: look at what happens to the acknowledgments."),
         ),
     ),
     program=Program(

@@ -94,7 +94,7 @@ def right(lesson: Lesson[Any], votes: Mapping[str, int] | None, *, width: int, c
     """The right answer, and how the class voted, if it did."""
     key = KEYS[lesson.question.right]
     answer = _(lesson.question.answers[lesson.question.right])
-    yield from _hanging("", _("Right is {}: {}").format(key, answer), width)
+    yield from _hanging("", _("The answer is {}: {}").format(key, answer), width)
     if votes is None:
         return
     total = sum(votes.values())
@@ -117,7 +117,7 @@ def try_it(lesson: Lesson[Any], *, width: int, colour: bool) -> Iterator[str]:
     """The commands for two terminals, and the program."""
     for number, terminal in enumerate(lesson.by_hand, 1):
         yield from commands(number, terminal, width=width, colour=colour)
-    yield paint(_("Without udpmsg, in Python (it prints what stands below it):"), "note", colour)
+    yield paint(_("Without udpmsg, in Python; its output is shown below:"), "note", colour)
     yield from (f"  {line}".rstrip() for line in lesson.program.source.strip("\n").split("\n"))
     yield from (paint(f"  -> {line}", "good", colour) for line in lesson.program.prints)
 

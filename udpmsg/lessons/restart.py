@@ -17,7 +17,7 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True)
 class Seen(Observations):
-    """What the clients were told, and what the server's second life read. None: not tried, because the server did not end."""
+    """What the clients were told, and what the restarted server read. None: not tried, because the server did not end."""
 
     udp_bind_again: str | None
     """"bound", or the error's name."""
@@ -27,7 +27,7 @@ class Seen(Observations):
     tcp_send_error: str | None
     """Of a send over the old connection; None: there was none."""
     tcp_new_connection: str | None
-    """What the server's second life read over a new connection."""
+    """What the restarted server read over a new connection."""
     tcp_bind_again: str | None
     """"bound", or the error's name, without SO_REUSEADDR."""
     tcp_bind_reusing: str | None
@@ -35,7 +35,7 @@ class Seen(Observations):
 
 
 def run(stage: Stage, *, restarted: bool = True, client_ends_first: bool = False) -> Seen:
-    """`restarted`: the server ends at all; `client_ends_first`: TCP's client closes before the server does."""
+    """`restarted`: whether the server ends; `client_ends_first`: TCP's client closes before the server does."""
     udp_bind, udp_read = over_udp(stage, restarted)
     client_reads, send_error, new_connection = over_tcp(stage, restarted)
     plain, reused = port(stage, restarted, client_ends_first)
@@ -97,7 +97,7 @@ def over_tcp(stage: Stage, restarted: bool) -> tuple[str, str | None, str | None
 
 
 def port(stage: Stage, restarted: bool, client_ends_first: bool) -> tuple[str | None, str | None]:
-    """A connection, ended in order, and whether its server's port can be had again."""
+    """A connection, ended in order, and whether its server's port can be bound again."""
     if not restarted:
         return None, None
     stage.step(_("TCP: a server ends its connection and itself; another one wants its port at once"))
@@ -131,7 +131,7 @@ def listening(stage: Stage, address: Address = (LOOPBACK, 0)) -> socket.socket:
 
 
 def binding(server: socket.socket, address: Address) -> str:
-    """Whether the address can be had."""
+    """Whether the address can be bound."""
     try:
         server.bind(address)
     except OSError as error:
@@ -140,7 +140,7 @@ def binding(server: socket.socket, address: Address) -> str:
 
 
 def refused(client: socket.socket) -> str | None:
-    """Send until the reset has come that the first of these bytes is answered by: the error of a later send."""
+    """Send until the reset comes that answers the first of these bytes: it is the error of a later send."""
     until = clock.now() + round(PATIENCE * 1e9)
     while clock.now() < until:
         try:
@@ -162,7 +162,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
         (_("with SO_REUSEADDR"), "", told(seen.tcp_bind_reusing)),
         (_("the client reads"), "–", word_for(seen.tcp_client_reads)),
         (_("the client sends by its old socket"), _("taken"), seen.tcp_send_error or _("taken")),
-        (_("the server's second life reads"), ", ".join(seen.udp_read_after), seen.tcp_new_connection or "–"),
+        (_("the restarted server reads"), ", ".join(seen.udp_read_after), seen.tcp_new_connection or "–"),
     )
     return (Table(("", "UDP", "TCP"), rows),)
 
@@ -170,7 +170,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 LESSON = Lesson(
     title=N_("The server that is started again"),
     question=Question(
-        N_("A server ends, and is started again on the same port at once. What becomes of a client that goes on sending?"),
+        N_("A server ends, and is started again on the same port at once. What happens to a client that goes on sending?"),
         (
             N_("Over both it has to connect again."),
             N_("Over UDP it goes on and notices nothing; over TCP its connection is over, and it has to connect again."),
@@ -189,7 +189,7 @@ LESSON = Lesson(
         ),
         Expectation(
             "udp-goes-on",
-            N_("UDP: the client's next datagram arrives as if nothing had been; the one sent in between is gone."),
+            N_("UDP: the client's next datagram arrives as if nothing had happened; the one sent in between is gone."),
             lambda seen: seen.udp_read_after == (AFTER.decode(),),
             N_("the server was never away, so nothing was lost."),
         ),
@@ -197,7 +197,7 @@ LESSON = Lesson(
             "tcp-connection-ends",
             N_("TCP: the client reads the end of the stream, and what it still sends is answered by a reset."),
             lambda seen: seen.tcp_client_reads == END and seen.tcp_send_error is not None,
-            N_("the server was never away, or it was killed so hard that it could not say goodbye."),
+            N_("the server was never away, or it could not say goodbye, as when the power fails."),
         ),
         Expectation(
             "tcp-needs-a-new-connection",
@@ -214,7 +214,7 @@ LESSON = Lesson(
         ),
         Expectation(
             "reuse-gets-the-port",
-            N_("TCP: with SO_REUSEADDR the server gets its port in spite of that."),
+            N_("TCP: with SO_REUSEADDR the server gets its port all the same."),
             lambda seen: seen.tcp_bind_reusing == BOUND,
             N_("another program listens there, or the first server did not set the option."),
             on=UNIX,
@@ -230,21 +230,22 @@ LESSON = Lesson(
     shows=shows,
     why=(
         N_(
-            "A datagram needs nobody's memory: whoever has the port now gets it, and what comes while nobody has it is gone (RFC 768)."
+            "For a datagram nobody has to remember anything: whoever has the port now gets it, and what comes while nobody has "
+            "it is gone (RFC 768)."
         ),
         N_(
             "A TCP connection is known to both ends by its numbers. The new server has none of them, so what comes for the old "
             "connection is answered by a reset (RFC 9293, 3.5.2)."
         ),
-        N_("That is a service: the client knows at once that its partner forgot everything, which UDP's client never learns."),
+        N_("That is useful: the client learns at once that the server forgot everything, which a UDP client never does."),
         N_(
             "The side that closes first waits for two maximum segment lifetimes in TIME_WAIT, so that no late segment gets into a "
             "new connection (RFC 9293, 3.6.1); Linux waits for 60 s."
         ),
-        N_("SO_REUSEADDR says that one is ready to share the port with such remains, which is why servers set it."),
+        N_("SO_REUSEADDR lets a program take the port all the same, which is why servers set it."),
     ),
     by_hand=(
-        Terminal(("udpmsg listen --both --echo",), N_("End it by Ctrl-C after the first answers, and start it again.")),
+        Terminal(("udpmsg listen --both --echo",), N_("End it with Ctrl-C after the first answers, and start it again.")),
         Terminal(
             ("udpmsg send 127.0.0.1", "udpmsg send --tcp 127.0.0.1"),
             N_(

@@ -95,7 +95,7 @@ def over_tcp(stage: Stage, nothing: bytes) -> int:
 
 
 def shows(seen: Seen) -> tuple[Picture, ...]:
-    """A row a size."""
+    """One row per size."""
     rows = [
         (number(size), error or _("sent"), _("nothing") if came is None else _("{} bytes").format(number(came)))
         for size, error, came in zip(seen.sizes_bytes, seen.errors, seen.received_bytes, strict=True)
@@ -109,9 +109,9 @@ LESSON = Lesson(
         N_("Which of these datagrams can be sent over UDP and IPv4: one of 0 bytes, one of 65,507, one of 65,508?"),
         (
             N_("All three: the system cuts large ones into several."),
-            N_("The second alone: no bytes are no datagram."),
+            N_("Only the second: without bytes there is no datagram."),
             N_("The first and the second."),
-            N_("The first alone: Ethernet carries 1,500 bytes at most."),
+            N_("Only the first: Ethernet carries 1,500 bytes at most."),
         ),
         2,
     ),
@@ -127,7 +127,7 @@ LESSON = Lesson(
             "largest-goes",
             N_("65,507 bytes go in one datagram, and come in one."),
             lambda seen: seen.received_bytes[1] == LARGEST,
-            N_("the system's buffers are smaller than a datagram may be: its net.core.rmem_default and wmem_default tell."),
+            N_("the system's buffers are smaller than a datagram may be: net.core.rmem_default and wmem_default show it."),
             on=(LINUX, MACOS, WINDOWS),
         ),
         Expectation(
@@ -161,7 +161,7 @@ LESSON = Lesson(
     why=(
         N_("The length field of UDP's header has 16 bits and counts the header too, so 65,527 bytes would fit (RFC 768)."),
         N_("IPv4's total length has 16 bits as well (RFC 791, 3.1): 65,535 less 20 of its own header and 8 of UDP's are 65,507."),
-        N_("An empty datagram has headers all the same, so it is a message: a heartbeat, or a question for a sign of life."),
+        N_("An empty datagram still has headers, so it is a message: a heartbeat, or a way to ask whether anybody is there."),
         N_(
             "That it can be sent does not make it a good idea: on Ethernet, 65,507 bytes travel as 45 fragments, and the loss of one is the "
             "loss of all, so RFC 8085 (3.2) asks for datagrams that fit the path."
@@ -171,7 +171,7 @@ LESSON = Lesson(
         Terminal(("udpmsg listen --quiet --count 1",)),
         Terminal(
             ("udpmsg send 127.0.0.1 --raw --size 65507", "udpmsg send 127.0.0.1 --raw --size 65508"),
-            N_("The listener ends with the first one, and tells how much came; the second one never leaves."),
+            N_("The listener ends after the first datagram and says how much came; the second is never sent."),
         ),
     ),
     program=Program(

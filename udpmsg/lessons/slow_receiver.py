@@ -152,7 +152,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 LESSON = Lesson(
     title=N_("A slow receiver"),
     question=Question(
-        N_("A program sends on and on, and the other one, on the same machine, does not read. What becomes of the sender?"),
+        N_("A program keeps sending, and the other one, on the same machine, does not read. What happens to the sender?"),
         (
             N_("Over both, send waits until the receiver reads."),
             N_("Over UDP it notices nothing, and datagrams are gone; over TCP it has to wait, and nothing is lost."),
@@ -177,7 +177,7 @@ LESSON = Lesson(
         ),
         Expectation(
             "drops-are-counted",
-            N_("Linux counts the drops of a socket exactly: read and dropped together are what was sent."),
+            N_("Linux counts the drops of a socket exactly: what was read and what was dropped add up to what was sent."),
             lambda seen: bool(seen.udp_count_later) and seen.udp_read + (seen.udp_count_later or 0) == seen.udp_sent,
             N_("nothing was dropped, so there was nothing to count."),
             on=(LINUX,),
@@ -191,7 +191,10 @@ LESSON = Lesson(
         ),
         Expectation(
             "tcp-sender-is-held-up",
-            N_("TCP: send takes no more when the buffers of both sides are full; one that may wait would sleep."),
+            N_(
+                "TCP: send takes no more when the buffers of both sides are full; a send that may wait sleeps until there is "
+                "room."
+            ),
             lambda seen: seen.tcp_blocked,
             N_("the receiver read after all, or this system's buffers are larger than 64 MiB."),
         ),
@@ -199,7 +202,7 @@ LESSON = Lesson(
             "tcp-loses-nothing",
             N_("TCP: every byte that send took is read in the end, and then the sender goes on."),
             lambda seen: seen.tcp_blocked and seen.tcp_read_bytes == seen.tcp_sent_bytes and seen.tcp_went_on,
-            N_("the sender never had to wait, so there was nothing to go on from."),
+            N_("the sender never had to wait, so it had nothing to resume."),
         ),
     ),
     shows=shows,
@@ -225,7 +228,10 @@ LESSON = Lesson(
                 "udpmsg listen --quiet --slow 5ms --receive-buffer 4KiB --idle 2s",
                 "udpmsg listen --tcp --quiet --slow 5ms --receive-buffer 4KiB --idle 2s",
             ),
-            N_("The first one with the first send, then the second one with the second. Each ends by itself, and counts."),
+            N_(
+                "Run the first listener with the first send, then the second with the second. Each ends by itself and says how "
+                "many came."
+            ),
         ),
         Terminal(
             ("udpmsg send 127.0.0.1 --count 200 --size 1000", "udpmsg send --tcp 127.0.0.1 --count 200 --size 1000"),

@@ -1,4 +1,4 @@
-"""Where a lesson runs: what it says while it runs, at whose pace, the sockets that it leaves behind, and words for what they give.
+"""Where a lesson runs: what it says while it runs, at which pace, the sockets that it leaves behind, and words for what they give.
 
 Owns the order "wait for the class, say, do", and the closing of every socket. Knows no lesson, and neither terminal nor keys: it
 is given what says and what waits. Every wait of a lesson is bounded by these sockets' timeouts.

@@ -29,7 +29,7 @@ LESSONS = (
     Entry("boundaries", N_("Three sends: three messages, or one stream of bytes"), "boundaries"),
     Entry("truncation", N_("A datagram into a buffer that is too small"), "truncation"),
     Entry("sizes", N_("How large a datagram may be: 0, 65,507 and 65,508 bytes"), "sizes"),
-    Entry("fragmentation", N_("A datagram larger than a frame: one lost fragment kills it"), "fragmentation", lab=True),
+    Entry("fragmentation", N_("A datagram larger than a frame: one lost fragment loses all of it"), "fragmentation", lab=True),
     Entry("loss", N_("Loss, duplication and reordering: seen over UDP, hidden by TCP"), "loss", lab=True),
     Entry("timeout", N_("No acknowledgment: waits that double, and a duplicate that nobody sees"), "timeout", lab=True),
     Entry("window", N_("One loss, three ways to send again: stop-and-wait, go-back-N, selective repeat"), "window", lab=True),

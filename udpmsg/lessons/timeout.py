@@ -28,7 +28,7 @@ HIT, LOSSES = 2, 3
 TIMEOUT_MS = 200
 """The least timeout of udpmsg, which a round trip of 40 ms leads to."""
 STRETCH = 1.5
-"""udpmsg waits up to half longer, drawn by lot, so that many senders do not come back together."""
+"""udpmsg waits up to half longer, at random, so that many senders do not send again at the same time."""
 SLACK_MS = 40.0
 INTERVAL_MS = 100
 SHOWN = 2_000.0
@@ -84,7 +84,7 @@ def run(
             attempts=2,  # of 3 s each: a class does not wait for more
         ).runs[0]
     )
-    stage.say(_("it waited {}").format(", ".join(f"{number(wait, ',.0f')} ms" for wait in waits(runs[0])) or _("for nothing")))
+    stage.say(_("it waited {}").format(", ".join(f"{number(wait, ',.0f')} ms" for wait in waits(runs[0])) or _("no time at all")))
     stage.step(_("Then its acknowledgment is lost, and the probe that asks whether it came"))
     over = link("20ms", *acknowledgment_faults)
     runs.append(in_lab(stage, over, modes=(Mode.UDP_ACK,), workload=two, choices=choices).runs[0])
@@ -111,7 +111,7 @@ def waits(made: Run) -> tuple[float, ...]:
 
 
 def doubling(waited: tuple[float, ...]) -> bool:
-    """Whether the waits are the timeout, twice and four times it, each with its part of chance."""
+    """Whether the waits are the timeout, twice and four times it, each with its random part."""
     return len(waited) == LOSSES and all(
         TIMEOUT_MS * 2**place - 1 <= wait < TIMEOUT_MS * 2**place * STRETCH + SLACK_MS for place, wait in enumerate(waited)
     )
@@ -134,13 +134,13 @@ LESSON = Lesson(
     question=Question(
         N_(
             "A sender waits 200 ms for an acknowledgment and gets none. It sends the message again, and again there is silence. "
-            "What is wise?"
+            "What should it do?"
         ),
         (
-            N_("To send it every 200 ms until an answer comes."),
-            N_("To wait twice as long each time: 200, 400, 800 ms. And the receiver must expect to get it twice."),
-            N_("To wait twice as long each time. The receiver can't get it twice, because without an answer it was lost."),
-            N_("To give up: the other side is dead."),
+            N_("Send it every 200 ms until an answer comes."),
+            N_("Wait twice as long each time: 200, 400, 800 ms. And the receiver must expect to get it twice."),
+            N_("Wait twice as long each time. The receiver can't get it twice, because without an answer it was lost."),
+            N_("Give up: the other side is dead."),
         ),
         1,
     ),
@@ -154,19 +154,19 @@ LESSON = Lesson(
         ),
         Expectation(
             "waits-double",
-            N_("The waits are 200, 400 and 800 ms, each up to half longer, by lot."),
+            N_("The waits are 200, 400 and 800 ms, each up to half longer, at random."),
             lambda seen: doubling(seen.waits_ms),
             N_("the sender has another timeout, or this machine was busy: run it again."),
         ),
         Expectation(
             "sent-again-though-it-came",
-            N_("With the acknowledgment lost, the message reaches the other host twice: its sender can't know better."),
+            N_("With the acknowledgment lost, the message reaches the other host twice: its sender cannot know that it came."),
             lambda seen: seen.arrivals == 2,
             N_("the acknowledgment came through, so there was no reason to send again."),
         ),
         Expectation(
             "duplicate-suppressed",
-            N_("The application is given it once: the receiver knows its number, and acknowledges it again."),
+            N_("The application gets it once: the receiver knows its number, and acknowledges it again."),
             lambda seen: seen.deliveries == 1 and seen.suppressed == 1,
             N_("there was no duplicate to suppress."),
         ),
@@ -175,14 +175,17 @@ LESSON = Lesson(
     why=(
         N_("Silence says neither that the message was lost, nor that its acknowledgment was; the sender can only try again."),
         N_(
-            "How long it waits comes from measured round trips and how much they vary, and the time doubles with each expiry "
-            "(RFC 6298, 2 and 5.5): where a network is overloaded, impatience would overload it more."
+            "How long it waits depends on the measured round trips and how much they vary, and the time doubles with each "
+            "expiry (RFC 6298, 2 and 5.5): where a network is overloaded, impatience would overload it more."
         ),
-        N_("RFC 6298 (2.4) wants a second at least; Linux' TCP and udpmsg are content with 200 ms."),
-        N_("That chance makes the waits longer keeps many senders that lost together from coming back together."),
+        N_("RFC 6298 (2.4) asks for at least one second; Linux's TCP and udpmsg wait at least 200 ms."),
         N_(
-            "Sending again gives “at least once”; a number in each message, and a receiver that remembers it, makes that “once” "
-            "(RFC 8085, 3.3, has what an application over UDP must see to)."
+            "A random part makes each wait longer, so that senders that lost something at the same time do not send again at "
+            "the same time."
+        ),
+        N_(
+            "Sending again gives “at least once”; a number in each message, and a receiver that remembers it, make that “once” "
+            "(RFC 8085, 3.3, lists what an application over UDP must take care of)."
         ),
     ),
     by_hand=(

@@ -88,7 +88,7 @@ LESSON = Lesson(
             "cut-off",
             N_("UDP: the read gives the first four bytes, and the flag MSG_TRUNC says that there were more."),
             lambda seen: seen.udp_read == MESSAGE[:BUFFER] and seen.udp_truncated is True,
-            N_("the buffer was large enough, or this system does not tell."),
+            N_("the buffer was large enough, or this system does not say so."),
             on=UNIX,
         ),
         Expectation(
@@ -116,9 +116,10 @@ LESSON = Lesson(
         N_(
             "A read of a UDP socket takes one datagram off the queue, whole, and what does not fit into the buffer is discarded (POSIX, recvmsg)."
         ),
-        N_("It must be so: UDP has no stream to go on with, and RFC 768 gives each datagram a length of its own."),
+        N_("It has to be so: UDP has no stream to continue, and RFC 768 gives each datagram a length of its own."),
         N_(
-            "recv alone does not tell; recvmsg has MSG_TRUNC, Windows raises an error, and a buffer of 65,535 bytes is never too small."
+            "recv alone does not say so; recvmsg has MSG_TRUNC, Windows raises an error, and a buffer of 65,535 bytes is never "
+            "too small."
         ),
         N_("TCP delivers a stream, from which each read takes as much as it wants (RFC 9293, 3.9.1), so nothing is lost there."),
     ),

@@ -1,7 +1,7 @@
 """The lesson `window`: one message at a time, go-back-N and selective repeat, over the same script of faults.
 
 Stop-and-wait and selective repeat are udpmsg's sender, over the lab, with a window of one and of four. udpmsg does not go back,
-so that is worked out here, round trip by round trip (`go_back_n`), and the lesson says so.
+so that is calculated here, round trip by round trip (`go_back_n`), and the lesson says so.
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def run(stage: Stage, *, lost: tuple[int, ...] = LOST, window: int = WINDOW) -> 
     """`lost`: the messages whose first transmission the link drops; `window`: how many may be under way."""
     stage.step(_("{} messages, as fast as the window lets them; the link drops the first transmission of two").format(COUNT))
     stopping, selective = in_the_lab(stage, lost, 1), in_the_lab(stage, lost, window)
-    stage.step(_("Go-back-N is not in udpmsg: its frames are worked out, for the same losses and a window of {}").format(window))
+    stage.step(_("Go-back-N is not in udpmsg: its frames are calculated, for the same losses and a window of {}").format(window))
     return Seen(stopping, go_back_n(lost, window), selective)
 
 
@@ -126,7 +126,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
     """The three beside each other, and their frames as bars."""
     ways = (
         (_("stop-and-wait"), seen.stop_and_wait),
-        (_("go-back-N, worked out"), seen.go_back_n),
+        (_("go-back-N, calculated"), seen.go_back_n),
         (_("selective repeat"), seen.selective_repeat),
     )
     rows = tuple(
@@ -153,9 +153,9 @@ LESSON = Lesson(
         ),
         (
             N_("Two messages, whatever the protocol."),
-            N_("Two by selective repeat, eight by go-back-N, twelve by stop-and-wait."),
-            N_("Two by selective repeat and by stop-and-wait, eight by go-back-N. But stop-and-wait takes far longer."),
-            N_("All from the third on, by each of them."),
+            N_("Two with selective repeat, eight with go-back-N, twelve with stop-and-wait."),
+            N_("Two with selective repeat and with stop-and-wait, eight with go-back-N. But stop-and-wait takes far longer."),
+            N_("All from the third on, with each of them."),
         ),
         2,
     ),
@@ -169,7 +169,7 @@ LESSON = Lesson(
         ),
         Expectation(
             "selective-repeat-the-lost-alone",
-            N_("Selective repeat: four are under way, and again the two lost ones alone are sent again."),
+            N_("Selective repeat: four are under way, and here too only the two lost ones are sent again."),
             lambda seen: seen.selective_repeat.in_flight == WINDOW and seen.selective_repeat.again == LOST,
             N_("nothing was lost, or this machine was so busy that a timeout was too short."),
         ),
@@ -177,7 +177,7 @@ LESSON = Lesson(
             "go-back-n-the-window",
             N_("Go-back-N: each loss costs a whole window, eight frames for the same two losses."),
             lambda seen: seen.go_back_n.again == AGAIN_GOING_BACK,
-            N_("the losses or the window are others."),
+            N_("the losses or the window are different."),
         ),
         Expectation(
             "a-window-saves-time",
@@ -187,7 +187,7 @@ LESSON = Lesson(
                 and seen.stop_and_wait.took_ms is not None
                 and seen.selective_repeat.took_ms < seen.stop_and_wait.took_ms / 2
             ),
-            N_("the window was one as well, or this machine was busy: run it again."),
+            N_("the window was one message here too, or this machine was busy: run it again."),
         ),
     ),
     shows=shows,
@@ -197,9 +197,12 @@ LESSON = Lesson(
             "Go-back-N needs no memory in the receiver, which takes only the next number: so everything behind a loss is sent again, "
             "though it had arrived (RFC 3366, 1.4, compares the three)."
         ),
-        N_("Selective repeat keeps what is out of order and tells what it has, so that only the gap is filled."),
-        N_("TCP began with acknowledgments that say “all up to here”, and learnt to tell the rest by SACK (RFC 2018)."),
-        N_("With a window, messages behind a loss give it away within a round trip, while one alone has to wait for its timer."),
+        N_("Selective repeat keeps what is out of order and says what it has, so that only the gap is filled."),
+        N_("TCP began with acknowledgments that say “all up to here”, and learnt to report the rest by SACK (RFC 2018)."),
+        N_(
+            "With a window, the messages behind a loss reveal it within a round trip, while a message that is alone has to wait "
+            "for its timer."
+        ),
     ),
     by_hand=(
         Terminal(

@@ -123,7 +123,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
     top = f"{number(whole / 1000, ',.0f')} kB"
     captions = (
         (Mode.UDP_ACK, _("UDP with acknowledgments: the window of udpmsg's sender over time")),
-        (Mode.TCP, _("TCP: the window of the kernel's, Reno, over the same time")),
+        (Mode.TCP, _("TCP: the window of the kernel's Reno over the same time")),
     )
     return tuple(
         Curve(one.windows, until, whole, top, caption, mode) for one, (mode, caption) in zip(seen.flows, captions, strict=True)
@@ -160,13 +160,13 @@ LESSON = Lesson(
         ),
         Expectation(
             "tcp-saw-tooth",
-            N_("TCP: so does the kernel's."),
+            N_("TCP: the kernel's window does the same."),
             lambda seen: seen.tcp.falls >= TEETH,
             N_("there was no bottleneck, or the system does not tell what its TCP knows."),
         ),
         Expectation(
             "a-fall-is-a-loss",
-            N_("It never falls by itself: the queue was full, and at least as much was sent again as there are falls."),
+            N_("It never falls by itself: the queue was full, and something was sent again at least as often as it fell."),
             lambda seen: all(0 < one.falls <= one.sent_again and one.dropped > 0 for one in seen.flows),
             N_("there was no bottleneck, so that nothing was lost and nothing fell."),
         ),
