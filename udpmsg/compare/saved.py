@@ -20,7 +20,8 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterable
 from enum import Enum
-from itertools import accumulate, chain, islice, pairwise
+from itertools import accumulate, chain, islice
+from operator import attrgetter, sub
 from types import NoneType, UnionType
 from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
@@ -120,47 +121,47 @@ def _plain(value: Any) -> Any:
         return _object(value)
     if isinstance(value, list | tuple):
         if value and isinstance(value[0], LONG):
-            return {"rows": len(value), "columns": _columns(value, type(value[0]))}
+            return {"rows": len(value), "columns": _columns(list(value), type(value[0]))}
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     return value
 
 
-def _columns(rows: Iterable[Any], kind: type) -> dict[str, Any]:
+def _columns(rows: list[Any], kind: type) -> dict[str, Any]:
     return {
-        field.name: _column([getattr(row, field.name) for row in rows])
+        field.name: _column(list(map(attrgetter(field.name), rows)))
         for field in dataclasses.fields(kind)
         if (kind, field.name) not in NEVER_SAVED
     }
 
 
 def _column(values: list[Any]) -> Any:
-    """A column in the shortest of the ways that fit it."""
+    """A column in the shortest of the ways that fit it. There are millions of values, so no step of Python is made for each."""
     first = values[0]
     if dataclasses.is_dataclass(first):
         return _columns(values, type(first))
     if isinstance(first, tuple):
         items = list(chain.from_iterable(values))
-        return {"lengths": _column([len(value) for value in values]), "items": _column(items) if items else []}
-    values = [value.value if isinstance(value, Enum) else value for value in values]
+        return {"lengths": _column(list(map(len, values))), "items": _column(items) if items else []}
+    kinds = set(map(type, values))
+    if any(issubclass(kind, Enum) for kind in kinds):
+        plain = {value: value.value if isinstance(value, Enum) else value for value in set(values)}
+        values = list(map(plain.__getitem__, values))
+        kinds = set(map(type, values))
     # 1, 1.0 and True are one key to a dictionary, and three values to a file.
-    letters: dict[tuple[type, Any], str] = {}
-    at = []
-    for value in values:
-        key = (type(value), value)
-        if key not in letters:
-            if len(letters) == len(LETTERS):
-                break
-            letters[key] = LETTERS[len(letters)]
-        at.append(letters[key])
-    if (len(at) == len(values) and len(values) > 2 * len(letters)) or len(letters) == 1:
-        of = [value for _, value in letters]
-        return {"all": of[0]} if len(of) == 1 else {"of": of, "at": "".join(at)}
-    if len(values) > 1 and all(type(value) is int for value in values):
-        steps = [later - earlier for earlier, later in pairwise(values)]
+    keys = list(zip(map(type, values), values, strict=True)) if len(kinds) > 1 else values
+    if len(set(keys[:ALIKE])) <= len(LETTERS) and len(distinct := dict.fromkeys(keys)) <= len(LETTERS):
+        if len(distinct) == 1:
+            return {"all": values[0]}
+        if len(values) > 2 * len(distinct):
+            letters = dict(zip(distinct, LETTERS, strict=False))
+            of = [value for _, value in distinct] if len(kinds) > 1 else list(distinct)
+            return {"of": of, "at": "".join(map(letters.__getitem__, keys))}
+    if kinds == {int} and len(values) > 1:
+        steps = list(map(sub, values[1:], values))
         # One level deep: the steps of steps gain nothing.
-        return {"first": values[0], "steps": {"all": steps[0]} if len(set(steps)) == 1 and len(steps) <= ALIKE else steps}
+        return {"first": values[0], "steps": {"all": steps[0]} if len(steps) <= ALIKE and len(set(steps)) == 1 else steps}
     return values
 
 
