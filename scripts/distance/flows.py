@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from udpmsg.base import clock
-from udpmsg.compare import ends, ledger
-from udpmsg.compare.figures import figures
+from udpmsg.compare import ends
+from udpmsg.compare.reading import RunReading
 from udpmsg.compare.trace import Choices, Comparison, Mode, Where, Workload
 from udpmsg.lab.lab import Lab
 from udpmsg.lab.processes import Told, start
@@ -118,18 +118,18 @@ def bulk_beside_messages(bulk: Bulk, workload: Workload, link: Link, seed: int) 
         carried = lab.stop()
     run = ends.joined(bulk.mode, 1, seed, sender_log, receiver_log, carried.frames)
     comparison = Comparison(link, seed, workload, plan.choices, Where.LAB, [run], "", "", "")
-    found = figures(run, ledger.rows(run, plan.choices), comparison)
+    found = RunReading(run, comparison).figures
     ended_at = max((row.at for row in receiver_log.received), default=0)
     beside = [at for at in told if sender_log.started_at <= at < ended_at]
     return Measured(
-        goodput_bps=found.goodput_bps or 0.0,
-        delivered=found.messages_delivered or 0,
-        retransmissions=found.retransmissions or 0,
-        kernel_drops=found.kernel_drops,
-        connect_s=found.connect_s,
+        goodput_bps=found["goodput_bps"] or 0.0,
+        delivered=found["messages_delivered"] or 0,
+        retransmissions=found["retransmissions"] or 0,
+        kernel_drops=found["kernel_drops"],
+        connect_s=found["connect_s"],
         beside_s=[came[at] / SECOND for at in beside if at in came],
         beside_lost=sum(at not in came for at in beside),
-        error=found.error,
+        error=found["error"],
         router=disturbance(carried, link),
     )
 

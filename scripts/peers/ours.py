@@ -204,8 +204,7 @@ def ask(port: int, seconds: float, payload: bytes = SMALL) -> None:
 
 def lab(mode_name: str, count: int, seed: int) -> None:
     """The goodput of one mode over 20 ms each way and 5 % loss, as fast as the path takes it. TCP is cubic."""
-    from udpmsg.compare import ledger
-    from udpmsg.compare.figures import figures
+    from udpmsg.compare.reading import Reading
     from udpmsg.compare.run import Request, compare
     from udpmsg.compare.trace import Choices, Mode, Workload
     from udpmsg.link.presets import preset
@@ -213,11 +212,11 @@ def lab(mode_name: str, count: int, seed: int) -> None:
     choices = Choices(modes=(Mode(mode_name),), tcp_congestion="cubic", datagram_size=datagram_size(acknowledged=True))
     request = Request(preset("classroom"), seed, Workload(count, 0, len(PAYLOAD)), choices)
     comparison = compare(request, progress=lambda _: None, stopped=lambda: False)
-    (made,) = comparison.runs
-    found = figures(made, ledger.rows(made, choices), comparison)
-    if found.error or found.messages_delivered != count:
-        raise SystemExit(f"delivered {found.messages_delivered} of {count}: {found.error or found.causes}")
-    say(goodput_bps=found.goodput_bps)
+    (made,) = Reading(comparison).runs
+    found = made.figures
+    if found["error"] or found["messages_delivered"] != count:
+        raise SystemExit(f"delivered {found['messages_delivered']} of {count}: {found['error'] or found['causes']}")
+    say(goodput_bps=found["goodput_bps"])
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from tests.conftest import needed
 from udpmsg.base.errors import UsageError
 from udpmsg.compare import run as comparing
 from udpmsg.compare.audit import audit
-from udpmsg.compare.figures import figures
 from udpmsg.compare.ledger import Cause, Outcome, Row, rows
+from udpmsg.compare.reading import RunReading
 from udpmsg.compare.run import Progress, Request, compare
 from udpmsg.compare.trace import Choices, Comparison, Mode, Run, Where, Workload
 from udpmsg.lab.namespaces import LabUnavailable
@@ -62,14 +62,13 @@ def first_deliveries(link: Link) -> dict[Mode, float]:
     first: dict[Mode, list[float]] = {Mode.UDP: [], Mode.TCP: []}
     for one in comparison.runs:
         assert one.error is None
-        result = figures(one, rows(one, comparison.choices), comparison)
-        assert result.first_delivery_s is not None
-        first[one.mode].append(result.first_delivery_s * 1000)
+        result = RunReading(one, comparison).figures
+        assert result["first_delivery_s"] is not None
+        first[one.mode].append(result["first_delivery_s"] * 1000)
         if one.mode is Mode.TCP:
-            assert result.connect_s is not None
-            assert result.connect_s * 1000 >= 2 * link.forward.delay / MILLISECOND
+            assert result["connect_s"] * 1000 >= 2 * link.forward.delay / MILLISECOND
         else:
-            assert result.connect_s is None
+            assert result["connect_s"] is None
     return {mode: statistics.median(times) for mode, times in first.items()}
 
 
@@ -215,8 +214,7 @@ def test_the_datagram_size_follows_the_path(mtu: str, fits: int) -> None:
     assert all(row.outcome is Outcome.DELIVERED for row in ledger)
     assert one.datagram_size is not None
     assert fits - 32 <= one.datagram_size <= fits
-    (word,) = [figures(one, ledger, comparison)]
-    assert word.datagram_size_bytes == one.datagram_size
+    assert RunReading(one, comparison).figures["datagram_size_bytes"] == one.datagram_size
 
 
 def test_a_datagram_size_that_is_given_is_kept() -> None:

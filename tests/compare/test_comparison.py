@@ -1,21 +1,32 @@
 """The table: which figures it shows, how it is laid out, and what it says of what is not known."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 
 from tests.compare.runs import MILLISECOND, comparison, message, received, run
 from tests.compare.samples import sample
+from udpmsg.compare import story
 from udpmsg.compare.ladder_text import visible
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.setting import setting, workload
-from udpmsg.compare.table import table
 from udpmsg.compare.trace import Choices, Comparison, Mode, Where, Workload
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.record import Drop
 from udpmsg.link.script import parse_fault
+from udpmsg.show.text import lines
 
 WAY = Path(delay=20 * MILLISECOND)
+
+
+def table(reading: Reading, *, colour: bool, width: int) -> str:
+    return "\n".join(told(reading, colour=colour, width=width))
+
+
+def told(reading: Reading, *, colour: bool, width: int) -> Iterator[str]:
+    yield from lines(story.what_was_run(reading), colour=colour, width=width)
+    yield from lines(story.table(reading), colour=colour, width=width)
 
 
 def plain(whole: Comparison, width: int = 100) -> str:
@@ -110,13 +121,13 @@ def test_a_very_narrow_terminal_gets_its_groups_on_lines_of_their_own() -> None:
 
 def test_what_differs_stands_out_and_what_does_not_stays_quiet() -> None:
     whole = sample(count=5, link=Link(WAY, WAY, (parse_fault("drop:data:2"),)))
-    lines = table(Reading(whole), colour=True, width=100).splitlines()
+    text = table(Reading(whole), colour=True, width=100).splitlines()
     good, worse = "\x1b[32m{}\x1b[0m", "\x1b[33m{}\x1b[0m"
-    delivered = next(line for line in lines if "delivered" in line)
+    delivered = next(line for line in text if "delivered" in line)
     assert worse.format("4 of 5") in delivered
     assert good.format("5 of 5") in delivered
-    assert "\x1b[3" not in next(line for line in lines if "duplicates" in line)
-    assert worse.format("60 ms") in next(line for line in lines if "first delivery" in line)
+    assert "\x1b[3" not in next(line for line in text if "duplicates" in line)
+    assert worse.format("60 ms") in next(line for line in text if "first delivery" in line)
     assert "\x1b" not in table(Reading(whole), colour=False, width=100)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.compare.samples import MILLISECOND, sample
-from udpmsg.compare.figures import spread
 from udpmsg.compare.ledger import Outcome, Row
 from udpmsg.compare.page import whole
 from udpmsg.compare.page.columns import columns, ranges
@@ -21,6 +20,7 @@ from udpmsg.compare.trace import Comparison, Mode, Where
 from udpmsg.link.faults import Action, Link, Path, Scripted
 from udpmsg.link.record import FrameKind
 from udpmsg.show import markup
+from udpmsg.show.figures import spread
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'<!-- ]]> \u202e\x1b[31m{{data}} &amp;"
 

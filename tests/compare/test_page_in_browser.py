@@ -11,12 +11,12 @@ import pytest
 from tests.compare.samples import knowing, sample
 from tests.compare.test_html import HOSTILE, hostile
 from tests.show.browsing import Opened, browser
-from udpmsg.compare.figures import spread
 from udpmsg.compare.jsonlines import lines
 from udpmsg.compare.ledger import Outcome, rows
 from udpmsg.compare.page import whole
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Comparison, Mode
+from udpmsg.show.figures import spread
 
 __all__ = ["browser"]  # the fixture
 
@@ -62,7 +62,7 @@ def test_what_a_reader_sees_is_what_was_measured(opened: Opened) -> None:
             if mode != run.mode.value:
                 continue
             if key.startswith("causes."):
-                measured: float = expected.causes.get(key.removeprefix("causes."), 0)
+                measured: float = expected["causes"].get(key.removeprefix("causes."), 0)
             else:
                 measured = (spread([expected], key) or (None,))[0]  # type: ignore[assignment]
             assert json.loads(value) == measured, (mode, key)

@@ -22,13 +22,12 @@ from udpmsg.cli.showing import _human_lines
 from udpmsg.compare import jsonlines as comparison_lines
 from udpmsg.compare import ladder_text as ladder_lines
 from udpmsg.compare import ledger_text as ledger
-from udpmsg.compare import reasons, saved, scenario, sentences
+from udpmsg.compare import reasons, saved, scenario, sentences, story
 from udpmsg.compare.ledger import Cause, Outcome, rows
 from udpmsg.compare.page import whole as html
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.reasons import phrased
 from udpmsg.compare.setting import setting
-from udpmsg.compare.table import table
 from udpmsg.compare.trace import Choices, Comparison, Mode, Where
 from udpmsg.core.events import Hint, Unreachable
 from udpmsg.link.faults import Link
@@ -39,6 +38,7 @@ from udpmsg.link.script import parse_fault
 from udpmsg.show.relaying import trouble_words
 from udpmsg.show.stream import Data, Words
 from udpmsg.show.telling import label
+from udpmsg.show.text import lines as pictured
 from udpmsg.sockets.endpoint import Endpoint
 
 PORTUGUESE = "pt-BR"
@@ -169,7 +169,7 @@ def assert_told(text: str) -> None:
 
 def test_the_table_the_ledger_and_the_sentences_are_told(whole: Comparison) -> None:
     marked.speak()
-    assert_told(table(Reading(whole), colour=False, width=100))
+    assert_told("\n".join(pictured(story.table(Reading(whole)), colour=False, width=100)))
     assert_told("\n".join(ledger.lines(Reading(whole), colour=False)))
     words = Words(None)
     assert_told("\n".join(_human_lines(Reading(whole), True, True, Data(None, words))))
@@ -414,7 +414,10 @@ def test_programs_read_the_same_of_a_benchmark() -> None:
 
 def test_the_table_in_portuguese() -> None:
     language.choose(PORTUGUESE)
-    text = table(sample(count=5, seed=7, loss=0.2), colour=False, width=100).splitlines()
+    reading = Reading(sample(count=5, seed=7, loss=0.2))
+    text = [
+        line for one in (story.what_was_run(reading), story.table(reading)) for line in pictured(one, colour=False, width=100)
+    ]
     assert text[0] == "5 mensagens de 100 B, uma a cada 20 ms, por 20 ms em cada sentido, 20 % de perda"
     assert text[1] == "semente 7 · TCP: cubic, Nagle desligado"
     found = [line.split() for line in text]
@@ -426,7 +429,7 @@ def test_the_table_in_portuguese() -> None:
 @pytest.mark.parametrize("width", [100, 120, 160])
 def test_in_portuguese_nothing_is_longer_than_the_terminal_is_wide(whole: Comparison, width: int) -> None:
     language.choose(PORTUGUESE)
-    shown = [*table(Reading(whole), colour=False, width=width).splitlines()]
+    shown = [*pictured(story.table(Reading(whole)), colour=False, width=width)]
     shown += ladder_lines.beside(whole.runs, width=width, colour=False)
     shown += [line for paragraph in setting(whole) for line in paragraph.split("\n") if " " not in line]
     assert max(map(len, shown)) <= width
@@ -446,7 +449,7 @@ def test_columns_of_the_ledger_do_not_touch_in_portuguese(whole: Comparison) -> 
     assert heads
     for head in heads:
         assert re.split(r"\s{2,}", head.strip()) == ["#", "enviada, ms", "vezes", "entregue, ms", "atraso", "resultado"]
-    assert "não confirmada" in "\n".join(ledger.lines(unconfirmed(), colour=False))
+    assert "não confirmada" in "\n".join(ledger.lines(Reading(unconfirmed()), colour=False))
 
 
 @pytest.mark.parametrize("hint", Hint)

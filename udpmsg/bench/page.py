@@ -9,12 +9,12 @@ from udpmsg.base.language import N_, _, number
 from udpmsg.bench.jsonlines import fields
 from udpmsg.bench.values import Benchmark, Measurement
 from udpmsg.bench.words import COLUMNS, Column, heads, limits, meaning, setting
-from udpmsg.compare.page.table import mark, unknown
 from udpmsg.compare.page.texts import BENCH_CHARTS, BENCHMARK, for_script
 from udpmsg.compare.page.texts import parts as texts
-from udpmsg.compare.page.words import MODES, SHORT, css
+from udpmsg.compare.page.words import MODES, SHORT
 from udpmsg.compare.trace import Mode
 from udpmsg.show.markup import asset, command, fill, safe, terms
+from udpmsg.show.page import css, mark, unknown
 from udpmsg.show.shell import shell
 from udpmsg.show.terminal import byte_count, duration
 

@@ -6,13 +6,12 @@ Owns the order of the parts, and which file holds what. How each part looks is i
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from udpmsg.base.language import _, told
 from udpmsg.cli.outputs import CannotWrite, Writable
 from udpmsg.show.stream import Data, Words, columns, forgiving
-from udpmsg.show.terminal import byte_count, paint
+from udpmsg.show.terminal import byte_count
 
 if TYPE_CHECKING:
     from udpmsg.compare.reading import Reading
@@ -80,7 +79,9 @@ def _json_lines(reading: "Reading", ledger: bool) -> Iterator[str]:
 
 
 def _human_lines(reading: "Reading", ledger: bool, ladder: bool, data: Data) -> Iterator[str]:
-    from udpmsg.compare.table import table
+    from udpmsg.compare import story
+    from udpmsg.show.pictures import Prose
+    from udpmsg.show.text import lines
 
     comparison = reading.comparison
     width = columns(data.stream) if data.terminal else PIPE_WIDTH
@@ -90,31 +91,17 @@ def _human_lines(reading: "Reading", ledger: bool, ladder: bool, data: Data) -> 
         yield from beside([one.run for one in reading.first], width=width, colour=data.colour)
         yield ""
     if ledger:
-        from udpmsg.compare import ledger_text as rows_as_text
+        from udpmsg.compare import ledger_text
 
-        yield from rows_as_text.lines(reading, colour=data.colour)
+        yield from ledger_text.lines(reading, colour=data.colour)
         yield ""
-    yield from table(reading, colour=data.colour, width=width).split("\n")
+    yield from lines(story.what_was_run(reading), width=width, colour=data.colour)
+    yield from lines(story.table(reading), width=width, colour=data.colour)
     yield ""
     if comparison.choices.repeat > 1 and comparison.runs:
-        yield paint(_("Repetition {}:").format(comparison.runs[0].repetition), "note", data.colour)
-    for name, text in _sentences(reading):
-        lines = wrap(f"{name:<8} {text}", width, subsequent_indent=" " * 9, break_long_words=False)
-        yield paint(lines[0][: len(name)], "number", data.colour) + lines[0][len(name) :]
-        yield from lines[1:]
-
-
-def _sentences(reading: "Reading") -> Iterator[tuple[str, str]]:
-    """A sentence with its mode for the first run of each mode, and for every run that is not whole or whose logs disagree."""
-    from udpmsg.compare.sentences import disagreements, sentence
-
-    for one in reading.runs:
-        first, mode = one in reading.first, one.run.mode.value
-        name = mode if first else _("{}, repetition {}").format(mode, one.run.repetition)
-        if first or one.run.error is not None:
-            yield name, sentence(one)
-        for text in disagreements(one):
-            yield name, text
+        words = _("Repetition {}:").format(comparison.runs[0].repetition)
+        yield from lines(Prose((words,), "note"), width=width, colour=data.colour)
+    yield from lines(story.sentences(reading, every_run=True), width=width, colour=data.colour)
 
 
 def spelled(line: str, encoding: str) -> str:

@@ -1,227 +1,117 @@
-"""The figures of one run: what a comparison shows. From ledger and link record; what these don't have is the ends' word.
+"""The figures of a comparison, one row each: what a run's ledger and link record say; what these don't have is the ends' word.
 
-Owns how each figure is defined. Does not know how any is shown.
+Owns how each figure is defined, and what it is called; the order is that of the JSON lines. Lays nothing out (see `story`).
 """
 
-import statistics
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from udpmsg.base import distribution
 from udpmsg.base.durations import SECOND
+from udpmsg.base.language import N_
 from udpmsg.compare.ledger import Outcome, Row
 from udpmsg.compare.trace import Comparison, Mode, Run, Where
 from udpmsg.link.record import Direction, FrameKind, FrameRecord, Phase
+from udpmsg.show.figures import Better, Figure, Figures, Shown, Topic, found, middle
 
 Distribution = dict[str, float]
 """count, min, mean, p50, p90, p99, max; seconds."""
 
 
-@dataclass(frozen=True)
-class Wire:
-    """Frames on the link, both ways, each transmission counted, dropped ones too. Sizes with Ethernet headers."""
+class Stall(NamedTuple):
+    """A time without a delivery in which some message was outstanding all along. Nanoseconds."""
 
-    frames: int
-    bytes: int
-    handshake_frames: int
-    data_frames: int
-    ack_frames: int
-    teardown_frames: int
-    dropped_frames: int
-    handshake_bytes: int
-    data_bytes: int
-    ack_bytes: int
-    teardown_bytes: int
+    length: int
+    end: int
 
 
-@dataclass(frozen=True)
-class Figures:
-    """One mode in one repetition. Times in seconds; None: can't be known. Field names are the JSON keys, apart from `wire`."""
+class Facts:
+    """A run and its ledger: what the definitions below start from."""
 
-    transport: str
-    acknowledged: bool
-    observer: str
-    """"both": the two ends' logs are joined; over a real network "sender"."""
-    messages_sent: int
-    messages_delivered: int | None
-    """What the receiver's application has, whether or not the sender was told: sent = delivered + lost."""
-    messages_unconfirmed: int | None
-    """Sent, and the sender was never told; None where it asks for no acknowledgments."""
-    messages_refused: int
-    messages_lost: int | None
-    messages_undelivered: None
-    """Nobody asks the receiver what it had when it ended."""
-    duplicates: int | None
-    reordered: int | None
-    retransmissions: int | None
-    """Data frames that repeat what was sent before; over TCP as the link saw them."""
-    datagram_size_bytes: int | None
-    """The largest datagram, as the sender had it at the end: what was asked for, or what the path is known to take."""
-    kernel_drops: int | None
-    malformed: int | None
-    over_limit: int | None
-    """Dropped at a limit of the receiver."""
-    payload_bytes: int
-    """Unique bytes delivered."""
-    duration_s: float
-    goodput_bps: float | None
-    rtt_s: Distribution | None
-    one_way_delay_s: Distribution | None
-    """From due to delivered."""
-    jitter_s: float | None
-    # and what only a comparison has
-    mode: str
-    repetition: int
-    seed: int | None
-    messages_late: int | None
-    connect_s: float | None
-    first_delivery_s: float | None
-    """From the run's start to the first message at the receiver."""
-    longest_stall_s: float | None
-    """The longest time in which messages were due or on their way, and none was delivered."""
-    largest_window_bytes: int | None
-    """Of what the sender knew of the path: the largest congestion window."""
-    srtt_s: float | None
-    """Of the same: the last smoothed round trip."""
-    wire: Wire | None
-    causes: dict[str, int] = field(default_factory=dict)
-    """Cause -> messages."""
-    lost_sequences: list[int] = field(default_factory=list)
-    error: str | None = None
+    def __init__(self, run: Run, rows: list[Row], comparison: Comparison) -> None:
+        self.run, self.rows, self.comparison = run, rows, comparison
+        self.network = comparison.where is Where.NETWORK
+        self.acknowledged = run.mode is Mode.UDP_ACK or (run.mode is Mode.TCP and comparison.choices.tcp_ack)
+        self.answered = not self.network or run.lost_sequences is not None
+        """Whether anybody told what the receiver had."""
+        self.sent = [row for row in rows if row.outcome is not Outcome.REFUSED]
+        self.lost = [row.sequence for row in self.sent if row.outcome is Outcome.LOST]
+        self.deliveries = sorted(row.delivered_at for row in rows if row.delivered_at is not None)
+
+    @property
+    def delivered(self) -> int | None:
+        """What the receiver's application has, whether or not the sender was told: sent = delivered + lost."""
+        if self.answered:
+            return len(self.sent) - len(self.lost)
+        return sum(message.state == "delivered" for message in self.run.sent) if self.acknowledged else None
+
+    @property
+    def payload_bytes(self) -> int:
+        """Unique bytes delivered."""
+        return (self.delivered or 0) * self.comparison.workload.size
+
+    def word(self, key: str) -> float | None:
+        """Over a real network: the receiver's own figure."""
+        return (self.run.receiver or {}).get(key)
+
+    def whole(self, key: str, here: int | None) -> int | None:
+        """A count: the receiver's own over a real network, else the one that is known here."""
+        if not self.network:
+            return here
+        word = self.word(key)
+        return None if word is None else int(word)
+
+    @cached_property
+    def stall(self) -> Stall | None:
+        """The longest."""
+        return None if self.network else _longest_stall(self)
 
 
-def figures(run: Run, rows: list[Row], comparison: Comparison) -> Figures:
-    """The figures of a run and its ledger."""
-    choices, network = comparison.choices, comparison.where is Where.NETWORK
-    acknowledged = run.mode is Mode.UDP_ACK or (run.mode is Mode.TCP and choices.tcp_ack)
-    sent = [row for row in rows if row.outcome is not Outcome.REFUSED]
-    answered = not network or run.lost_sequences is not None
-    told = [message for message in run.sent if message.state == "delivered"]
-    delivered = [row for row in sent if row.outcome is not Outcome.LOST] if answered else []
-    lost = [row.sequence for row in sent if row.outcome is Outcome.LOST]
-    known = answered or acknowledged
-    word = run.receiver or {}
-    last = max((row.delivered_at for row in rows if row.delivered_at is not None), default=None)
-    if network and acknowledged:
-        last = max((message.settled_at for message in told if message.settled_at is not None), default=None)
-    delivered_count = len(delivered) if answered else len(told) if acknowledged else None
-    payload_bytes = (delivered_count or 0) * comparison.workload.size
-    return Figures(
-        transport=run.mode.transport,
-        acknowledged=acknowledged,
-        observer="sender" if network else "both",
-        messages_sent=len(sent),
-        messages_delivered=delivered_count,
-        messages_unconfirmed=sum(message.state == "unconfirmed" for message in run.sent) if acknowledged else None,
-        messages_refused=len(rows) - len(sent),
-        messages_lost=len(lost) if answered else None,
-        messages_undelivered=None,
-        duplicates=_whole(word, "duplicates") if network else sum(row.duplicates for row in rows),
-        reordered=_whole(word, "reordered") if network else sum(row.reordered for row in rows),
-        retransmissions=_repeated(run.frames) if run.mode is Mode.TCP else run.retransmissions,
-        datagram_size_bytes=run.datagram_size,
-        kernel_drops=_whole(word, "kernel_drops") if network else run.kernel_drops,
-        malformed=_whole(word, "malformed") if network else run.malformed,
-        over_limit=_whole(word, "over_limit") if network else run.over_limit,
-        payload_bytes=payload_bytes,
-        duration_s=_seconds(run.duration_ns),
-        goodput_bps=round(payload_bytes * 8 * SECOND / last, 1) if known and last else None,
-        rtt_s=_summary(message.rtt for message in run.sent),
-        one_way_delay_s=_summary(row.delay for row in rows),
-        jitter_s=word.get("jitter_s") if network else _jitter(rows),
-        mode=run.mode.value,
-        repetition=run.repetition,
-        seed=None if network else run.seed,
-        messages_late=None if network else sum(row.late for row in rows),
-        connect_s=None if run.connect_ns is None else _seconds(run.connect_ns),
-        first_delivery_s=_first_delivery(rows),
-        longest_stall_s=None if network else _longest_stall(run, rows),
-        largest_window_bytes=max((row.window for row in run.known if row.window is not None), default=None),
-        srtt_s=next((_seconds(row.srtt) for row in reversed(run.known) if row.srtt is not None), None),
-        wire=None if run.frames is None else _wire(run.frames),
-        causes=dict(Counter(row.cause.value for row in rows if row.cause is not None)),
-        lost_sequences=lost,
-        error=run.error,
-    )
+def figures(facts: Facts) -> Figures:
+    """All figures of a run. Times in seconds; None: can't be known."""
+    return found(FIGURES, facts)
 
 
-def spread(repetitions: list[Figures], key: str) -> tuple[float, float, float] | None:
-    """Median, lowest and highest of one figure over repetitions; `key` is a field, or two with a point: "one_way_delay_s.p50".
+def median_of(repetitions: Sequence[Figures]) -> Figures:
+    """Each number of a mode's figures as its median over the repetitions that know it; causes too. What has none is left out."""
+    return {key: _median(key, repetitions) for key in repetitions[0] if key not in OF_ONE_RUN}
 
-    None where no repetition knows it. Of an even number of whole counts the median is the lower of the middle two: a count.
-    """
-    values = []
-    for repetition in repetitions:
-        value: Any = repetition
-        for name in key.split("."):
-            value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
-        if isinstance(value, int | float):
-            values.append(value)
-    if not values:
+
+OF_ONE_RUN = {"repetition", "seed", "error", "lost_sequences"}
+
+# The definitions ----------------------------------------------------------------------------------------------------------
+
+
+def _retransmissions(facts: Facts) -> int | None:
+    """Data frames that repeat what was sent before; over TCP as the link saw them, on their way to the receiver."""
+    if facts.run.mode is not Mode.TCP:
+        return facts.run.retransmissions
+    if facts.run.frames is None:
         return None
-    whole = all(isinstance(value, int) for value in values)
-    middle = statistics.median_low(values) if whole else statistics.median(values)
-    return middle, min(values), max(values)
+    forward = (frame.identity for frame in facts.run.frames if frame.identity.direction is Direction.FORWARD)
+    return sum(identity.kind is FrameKind.DATA and identity.transmission > 1 for identity in forward)
 
 
-def median_of(repetitions: list[Figures]) -> Figures:
-    """The first repetition's figures with each number replaced by its median over all; causes too. Losses are not listed."""
-    first = repetitions[0]
-    medians: dict[str, Any] = {}
-    for item in fields(Figures):
-        value = getattr(first, item.name)
-        if item.name in ("repetition", "seed") or isinstance(value, bool | str | list):
-            continue
-        if item.name in ("wire", "rtt_s", "one_way_delay_s", "causes"):
-            medians[item.name] = _median_parts(repetitions, item.name)
-        else:
-            found = spread(repetitions, item.name)
-            medians[item.name] = None if found is None else found[0]
-    return replace(first, lost_sequences=[], **medians)
+def _goodput(facts: Facts) -> float | None:
+    """Unique payload bits a second, until the last delivery, or what the sender was told of it."""
+    last = facts.deliveries[-1] if facts.deliveries else None
+    if facts.network and facts.acknowledged:
+        told = [
+            message.settled_at for message in facts.run.sent if message.state == "delivered" and message.settled_at is not None
+        ]
+        last = max(told, default=None)
+    return round(facts.payload_bytes * 8 * SECOND / last, 1) if last and facts.delivered is not None else None
 
 
-# Helpers -----------------------------------------------------------------------------------------------------------------
-
-
-def _median_parts(repetitions: list[Figures], name: str) -> Any:
-    known = [value for figures in repetitions if (value := getattr(figures, name)) is not None]
-    if not known:
-        return None
-    if isinstance(known[0], Wire):
-        return Wire(*(statistics.median_low(getattr(wire, item.name) for wire in known) for item in fields(Wire)))
-    if name == "causes":
-        causes = {cause: statistics.median_low(each.get(cause, 0) for each in known) for each in known for cause in each}
-        return {cause: count for cause, count in causes.items() if count}
-    return {key: statistics.median(each[key] for each in known) for key in known[0]}
-
-
-def _seconds(nanoseconds: int) -> float:
-    return distribution.rounded(nanoseconds / SECOND)
-
-
-def _whole(word: dict[str, float | int | None], key: str) -> int | None:
-    value = word.get(key)
-    return None if value is None else int(value)
-
-
-def _summary(times: Iterable[int | None]) -> Distribution | None:
-    collected = distribution.Distribution()
-    for time in times:
-        if time is not None:
-            collected.add(time / SECOND)
-    return collected.summary()
-
-
-def _first_delivery(rows: list[Row]) -> float | None:
-    first = min((row.delivered_at for row in rows if row.delivered_at is not None), default=None)
-    return None if first is None else _seconds(first)
-
-
-def _jitter(rows: list[Row]) -> float | None:
+def _jitter(facts: Facts) -> float | None:
     """RFC 3550, 6.4.1: J = J + (|D| - J)/16 over the deliveries in their order; a transit lasts from sent to delivered."""
-    times = sorted((row.delivered_at, row.sent_at) for row in rows if row.delivered_at is not None and row.sent_at is not None)
+    if facts.network:
+        return facts.word("jitter_s")
+    times = sorted(
+        (row.delivered_at, row.sent_at) for row in facts.rows if row.delivered_at is not None and row.sent_at is not None
+    )
     jitter = 0.0
     previous = None
     for delivered_at, sent_at in times:
@@ -232,39 +122,37 @@ def _jitter(rows: list[Row]) -> float | None:
     return distribution.rounded(jitter / SECOND) if len(times) > 1 else None
 
 
-def _longest_stall(run: Run, rows: list[Row]) -> float | None:
-    """The longest time without a delivery in which some message was outstanding all along.
-
-    A message is outstanding from when it was due until it is delivered; one that is lost, until the link had decided on its last
-    transmission (dropped: when that came; passed: when that left). Without a link's record it counts until it was sent. One that
-    was refused is never outstanding. None where nothing was sent.
+def _longest_stall(facts: Facts) -> Stall | None:
+    """A message is outstanding from when it was due until it is delivered; one that is lost, until the link had decided on its
+    last transmission (dropped: when that came; passed: when that left). Without a link's record it counts until it was sent. One
+    that was refused is never outstanding. None where nothing was sent.
     """
     decided: dict[int, int] = {}
-    lost = {row.sequence for row in rows if row.outcome is Outcome.LOST}
-    for frame in run.frames or () if lost else ():
+    lost = set(facts.lost)
+    for frame in facts.run.frames or () if lost else ():
         if frame.identity.kind is FrameKind.DATA and frame.identity.direction is Direction.FORWARD and frame.first_sequence:
             for sequence in range(frame.first_sequence, frame.last_sequence + 1):
                 if sequence in lost:
                     decided[sequence] = max(frame.left_at, default=frame.arrived_at)
     spans = []
-    for row in rows:
-        if row.outcome is not Outcome.REFUSED:
-            end = row.delivered_at
-            if end is None:
-                end = decided.get(row.sequence, row.sent_at)
-            spans.append((row.due_at, row.due_at if end is None else end))
+    for row in facts.sent:
+        end = decided.get(row.sequence, row.sent_at) if row.delivered_at is None else row.delivered_at
+        spans.append((row.due_at, row.due_at if end is None else end))
     if not spans:
         return None
-    deliveries = sorted(row.delivered_at for row in rows if row.delivered_at is not None)
-    longest = index = 0
+    longest, index, deliveries = Stall(0, 0), 0, facts.deliveries
     for begins_at, ends_at in _merged(spans):
         since = begins_at
         while index < len(deliveries) and deliveries[index] <= ends_at:
-            longest = max(longest, deliveries[index] - since)
+            longest = max(longest, Stall(deliveries[index] - since, deliveries[index]), key=_length)
             since = deliveries[index]
             index += 1
-        longest = max(longest, ends_at - since)
-    return _seconds(longest)
+        longest = max(longest, Stall(ends_at - since, ends_at), key=_length)
+    return longest
+
+
+def _length(stall: Stall) -> int:
+    return stall.length
 
 
 def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -278,32 +166,234 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _repeated(frames: list[FrameRecord] | None) -> int | None:
-    """Data frames on their way to the receiver that repeat what the link had seen."""
+def _wire(frames: list[FrameRecord] | None) -> dict[str, int] | None:
+    """Frames on the link, both ways, each transmission counted, dropped ones too. Sizes with Ethernet headers."""
     if frames is None:
         return None
-    forward = (frame.identity for frame in frames if frame.identity.direction is Direction.FORWARD)
-    return sum(identity.kind is FrameKind.DATA and identity.transmission > 1 for identity in forward)
-
-
-def _wire(frames: list[FrameRecord]) -> Wire:
-    counts = dict.fromkeys(Phase, 0)
-    sizes = dict.fromkeys(Phase, 0)
-    dropped = 0
+    counts, sizes = dict.fromkeys(PHASES, 0), dict.fromkeys(PHASES, 0)
     for frame in frames:
         counts[frame.phase] += 1
         sizes[frame.phase] += frame.size
-        dropped += frame.dropped is not None
-    return Wire(
-        frames=len(frames),
-        bytes=sum(sizes.values()),
-        handshake_frames=counts[Phase.HANDSHAKE],
-        data_frames=counts[Phase.DATA],
-        ack_frames=counts[Phase.ACKNOWLEDGMENT],
-        teardown_frames=counts[Phase.TEARDOWN],
-        dropped_frames=dropped,
-        handshake_bytes=sizes[Phase.HANDSHAKE],
-        data_bytes=sizes[Phase.DATA],
-        ack_bytes=sizes[Phase.ACKNOWLEDGMENT],
-        teardown_bytes=sizes[Phase.TEARDOWN],
-    )
+    return {
+        "frames": len(frames),
+        "bytes": sum(sizes.values()),
+        **{f"{name}_frames": counts[phase] for phase, name in PHASES.items()},
+        "dropped_frames": sum(frame.dropped is not None for frame in frames),
+        **{f"{name}_bytes": sizes[phase] for phase, name in PHASES.items()},
+    }
+
+
+PHASES = {Phase.HANDSHAKE: "handshake", Phase.DATA: "data", Phase.ACKNOWLEDGMENT: "ack", Phase.TEARDOWN: "teardown"}
+
+
+def _seconds(nanoseconds: int | None) -> float | None:
+    return None if nanoseconds is None else distribution.rounded(nanoseconds / SECOND)
+
+
+def _summary(times: Iterable[int | None]) -> Distribution | None:
+    collected = distribution.Distribution()
+    for time in times:
+        if time is not None:
+            collected.add(time / SECOND)
+    return collected.summary()
+
+
+def _median(key: str, repetitions: Sequence[Figures]) -> Any:
+    known = [figures[key] for figures in repetitions if figures[key] is not None]
+    if not known:
+        return None
+    first = known[0]
+    if isinstance(first, dict):  # who never met a cause met it 0 times
+        parts = {part: middle([each.get(part, 0) for each in known]) for each in known for part in each}
+        return {part: count for part, count in parts.items() if count or key != "causes"}
+    return first if isinstance(first, bool | str) else middle(known)
+
+
+# The table ----------------------------------------------------------------------------------------------------------------
+
+START = Topic(N_("start"), N_("Before the first message"))
+MESSAGES = Topic(N_("messages"), N_("Messages"))
+DELAY = Topic(N_("delay"), N_("One-way delay, from due to delivered"))
+ROUND_TRIP = Topic(N_("round trip"), N_("Round trip, by the sender's clock"))
+FRAMES = Topic(N_("frames"), N_("Frames on the wire, both ways"))
+PATH = Topic(N_("path"), N_("What the sender knew of the path"))
+PAYLOAD = Topic(N_("payload"), N_("Unique payload"))
+TOPICS = (START, MESSAGES, DELAY, ROUND_TRIP, FRAMES, PATH, PAYLOAD)
+"""In the order in which people are shown them."""
+DELAY_KNOWN = "one_way_delay_s.p50"
+BOTH = "{} · {}"
+LATE = N_("messages|late (> {})")
+ANY, LOW, HIGH, NEITHER = Shown.IF_ANY, Better.LOW, Better.HIGH, Better.NEITHER
+
+
+def _frames(name: str, word: str, title: str) -> Figure:
+    """The frames of one phase, and their bytes."""
+    beside = f"wire.{name}_bytes"
+    return Figure(f"wire.{name}_frames", None, FRAMES, word, title, better=NEITHER, beside=beside, between=BOTH)
+
+
+FIGURES = (
+    Figure("transport", lambda facts: facts.run.mode.transport),
+    Figure("acknowledged", lambda facts: facts.acknowledged),
+    Figure("observer", lambda facts: "sender" if facts.network else "both"),  # both: the two ends' logs are joined
+    Figure("messages_sent", lambda facts: len(facts.sent)),
+    Figure(
+        "messages_delivered",
+        lambda facts: facts.delivered,
+        MESSAGES,
+        N_("messages|delivered"),
+        N_("Delivered"),
+        better=HIGH,
+        beside="messages_sent",
+    ),
+    Figure(
+        "messages_unconfirmed",  # None where no acknowledgments are asked for
+        lambda facts: sum(row.state == "unconfirmed" for row in facts.run.sent) if facts.acknowledged else None,
+        MESSAGES,
+        N_("messages|unconfirmed"),
+        N_("Unconfirmed"),
+        N_("their sender was never told"),
+        shown=ANY,
+        bad=True,
+    ),
+    Figure(
+        "messages_refused",
+        lambda facts: len(facts.rows) - len(facts.sent),
+        MESSAGES,
+        N_("messages|never sent"),
+        N_("Refused"),
+        N_("never sent"),
+        shown=ANY,
+        bad=True,
+    ),
+    Figure(
+        "messages_lost",
+        lambda facts: len(facts.lost) if facts.answered else None,
+        MESSAGES,
+        N_("messages|lost"),
+        N_("Lost"),
+        bad=True,
+    ),
+    Figure("messages_undelivered", lambda _facts: None),  # nobody asks the receiver what it had when it ended
+    Figure(
+        "duplicates",
+        lambda facts: facts.whole("duplicates", sum(row.duplicates for row in facts.rows)),
+        MESSAGES,
+        N_("duplicates"),
+        N_("Duplicates"),
+    ),
+    Figure(
+        "reordered",
+        lambda facts: facts.whole("reordered", sum(row.reordered for row in facts.rows)),
+        MESSAGES,
+        N_("reordered"),
+        N_("Reordered"),
+    ),
+    Figure("retransmissions", _retransmissions, MESSAGES, N_("retransmissions"), N_("Retransmissions")),
+    Figure(
+        "datagram_size_bytes",  # as the sender had it at the end: what was asked for, or what the path is known to take
+        lambda facts: facts.run.datagram_size,
+        MESSAGES,
+        N_("largest datagram"),
+        N_("Largest datagram"),
+        better=NEITHER,
+        shown=ANY,
+    ),
+    Figure(
+        "kernel_drops",
+        lambda facts: facts.whole("kernel_drops", facts.run.kernel_drops),
+        MESSAGES,
+        N_("kernel drops"),
+        N_("Dropped by the receiver's kernel"),
+        shown=ANY,
+        bad=True,
+    ),
+    Figure(
+        "malformed",
+        lambda facts: facts.whole("malformed", facts.run.malformed),
+        MESSAGES,
+        N_("messages|malformed"),
+        N_("Malformed"),
+        shown=ANY,
+        bad=True,
+    ),
+    Figure(
+        "over_limit",
+        lambda facts: facts.whole("over_limit", facts.run.over_limit),
+        MESSAGES,
+        N_("over a limit"),
+        N_("Dropped over a limit of the receiver"),
+        shown=ANY,
+        bad=True,
+    ),
+    Figure("payload_bytes", lambda facts: facts.payload_bytes),
+    Figure("duration_s", lambda facts: _seconds(facts.run.duration_ns)),
+    Figure("goodput_bps", _goodput, PAYLOAD, N_("goodput"), N_("Goodput"), better=HIGH),
+    Figure("rtt_s", lambda facts: _summary(message.rtt for message in facts.run.sent)),
+    Figure("rtt_s.p50", None, ROUND_TRIP, "p50", N_("Median"), shown=ANY, instead_of=DELAY_KNOWN),
+    Figure("rtt_s.p99", None, ROUND_TRIP, "p99", N_("99th percentile"), shown=ANY, instead_of=DELAY_KNOWN),
+    Figure("one_way_delay_s", lambda facts: _summary(row.delay for row in facts.rows)),
+    Figure("one_way_delay_s.p50", None, DELAY, "p50", N_("Median")),
+    Figure("one_way_delay_s.p99", None, DELAY, "p99", N_("99th percentile")),
+    Figure("one_way_delay_s.max", None, DELAY, N_("delay|max"), N_("Longest")),
+    Figure("jitter_s", _jitter),
+    Figure("mode", lambda facts: facts.run.mode.value),
+    Figure("repetition", lambda facts: facts.run.repetition),
+    Figure("seed", lambda facts: None if facts.network else facts.run.seed),
+    Figure(
+        "messages_late",
+        lambda facts: None if facts.network else sum(row.late for row in facts.rows),
+        MESSAGES,
+        LATE,
+        N_("messages|Late"),
+        bad=True,
+    ),
+    Figure("connect_s", lambda facts: _seconds(facts.run.connect_ns), START, N_("handshake"), N_("Handshake")),
+    Figure(
+        "first_delivery_s",
+        lambda facts: _seconds(next(iter(facts.deliveries), None)),
+        START,
+        N_("first delivery"),
+        N_("First delivery"),
+        N_("from the start"),
+    ),
+    Figure(
+        "longest_stall_s",
+        lambda facts: None if facts.stall is None else _seconds(facts.stall.length),
+        DELAY,
+        N_("longest stall"),
+        N_("Longest stall"),
+        N_("nothing delivered, though something was due"),
+    ),
+    Figure(
+        "largest_window_bytes",
+        lambda facts: max((row.window for row in facts.run.known if row.window is not None), default=None),
+        PATH,
+        N_("largest window"),
+        N_("Largest window"),
+        better=NEITHER,
+        shown=ANY,
+    ),
+    Figure(
+        "srtt_s",
+        lambda facts: next((_seconds(row.srtt) for row in reversed(facts.run.known) if row.srtt is not None), None),
+        PATH,
+        N_("last round trip"),
+        N_("Smoothed round trip"),
+        N_("the last one"),
+        better=NEITHER,
+        shown=ANY,
+    ),
+    Figure("wire", lambda facts: _wire(facts.run.frames)),
+    _frames("handshake", N_("handshake"), N_("Handshake")),
+    _frames("data", N_("frames|data"), N_("Data")),
+    _frames("ack", N_("acknowledgments"), N_("Acknowledgments")),
+    _frames("teardown", N_("teardown"), N_("Teardown")),
+    Figure("wire.frames", None, FRAMES, N_("all together"), N_("Together"), beside="wire.bytes", between=BOTH),
+    Figure("wire.bytes", None, FRAMES, N_("bytes"), shown=Shown.REPEATED),
+    Figure("wire.dropped_frames", None, FRAMES, title=N_("Dropped by the link")),
+    Figure("causes", lambda facts: dict(Counter(row.cause.value for row in facts.rows if row.cause is not None))),
+    Figure("lost_sequences", lambda facts: facts.lost),
+    Figure("error", lambda facts: facts.run.error),
+)
+"""In the order of the JSON lines."""

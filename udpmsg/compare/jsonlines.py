@@ -9,11 +9,10 @@ units are in its name, and what is not known is null. The link is written as its
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 from udpmsg.base.distribution import rounded
-from udpmsg.compare.figures import Figures, median_of
+from udpmsg.compare.figures import median_of
 from udpmsg.compare.ledger import Row
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Choices, Run
@@ -32,7 +31,7 @@ def lines(reading: Reading, *, ledger: bool = False) -> Iterator[str]:
                 yield line("message", name, _message(one.run, row))
         if one.run.known:
             yield line("path", name, _path(one.run))
-        yield line("mode", name, _tidy(asdict(one.figures)))
+        yield line("mode", name, _tidy(one.figures))
     yield line("comparison", name, _whole(reading))
 
 
@@ -103,7 +102,7 @@ def _whole(reading: Reading) -> dict[str, Any]:
         "system": comparison.system,
         "version": comparison.version,
         "command": comparison.command,
-        "results": {mode.value: _medians([one.figures for one in several]) for mode, several in reading.by_mode.items()},
+        "results": {mode.value: _tidy(median_of([one.figures for one in several])) for mode, several in reading.by_mode.items()},
     }
 
 
@@ -132,15 +131,6 @@ def _choices(choices: Choices) -> dict[str, Any]:
         "datagram_size_bytes": choices.datagram_size,
         "late_s": _seconds(choices.late_ns),
     }
-
-
-NO_RESULT = {"repetition", "seed", "error", "lost_sequences"}
-"""Of these a median means nothing."""
-
-
-def _medians(several: list[Figures]) -> dict[str, Any]:
-    """One mode: its figures, each number the median of those repetitions that know it."""
-    return {key: _tidy(value) for key, value in asdict(median_of(several)).items() if key not in NO_RESULT}
 
 
 def _seconds(time: int | None) -> float | None:

@@ -10,11 +10,12 @@ from functools import cached_property
 from typing import NamedTuple
 
 from udpmsg.compare.audit import audit
-from udpmsg.compare.figures import Figures, figures
+from udpmsg.compare.figures import Facts, figures
 from udpmsg.compare.ladder import Arrow, Wait, arrows, waits
 from udpmsg.compare.ledger import Row, rows
 from udpmsg.compare.trace import Comparison, Mode, Run
 from udpmsg.link.record import Direction
+from udpmsg.show.figures import Figures
 
 
 class Gap(NamedTuple):
@@ -44,9 +45,14 @@ class RunReading:
         return rows(self.run, self.comparison.choices)
 
     @cached_property
+    def facts(self) -> Facts:
+        """What the figures start from."""
+        return Facts(self.run, self.rows, self.comparison)
+
+    @cached_property
     def figures(self) -> Figures:
         """What a table shows."""
-        return figures(self.run, self.rows, self.comparison)
+        return figures(self.facts)
 
     @cached_property
     def disagreements(self) -> list[str]:

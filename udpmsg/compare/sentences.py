@@ -7,12 +7,12 @@ Computes no figure.
 from collections import Counter
 
 from udpmsg.base.language import N_, _, number, plural, said, told
-from udpmsg.compare.figures import Figures
 from udpmsg.compare.ledger import Cause, Outcome, Row
 from udpmsg.compare.reading import RunReading
 from udpmsg.compare.setting import printable
 from udpmsg.compare.trace import Mode, Run, Where
 from udpmsg.link.record import Drop
+from udpmsg.show.figures import Figures
 from udpmsg.show.terminal import counted, duration
 
 NOTABLE = 1.5
@@ -55,12 +55,12 @@ def sentence(one: RunReading) -> str:
 
 def _start(run: Run, figures: Figures) -> str:
     """The handshake, and the first message."""
-    first = None if figures.first_delivery_s is None else duration(figures.first_delivery_s)
+    first = None if figures["first_delivery_s"] is None else duration(figures["first_delivery_s"])
     if run.mode.transport == "udp":
         return _("no handshake") if first is None else _("no handshake: the first message came after {}").format(first)
-    if figures.connect_s is None:
+    if figures["connect_s"] is None:
         return "" if first is None else _("the first message came after {}").format(first)
-    connect = duration(figures.connect_s)
+    connect = duration(figures["connect_s"])
     if first is None:
         return _("the handshake took {}").format(connect)
     return _("the handshake took {}, so the first message came after {}").format(connect, first)
@@ -68,16 +68,16 @@ def _start(run: Run, figures: Figures) -> str:
 
 def _again(run: Run, rows: list[Row], figures: Figures) -> str:
     """Retransmissions."""
-    if not figures.retransmissions:
+    if not figures["retransmissions"]:
         return ""
     messages = [row for row in rows if (row.transmissions or 0) > 1]
     repeats = sum((row.transmissions or 1) - 1 for row in messages)
     if run.mode is Mode.TCP:  # not whole messages, but parts of them
-        text = plural("{} segment was sent again", "{} segments were sent again", figures.retransmissions)
-        return text.format(number(figures.retransmissions))
-    if repeats != figures.retransmissions:  # parts here too
-        text = plural("{} datagram was sent again", "{} datagrams were sent again", figures.retransmissions)
-        return text.format(number(figures.retransmissions))
+        text = plural("{} segment was sent again", "{} segments were sent again", figures["retransmissions"])
+        return text.format(number(figures["retransmissions"]))
+    if repeats != figures["retransmissions"]:  # parts here too
+        text = plural("{} datagram was sent again", "{} datagrams were sent again", figures["retransmissions"])
+        return text.format(number(figures["retransmissions"]))
     most = max(row.transmissions or 0 for row in messages) - 1
     if len(messages) == 1:
         often = [_("message {} was sent again"), _("message {} was sent again twice"), _("message {} was sent again {} times")]
@@ -154,10 +154,10 @@ def _unconfirmed(unconfirmed: list[Row], total: int) -> str:
 
 
 def _slowest(figures: Figures) -> str:
-    delays = figures.one_way_delay_s
+    delays = figures["one_way_delay_s"]
     if delays is not None and delays["max"] > NOTABLE * delays["min"]:
         return _("the slowest after {}").format(duration(delays["max"]))
-    round_trips = figures.rtt_s
+    round_trips = figures["rtt_s"]
     if delays is None and round_trips is not None:
         return _("acknowledged after {} (median)").format(duration(round_trips["p50"]))
     return ""
@@ -169,14 +169,14 @@ def _oddities(run: Run, rows: list[Row], figures: Figures) -> str:
         return ""
     again = [row.duplicates for row in rows if row.duplicates]
     clauses = []
-    if figures.duplicates and again and max(again) == 1:
+    if figures["duplicates"] and again and max(again) == 1:
         clauses.append(plural("{} came twice", "{} came twice", len(again)).format(number(len(again))))
-    elif figures.duplicates:
-        text = plural("{} duplicate came", "{} duplicates came", figures.duplicates)
-        clauses.append(text.format(number(figures.duplicates)))
-    if figures.reordered:
-        text = plural("{} came out of order", "{} came out of order", figures.reordered)
-        clauses.append(text.format(number(figures.reordered)))
+    elif figures["duplicates"]:
+        text = plural("{} duplicate came", "{} duplicates came", figures["duplicates"])
+        clauses.append(text.format(number(figures["duplicates"])))
+    if figures["reordered"]:
+        text = plural("{} came out of order", "{} came out of order", figures["reordered"])
+        clauses.append(text.format(number(figures["reordered"])))
     return "; ".join(clauses)
 
 

@@ -12,12 +12,13 @@ from udpmsg.base.language import _, number, spoken, told
 from udpmsg.compare import ledger_text as ledger
 from udpmsg.compare.page.excerpts import Excerpt
 from udpmsg.compare.page.svg import draw
-from udpmsg.compare.page.words import SHORT, css
+from udpmsg.compare.page.words import SHORT
 from udpmsg.compare.reading import Reading
 from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Lesson, Picture, Table, Terminal
 from udpmsg.lessons.printed import KEYS, typed
 from udpmsg.lessons.running import Result, Verdict
 from udpmsg.show.markup import safe
+from udpmsg.show.page import css
 from udpmsg.show.shell import quiet_shell
 
 BAR_WIDTH, BAR_HEIGHT, LETTER, GAP = 360, 22, 8.5, 10

@@ -12,11 +12,11 @@ from statistics import median
 from udpmsg.base.language import _, number
 from udpmsg.compare.ladder import Arrow, Mark, MarkKind, arrows, marks
 from udpmsg.compare.page.excerpts import Excerpt, near
-from udpmsg.compare.page.words import css
 from udpmsg.compare.trace import Mode, Run
 from udpmsg.link.record import Direction, Phase
 from udpmsg.show import telling
 from udpmsg.show.markup import safe
+from udpmsg.show.page import css
 
 COLUMN = 366
 AXIS = 60

@@ -5,18 +5,17 @@ page is allowed is in `show.shell`. Everything that came from outside is escaped
 """
 
 from udpmsg.base.language import N_, _, number, plural
+from udpmsg.compare import story
 from udpmsg.compare.page.columns import columns
 from udpmsg.compare.page.excerpts import excerpts
 from udpmsg.compare.page.svg import draw, span
-from udpmsg.compare.page.table import mark, table, unknown
 from udpmsg.compare.page.texts import CHARTS, COMPARISON, for_script, outcomes
 from udpmsg.compare.page.texts import parts as texts
-from udpmsg.compare.page.words import SHORT, asked, css, details, mode_names
+from udpmsg.compare.page.words import SHORT, asked, details, mode_names
 from udpmsg.compare.reading import Reading
-from udpmsg.compare.sentences import sentence
-from udpmsg.compare.table import UNKNOWNS
-from udpmsg.compare.trace import Comparison, Mode, Where
+from udpmsg.compare.trace import Comparison, Where
 from udpmsg.show.markup import asset, command, fill, safe, terms
+from udpmsg.show.page import html, notes
 from udpmsg.show.shell import shell
 
 NO_LADDER = N_(
@@ -36,17 +35,16 @@ WAYS = {1: N_("one way"), 2: N_("two ways"), 3: N_("three ways")}
 def page(reading: Reading) -> str:
     """The whole page. The same comparison gives the same text."""
     comparison = reading.comparison
-    names = mode_names(comparison)
-    figures_table = table({mode: [one.figures for one in several] for mode, several in reading.by_mode.items()}, names)
+    figures = story.table(reading)
     parts = texts(COMPARISON) | {
         "title": safe(title(comparison)),
         "lead": lead(comparison),
         "brief": terms(asked(comparison)),
         "run": terms(details(comparison)),
         "command": command(comparison.command),
-        "sentences": sentences(reading, names),
-        "table": figures_table,
-        "notes": notes(comparison, figures_table),
+        "sentences": html(story.sentences(reading, every_run=False)),
+        "table": html(figures),
+        "notes": notes(figures) + of_first_repetition(comparison),
         "ladders": ladder_figures(reading),
         "repetitions": repetitions(comparison),
     }
@@ -86,28 +84,11 @@ def lead(comparison: Comparison) -> str:
     return safe(" ".join(said))
 
 
-def sentences(reading: Reading, names: dict[Mode, str]) -> str:
-    """One per mode, of the first repetition."""
-    cards = []
-    for one in reading.first:
-        mode = one.run.mode
-        heading = f"{mark(mode)}{safe(names[mode])}"
-        cards.append(f'<li class="card m-{css(mode)}"><h3>{heading}</h3><p>{safe(sentence(one))}</p></li>')
-    return "".join(cards)
-
-
-def notes(comparison: Comparison, shown: str) -> str:
-    """What the numbers of several repetitions are, and why some are not there."""
-    said = []
-    if comparison.choices.repeat > 1:
-        medians = _(
-            "Medians of {} repetitions, and in brackets the least and the most. The sentences above and the ladders below are of "
-            "the first repetition."
-        )
-        said.append(medians.format(number(comparison.choices.repeat)))
-    if unknown() in shown:
-        said.append(f"– {_(UNKNOWNS[comparison.where])}")
-    return "".join(f'<p class="note">{safe(text)}</p>' for text in said)
+def of_first_repetition(comparison: Comparison) -> str:
+    """Where there are several: of which one sentences and ladders are."""
+    if comparison.choices.repeat == 1:
+        return ""
+    return f'<p class="note">{safe(_("The sentences above and the ladders below are of the first repetition."))}</p>'
 
 
 def ladder_figures(reading: Reading) -> str:

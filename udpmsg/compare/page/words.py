@@ -24,11 +24,6 @@ def mode_names(comparison: Comparison, names: dict[Mode, str] = MODES) -> dict[M
     return {mode: unimpaired.get(mode, "{}").format(_(name)) for mode, name in names.items()}
 
 
-def css(mode: Mode) -> str:
-    """A mode's name as a part of a class: udp+ack has no plus there."""
-    return mode.value.replace("+", "-")
-
-
 def asked(comparison: Comparison) -> list[tuple[str, str]]:
     """The messages and what they met: what a reader wants to know before anything else."""
     said = [(_("Messages"), _("{}, in every mode the same").format(workload(comparison.workload)))]

@@ -1,0 +1,113 @@
+"""Pictures for a page, as HTML, and the marks of series. Escapes everything; `text` is the same for a terminal."""
+
+from udpmsg.base.language import _
+from udpmsg.show.markup import safe, terms
+from udpmsg.show.pictures import UNKNOWN, Cell, Column, Group, Number, Pair, Pairs, Picture, Prose, Table
+
+MARKS = {
+    "udp": '<circle cx="8" cy="8" r="6"/>',
+    "udp+ack": '<path d="M2.5 2.5h11v11h-11z"/>',
+    "tcp": '<path d="M8 1.5l7 12.5h-14z"/>',
+}
+"""The signs that series have in the charts, for those who print without colour."""
+
+
+def html(picture: Picture) -> str:
+    """The picture as elements."""
+    if isinstance(picture, Prose):
+        kind = f' class="{picture.purpose}"' if picture.purpose else ""
+        return "".join(f"<p{kind}>{safe(text)}</p>" for text in picture.paragraphs)
+    if isinstance(picture, Pairs):
+        return "".join(map(_pair, picture.pairs))
+    return _table(picture)
+
+
+def css(series: str) -> str:
+    """The name of a series as a part of a class: udp+ack has no plus there."""
+    return series.replace("+", "-")
+
+
+def mark(series: str) -> str:
+    """The sign of a series."""
+    return f'<svg class="mark" viewBox="0 0 16 16" aria-hidden="true">{MARKS[series]}</svg>'
+
+
+def unknown() -> str:
+    """What stands for a figure that nobody knows."""
+    return f'<span class="unknown" title="{safe(_("not known"))}">{UNKNOWN}</span>'
+
+
+def notes(table: Table) -> str:
+    """What the numbers of a table are, where there are several measurements, and why some are not known."""
+    cells = [cell for group in table.groups for row in group.rows if row.title is not None for cell in row.cells]
+    texts = [table.medians[0]] if any(number.least is not None for cell in cells for number in _numbers(cell)) else []
+    if table.unknown and any(_content(cell) == unknown() for cell in cells):
+        texts.append(f"{UNKNOWN} {table.unknown}")
+    return "".join(f'<p class="note">{safe(text)}</p>' for text in texts)
+
+
+def _numbers(cell: Cell | str) -> tuple[Number, ...]:
+    return () if isinstance(cell, str) else cell.numbers
+
+
+def _pair(pair: Pair) -> str:
+    name = pair.title or pair.name
+    if not pair.series:
+        return terms([(name, pair.text)])
+    return f'<li class="card m-{css(pair.series)}"><h3>{mark(pair.series)}{safe(name)}</h3><p>{safe(pair.text)}</p></li>'
+
+
+def _table(table: Table) -> str:
+    named = any(row.title for group in table.groups for row in group.rows)
+    corner = f'<th scope="col">{safe(table.corner)}</th>' if table.corner else "<td></td>" if named else ""
+    caption = f'<caption class="hidden">{safe(table.caption)}</caption>' if table.caption else ""
+    head = f"<thead><tr>{corner}{''.join(map(_head, table.columns))}</tr></thead>"
+    width = len(table.columns) + named
+    bodies = [_group(group, table, width, named) for group in table.groups]
+    return "\n".join([f'<table class="{table.kind}">{caption}{head}', *filter(None, bodies)]) + "</table>"
+
+
+def _head(column: Column) -> str:
+    below = f" <small>{safe(column.below)}</small>" if column.below else ""
+    kind = f' class="m-{css(column.series)}"' if column.series else ""
+    return f'<th scope="col"{kind}>{mark(column.series) if column.series else ""}{safe(column.title or column.word)}{below}</th>'
+
+
+def _group(group: Group, table: Table, width: int, named: bool) -> str:
+    rows = []
+    for row in group.rows:
+        if row.title is not None:
+            more = f" <small>{safe(row.more)}</small>" if row.more else ""
+            name = f'<th scope="row">{safe(row.title)}{more}</th>' if named else ""
+            rows.append(f"<tr>{name}{''.join(map(_cell, row.cells, table.columns))}</tr>")
+    if not rows:
+        return ""
+    title = ""
+    if group.title:
+        series = f" m-{css(group.series)}" if group.series else ""
+        sign = mark(group.series) if group.series else ""
+        title = f'<tr class="group{series}"><th scope="rowgroup" colspan="{width}">{sign}{safe(group.title)}</th></tr>'
+    return f"<tbody>{title}{''.join(rows)}</tbody>"
+
+
+def _cell(cell: Cell | str, column: Column) -> str:
+    series = f' data-mode="{column.series}"' if column.series else ""
+    return f"<td{series}>{_content(cell)}</td>"
+
+
+def _content(cell: Cell | str) -> str:
+    if isinstance(cell, str):
+        return safe(cell)
+    if cell.numbers:
+        return safe(cell.text).format(*map(_number, cell.numbers))
+    return unknown() if cell.text == UNKNOWN else f'<span class="none">{safe(cell.text)}</span>'
+
+
+def _number(number: Number) -> str:
+    """A number for reading and, beside it, for comparing: the only one, or the median of several and their spread."""
+    bad = ' class="bad"' if number.bad and number.value else ""
+    text = f'<data{bad} data-key="{safe(number.key)}" value="{number.value!r}">{safe(number.write(number.value))}</data>'
+    if number.least is not None and number.most is not None and number.least < number.most:
+        spread = f"({number.write(number.least)} – {number.write(number.most)})"
+        text += f' <small data-least="{number.least!r}" data-most="{number.most!r}">{safe(spread)}</small>'
+    return text
