@@ -19,6 +19,7 @@ from udpmsg.base.language import LANGUAGES
 from udpmsg.cli import app
 from udpmsg.compare.ladder_text import visible
 from udpmsg.lessons import printed as lesson_lines
+from udpmsg.lessons import story
 from udpmsg.lessons.lesson import LINUX, MACOS, WINDOWS, Bars, Curve, Ladder, Ledger, Lesson, Table
 from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.lessons.table import LESSONS, NAMES, entry, load
@@ -56,20 +57,21 @@ def spoken(request: pytest.FixtureRequest) -> Iterator[str]:
     language.choose(None)
 
 
+def body(part: story.Part) -> list[str]:
+    return list(lesson_lines.body(part, width=WIDTH, colour=True))
+
+
 @each
 @pytest.mark.usefixtures("spoken")
 def test_its_pictures_and_parts_fit_a_projector(name: str) -> None:
     result, _said = usual(name)
     lesson = lesson_of(name)
     parts = {
-        "question": [
-            *lesson_lines.title(lesson, width=WIDTH, colour=False),
-            *lesson_lines.question(lesson, width=WIDTH),
-        ],
-        "seen": list(lesson_lines.seen(result, width=WIDTH, colour=True)),
-        "answer": list(lesson_lines.right(lesson, {"a": 30, "b": 2}, width=WIDTH, colour=False)),
-        "why": list(lesson_lines.why(lesson, width=WIDTH)),
-        "try": list(lesson_lines.try_it(lesson, width=WIDTH, colour=True)),
+        "question": [language._(lesson.title), *body(story.question(lesson))],
+        "seen": body(story.seen(result)),
+        "answer": [*body(story.answer(lesson)), *lesson_lines.votes(lesson.question, {"a": 30, "b": 2}, colour=False)],
+        "why": body(story.why(lesson)),
+        "try": body(story.try_it(lesson)),
     }
     for part, lines in parts.items():
         assert lines, part
@@ -126,7 +128,7 @@ def catalogue_ids() -> tuple[tuple[str, ...], ...]:
 @each
 def test_it_is_told_in_full(name: str) -> None:
     lesson = lesson_of(name)
-    assert 2 <= len(lesson.question.answers) <= len(lesson_lines.KEYS)
+    assert 2 <= len(lesson.question.answers) <= len(story.KEYS)
     assert 0 <= lesson.question.right < len(lesson.question.answers)
     whole = " ".join(lesson.why)
     assert "RFC " in whole
@@ -176,9 +178,11 @@ def test_the_commands_exist_with_their_options(name: str) -> None:
 @pytest.mark.parametrize("width", [80, WIDTH])
 def test_what_is_shown_can_be_typed_as_it_stands(name: str, width: int) -> None:
     """A command that takes several lines is joined again by the shell that they are pasted into."""
-    for number, terminal in enumerate(lesson_of(name).by_hand, 1):
-        heading, *lines = lesson_lines.commands(number, replace(terminal, note=""), width=width, colour=False)
-        assert str(number) in heading
+    typed = [one for one in story.try_it(lesson_of(name)).pictures if isinstance(one, story.Commands)]
+    assert [one.commands for one in typed] == [one.commands for one in lesson_of(name).by_hand]
+    for number, terminal in enumerate(typed, 1):
+        assert (str(number) in terminal.caption) == (len(typed) > 1), "only where there are several"
+        lines = lesson_lines.drawn(replace(terminal, note="", caption=""), width=width, colour=False)
         joined = "\n".join(lines).replace("\\\n", "").split("\n")  # as a shell does before it looks for words
         assert [words_of(line) for line in joined] == [words_of(command) for command in terminal.commands]
 

@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from textwrap import wrap
 from time import sleep
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,7 @@ from udpmsg.cli.outputs import Writable, open_outputs
 from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupts
 from udpmsg.lessons import printed as lesson_lines
+from udpmsg.lessons import story
 from udpmsg.lessons.running import Result, run
 from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.lessons.table import LESSONS, Entry, entry, load
@@ -171,24 +173,30 @@ class Show:
             result = run(row.name, lesson, Stage(stopped=self.stopped))
             self.data.write(self._json.result(result, sys.platform))
             return result
-        look: dict[str, Any] = {"width": self.width, "colour": self.data.colour}
-        write(self.data, lesson_lines.title(lesson, **look))
-        self.part(_("Question"), lesson_lines.question(lesson, width=self.width))
+        for line in wrap(_(lesson.title), self.width):
+            self.write(paint(line, "number", self.data.colour))
+        self.show(story.question(lesson))
         votes = self.vote(lesson) if self._ask else None
         self.part(_("The run"), ())
         result = run(row.name, lesson, Stage(say=self.told, pace=self.pace, stopped=self.stopped))
         self.pace_part()
-        self.part(_("What was seen"), lesson_lines.seen(result, **look))
+        self.show(story.seen(result))
         self.pace_part()
-        self.part(_("Who was right") if votes is not None else _("The answer"), lesson_lines.right(lesson, votes, **look))
+        self.show(story.answer(lesson, voted=votes is not None))
+        if votes is not None:
+            write(self.data, lesson_lines.votes(lesson.question, votes, colour=self.data.colour))
         self.pace_part()
-        self.part(_("Why"), lesson_lines.why(lesson, width=self.width))
+        self.show(story.why(lesson))
         self.pace_part()
-        self.part(_("Try it yourself"), lesson_lines.try_it(lesson, **look))
+        self.show(story.try_it(lesson))
         if result.unseen:
             names = ", ".join(expectation.name for expectation in result.unseen)
             self.words.say(paint(_("Not everything was seen: {}").format(names), "warning", self.words.colour))
         return result
+
+    def show(self, part: story.Part) -> None:
+        """A part of a lesson, as its story has it."""
+        self.part(part.heading, lesson_lines.body(part, width=self.width, colour=self.data.colour))
 
     def part(self, title: str, lines: Iterable[str]) -> None:
         """A part of a lesson, under its heading."""
@@ -242,7 +250,7 @@ class Show:
 
     def vote(self, lesson: "Lesson[Any]") -> Counter[str]:
         """Every press of a to d is one vote; Enter ends it. Raises Stopped."""
-        choices = lesson_lines.KEYS[: len(lesson.question.answers)]
+        choices = story.KEYS[: len(lesson.question.answers)]
         votes: list[str] = []
         with keys(self.stopped) as pressed:
             self.words.say(_("Vote: {} as often as there are hands; Enter begins the run.").format(", ".join(choices)))

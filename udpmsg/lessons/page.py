@@ -1,22 +1,23 @@
-"""Lessons as a page: one HTML file to hand out, which opens offline in any browser and prints a lesson a sheet; the twin of
-`printed`.
+"""Lessons as a page: one HTML file to hand out, which opens offline in any browser and prints one lesson per sheet.
 
-Owns which parts there are, and the pictures as HTML. Escapes everything (`show.markup`); has no script, so nothing runs in it.
+Owns which parts stand where, and each picture (see `story`) as HTML. Escapes everything (`show.markup`); has no script, so nothing runs in it.
 """
 
-from typing import Any
+from collections.abc import Iterable
 
 from udpmsg import __version__
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.base.language import _, number, spoken, told
+from udpmsg.base.language import _, number, spoken
 from udpmsg.compare import ledger_text as ledger
 from udpmsg.compare.page.excerpts import Excerpt
 from udpmsg.compare.page.svg import draw
 from udpmsg.compare.page.words import SHORT
 from udpmsg.compare.reading import Reading
-from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Lesson, Picture, Table, Terminal
-from udpmsg.lessons.printed import KEYS, typed
-from udpmsg.lessons.running import Result, Verdict
+from udpmsg.lessons import story
+from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Picture, Table
+from udpmsg.lessons.printed import typed
+from udpmsg.lessons.running import Result
+from udpmsg.lessons.story import KEYS, Check, Choices, Commands, Failure, Listing, Paragraph, Part, Shown
 from udpmsg.show.markup import safe
 from udpmsg.show.page import css
 from udpmsg.show.shell import quiet_shell
@@ -54,89 +55,67 @@ def command(results: list[Result]) -> str:
 def lesson(result: Result, number: int, *, alone: bool) -> str:
     """One lesson, whole: question, run and reasons on a sheet's front; what to try on its back, and the answer at the end."""
     taught = result.lesson
-    parts = [f'<section class="lesson" id="{safe(result.name)}">']
-    if not alone:
-        parts.append(f"<h2>{number}. {safe(_(taught.title))}</h2>")
-    parts += [
-        f"<h3>{safe(_('Question'))}</h3>",
-        question(taught),
-        f"<h3>{safe(_('What was seen'))}</h3>",
-        seen(result, number),
-        f"<h3>{safe(_('Why'))}</h3>",
-        f"<p>{safe(' '.join(_(sentence) for sentence in taught.why))}</p>",
-        f"<div class='try'><h3>{safe(_('Try it yourself'))}</h3>",
-        *(terminal(place, one) for place, one in enumerate(taught.by_hand, 1)),
-        f"<p>{safe(_('Without udpmsg, in Python; its output is shown below:'))}</p>",
-        program(taught),
-        f"<p class='note'>{safe(answer(taught))}</p>",
-        "</div></section>",
-    ]
-    return "\n".join(parts)
+    title = "" if alone else f"<h2>{number}. {safe(_(taught.title))}</h2>"
+    front = "\n".join(part(one, number) for one in (story.question(taught), story.seen(result), story.why(taught)))
+    (answer,) = story.answer(taught).pictures
+    back = f"<div class='try'>{part(story.try_it(taught), number)}\n<div class='note'>{html(answer, '')}</div></div>"
+    return f'<section class="lesson" id="{safe(result.name)}">{title}\n{front}\n{back}</section>'
 
 
-def question(taught: Lesson[Any]) -> str:
-    """The question and its answers."""
-    answers = "".join(f"<li><b>{key}</b>{safe(_(text))}</li>" for key, text in zip(KEYS, taught.question.answers, strict=False))
-    return f"<p>{safe(_(taught.question.text))}</p><ul class='answers'>{answers}</ul>"
+def part(one: Part, number: int) -> str:
+    """A heading, and its pictures; neighbours that are checks stand in one list. `number`: the lesson's."""
+    parts = [f"<h3>{safe(one.heading)}</h3>"]
+    checks = "".join(html(picture, "") for picture in one.pictures if isinstance(picture, Check))
+    parts += [html(picture, f"{number}-{at}") for at, picture in enumerate(one.pictures) if not isinstance(picture, Check)]
+    return "\n".join([*parts, f"<ul class='checks'>{checks}</ul>"] if checks else parts)
 
 
-def answer(taught: Lesson[Any]) -> str:
-    """The right one."""
-    return _("The answer is {}: {}").format(KEYS[taught.question.right], _(taught.question.answers[taught.question.right]))
+def html(one: Shown, identity: str) -> str:
+    """One picture; `identity` makes its ids unique."""
+    drawn = drawing(one, identity)
+    caption = getattr(one, "caption", "")
+    if isinstance(one, Picture):
+        above = f"<figcaption>{safe(caption)}</figcaption>" if caption else ""
+        return f"<figure>{above}<div class='scroll' tabindex='0'>{drawn}</div></figure>"
+    return f"<p>{safe(caption)}</p>{drawn}" if caption else drawn
 
 
-def seen(result: Result, number: int) -> str:
-    """Pictures, and what was expected."""
-    if result.observations is None:
-        return f"<p class='bad'>{safe(told(result.error or ''))}</p>"
-    pictures = result.lesson.shows(result.observations)
-    drawn = "\n".join(picture(one, f"{number}-{place}") for place, one in enumerate(pictures))
-    checks = "".join(map(check, result.verdicts))
-    return f"{drawn}<ul class='checks'>{checks}</ul>"
+def drawing(one: Shown, identity: str) -> str:
+    """The picture itself, without its caption."""
+    match one:
+        case Paragraph():
+            return f"<p>{safe(one.text)}</p>"
+        case Choices():
+            answers = zip(KEYS, one.answers, strict=False)
+            return f"<ul class='answers'>{''.join(f'<li><b>{key}</b>{safe(text)}</li>' for key, text in answers)}</ul>"
+        case Check():
+            if not one.meaning:
+                return f"<li><b>✓</b>{safe(one.sentence)}</li>"
+            return f"<li class='unseen'><b>✗</b>{safe(one.sentence)}<small>{safe(one.meaning)}</small></li>"
+        case Failure():
+            return f"<p class='bad'>{safe(one.reason)}</p>"
+        case Commands():
+            typed_lines = (line for command in one.commands for line in typed(command, COMMAND))
+            return code(typed_lines) + (f"<p class='note'>{safe(one.note)}</p>" if one.note else "")
+        case Listing():
+            return code(one.source.split("\n"), one.prints)
+        case Table():
+            return table(one)
+        case Bars():
+            return bars(one)
+        case Curve():
+            return curve(one)
+        case Ledger():
+            lines = ledger.lines(Reading(one.comparison), colour=False)
+            return f"<pre class='program'>{chr(10).join(map(safe, lines))}</pre>"
+        case Ladder():
+            return ladder(one, identity)
 
 
-def check(verdict: Verdict) -> str:
-    """One expectation, with its mark."""
-    if verdict.seen is None:
-        return ""
-    sentence = safe(_(verdict.expectation.sentence))
-    if verdict.seen:
-        return f"<li><b>✓</b>{sentence}</li>"
-    meaning = safe(_("Not seen here. It may mean: {}").format(_(verdict.expectation.otherwise)))
-    return f"<li class='unseen'><b>✗</b>{sentence}<small>{meaning}</small></li>"
-
-
-def terminal(number: int, one: Terminal) -> str:
-    """What is typed into one."""
-    lines = "\n".join(safe(line) for command in one.commands for line in typed(command, COMMAND))
-    note = f"<p class='note'>{safe(_(one.note))}</p>" if one.note else ""
-    return f"<p>{safe(_('Terminal {}:').format(number))}</p><pre class='program'><code>{lines}</code></pre>{note}"
-
-
-def program(taught: Lesson[Any]) -> str:
-    """The program, and what it prints."""
-    source = "\n".join(map(safe, taught.program.source.strip("\n").split("\n")))
-    prints = "\n".join(map(safe, taught.program.prints))
-    return f"<pre class='program'><code>{source}</code>\n<samp>{prints}</samp></pre>"
-
-
-def picture(one: Picture, identity: str) -> str:
-    """A picture as a figure; `identity` makes its ids unique."""
-    caption = f"<figcaption>{safe(one.caption)}</figcaption>" if one.caption else ""
-    return f"<figure>{caption}<div class='scroll' tabindex='0'>{drawn(one, identity)}</div></figure>"
-
-
-def drawn(one: Picture, identity: str) -> str:
-    """The picture itself."""
-    if isinstance(one, Table):
-        return table(one)
-    if isinstance(one, Bars):
-        return bars(one)
-    if isinstance(one, Curve):
-        return curve(one)
-    if isinstance(one, Ledger):
-        return f"<pre class='program'>{chr(10).join(safe(line) for line in ledger.lines(Reading(one.comparison), colour=False))}</pre>"
-    return ladder(one, identity)
+def code(lines: Iterable[str], prints: tuple[str, ...] = ()) -> str:
+    """Lines to type, and what they print."""
+    printed = f"\n<samp>{chr(10).join(map(safe, prints))}</samp>" if prints else ""
+    return f"<pre class='program'><code>{chr(10).join(map(safe, lines))}</code>{printed}</pre>"
 
 
 def table(one: Table) -> str:

@@ -1,13 +1,12 @@
-"""A lesson for a terminal, part by part: the question, what was seen, who was right, why, and how to do it oneself.
+"""A lesson for a terminal: the lines of each picture (see `story`) and of votes, and the list of lessons.
 
-Owns the looks; every line fits the width that it is given. Judges nothing (see `lessons.running`) and waits for nobody.
+Owns the looks; every line fits the width that it is given. Waits for nobody.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from textwrap import wrap
-from typing import Any
 
 from udpmsg.base import language
 from udpmsg.base.durations import MILLISECOND
@@ -16,8 +15,8 @@ from udpmsg.compare import ladder_text as ladder_lines
 from udpmsg.compare import ledger_text as ledger
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Run
-from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Lesson, Picture, Table, Terminal
-from udpmsg.lessons.running import Result, Verdict
+from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Picture, Question, Table
+from udpmsg.lessons.story import KEYS, Check, Choices, Commands, Failure, Listing, Paragraph, Part, Shown
 from udpmsg.lessons.table import Entry
 from udpmsg.show.terminal import escape, paint
 
@@ -30,8 +29,6 @@ BAR = 36
 """Columns of the longest bar."""
 CURVE, BLOCKS = 6, " ▁▂▃▄▅▆▇█"
 """Lines of a curve, and what fills a part of one."""
-KEYS = "abcd"
-"""What is pressed for each answer."""
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -42,19 +39,6 @@ def listing(entries: tuple[Entry, ...], *, width: int, colour: bool) -> Iterator
         first, *more = wrap(_(entry.line), width - longest - 4) or [""]
         yield f"  {paint(entry.name, 'number', colour)}{' ' * (longest - len(entry.name))}  {first}"
         yield from (" " * (longest + 4) + line for line in more)
-
-
-def title(lesson: Lesson[Any], *, width: int, colour: bool) -> Iterator[str]:
-    """What the lesson is called."""
-    for line in wrap(_(lesson.title), width):
-        yield paint(line, "number", colour)
-
-
-def question(lesson: Lesson[Any], *, width: int) -> Iterator[str]:
-    """The question and its answers."""
-    yield from wrap(_(lesson.question.text), width)
-    for key, answer in zip(KEYS, lesson.question.answers, strict=False):
-        yield from _hanging(f"  {key}  ", _(answer), width)
 
 
 def heading(text: str, *, width: int, colour: bool) -> str:
@@ -68,66 +52,60 @@ def told(text: str, *, width: int) -> Iterator[str]:
     yield from _hanging(indent, text.lstrip(), width)
 
 
-def seen(result: Result, *, width: int, colour: bool) -> Iterator[str]:
-    """The run's pictures, and each expectation with its mark."""
-    if result.error is not None or result.observations is None:
-        yield from _hanging(f"{paint('✗', 'error', colour)} ", escaped(language.told(result.error or "")), width)
-        return
-    for picture in result.lesson.shows(result.observations):
+def body(part: Part, *, width: int, colour: bool) -> Iterator[str]:
+    """The lines of a part's pictures, without its heading. An empty line follows each picture of the run."""
+    for picture in part.pictures:
         yield from drawn(picture, width=width, colour=colour)
-        yield ""
-    for verdict in result.verdicts:
-        yield from judged(verdict, width=width, colour=colour)
+        if isinstance(picture, Picture):
+            yield ""
 
 
-def judged(verdict: Verdict, *, width: int, colour: bool) -> Iterator[str]:
-    """One expectation: seen, not seen with what that may mean, or nothing where another system's is meant."""
-    if verdict.seen is None:
-        return
-    mark = paint("✓", "good", colour) if verdict.seen else paint("✗", "error", colour)
-    yield from _hanging(f"{mark} ", _(verdict.expectation.sentence), width)
-    if not verdict.seen:
-        yield from _hanging("  ", _("Not seen here. It may mean: {}").format(_(verdict.expectation.otherwise)), width)
+def drawn(picture: Shown, *, width: int, colour: bool) -> Iterator[str]:
+    """One picture, under its caption."""
+    caption = getattr(picture, "caption", "")
+    yield from (paint(line, "note", colour) for line in wrap(caption, width))
+    match picture:
+        case Paragraph():
+            yield from wrap(picture.text, width)
+        case Choices():
+            for key, answer in zip(KEYS, picture.answers, strict=False):
+                yield from _hanging(f"  {key}  ", answer, width)
+        case Check():
+            mark = paint("✗", "error", colour) if picture.meaning else paint("✓", "good", colour)
+            yield from _hanging(f"{mark} ", picture.sentence, width)
+            yield from _hanging("  ", picture.meaning, width) if picture.meaning else ()
+        case Failure():
+            yield from _hanging(f"{paint('✗', 'error', colour)} ", escaped(picture.reason), width)
+        case Commands():
+            yield from (f"  {line}" for command in picture.commands for line in typed(command, width - 2))
+            yield from wrap(picture.note, width, initial_indent="  ", subsequent_indent="  ")
+        case Listing():
+            yield from (f"  {line}".rstrip() for line in picture.source.split("\n"))
+            yield from (paint(f"  -> {line}", "good", colour) for line in picture.prints)
+        case Table():
+            yield from _table(picture, width, colour)
+        case Bars():
+            yield from _bars(picture, width)
+        case Curve():
+            yield from _curve(picture, width)
+        case Ledger():
+            table = ledger.lines(Reading(picture.comparison), colour=colour)
+            yield from (line[: width + len(line) - ladder_lines.visible(line)] for line in table)
+        case Ladder():
+            yield from _ladder(picture, width, colour)
 
 
-def right(lesson: Lesson[Any], votes: Mapping[str, int] | None, *, width: int, colour: bool) -> Iterator[str]:
-    """The right answer, and how the class voted, if it did."""
-    key = KEYS[lesson.question.right]
-    answer = _(lesson.question.answers[lesson.question.right])
-    yield from _hanging("", _("The answer is {}: {}").format(key, answer), width)
-    if votes is None:
-        return
-    total = sum(votes.values())
+def votes(question: Question, counts: Mapping[str, int], *, colour: bool) -> Iterator[str]:
+    """How the class voted."""
+    total = sum(counts.values())
     if not total:
         yield _("Nobody voted.")
         return
-    for each, _answer in zip(KEYS, lesson.question.answers, strict=False):
-        count = votes.get(each, 0)
-        bar = paint("█" * round(BAR * count / total), "good" if each == key else "note", colour)
+    for place, key in enumerate(KEYS[: len(question.answers)]):
+        count = counts.get(key, 0)
+        bar = paint("█" * round(BAR * count / total), "good" if place == question.right else "note", colour)
         said = plural("{} vote", "{} votes", count).format(count)
-        yield f"  {each}  {said:<10} {bar}".rstrip()
-
-
-def why(lesson: Lesson[Any], *, width: int) -> Iterator[str]:
-    """The explanation, as one paragraph."""
-    yield from wrap(" ".join(_(sentence) for sentence in lesson.why), width)
-
-
-def try_it(lesson: Lesson[Any], *, width: int, colour: bool) -> Iterator[str]:
-    """The commands for two terminals, and the program."""
-    for number, terminal in enumerate(lesson.by_hand, 1):
-        yield from commands(number, terminal, width=width, colour=colour)
-    yield paint(_("Without udpmsg, in Python; its output is shown below:"), "note", colour)
-    yield from (f"  {line}".rstrip() for line in lesson.program.source.strip("\n").split("\n"))
-    yield from (paint(f"  -> {line}", "good", colour) for line in lesson.program.prints)
-
-
-def commands(number: int, terminal: Terminal, *, width: int, colour: bool) -> Iterator[str]:
-    """What is typed into one terminal."""
-    yield paint(_("Terminal {}:").format(number), "note", colour)
-    for command in terminal.commands:
-        yield from (f"  {line}" for line in typed(command, width - 2))
-    yield from wrap(_(terminal.note), width, initial_indent="  ", subsequent_indent="  ")
+        yield f"  {key}  {said:<10} {bar}".rstrip()
 
 
 def typed(command: str, width: int) -> Iterator[str]:
@@ -141,28 +119,10 @@ def typed(command: str, width: int) -> Iterator[str]:
     yield last.replace(NO_BREAK, " ")
 
 
-def drawn(picture: Picture, *, width: int, colour: bool) -> Iterator[str]:
-    """A picture, under its caption."""
-    if picture.caption:
-        yield from (paint(line, "note", colour) for line in wrap(picture.caption, width))
-    if isinstance(picture, Table):
-        yield from _table(picture, width, colour)
-    elif isinstance(picture, Bars):
-        yield from _bars(picture, width)
-    elif isinstance(picture, Curve):
-        yield from _curve(picture, width)
-    elif isinstance(picture, Ledger):
-        yield from (
-            line[: width + len(line) - ladder_lines.visible(line)]
-            for line in ledger.lines(Reading(picture.comparison), colour=colour)
-        )
-    elif width < NARROWEST_LADDER:
-        yield _("The ladder needs {} columns.").format(NARROWEST_LADDER)
-    else:
-        yield from _ladder(picture, width, colour)
-
-
 def _ladder(picture: Ladder, width: int, colour: bool) -> Iterator[str]:
+    if width < NARROWEST_LADDER:
+        yield _("The ladder needs {} columns.").format(NARROWEST_LADDER)
+        return
     cut = [shortened(run, picture.milliseconds) for run in picture.runs]
     yield from ladder_lines.beside(cut, width=width, colour=colour, limit=FRAMES)
 
