@@ -26,7 +26,7 @@ settings.load_profile("patient")  # here, before any test is collected: on a bus
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--no-offload`: one datagram a system call, in this process and in the commands that it starts."""
+    """`--no-offload`: one datagram per system call, in this process and in the commands that it starts."""
     parser.addoption("--no-offload", action="store_true", help="have no runs of datagrams in one system call")
 
 

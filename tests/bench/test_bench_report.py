@@ -220,7 +220,7 @@ def test_offload_that_is_off_and_messages_in_parts_are_limits() -> None:
 def test_an_interrupted_benchmark_shows_what_there_is() -> None:
     benchmark = replace(sample(), measurements=[], interrupted=True)
     assert bench_table.lines(benchmark, colour=False, width=80) == ["Nothing was measured."]
-    assert "Nothing that could be told." in page(benchmark)
+    assert "Nothing limited it that udpmsg can see." in page(benchmark)
     assert json.loads(BenchLines().whole(benchmark))["interrupted"] is True
 
 

@@ -113,7 +113,7 @@ def test_a_port_below_1024_is_refused_without_the_right_or_warned_about_with_it(
     code = listener.wait()
     words = listener.err.finish()
     if code == 5:
-        assert "a port below 1024 needs a right that you do not have; choose one from 1024 to 65535" in words
+        assert "a port below 1024 needs a privilege that you do not have; choose one from 1024 to 65535" in words
     else:
         assert code == 0
         assert f"Port {port} is below 1024" in words
@@ -242,8 +242,8 @@ def test_a_full_disk_behind_standard_output_is_said(commands: Commands) -> None:
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (errno.EHOSTUNREACH, "no way leads to the host of 127.0.0.1:{}, or a firewall forbids it"),
-        (errno.ENETUNREACH, "no way leads to the network of 127.0.0.1:{}, or a firewall forbids it"),
+        (errno.EHOSTUNREACH, "no route leads to the host of 127.0.0.1:{}, or a firewall forbids it"),
+        (errno.ENETUNREACH, "no route leads to the network of 127.0.0.1:{}, or a firewall forbids it"),
         (errno.EACCES, "a firewall forbids the way to 127.0.0.1:{}"),
     ],
 )

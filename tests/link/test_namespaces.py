@@ -33,7 +33,7 @@ CASES = [
     ("linux", errno.EOPNOTSUPP, OPEN, "sudo modprobe veth"),
     ("linux", errno.EAFNOSUPPORT, OPEN, "sudo modprobe af_packet"),
     ("linux", errno.EIO, OPEN, "Input/output error"),
-    ("linux", 0, OPEN, "for no reason that it told"),
+    ("linux", 0, OPEN, "the system gave no reason"),
 ]
 
 

@@ -67,8 +67,8 @@ def test_a_name_that_is_none_names_the_nearest() -> None:
         (Link(Path(), Path(delay=5 * MS, jitter=2 * MS)), "5 ms ± 2 ms back only"),
         (
             Link(Path(burst=Burst(0.01, 0.25)), Path(burst=Burst(0.01, 0.25, 0.9, 0.001))),
-            "bursts of loss (4 frames in the mean, 3.85 % of all) forward and bursts of loss "
-            "(4 frames in the mean, 3.85 % of all; 90 % lost inside, 0.1 % outside) back",
+            "bursts of loss (4 frames on average, 3.85 % of all) forward and bursts of loss "
+            "(4 frames on average, 3.85 % of all; 90 % lost inside, 0.1 % outside) back",
         ),
         (
             Link(*[Path(duplicate=0.01, reorder=0.02, corrupt=0.005, rate=10_000_000, queue=1, mtu=1400)] * 2),

@@ -224,9 +224,9 @@ def test_unknown_transports_and_senseless_combinations() -> None:
         (lambda: Sender(LOOPBACK, 5000, transport="both"), "choose 'udp' or 'tcp'"),
         (lambda: Sender(LOOPBACK, 5000, transport="tcp", broadcast=True), "TCP connects two endpoints"),
         (lambda: Sender(LOOPBACK, 5000, transport="tcp", interface=LOOPBACK), "TCP connects two endpoints"),
-        (lambda: Sender(LOOPBACK, 5000, ttl=256), "256 is not a number of hops that a packet may live: choose from 1 to 255"),
-        (lambda: Sender(LOOPBACK, 5000, ttl=0), "0 is not a number of hops that a packet may live: choose from 1 to 255"),
-        (lambda: Sender(LOOPBACK, 5000, ttl=1.5), "1.5 is not a number of hops"),  # type: ignore[arg-type]
+        (lambda: Sender(LOOPBACK, 5000, ttl=256), "256 is not a time to live .*: choose from 1 to 255"),
+        (lambda: Sender(LOOPBACK, 5000, ttl=0), "0 is not a time to live .*: choose from 1 to 255"),
+        (lambda: Sender(LOOPBACK, 5000, ttl=1.5), "1.5 is not a time to live"),  # type: ignore[arg-type]
         (lambda: Sender(LOOPBACK, 5000, datagram_size=65_508), "65508 bytes.*65507"),
         (lambda: Sender(LOOPBACK, 5000, datagram_size=127), "127 bytes.*128"),
         (lambda: Sender(LOOPBACK, 5000, ordered=True), "ordered delivery needs acknowledgments"),
@@ -277,15 +277,15 @@ def test_a_privileged_port(transport: str, tmp_path: Path) -> None:
             os.setuid(65_534)
 
     assert in_a_child(tmp_path, drop, lambda: Receiver(port=80, transport=transport)) == (
-        f"CannotListen: cannot listen on {transport} 127.0.0.1:80: a port below 1024 needs a right that you do not have; "
+        f"CannotListen: cannot listen on {transport} 127.0.0.1:80: a port below 1024 needs a privilege that you do not have; "
         "choose one from 1024 to 65535, such as --port 5000"
     )
 
 
 def test_the_sentences_for_what_cannot_be_bound() -> None:
     for number, port, sentence in (
-        (errno.EACCES, 80, "a port below 1024 needs a right"),
-        (errno.EPERM, 80, "a port below 1024 needs a right"),
+        (errno.EACCES, 80, "a port below 1024 needs a privilege"),
+        (errno.EPERM, 80, "a port below 1024 needs a privilege"),
         (errno.EACCES, 5000, os.strerror(errno.EACCES)),
         (errno.EADDRINUSE, 5000, "the port is in use"),
         (errno.ENOBUFS, 5000, os.strerror(errno.ENOBUFS)),

@@ -87,7 +87,7 @@ def buffer(measurement: Measurement, benchmark: Benchmark) -> list[Phrase]:
     asked, given = benchmark.request.receive_buffer, measurement.receive_buffer_bytes
     if given is None or given >= asked:
         return []
-    sentence = N_("The kernel gave a receive buffer of {:,} bytes, not the {:,} asked for: {} allows it.")
+    sentence = N_("The kernel gave a receive buffer of {:,} bytes, not the {:,} asked for; more is allowed by {}")
     return [Phrase(sentence, given, asked, f"`sudo sysctl -w net.core.rmem_max={asked}`")]
 
 

@@ -18,7 +18,7 @@ from udpmsg.show.page import css, mark, unknown
 from udpmsg.show.shell import shell
 from udpmsg.show.terminal import byte_count, duration
 
-NOTHING = N_("Nothing that could be told.")
+NOTHING = N_("Nothing limited it that udpmsg can see.")
 
 
 def page(benchmark: Benchmark) -> str:
@@ -96,7 +96,7 @@ def curved(found: list[Measurement]) -> list[Measurement]:
 def curve_figure(measurement: Measurement, at: int) -> str:
     """The place of one curve."""
     title = safe(_("Loss at {} bytes.").format(number(measurement.size_bytes)))
-    caption = f"<strong>{title}</strong> {safe(_('A point a trial, fire and forget over UDP.'))}"
+    caption = f"<strong>{title}</strong> {safe(_('One point per trial, fire and forget over UDP.'))}"
     return f'<figure><figcaption>{caption}</figcaption><div id="curve-{at}" class="chart"></div></figure>\n'
 
 
@@ -124,8 +124,8 @@ def details(benchmark: Benchmark) -> list[tuple[str, str]]:
             if request.datagram_size
             else _("as large as a message needs"),
         ),
-        (_("Datagrams a message"), _(" or ").join(map(str, sorted(sizes)))),
-        (_("Several datagrams a system call"), _("as far as the system can") if request.offload else _("switched off")),
+        (_("Datagrams per message"), _(" or ").join(map(str, sorted(sizes)))),
+        (_("Several datagrams per system call"), _("as far as the system can") if request.offload else _("switched off")),
         (
             _("Window"),
             _("at most {} messages unconfirmed").format(number(request.window)) if request.window else _("as the network takes"),

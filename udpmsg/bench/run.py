@@ -36,10 +36,10 @@ def check(request: Request) -> None:
     for size in request.sizes:
         if not 1 <= size <= LARGEST:
             raise UsageError(
-                "messages of {} bytes cannot be measured: choose 1 to {}, which a listener takes at most", size, LARGEST
+                "messages of {} bytes cannot be measured: choose 1 to {}, the most that a listener takes", size, LARGEST
             )
     if request.congestion is not None and Mode.UDP_ACK not in request.modes:
-        raise UsageError("a congestion control means nothing without the mode udp+ack: the others have none of ours")
+        raise UsageError("a congestion control means nothing without the mode udp+ack: the other modes do not use udpmsg's")
     if request.window is not None and Mode.UDP_ACK not in request.modes:
         raise UsageError("a window means nothing without the mode udp+ack: it bounds the messages that are not acknowledged yet")
     if request.datagram_size is not None and set(request.modes) == {Mode.TCP}:

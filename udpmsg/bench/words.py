@@ -66,7 +66,7 @@ def setting(benchmark: Benchmark) -> str:
     if request.target:
         words = _("One sender and one receiver to a listener at {}; {} for each measurement; {}")
         return words.format(benchmark.target, each, benchmark.system)
-    words = _("One sender and one receiver on loopback, sender and receiver a process each; {} for each measurement; {}")
+    words = _("One sender and one receiver on loopback, each in a process of its own; {} for each measurement; {}")
     return words.format(each, benchmark.system)
 
 

@@ -29,7 +29,7 @@ COMMANDS = {
     "demo": N_("Lessons for a class: what do you think will happen, what did happen, and why."),
     "bench": N_("How fast messages go: throughput without loss, flood, goodput, round-trip times."),
     "report": N_("Show a saved comparison again, in any form."),
-    "relay": N_("Put faults before any UDP program, and delay before TCP."),
+    "relay": N_("Put faults in front of any UDP program, and delay in front of TCP."),
     "capture": N_("Print or install a dissector, to read captures in Wireshark."),
 }
 """Each is a module of this package with a function of its own name, and HELP and EPILOG."""

@@ -34,11 +34,11 @@ How fast messages go: throughput without loss, flood, goodput and round-trip tim
 [bold]Examples[/bold]
 
   udpmsg bench                                 this machine, about a minute and a half
-  udpmsg bench --mode udp --size 1200 --for 4s one figure, sooner
+  udpmsg bench --mode udp --size 1200 --for 4s one figure, in less time
   udpmsg bench 192.0.2.7                       to a listener on another machine
   udpmsg bench --html speed.html               a page with the curves
-  udpmsg bench --json                          JSON lines, one a mode and size
-  udpmsg bench --no-offload --size 1200        one datagram a system call
+  udpmsg bench --json                          JSON lines, one per mode and size
+  udpmsg bench --no-offload --size 1200        one datagram per system call
   udpmsg bench --receive-buffer 16MiB          with more room at the receiver
 
 Throughput is the highest rate at which nothing is lost (RFC 2544), found by search. Every trial is a session of its own, in \
@@ -54,7 +54,7 @@ Every option can be set by the environment: --receive-buffer by UDPMSG_RECEIVE_B
 """)
 
 MEASURED = _("What is measured")
-CONFLICTS = (Conflict("receive-buffer", "destination", N_("a listener elsewhere has its own: listen --receive-buffer")),)
+CONFLICTS = (Conflict("receive-buffer", "destination", N_("a listener on another machine has its own: listen --receive-buffer")),)
 BAR = 24
 """Columns of the progress bar."""
 TALKATIVE = 2.0
@@ -71,7 +71,9 @@ def bench(
     destination: Annotated[
         str | None,
         typer.Argument(
-            metavar="[HOST[:PORT]]", help=_("A listener elsewhere; without it, a receiver on loopback."), show_default=False
+            metavar="[HOST[:PORT]]",
+            help=_("A listener on another machine; without it, a receiver on loopback."),
+            show_default=False,
         ),
     ] = None,
     mode: Annotated[
@@ -111,7 +113,7 @@ def bench(
         int | None,
         option(
             "--window",
-            _("udp+ack: at most so many unconfirmed messages at once."),
+            _("udp+ack: at most N unconfirmed messages at once."),
             panel=MEASURED,
             metavar="N",
             parser=units.parse_count,

@@ -50,8 +50,8 @@ The same messages over UDP, UDP with acknowledgments and TCP, over one link with
   udpmsg compare 192.0.2.7                     a listener on a real network
 
 Two hosts and a router are made in namespaces of this user's own (Linux), with the kernel's real UDP and TCP. Nothing of them is \
-seen outside, and nothing is left. Where that can't be, --via relay puts the faults before UDP alone. With HOST, the other side \
-runs udpmsg listen --both --host 0.0.0.0.
+seen outside, and nothing is left. Where that is not possible, --via relay applies the faults to UDP alone. With HOST, \
+the other side runs udpmsg listen --both --host 0.0.0.0.
 """)
 
 EPILOG = _("""\
@@ -65,7 +65,7 @@ MESSAGES, CHOICES = _("Messages"), _("What changes the comparison")
 
 CONFLICTS = (
     Conflict("json", "ladder", N_("JSON lines are for programs; the ladder is a picture")),
-    Conflict("via", "destination", N_("a network elsewhere carries the messages itself")),
+    Conflict("via", "destination", N_("a real network carries the messages by itself")),
     Conflict("pcap", "destination", N_("frames are seen on a link of our own alone")),
     Conflict("pcap", "relay", N_("a relay has datagrams and streams, and sees no frames; the lab does")),
     Conflict("save", "destination", N_("a scenario has a link, and a real network is as it is")),
@@ -97,7 +97,9 @@ def compare(
     context: typer.Context,
     destination: Annotated[
         str | None,
-        typer.Argument(metavar="[HOST[:PORT]]", help=_("A listener elsewhere; without it, the lab."), show_default=False),
+        typer.Argument(
+            metavar="[HOST[:PORT]]", help=_("A listener on another machine; without it, the lab."), show_default=False
+        ),
     ] = None,
     count: Annotated[
         int | None,
@@ -164,7 +166,7 @@ def compare(
         Path | None,
         option(
             "--scenario",
-            _("Take all this from a file; options count more. - is standard input."),
+            _("Read all this from a file; options take precedence. - is standard input."),
             panel=LINK,
             metavar="FILE",
         ),
@@ -181,7 +183,7 @@ def compare(
         int | None,
         option(
             "--window",
-            _("At most so many unconfirmed messages at once."),
+            _("At most N unconfirmed messages at once."),
             panel=CHOICES,
             metavar="N",
             parser=options.parse_count,
@@ -203,7 +205,7 @@ def compare(
         int | None,
         option(
             "--max-transmissions",
-            _("udp+ack sends a datagram at most so often."),
+            _("udp+ack sends a datagram at most N times."),
             panel=CHOICES,
             metavar="N",
             parser=options.parse_transmissions,
@@ -328,7 +330,7 @@ def scenario_in(file: Path) -> "Scenario":
     name = inputs.name_of(file)
     content = inputs.read(file, LARGEST_SCENARIO)
     if len(content) > LARGEST_SCENARIO:
-        raise UsageError("{}: that is more than a scenario has; name a file that udpmsg compare --save has written", name)
+        raise UsageError("{}: this file is too large for a scenario; name a file that udpmsg compare --save has written", name)
     try:
         return load(content.decode("utf-8"), name)
     except UnicodeDecodeError as error:

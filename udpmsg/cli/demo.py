@@ -253,7 +253,7 @@ class Show:
         choices = story.KEYS[: len(lesson.question.answers)]
         votes: list[str] = []
         with keys(self.stopped) as pressed:
-            self.words.say(_("Vote: {} as often as there are hands; Enter begins the run.").format(", ".join(choices)))
+            self.words.say(_("Vote: press {} once for each raised hand; Enter begins the run.").format(", ".join(choices)))
             for key in pressed:
                 if key in ENTER:
                     break

@@ -100,7 +100,7 @@ def listen(
     interactive: Annotated[bool, option("--interactive", _("Answer by hand: line n answers message n."), panel=REPLIES)] = False,
     count: Annotated[
         int | None,
-        option("--count", _("After N messages, whosever they are."), panel=ENDING, metavar="N", parser=options.parse_count),
+        option("--count", _("After N messages, from any sender."), panel=ENDING, metavar="N", parser=options.parse_count),
     ] = None,
     duration: Annotated[
         float | None,
@@ -110,7 +110,7 @@ def listen(
         float | None,
         option(
             "--idle",
-            _("When no message came for so long."),
+            _("After this long without a message."),
             panel=ENDING,
             metavar="TIME",
             parser=options.parse_positive_duration,
@@ -149,7 +149,7 @@ def listen(
         int | None,
         option(
             "--max-sessions",
-            _("So many senders at once; those that said goodbye are none of them."),
+            _("At most N senders at once; those that said goodbye do not count."),
             panel=LIMITS,
             metavar="N",
             parser=options.parse_sessions,

@@ -221,7 +221,7 @@ class ListenRun:
         if self._troubles <= SHOWN_TROUBLES:
             self.words.say(paint(text if isinstance(text, str) else text(), "warning", self.words.colour))
         elif self._troubles == SHOWN_TROUBLES + 1:
-            self.words.say(paint(_("more of the like is only counted"), "warning", self.words.colour))
+            self.words.say(paint(_("further cases are only counted"), "warning", self.words.colour))
 
     def _nap(self, seconds: float) -> None:
         until = after(seconds)

@@ -31,7 +31,7 @@ STATUS_INTERVAL = SECOND // 5
 """How often the line at the bottom of a terminal changes."""
 
 HELP = _("""\
-Pass on to TARGET what comes to LISTEN, over a link with faults; for any UDP program, on any system, without any right.
+Pass on to TARGET what comes to LISTEN, over a link with faults; for any UDP program, on any system, without special privileges.
 
 [bold]Examples[/bold]
 

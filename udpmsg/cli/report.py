@@ -91,7 +91,9 @@ def _text(file: Path, name: str) -> str:
 
     content = inputs.read(file, LARGEST, begins=b"{")
     if len(content) > LARGEST:
-        raise UsageError("{}: that is more than a saved comparison has; name a file that udpmsg compare --keep has written", name)
+        raise UsageError(
+            "{}: this file is too large for a saved comparison; name a file that udpmsg compare --keep has written", name
+        )
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:

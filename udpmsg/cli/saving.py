@@ -29,7 +29,7 @@ NAMED = re.compile(r"(\d{6,})-(raw|[0-9a-f]{16}-\d{6,})[-.].*", re.DOTALL)
 SAFE_CATEGORIES = "LMN"
 """Letters, marks and numbers, by the first letter of their Unicode category. A name has those, dots, hyphens and underscores."""
 NAMES_TRIED = 1000
-TAKEN = N_("that file and its like exist")
+TAKEN = N_("too many files of that name exist")
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")

@@ -104,7 +104,7 @@ def send(
         float | None,
         option(
             "--wait",
-            _("Wait so long for replies."),
+            _("How long to wait for replies."),
             panel=DELIVERY,
             metavar="TIME",
             parser=options.parse_duration,
@@ -116,7 +116,7 @@ def send(
         int | None,
         option(
             "--window",
-            _("At most so many unconfirmed messages at once."),
+            _("At most N unconfirmed messages at once."),
             panel=DELIVERY,
             metavar="N",
             parser=options.parse_count,
@@ -138,7 +138,7 @@ def send(
         int | None,
         option(
             "--max-transmissions",
-            _("Send a datagram at most so often."),
+            _("Send a datagram at most N times."),
             panel=DELIVERY,
             metavar="N",
             parser=options.parse_transmissions,
@@ -160,7 +160,7 @@ def send(
         float | None,
         option(
             "--refused-for",
-            _("End after so long of nothing but refusals (ICMP), if nobody ever answered."),
+            _("End after this long with nothing but refusals (ICMP), if nobody ever answered."),
             panel=DELIVERY,
             metavar="TIME",
             parser=options.parse_positive_duration,

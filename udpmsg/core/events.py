@@ -108,8 +108,8 @@ class Hint(Enum):
     """What ICMP says of the way to an endpoint, as a sentence that takes the endpoint."""
 
     NOBODY = N_("nobody listens on {}")
-    NO_HOST = N_("no way leads to the host of {}, or a firewall forbids it")
-    NO_NETWORK = N_("no way leads to the network of {}, or a firewall forbids it")
+    NO_HOST = N_("no route leads to the host of {}, or a firewall forbids it")
+    NO_NETWORK = N_("no route leads to the network of {}, or a firewall forbids it")
     FORBIDDEN = N_("a firewall forbids the way to {}")
     DOWN = N_("the host of {} is unknown or down")
     CUT_OFF = N_("the host of {} is cut off from its network")

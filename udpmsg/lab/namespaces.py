@@ -234,7 +234,7 @@ def reason(step: Phrase, number: int, read: Callable[[str], str | None], platfor
         )
     if number == errno.EAFNOSUPPORT:
         return Phrase("the kernel has no packet sockets; load them: sudo modprobe af_packet")
-    return Phrase(os.strerror(number)) if number else Phrase("for no reason that it told")
+    return Phrase(os.strerror(number)) if number else Phrase("the system gave no reason")
 
 
 def errno_of(error: Exception) -> int:

@@ -63,7 +63,7 @@ PRESETS: Mapping[str, Preset] = {
             "delay": "typical; chosen by us",
             "jitter": "typical; chosen by us: stations wait for their turn and retransmit on the radio",
             "burst": "that losses come in bursts: Carvalho et al., IEEE Trans. Consumer Electronics (2005), for 802.11g; "
-            "the numbers (2 frames in the mean, 1 % of all) are chosen by us",
+            "the numbers (2 frames on average, 1 % of all) are chosen by us",
             "rate": "typical; chosen by us: what a shared channel leaves for one station",
         },
     ),
@@ -141,8 +141,8 @@ PRESETS: Mapping[str, Preset] = {
         {
             "delay": "Michel et al., IMC (2022): round trips of 50 ms in the median to servers in Europe",
             "jitter": "Michel et al., IMC (2022): quartiles of 40 and 60 ms, halved for one way",
-            "burst": "that losses come together, at handovers: Kassem et al., IMC (2022); the numbers (2.5 frames in the "
-            "mean, 0.5 % of all) are chosen by us",
+            "burst": "that losses come together, at handovers: Kassem et al., IMC (2022); the numbers (2.5 frames on "
+            "average, 0.5 % of all) are chosen by us",
             "rate": f"{OOKLA}: medians of 104.71 Mbit/s down, 14.84 Mbit/s up",
         },
     ),

@@ -112,9 +112,9 @@ def _burst(path: Path, telling: Telling) -> str:
     inside = 0.0 if burst.enter == 0 else burst.enter / (burst.enter + burst.leave)
     mean, share = telling.value(f"{1 / burst.leave:.3g}"), telling.value(f"{100 * inside:.3g} %")
     if burst.loss_bad == 1 and burst.loss_good == 0:
-        return telling.text(N_("bursts of loss ({} frames in the mean, {} of all)")).format(mean, share)
+        return telling.text(N_("bursts of loss ({} frames on average, {} of all)")).format(mean, share)
     losses = [telling.value(spaced(share_text(loss))) for loss in (burst.loss_bad, burst.loss_good)]
-    words = N_("bursts of loss ({} frames in the mean, {} of all; {} lost inside, {} outside)")
+    words = N_("bursts of loss ({} frames on average, {} of all; {} lost inside, {} outside)")
     return telling.text(words).format(mean, share, *losses)
 
 

@@ -90,10 +90,12 @@ class Strangers:
         if len(payload) > MAX_DATAGRAM_SIZE:
             raise MessageTooLarge(len(payload), MAX_DATAGRAM_SIZE, "raw bytes travel in one datagram")
         if self._says_the_same(message.payload, peer, payload, now):
-            self._leave_out(message, Phrase("it says the same again and again, as a program does that answers answers"))
+            self._leave_out(message, Phrase("it says the same again and again, as a program does that answers every answer"))
             return False
         if not self._allowances.grant_raw(peer, origin_of(peer), len(payload), now=now):
-            self._leave_out(message, Phrase("a raw program can prove nothing, and is not sent so much more than came from it"))
+            self._leave_out(
+                message, Phrase("a program that sends raw bytes can prove nothing, and is not sent much more than came from it")
+            )
             return False
         return True
 

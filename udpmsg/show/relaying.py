@@ -73,7 +73,7 @@ class HumanRelay:
         if self._troubles <= SHOWN_TROUBLES:
             self.words.say(paint(text, "warning", self.words.colour))
         elif self._troubles == SHOWN_TROUBLES + 1:
-            self.words.say(paint(_("more of the like is only counted"), "warning", self.words.colour))
+            self.words.say(paint(_("further cases are only counted"), "warning", self.words.colour))
 
 
 class JsonRelay:

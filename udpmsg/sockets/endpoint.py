@@ -129,7 +129,7 @@ def check_port(port: int, *, lowest: int = 1) -> None:
 def check_hops(hops: object) -> None:
     """Raise UsageError for a time to live that no packet can have on its way: its header has one byte for it, and 0 is none."""
     if not isinstance(hops, int) or not 1 <= hops <= MOST_HOPS:
-        raise UsageError("{!r} is not a number of hops that a packet may live: choose from 1 to {}", hops, MOST_HOPS)
+        raise UsageError("{!r} is not a time to live (how many routers a packet may pass): choose from 1 to {}", hops, MOST_HOPS)
 
 
 def is_multicast(address: Address) -> bool:

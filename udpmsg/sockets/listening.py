@@ -59,7 +59,7 @@ def explained(error: OSError, endpoint: Endpoint) -> CannotListen:
         )
     if error.errno in (errno.EACCES, errno.EPERM) and 0 < endpoint.port <= LAST_PRIVILEGED_PORT:
         return CannotListen(
-            "cannot listen on {}: a port below {} needs a right that you do not have; "
+            "cannot listen on {}: a port below {} needs a privilege that you do not have; "
             "choose one from {} to 65535, such as --port {}",
             where,
             LAST_PRIVILEGED_PORT + 1,

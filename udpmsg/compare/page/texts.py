@@ -37,12 +37,12 @@ COMPARISON = EVERY_CHART | {
     "hide": N_("A click on a mode in a legend hides it."),
     "what_senders_knew": N_("What the senders knew"),
     "how_they_know": N_(
-        "Looked at every 10 ms: with UDP's acknowledgments by udpmsg's own sender, over TCP by the kernel. A sender that nobody "
-        "acknowledges anything to knows nothing of the path, so it is not here."
+        "Sampled every 10 ms: with UDP's acknowledgments by udpmsg's own sender, over TCP by the kernel. A sender that gets "
+        "no acknowledgments knows nothing of the path, so it is not shown."
     ),
     "window_over_time": N_("Window."),
     "window_words": N_(
-        "So much may be in flight; the area is what is. It grows until something is lost, and falls: a saw tooth. A cross: "
+        "How much may be in flight; the area is what is. It grows until something is lost, and falls: a saw tooth. A cross: "
         "something was sent again."
     ),
     "pace_over_time": N_("Pace."),

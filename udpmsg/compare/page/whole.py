@@ -79,7 +79,7 @@ def lead(comparison: Comparison) -> str:
         said.append(_("UDP meets the link's faults; TCP is unimpaired, as a relay cannot drop its segments."))
     if comparison.where is Where.LAB:
         said.append(
-            _("What the link does to a message hangs on the seed and the message alone, so it is the same in every mode.")
+            _("What the link does to a message depends on the seed and the message alone, so it is the same in every mode.")
         )
     return safe(" ".join(said))
 

@@ -34,7 +34,7 @@ def asked(comparison: Comparison) -> list[tuple[str, str]]:
         said.append((_("To"), comparison.target))
     if comparison.seed is not None:
         last = comparison.seed + comparison.choices.repeat - 1
-        seeds = str(last) if last == comparison.seed else _("{} to {}, one a repetition").format(comparison.seed, last)
+        seeds = str(last) if last == comparison.seed else _("{} to {}, one per repetition").format(comparison.seed, last)
         said.append((_("Seed"), seeds))
     return said
 
