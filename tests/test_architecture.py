@@ -1,10 +1,12 @@
 """The house rules, read from the sources: who reads the clock, what is documented. Who may import whom is for scripts/check."""
 
 import ast
+import graphlib
 import re
 import struct
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +69,31 @@ def test_only_one_module_reads_the_clock(source: Path) -> None:
         assert readings, "base/clock.py is the reader of the clock, and reads none"
     else:
         assert not readings, f"{source} reads the clock: {readings}; udpmsg.base.clock does that"
+
+
+def imported(source: Path) -> set[str]:
+    """The modules of udpmsg that this one imports anywhere, also in a function or for its types alone."""
+    known = {module_name(one) for one in SOURCES}
+    found: set[str] = set()
+    for node in ast.walk(tree(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name if name in known else str(node.module) for name in whole}
+    return (found & known) - {module_name(source)}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    sorter = graphlib.TopologicalSorter({module_name(source): imported(source) for source in SOURCES})
+    sorter.prepare()  # raises CycleError, which names the circle
+
+
+def test_no_folder_has_files_with_a_common_prefix() -> None:
+    """Such a prefix is the name of a folder that is missing."""
+    for folder in {source.parent for source in SOURCES}:
+        prefixes = Counter(file.stem.partition("_")[0] for file in folder.glob("[a-z]*_*.py"))
+        assert not [prefix for prefix, count in prefixes.items() if count > 1], folder
 
 
 def test_the_library_loads_no_command_line_and_no_event_loop() -> None:
