@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -28,6 +29,14 @@ WAYS = {
     "over TCP": (["listen", "--tcp", "--once"], ["send", "127.0.0.1", "--tcp", "--wait", "0s"]),
 }
 """What each column is called, and the two commands that make it; a port that is free is added to both."""
+
+NOW_TRY = (
+    ("listen --interactive", "in one terminal: you answer what comes"),
+    ("send 127.0.0.1", "in another: each line is a message, bye ends"),
+    ("demo", "the lessons: each asks, runs, and says why"),
+    ("compare" if sys.platform == "linux" else "compare --via relay", "UDP beside TCP, over a link that loses messages"),
+)
+"""What to type next, and what for."""
 
 PATIENCE = 30.0
 """Seconds for one exchange; it takes well under one. After that its processes are ended and the demo fails."""
@@ -153,6 +162,16 @@ def shown(value: Any, key: str) -> str:
     return f"{value:,}"
 
 
+def typed_here() -> str:
+    """The command as one types it here: its name where that is enough, else the shortest path."""
+    found = shutil.which("udpmsg")
+    if found is not None and Path(found).resolve() == COMMAND.resolve():
+        return "udpmsg"
+    with contextlib.suppress(ValueError):  # Windows: another drive
+        return min(os.path.relpath(COMMAND), str(COMMAND), key=len)
+    return str(COMMAND)
+
+
 def main() -> None:
     """Run the three exchanges and print them side by side; exit 1 if a text did not arrive whole where it must."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
@@ -184,6 +203,10 @@ def main() -> None:
     print("\n–  not known. Fire and forget hears nothing back, and TCP keeps its retransmissions to itself.")
     if not all(whole[1:]):
         raise SystemExit("demo: a text that had to arrive whole did not")
+
+    print("\nNow try:\n")
+    for arguments, purpose in NOW_TRY:
+        print(f"  {typed_here()} {arguments:<22}# {purpose}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
+PAGES = [README, (PROJECT / "README.pt-BR.md").read_text(encoding="utf-8")]
 PROGRAMS = dict(re.findall(r"```python\n# (.*?)\n(.*?)```", README, re.DOTALL))
 """Python programs by the comment that each begins with."""
 RECEIVER = "receive in a loop, and reply"
@@ -97,31 +98,46 @@ def test_every_python_program_in_readme_is_run() -> None:
 
 
 def test_the_options_in_readme_exist() -> None:
-    commands = re.findall(r"\budpmsg (listen|send|compare|bench|demo|relay|report)\b([^`\n]*)", README)
-    assert commands
+    pages = [*PAGES, *(page.read_text(encoding="utf-8") for page in (PROJECT / "docs").glob("teaching*.md"))]
+    found = [re.findall(r"\budpmsg (listen|send|compare|bench|demo|relay|report)\b([^`\n]*)", page) for page in pages]
+    assert all(found)
+    commands = [command for page in found for command in page]
     helps = {
         name: subprocess.run([sys.executable, "-m", "udpmsg", name, "--help"], check=True, capture_output=True, text=True).stdout
         for name in ("listen", "send", "compare", "bench", "demo", "relay", "report")
     }
     for name, rest in commands:
         for option in re.findall(r"--[a-z][a-z-]*", rest.partition("udpmsg")[0]):
-            assert option in helps[name], f"README: udpmsg {name} {option}"
+            assert option in helps[name], f"udpmsg {name} {option}"
 
 
 def test_the_files_that_readme_links_to_exist() -> None:
-    pages = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+    pages = [*PROJECT.glob("README*.md"), PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))]
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.relative_to(PROJECT)} links to {target}"
 
 
 def test_the_picture_in_readme_is_what_the_demo_prints() -> None:
-    picture = re.search(r"```text\n(Sending .*?)```", README, re.DOTALL)
-    assert picture
+    pictures = [re.search(r"```text\n(Sending .*?)```", page, re.DOTALL) for page in PAGES]
     demo = [sys.executable, str(PROJECT / "scripts" / "demo.py")]
     run = subprocess.run(demo, check=True, capture_output=True, encoding="utf-8", env={**os.environ, "PYTHONUTF8": "1"})
 
     def without_figures(text: str) -> list[str]:
+        text = re.sub(r"\S*udpmsg (?=.*#)", "udpmsg ", text)  # where it is installed is not the page's to say
         return re.sub(r"[\d.,]+ ms|yes|no", "?", text).split()
 
-    assert without_figures(run.stdout) == without_figures(picture[1])
+    for picture in pictures:
+        assert picture
+        assert without_figures(run.stdout) == without_figures(picture[1])
+
+
+def test_the_pages_on_teaching_have_the_same_commands_in_every_language() -> None:
+    def commands(page: Path) -> list[str]:
+        blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        lines = [re.sub(r"\s+#.*", "", line) for block in blocks for line in block.splitlines()]
+        return [re.sub(r"\"[^\"]*\"|'[^']*'", "…", line) for line in lines if line]  # what stands in quotes is translated
+
+    english = commands(PROJECT / "docs" / "teaching.md")
+    assert english
+    assert commands(PROJECT / "docs" / "teaching.pt-BR.md") == english
