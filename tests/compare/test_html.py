@@ -203,6 +203,16 @@ def test_the_ladders_show_handshake_losses_retransmissions_and_what_was_held_bac
     assert re.search(r'role="img" aria-labelledby="ladder1">\s*<title id="ladder1">The beginning: UDP beside', first)
 
 
+def test_the_longest_wait_is_that_of_the_mode_that_waited_longest() -> None:
+    """Before its first delivery too: TCP waited for its second SYN."""
+    path = Path(delay=20 * MILLISECOND)
+    script = Scripted(Action.DROP, FrameKind.CONTROL, 1), Scripted(Action.DROP, FrameKind.DATA, 5)
+    comparison = sample(count=10, link=Link(path, path, script))
+    stalls = {one.run.mode: one.figures["longest_stall_s"] for one in Reading(comparison).runs}
+    assert max(stalls, key=stalls.__getitem__) is Mode.TCP
+    assert "The longest wait: TCP" in page(comparison)
+
+
 def test_a_crowded_ladder_leaves_frames_out_and_says_so() -> None:
     text = page(sample(count=2000, interval=MILLISECOND // 4, loss=0.02))
     ladders = re.findall(r'<figure class="ladder".*?</figure>', text, re.DOTALL)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.compare.runs import MILLISECOND, comparison, message, received, run
 from tests.compare.samples import sample
-from udpmsg.compare.reading import RunReading
+from udpmsg.compare.reading import Reading, RunReading
 from udpmsg.compare.sentences import disagreements, sentence
 from udpmsg.compare.trace import Choices, Comparison, Mode, Run, Where
 from udpmsg.link.faults import Link, Path
@@ -201,3 +201,26 @@ def test_logs_that_disagree_are_said_to() -> None:
     )
     assert "; and " in text
     assert text.endswith(" more.")
+
+
+@pytest.mark.parametrize(
+    ("faults", "start"),
+    [
+        (["drop:control:1"], "The SYN was lost; TCP waited 1 s and sent it again; the handshake took 1.04 s"),
+        (["back:drop:control:1"], "The SYN-ACK was lost; TCP waited 1 s and sent the SYN again; the handshake took 1.04 s"),
+        (
+            ["delay:control:1:1100ms"],
+            "The answer to the SYN took long; TCP waited 1 s and sent it again; the handshake",
+        ),
+        (
+            ["drop:control:1", "drop:control:2"],
+            "The SYN or its answer was lost 2 times; TCP waited 3 s in all and sent it again; the handshake took 3.04 s",
+        ),
+    ],
+)
+def test_a_handshake_that_took_several_attempts_is_explained_and_its_syn_counted(faults: list[str], start: str) -> None:
+    link = Link(WAY, WAY, tuple(map(parse_fault, faults)))
+    (one,) = Reading(sample(count=5, link=link, modes=(Mode.TCP,))).runs
+    assert sentence(one).startswith(start)
+    assert one.figures["retransmissions"] == len(faults)
+    assert "segment" not in sentence(one), "the SYN is told of once"

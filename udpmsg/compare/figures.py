@@ -64,6 +64,11 @@ class Facts:
         return None if word is None else int(word)
 
     @cached_property
+    def syns(self) -> list[FrameRecord]:
+        """TCP's SYN, and whenever it was sent again."""
+        return [frame for frame in self.run.frames or () if frame.label == "SYN"] if self.run.mode is Mode.TCP else []
+
+    @cached_property
     def stall(self) -> Stall | None:
         """The longest."""
         return None if self.network else _longest_stall(self)
@@ -85,13 +90,14 @@ OF_ONE_RUN = {"repetition", "seed", "error", "lost_sequences"}
 
 
 def _retransmissions(facts: Facts) -> int | None:
-    """Data frames that repeat what was sent before; over TCP as the link saw them, on their way to the receiver."""
+    """Data frames that repeat what was sent before; over TCP as the link saw them on their way to the receiver, with its SYN."""
     if facts.run.mode is not Mode.TCP:
         return facts.run.retransmissions
     if facts.run.frames is None:
         return None
     forward = (frame.identity for frame in facts.run.frames if frame.identity.direction is Direction.FORWARD)
-    return sum(identity.kind is FrameKind.DATA and identity.transmission > 1 for identity in forward)
+    repeated = sum(identity.kind is FrameKind.DATA and identity.transmission > 1 for identity in forward)
+    return repeated + len(facts.syns[1:])
 
 
 def _goodput(facts: Facts) -> float | None:

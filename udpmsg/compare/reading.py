@@ -13,6 +13,7 @@ from udpmsg.compare.audit import audit
 from udpmsg.compare.figures import Facts, figures
 from udpmsg.compare.ladder import Arrow, Wait, arrows, waits
 from udpmsg.compare.ledger import Row, rows
+from udpmsg.compare.passage import passed
 from udpmsg.compare.trace import Comparison, Mode, Run
 from udpmsg.link.record import Direction
 from udpmsg.show.figures import Figures
@@ -30,6 +31,17 @@ class Gap(NamedTuple):
     """Nanoseconds that the one that waited longest did."""
     gaps: int
     """For how many messages others waited in this run, this one included."""
+
+
+class Opening(NamedTuple):
+    """A handshake of TCP in which the SYN was sent again."""
+
+    lost: str
+    """What was lost of the first attempt: "SYN" or "SYN-ACK"; empty: nothing, the answer took longer than TCP waited."""
+    again: int
+    """How often the SYN was sent again."""
+    waited: int
+    """Nanoseconds from the first SYN to the last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +70,16 @@ class RunReading:
     def disagreements(self) -> list[str]:
         """A sentence for everything in which the ledger and the link's own record disagree; they never should."""
         return audit(self.run, self.rows, self.comparison.choices, self.comparison.where)
+
+    @cached_property
+    def opening(self) -> Opening | None:
+        """What delayed TCP's handshake; None: nothing did, or there was none."""
+        syns = self.facts.syns
+        if len(syns) < 2:
+            return None
+        answers = [frame for frame in self.run.frames or () if frame.label == "SYN-ACK" and frame.arrived_at < syns[1].arrived_at]
+        lost = "SYN" if not passed(syns[0]) else "SYN-ACK" if answers and not passed(answers[0]) else ""
+        return Opening(lost, len(syns) - 1, syns[-1].arrived_at - syns[0].arrived_at)
 
     @cached_property
     def worst_gap(self) -> Gap | None:

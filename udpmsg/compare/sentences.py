@@ -31,6 +31,13 @@ HELD_BY = {
 }
 """What others waited for, by what happened to it and what it was."""
 
+OPENINGS = {
+    "SYN": N_("the SYN was lost; TCP waited {} and sent it again"),
+    "SYN-ACK": N_("the SYN-ACK was lost; TCP waited {} and sent the SYN again"),
+    "": N_("the answer to the SYN took long; TCP waited {} and sent it again"),
+}
+"""Why there was more than one SYN, by what was lost."""
+
 
 def sentence(one: RunReading) -> str:
     """What happened in this run: "No handshake: the first message came after 20 ms; 6 of 100 never came (…) …"."""
@@ -41,8 +48,9 @@ def sentence(one: RunReading) -> str:
         return _("There was no message to send; {}.").format(_start(run, figures))
     clauses = [
         _("the run ended early: {}").format(printable(told(run.error))) if run.error is not None else "",
+        _opening(one),
         _start(run, figures),
-        _blocked(one) or _again(run, rows, figures),
+        _blocked(one) or _again(one),
         _outcomes(run, rows, figures),
         _oddities(run, rows, figures),
         _("TCP was unimpaired here, as a relay cannot drop its segments")
@@ -66,18 +74,30 @@ def _start(run: Run, figures: Figures) -> str:
     return _("the handshake took {}, so the first message came after {}").format(connect, first)
 
 
-def _again(run: Run, rows: list[Row], figures: Figures) -> str:
-    """Retransmissions."""
-    if not figures["retransmissions"]:
+def _opening(one: RunReading) -> str:
+    """Why TCP's handshake took so long: Linux waits a second for the answer to a SYN (RFC 6298, 2.1)."""
+    opening = one.opening
+    if opening is None:
         return ""
-    messages = [row for row in rows if (row.transmissions or 0) > 1]
+    waited = duration(opening.waited / 1e9)
+    if opening.again > 1 and opening.lost:
+        return _("the SYN or its answer was lost {} times; TCP waited {} in all and sent it again").format(opening.again, waited)
+    return _(OPENINGS[opening.lost]).format(waited)
+
+
+def _again(one: RunReading) -> str:
+    """Retransmissions of messages."""
+    retransmissions = (one.figures["retransmissions"] or 0) - (one.opening.again if one.opening else 0)
+    if not retransmissions:
+        return ""
+    messages = [row for row in one.rows if (row.transmissions or 0) > 1]
     repeats = sum((row.transmissions or 1) - 1 for row in messages)
-    if run.mode is Mode.TCP:  # not whole messages, but parts of them
-        text = plural("{} segment was sent again", "{} segments were sent again", figures["retransmissions"])
-        return text.format(number(figures["retransmissions"]))
-    if repeats != figures["retransmissions"]:  # parts here too
-        text = plural("{} datagram was sent again", "{} datagrams were sent again", figures["retransmissions"])
-        return text.format(number(figures["retransmissions"]))
+    if one.run.mode is Mode.TCP:  # not whole messages, but parts of them
+        text = plural("{} segment was sent again", "{} segments were sent again", retransmissions)
+        return text.format(number(retransmissions))
+    if repeats != retransmissions:  # parts here too
+        text = plural("{} datagram was sent again", "{} datagrams were sent again", retransmissions)
+        return text.format(number(retransmissions))
     most = max(row.transmissions or 0 for row in messages) - 1
     if len(messages) == 1:
         often = [_("message {} was sent again"), _("message {} was sent again twice"), _("message {} was sent again {} times")]

@@ -6,12 +6,12 @@ since the run's start. Draws nothing.
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from statistics import median
 
 from udpmsg.base.language import _
 from udpmsg.compare.page.words import SHORT
-from udpmsg.compare.trace import Comparison, Mode, Run
+from udpmsg.compare.reading import RunReading
+from udpmsg.compare.trace import Comparison, Run
 from udpmsg.link.record import Direction, FrameRecord, Phase
 from udpmsg.show.telling import label
 
@@ -44,13 +44,14 @@ class Excerpt:
         return self.start <= time <= self.end
 
 
-def excerpts(comparison: Comparison, runs: list[Run]) -> list[Excerpt]:
-    """At least one, at most four, in the order in which they are told. `runs`: one repetition's, whose frames are known."""
+def excerpts(comparison: Comparison, read: list[RunReading]) -> list[Excerpt]:
+    """At least one, at most four, in the order in which they are told. `read`: one repetition, where frames are known."""
+    runs = [one.run for one in read]
     first = beginning(comparison, runs)
     length = first.end - first.start
     longest, margin = round(length * LONGEST), round(length * MARGIN)
     chosen = [first]
-    for excerpt in (first_fault(runs, longest), longest_wait(comparison, runs, longest), ending(runs, longest)):
+    for excerpt in (first_fault(runs, longest), longest_wait(comparison, read, longest), ending(runs, longest)):
         if excerpt is not None and shown(excerpt, chosen) < MOSTLY:
             chosen.append(Excerpt(excerpt.title, max(first.start, excerpt.start - margin), excerpt.end + margin))
     return chosen
@@ -97,15 +98,13 @@ def is_faulty(frame: FrameRecord) -> bool:
     return changed or frame.dropped is not None or len(frame.left_at) > 1
 
 
-def longest_wait(comparison: Comparison, runs: list[Run], longest: int) -> Excerpt | None:
-    """The longest time between two deliveries in any mode, where it is longer than the schedule makes it."""
-    worst = round(comparison.workload.interval_ns * NOTABLE), 0, Mode.UDP
-    for run in runs:
-        for before, after in pairwise(one.at for one in run.received if not one.duplicate):
-            if after - before > worst[0]:
-                worst = after - before, after, run.mode
-    length, after, mode = worst
-    return Excerpt(_("The longest wait: {}").format(SHORT[mode]), after - min(length, longest), after) if after else None
+def longest_wait(comparison: Comparison, read: list[RunReading], longest: int) -> Excerpt | None:
+    """The longest stall of any mode, where it is longer than the schedule makes it."""
+    stalls = [(one.facts.stall, one.run.mode) for one in read]
+    stall, mode = max(stalls, key=lambda each: each[0].length if each[0] else 0)
+    if stall is None or stall.length <= round(comparison.workload.interval_ns * NOTABLE):
+        return None
+    return Excerpt(_("The longest wait: {}").format(SHORT[mode]), stall.end - min(stall.length, longest), stall.end)
 
 
 def ending(runs: list[Run], longest: int) -> Excerpt | None:

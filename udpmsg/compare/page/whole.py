@@ -94,12 +94,13 @@ def of_first_repetition(comparison: Comparison) -> str:
 def ladder_figures(reading: Reading) -> str:
     """A figure for each excerpt of the first repetition. Without a script all of them show; with it, one at a time."""
     comparison = reading.comparison
-    runs = [one.run for one in reading.first if one.run.frames]
+    read = [one for one in reading.first if one.run.frames]
+    runs = [one.run for one in read]
     if not runs:
         return f"<p class='note'>{safe(_(NO_LADDER)).format('<code>udpmsg compare</code>')}</p>"
     total = sum(len(run.frames or ()) for run in runs)
     parts = []
-    for place, excerpt in enumerate(excerpts(comparison, runs), 1):
+    for place, excerpt in enumerate(excerpts(comparison, read), 1):
         picture, shown, left_out = draw(excerpt, runs, mode_names(comparison), comparison.workload.interval_ns, place)
         caption = _("From {} after the first message was due: {} of the {} frames of this run.").format(
             span(excerpt), number(shown), number(total)
