@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from udpmsg.cli import app, linking
+from udpmsg.cli.given import Given
 from udpmsg.link.faults import Burst, Link, Path
 from udpmsg.link.fields import FIELDS
 from udpmsg.link.presets import DEFAULT, preset
@@ -27,27 +28,11 @@ def probe(run, monkeypatch: pytest.MonkeyPatch) -> Probe:
     made: list[tuple[Link, int | None]] = []
     base: list[Link] = []
 
-    def probe(
-        context: typer.Context,
-        link: linking.Named = None,
-        delay: linking.Delay = None,
-        jitter: linking.Jitter = None,
-        loss: linking.Loss = None,
-        burst: linking.Burst = None,
-        duplicate: linking.Duplicate = None,
-        reorder: linking.Reorder = None,
-        corrupt: linking.Corrupt = None,
-        rate: linking.Rate = None,
-        queue: linking.Queue = None,
-        police: linking.Police = None,
-        mtu: linking.Mtu = None,
-        fault: linking.Fault = None,
-        seed: linking.Seed = None,
-    ) -> int:
-        made.append((linking.link_of(context.params, *base), seed))
+    def probe(context: typer.Context, given: Given) -> int:
+        made.append((linking.link_of(given, *base), given.seed))
         return 0
 
-    module = types.SimpleNamespace(probe=probe, HELP="Make a link.", EPILOG="")
+    module = types.SimpleNamespace(probe=probe, OPTIONS=linking.OPTIONS, HELP="Make a link.", EPILOG="")
     monkeypatch.setitem(sys.modules, "udpmsg.cli.probe", module)  # type: ignore[arg-type]
     monkeypatch.setattr(app, "COMMANDS", {"probe": "Make a link."})
 

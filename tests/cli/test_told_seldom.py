@@ -16,10 +16,12 @@ from tests.cli.test_told import assert_told
 from tests.compare.samples import sample
 from udpmsg.base import language
 from udpmsg.base.errors import Phrase, UdpmsgError, UsageError
-from udpmsg.cli import rules, saving
+from udpmsg.base.options import Option
+from udpmsg.cli import listen, saving, send
 from udpmsg.cli.answering import Silence, Typed
 from udpmsg.cli.exchange import Exchange
 from udpmsg.cli.executor import Executor
+from udpmsg.cli.given import check
 from udpmsg.cli.lines import LineTooLong
 from udpmsg.cli.listen import announce
 from udpmsg.cli.listen_run import Ending, ListenRun
@@ -138,18 +140,16 @@ def test_a_summary_with_everything(observer: str, count: int) -> None:
 COUNTS = ("duplicates", "reordered", "retransmissions", "kernel_drops", "malformed", "over_limit")
 
 
-@pytest.mark.parametrize(
-    ("conflicts", "needs"),
-    [
-        *([(rule,), ()] for rule in (*rules.LISTEN_CONFLICTS, *rules.SEND_CONFLICTS)),
-        *([(), (need,)] for need in (*rules.LISTEN_NEEDS, *rules.SEND_NEEDS)),
-    ],
-)
-def test_every_rule(conflicts: tuple[rules.Conflict, ...], needs: tuple[rules.Need, ...]) -> None:
-    given = {name: True for rule in conflicts for name in rule[:2]} | {need.option: True for need in needs}
-    with pytest.raises(UsageError) as refused:
-        rules.check(given, conflicts, needs)
-    assert_told(refused.value.told(language._))
+@pytest.mark.parametrize("row", [*send.OPTIONS, *listen.OPTIONS], ids=lambda row: row.key)
+def test_every_rule(row: Option) -> None:
+    for other, _ in row.against:
+        with pytest.raises(UsageError) as refused:
+            check([row], {row.key: "", other: "UDPMSG_OTHER"})
+        assert_told(refused.value.told(language._))
+    if row.needs:
+        with pytest.raises(UsageError) as refused:
+            check([row], {row.key: ""})
+        assert_told(refused.value.told(language._))
 
 
 @pytest.mark.parametrize("number", [errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL, errno.ENOBUFS])

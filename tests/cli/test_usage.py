@@ -2,15 +2,17 @@
 
 import json
 import socket
+from collections.abc import Iterable
 
 import pytest
 
 from tests.transport.support import has_ipv6
-from udpmsg.cli import rules
+from udpmsg.base.options import Option
+from udpmsg.cli import listen, send
 
 SEND = {"text": ["hello"], "file": ["--file", "README.md"], "ack": ["--ack"], "raw": ["--raw"], "tcp": ["--tcp"],
         "no-offload": ["--no-offload"],
-        "broadcast": ["--broadcast"], "multicast": [], "datagram-size": ["--datagram-size", "1000"],
+        "broadcast": ["--broadcast"], send.GROUP: [], "datagram-size": ["--datagram-size", "1000"],
         "max-transmissions": ["--max-transmissions", "3"], "min-rto": ["--min-rto", "1s"], "refused-for": ["--refused-for", "1s"],
         "interval": ["--interval", "1s"],
         "rate": ["--rate", "1/s"], "bye": ["--bye", "ciao"], "size": ["--size", "10"], "ordered": ["--ordered"],
@@ -24,41 +26,45 @@ LISTEN = {"tcp": ["--tcp"], "no-offload": ["--no-offload"],
           "quiet": ["--quiet"], "host": ["--host", "127.0.0.1"], "interface": ["--interface", "127.0.0.1"]}  # fmt: skip
 
 
-def destination(*given: str) -> str:
-    return "239.1.2.3" if "multicast" in given else "127.0.0.1"
+def conflicts(rows: Iterable[Option]) -> list[tuple[str, str, str]]:
+    return [(row.key, other, reason) for row in rows for other, reason in row.against]
 
 
-@pytest.mark.parametrize("rule", rules.SEND_CONFLICTS, ids=lambda rule: f"{rule.first}-{rule.second}")
-def test_send_refuses_each_pair_that_means_nothing(run, rule: rules.Conflict) -> None:
-    arguments = [destination(rule.first, rule.second), *SEND[rule.second], *SEND[rule.first]]
+def needs(rows: Iterable[Option]) -> list[tuple[str, tuple[str, ...], str]]:
+    return [(row.key, *row.needs) for row in rows if row.needs]
+
+
+@pytest.mark.parametrize(("first", "second", "reason"), conflicts(send.OPTIONS))
+def test_send_refuses_each_pair_that_means_nothing(run, first: str, second: str, reason: str) -> None:
+    arguments = ["239.1.2.3" if second == send.GROUP else "127.0.0.1", *SEND[second], *SEND[first]]
     code, output, words = run("send", *arguments)
     assert (code, output) == (2, "")
     assert "mean nothing together" in words
-    assert rule.reason in words
+    assert reason in words
     assert "udpmsg send --help" in words
 
 
-@pytest.mark.parametrize("need", rules.SEND_NEEDS, ids=lambda need: need.option)
-def test_send_refuses_each_option_that_means_nothing_alone(run, need: rules.Need) -> None:
-    text = [] if "text" in need.any_of else ["hello"]
-    code, output, words = run("send", "127.0.0.1", *text, *SEND[need.option])
+@pytest.mark.parametrize(("option", "any_of", "reason"), needs(send.OPTIONS))
+def test_send_refuses_each_option_that_means_nothing_alone(run, option: str, any_of: tuple[str, ...], reason: str) -> None:
+    text = [] if "text" in any_of else ["hello"]
+    code, output, words = run("send", "127.0.0.1", *text, *SEND[option])
     assert (code, output) == (2, "")
-    assert f"--{need.option} means nothing without" in words
-    assert need.reason in words
+    assert f"--{option} means nothing without" in words
+    assert reason in words
 
 
-@pytest.mark.parametrize("rule", rules.LISTEN_CONFLICTS, ids=lambda rule: f"{rule.first}-{rule.second}")
-def test_listen_refuses_each_pair_that_means_nothing(run, rule: rules.Conflict) -> None:
-    code, output, words = run("listen", *LISTEN[rule.first], *LISTEN[rule.second])
+@pytest.mark.parametrize(("first", "second", "reason"), conflicts(listen.OPTIONS))
+def test_listen_refuses_each_pair_that_means_nothing(run, first: str, second: str, reason: str) -> None:
+    code, output, words = run("listen", *LISTEN[first], *LISTEN[second])
     assert (code, output) == (2, "")
-    assert f"--{rule.first} and --{rule.second} mean nothing together: {rule.reason}" in words
+    assert f"--{first} and --{second} mean nothing together: {reason}" in words
 
 
-@pytest.mark.parametrize("need", rules.LISTEN_NEEDS, ids=lambda need: need.option)
-def test_listen_refuses_each_option_that_means_nothing_alone(run, need: rules.Need) -> None:
-    code, output, words = run("listen", *LISTEN[need.option])
+@pytest.mark.parametrize(("option", "any_of", "reason"), needs(listen.OPTIONS))
+def test_listen_refuses_each_option_that_means_nothing_alone(run, option: str, any_of: tuple[str, ...], reason: str) -> None:
+    code, output, words = run("listen", *LISTEN[option])
     assert (code, output) == (2, "")
-    assert f"--{need.option} means nothing without" in words
+    assert f"--{option} means nothing without --{any_of[0]}: {reason}" in words
 
 
 @pytest.mark.parametrize(

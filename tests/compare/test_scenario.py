@@ -25,7 +25,7 @@ scenarios = st.builds(
     Scenario,
     link=links,
     seed=st.none() | st.integers(0, 2**64 - 1),
-    workload=st.builds(Workload, count=counts, interval_ns=times, size=st.integers(1, 2**40)),
+    workload=st.builds(Workload, count=counts, interval_ns=times | st.just(0), size=st.integers(0, 2**40)),
     choices=st.builds(
         Choices,
         modes=st.lists(st.sampled_from(Mode), min_size=1, unique=True).map(tuple),
@@ -68,8 +68,8 @@ def test_an_empty_file_is_as_no_file() -> None:
 
 def test_what_is_not_set_stands_there_as_a_comment() -> None:
     text = dump(Scenario())
-    assert "# seed is not set: drawn anew each time" in text
-    assert "# tcp_congestion is not set: the system's default" in text
+    assert "# seed is not set; default: drawn anew each time" in text
+    assert "# tcp_congestion is not set; default: the system's" in text
     assert 'preset = "classroom"' in text
     assert load(text) == Scenario()
 
@@ -160,10 +160,10 @@ BROKEN = [
     ("[workload]\ncount = 1.5", "f.toml, line 2: [workload] count: '1.5' is not a count"),
     ("[workload]\nsize = [1]", "f.toml, line 2: [workload] size: a list is no value for it"),
     ("[workload]\ninterval = 2026-11-25", "f.toml, line 2: [workload] interval: a date is no value for it"),
-    ("[workload]\ninterval = '0s'", "f.toml, line 2: [workload] interval: '0s' is none; it must be more than 0"),
+    ("[choices]\nmin_rto = '0s'", "f.toml, line 2: [choices] min_rto: '0s' is none; it must be more than 0"),
     ("[choices]\nmodes = ['udp', 'tpc']", "f.toml, line 2: [choices] modes: 'tpc' is no mode; did you mean tcp?"),
-    ("[choices]\nmodes = ['udp', 'udp']", "f.toml, line 2: [choices] modes: a mode stands there twice"),
-    ("[choices]\nmodes = []", "f.toml, line 2: [choices] modes: a list of modes is wanted"),
+    ("[choices]\nmodes = ['udp', 'udp']", "f.toml, line 2: [choices] modes: 'udp,udp' names a mode twice; name each once"),
+    ("[choices]\nmodes = []", 'f.toml, line 2: [choices] modes: a list is wanted, such as ["udp", "udp+ack", "tcp"]'),
     ("[choices]\nnagle = 'yes'", "f.toml, line 2: [choices] nagle: 'yes' is neither true nor false"),
     ("[choices]\nDeadline = '3s'", "f.toml, line 2: [choices] write it in small letters: deadline"),
     ("[choices]\nmax_transmissions = 256", "f.toml, line 2: [choices] max_transmissions: 256 transmissions are too many"),

@@ -8,6 +8,8 @@ from math import inf
 from typing import Any
 
 from udpmsg.compare.trace import Mode
+from udpmsg.core.config import MAX_MESSAGE
+from udpmsg.sockets.listening import RECEIVE_BUFFER
 
 SIZES = (64, 512, 1200, 8192)
 SECONDS = 8.0
@@ -16,7 +18,7 @@ KEPT_UP = 0.95
 """Of the sender's rate: a receiver that takes less is falling behind."""
 STEADY = 0.8
 """Of the fastest trial's rate: where the slowest one reached less, the machine or the network changed meanwhile."""
-LARGEST = 1 << 20
+LARGEST = MAX_MESSAGE
 """What a listener takes, unless it is told otherwise."""
 
 
@@ -35,7 +37,7 @@ class Request:
     datagram_size: int | None = None
     """None: what a message needs, as far as the path takes it whole."""
     offload: bool = True
-    receive_buffer: int = 4 << 20
+    receive_buffer: int = RECEIVE_BUFFER
     """What our own receiver asks of the kernel."""
     command: str | None = None
 

@@ -137,6 +137,7 @@ def _program(named: str | None) -> Any:
     from typer.main import get_command
 
     from udpmsg.base.language import ENGLISH, _, spoken
+    from udpmsg.cli.given import callback
 
     classes: dict[str, Any] = {"group": None, "command": None}  # typer's own
     if spoken() != ENGLISH:
@@ -163,7 +164,7 @@ def _program(named: str | None) -> Any:
             short_help=_(COMMANDS[name]),
             epilog=module.EPILOG,
             context_settings=SETTINGS,
-        )(getattr(module, name))
+        )(callback(getattr(module, name), module.OPTIONS))
     return get_command(app)
 
 

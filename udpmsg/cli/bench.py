@@ -1,27 +1,27 @@
 """The command `bench`: parse, run the library's benchmark, show it, exit code."""
 
 import shlex
-from dataclasses import replace
-from typing import Annotated, TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import typer
 
-from udpmsg.base import units
+from udpmsg.base import kinds, units
 from udpmsg.base.errors import N_, UsageError
 from udpmsg.base.language import _, number, told
+from udpmsg.base.options import Option, again
 from udpmsg.bench.run import bench as measure
 from udpmsg.bench.run import check
 from udpmsg.bench.trial import NobodyThere
-from udpmsg.bench.values import SIZES, Benchmark, Measurement, Progress, Request
-from udpmsg.cli import options, rules, showing
+from udpmsg.bench.values import Benchmark, Measurement, Progress, Request
+from udpmsg.cli import options, showing
 from udpmsg.cli.exits import Exit
-from udpmsg.cli.options import OUTPUT, option
+from udpmsg.cli.given import Given
+from udpmsg.cli.options import NETWORK, OUTPUT
 from udpmsg.cli.outputs import Writable, open_outputs
-from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupts
-from udpmsg.compare.trace import Mode
+from udpmsg.compare.trace import CHOICES, MODE, Mode
 from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
-from udpmsg.core.congestion import parse_congestion
 from udpmsg.show.stream import Data, Words, columns
 from udpmsg.show.telling import quantity
 from udpmsg.show.terminal import counted, paint
@@ -53,135 +53,79 @@ Exit codes: 0 all measured, 1 run-time error, 2 usage, 4 nobody there, 130 Ctrl-
 Every option can be set by the environment: --receive-buffer by UDPMSG_RECEIVE_BUFFER.
 """)
 
-MEASURED = _("What is measured")
-CONFLICTS = (Conflict("receive-buffer", "destination", N_("a listener on another machine has its own: listen --receive-buffer")),)
+MEASURED = N_("What is measured")
 BAR = 24
 """Columns of the progress bar."""
 TALKATIVE = 2.0
 """Seconds: what takes longer says so before it begins."""
 
 
-def parse_mode(text: str) -> Mode:
-    """One mode."""
-    return Mode(units.one_of(text, tuple(Mode), N_("mode")))
+def _choice(name: str, words: str, **other: Any) -> Option:
+    """An option that a comparison has too, in this command's words."""
+    return CHOICES[name]._replace(help=words, panel=MEASURED, **other)
 
 
-def bench(
-    context: typer.Context,
-    destination: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[HOST[:PORT]]",
-            help=_("A listener on another machine; without it, a receiver on loopback."),
-            show_default=False,
-        ),
-    ] = None,
-    mode: Annotated[
-        list[Mode] | None,
-        option(
-            "--mode",
-            _("udp, udp+ack or tcp; may be given again."),
-            panel=MEASURED,
-            metavar="MODE",
-            parser=parse_mode,
-            default=_("all three"),
-        ),
-    ] = None,
-    size: Annotated[
-        list[int] | None,
-        option(
-            "--size",
-            _("Bytes of each message; may be given again."),
-            panel=MEASURED,
-            metavar="SIZE",
-            parser=units.parse_positive_size,
-            default=", ".join(map(str, SIZES)),
-        ),
-    ] = None,
-    duration: Annotated[
-        float | None,
-        option(
-            "--for",
-            _("How long each measurement takes, more or less."),
-            panel=MEASURED,
-            metavar="TIME",
-            parser=units.parse_positive_duration,
-            default="8s",
-        ),
-    ] = None,
-    window: Annotated[
-        int | None,
-        option(
-            "--window",
-            _("udp+ack: at most N unconfirmed messages at once."),
-            panel=MEASURED,
-            metavar="N",
-            parser=units.parse_count,
-            default=_("as the network takes"),
-        ),
-    ] = None,
-    congestion: Annotated[
-        str | None,
-        option(
-            "--congestion",
-            _("udp+ack's congestion control: newreno, cubic or bbr."),
-            panel=MEASURED,
-            metavar="NAME",
-            parser=parse_congestion,
-            default=DEFAULT_CONGESTION,
-        ),
-    ] = None,
-    datagram_size: Annotated[
-        int | None,
-        option(
-            "--datagram-size",
-            _("UDP's largest datagram; larger messages travel in parts."),
-            panel=MEASURED,
-            metavar="SIZE",
-            parser=units.parse_datagram_size,
-            default=_("what a message needs, up to the path's MTU"),
-        ),
-    ] = None,
-    offload: options.Offload = True,
-    receive_buffer: Annotated[
-        int | None,
-        option(
-            "--receive-buffer",
-            _("The kernel's buffer to ask for, at the receiver on loopback."),
-            panel=MEASURED,
-            metavar="SIZE",
-            parser=units.parse_positive_size,
-            default="4MiB",
-        ),
-    ] = None,
-    html: options.Html = None,
-    lang: options.Lang = None,
-    json: options.Json = False,
-    quiet: Annotated[bool, option("--quiet", _("Say nothing on standard error while it runs."), panel=OUTPUT)] = False,
-) -> int:
+OPTIONS = (
+    options.argument("destination", "[HOST[:PORT]]", N_("A listener on another machine; without it, a receiver on loopback.")),
+    Option(
+        "--mode",
+        N_("udp, udp+ack or tcp; may be given again."),
+        MODE,
+        MEASURED,
+        default=Request.modes,
+        unset=N_("all three"),
+        many=True,
+    ),
+    Option(
+        "--size", N_("Bytes of each message; may be given again."), kinds.SOME_BYTES, MEASURED, default=Request.sizes, many=True
+    ),
+    Option("--for", N_("How long each measurement takes, more or less."), kinds.SOME_SECONDS, MEASURED, default=Request.seconds),
+    _choice("window", N_("udp+ack: at most N unconfirmed messages at once.")),
+    _choice("congestion", N_("udp+ack's congestion control: newreno, cubic or bbr."), default=None, unset=DEFAULT_CONGESTION),
+    _choice(
+        "datagram_size",
+        N_("UDP's largest datagram; larger messages travel in parts."),
+        unset=N_("what a message needs, up to the path's MTU"),
+    ),
+    options.OFFLOAD,
+    Option(
+        "--receive-buffer",
+        N_("The kernel's buffer to ask for, at the receiver on loopback."),
+        kinds.BUFFER,
+        MEASURED,
+        default=Request.receive_buffer,
+        against=(("destination", N_("a listener on another machine has its own: listen --receive-buffer")),),
+    ),
+    options.HTML,
+    options.LANG,
+    options.JSON,
+    Option("--quiet", N_("Say nothing on standard error while it runs."), panel=OUTPUT),
+)
+
+
+def bench(context: typer.Context, given: Given) -> int:
     """Check the options, measure, and show it; return the exit code. HELP is what users read."""
-    given = {name.replace("_", "-"): value for name, value in context.params.items()}
-    rules.check(given, CONFLICTS, (), {"destination": "HOST"})
+    given.check(OPTIONS)
     request = Request(
-        modes=once(mode, "mode") or tuple(Mode),
-        sizes=once(size, "size") or SIZES,
-        seconds=duration or Request.seconds,
-        target=None if destination is None else options.parse_destination(destination, None),
-        window=window,
-        congestion=congestion,
-        datagram_size=datagram_size,
-        offload=offload,
-        receive_buffer=receive_buffer or Request.receive_buffer,
+        modes=once(given.mode, "mode"),
+        sizes=once(given.size, "size"),
+        seconds=given.for_,
+        target=None if given.destination is None else options.parse_destination(given.destination, None),
+        window=given.window,
+        congestion=given.congestion,
+        datagram_size=given.datagram_size,
+        offload=given.offload,
+        receive_buffer=given.receive_buffer,
+        command=command_of(given),
     )
-    request = replace(request, command=command_of(request, destination))
     check(request)
-    if options.offload_refused(context) and set(request.modes) == {Mode.TCP}:
+    if "no-offload" in given.written and set(request.modes) == {Mode.TCP}:
         raise UsageError("--no-offload means nothing to TCP, whose kernel cuts and joins its stream itself")
-    outputs = open_outputs({"html": html}, json=json)
+    outputs = open_outputs({"html": given.html}, json=given.json)
     interrupts: Interrupts = context.obj
     data, words = showing.open_streams(outputs.values())
     try:
-        benchmark = run(request, interrupts, data, words, json=json, quiet=quiet)
+        benchmark = run(request, interrupts, data, words, json=given.json, quiet=given.quiet)
     except NobodyThere as error:
         words.say(f"{paint('udpmsg:', 'error', words.colour)} {told(error)}")
         return Exit.NOBODY
@@ -262,32 +206,18 @@ def write(benchmark: Benchmark, output: Writable, words: Words) -> None:
     showing.say_written(output, output.write(page(benchmark).encode("utf-8", "backslashreplace")), words)
 
 
-def once(given: list[T] | None, name: str) -> tuple[T, ...]:
+def once(given: Iterable[T], name: str) -> tuple[T, ...]:
     """What is given, each once. Raises UsageError."""
-    values = tuple(given or ())
+    values = tuple(given)
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
         raise UsageError("--{} {} is given twice: each is measured once", name, twice)
     return values
 
 
-def command_of(request: Request, destination: str | None) -> str:
+def command_of(given: Given) -> str:
     """The command line that measures the same again."""
-    words = ["udpmsg", "bench", *([] if destination is None else [destination])]
-    if request.modes != tuple(Mode):
-        words += [word for mode in request.modes for word in ("--mode", mode.value)]
-    if request.sizes != SIZES:
-        words += [word for size in request.sizes for word in ("--size", str(size))]
-    if request.seconds != Request.seconds:
-        words += ["--for", units.duration_text(round(request.seconds * 1e9))]
-    if request.window is not None:
-        words += ["--window", str(request.window)]
-    if request.congestion is not None:
-        words += ["--congestion", request.congestion]
-    if request.datagram_size is not None:
-        words += ["--datagram-size", str(request.datagram_size)]
-    if not request.offload:
-        words.append("--no-offload")
-    if request.receive_buffer != Request.receive_buffer:
-        words += ["--receive-buffer", units.size_text(request.receive_buffer)]
-    return shlex.join(words)
+    destination = [] if given.destination is None else [given.destination]
+    return shlex.join(
+        ["udpmsg", "bench", *destination, *again(given.of(row for row in OPTIONS if row.panel in (MEASURED, NETWORK)))]
+    )

@@ -3,15 +3,17 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from udpmsg.base.errors import N_, Phrase, UdpmsgError, UsageError
+from udpmsg.base.kinds import Kind
 from udpmsg.base.language import _
+from udpmsg.base.options import Option
 from udpmsg.cli import inputs, options
 from udpmsg.cli.exits import Exit
-from udpmsg.cli.options import OUTPUT, option
+from udpmsg.cli.given import Given
+from udpmsg.cli.options import OUTPUT
 from udpmsg.cli.outputs import CannotWrite, Writable
 
 HELP = _("""\
@@ -40,20 +42,20 @@ DISSECTOR = "dissector"
 FILE_NAME = "udpmsg.lua"
 
 
-def capture(
-    context: typer.Context,
-    what: Annotated[str, typer.Argument(metavar="WHAT", help=_("{}: a script for Wireshark.").format(DISSECTOR))],
-    install: Annotated[
-        bool, option("--install", _("Put it into Wireshark's folder for this user's plugins instead."), panel=OUTPUT)
-    ] = False,
-    lang: options.Lang = None,
-) -> int:
+OPTIONS = (
+    Option("what", Phrase("{}: a script for Wireshark.", DISSECTOR), Kind("WHAT", str, names=(DISSECTOR,))),
+    Option("--install", N_("Put it into Wireshark's folder for this user's plugins instead."), panel=OUTPUT),
+    options.LANG,
+)
+
+
+def capture(context: typer.Context, given: Given) -> int:
     """Print the dissector or install it; return the exit code. HELP is what users read."""
     from udpmsg.cli.output import open_output, write
 
-    if what != DISSECTOR:
-        raise UsageError("there is no {!r} to print: write {}", what, DISSECTOR)
-    if not install:
+    if given.what != DISSECTOR:
+        raise UsageError("there is no {!r} to print: write {}", given.what, DISSECTOR)
+    if not given.install:
         return write(dissector())
     _, words = open_output(json=False)
     words.say(install_into(plugin_folder(), dissector()))

@@ -3,22 +3,22 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from textwrap import wrap
 from time import sleep
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from udpmsg.base import clock
-from udpmsg.base.errors import UsageError
+from udpmsg.base import clock, kinds
+from udpmsg.base.errors import N_, UsageError
+from udpmsg.base.kinds import Kind
 from udpmsg.base.language import _, plural
-from udpmsg.cli import options, rules, showing
+from udpmsg.base.options import Option
+from udpmsg.cli import options, showing
 from udpmsg.cli.exits import Exit
+from udpmsg.cli.given import Given
 from udpmsg.cli.keys import ENTER, ERASE, keys
-from udpmsg.cli.options import OUTPUT, file_option, option
 from udpmsg.cli.outputs import Writable, open_outputs
-from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupts
 from udpmsg.lessons import printed as lesson_lines
 from udpmsg.lessons import story
@@ -55,53 +55,49 @@ Exit codes: 0 everything expected was seen, 3 something was not, 1 a lesson coul
 143 terminated. Every option can be set by the environment: --lang by UDPMSG_LANG.
 """)
 
-CLASS = _("In class")
+CLASS = N_("In class")
 ALL = "all"
 LOOK = 0.05
 """Seconds after which a pause looks whether it shall stop."""
 
-CONFLICTS = (
-    *(Conflict("json", name, _("JSON lines are for programs, which wait for nobody")) for name in ("ask", "step", "slow")),
-    Conflict("step", "slow", _("each says when the next step comes")),
+OPTIONS = (
+    Option(
+        "name",
+        N_("A lesson, or all; without it, a list of them."),
+        Kind("[NAME]", str, names=(*(row.name for row in LESSONS), ALL)),
+    ),
+    Option("--ask", N_("Wait for the class's vote, by the keys a to d; then for a key before each part."), panel=CLASS),
+    Option(
+        "--step",
+        N_("Wait for a key before each step and part."),
+        panel=CLASS,
+        against=(("slow", N_("each says when the next step comes")),),
+    ),
+    Option(
+        "--slow",
+        N_("How long to pause before each step and part. The network is as fast as ever."),
+        kinds.SOME_SECONDS,
+        CLASS,
+    ),
+    options.written_file("--html", N_("Write the handout, a page for any browser and for paper.")),
+    options.LANG,
+    options.JSON._replace(
+        against=tuple((name, N_("JSON lines are for programs, which wait for nobody")) for name in ("ask", "step", "slow"))
+    ),
 )
 
 
-def demo(
-    context: typer.Context,
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="[NAME]", help=_("A lesson, or all; without it, a list of them."), show_default=False),
-    ] = None,
-    ask: Annotated[
-        bool, option("--ask", _("Wait for the class's vote, by the keys a to d; then for a key before each part."), panel=CLASS)
-    ] = False,
-    step: Annotated[bool, option("--step", _("Wait for a key before each step and part."), panel=CLASS)] = False,
-    slow: Annotated[
-        float | None,
-        option(
-            "--slow",
-            _("How long to pause before each step and part. The network is as fast as ever."),
-            panel=CLASS,
-            metavar="TIME",
-            parser=options.parse_positive_duration,
-        ),
-    ] = None,
-    html: Annotated[
-        Path | None, file_option("--html", _("Write the handout, a page for any browser and for paper."), panel=OUTPUT)
-    ] = None,
-    lang: options.Lang = None,
-    json: options.Json = False,
-) -> int:
+def demo(context: typer.Context, given: Given) -> int:
     """List the lessons, or run what is named; return the exit code. HELP is what users read."""
-    rules.check(context.params, CONFLICTS, ())
-    if name is None:
-        for given in ("ask", "step", "slow", "html", "json"):
-            if context.params[given]:
-                raise UsageError(_("--{} means nothing without a lesson: name one, or all").format(given))
+    given.check(OPTIONS)
+    if given.name is None:
+        for row in OPTIONS:
+            if row.key in given.written and row is not options.LANG:
+                raise UsageError("--{} means nothing without a lesson: name one, or all", row.key)
         return listing()
-    entries = LESSONS if name.strip().lower() == ALL else (entry(name),)
-    outputs = open_outputs({"html": html}, json=json)
-    show = Show(context.obj, outputs, ask=ask, step=step, slow=slow or 0.0, json=json)
+    entries = LESSONS if given.name.strip().lower() == ALL else (entry(given.name),)
+    outputs = open_outputs({"html": given.html}, json=given.json)
+    show = Show(context.obj, outputs, ask=given.ask, step=given.step, slow=given.slow or 0.0, json=given.json)
     results = show.all(entries)
     if show.interrupts.number is not None:
         show.words.say(show.interrupts.words)

@@ -6,17 +6,20 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from time import sleep
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 
+from udpmsg.base import units
 from udpmsg.base.errors import N_, UsageError
+from udpmsg.base.kinds import Kind
 from udpmsg.base.language import _
-from udpmsg.cli import options, rules
+from udpmsg.base.options import Option
+from udpmsg.cli import options
 from udpmsg.cli.exits import Exit
-from udpmsg.cli.options import OUTPUT, option
+from udpmsg.cli.given import Given
+from udpmsg.cli.options import OUTPUT
 from udpmsg.cli.output import Output, conduct, open_output
-from udpmsg.cli.rules import Conflict, Need
 from udpmsg.cli.signals import Interrupted, Interrupts
 from udpmsg.show.stream import Words
 
@@ -45,19 +48,9 @@ Exit codes: 0 all well, 1 run-time error (also when the reader of the output wen
 be set by the environment: --follow by UDPMSG_FOLLOW.
 """)
 
-SELECTION, AGAIN = _("Which messages"), _("Sending again")
+SELECTION, AGAIN = N_("Which messages"), N_("Sending again")
 TICK = 0.2
 """Seconds after which --follow looks again: a person sees a message at once, and looking costs some 10 µs."""
-
-CONFLICTS = (
-    Conflict("json", "csv", N_("the output has one form")),
-    Conflict("csv", "save", N_("a table has the messages themselves")),
-    Conflict("replay", "csv", N_("the messages are sent, and not shown")),
-    Conflict("replay", "save", N_("do one after the other")),
-    Conflict("replay", "follow", N_("what is stored is sent again, and that has an end; --after begins behind it")),
-    Conflict("interval", "rate", N_("they say the same: --interval 100ms is --rate 10/s")),
-)
-NEEDS = tuple(Need(name, ("replay",), N_("nothing is sent")) for name in ("interval", "rate", "ack", "tcp", "max-message"))
 
 
 class Lines(Protocol):
@@ -74,56 +67,62 @@ def parse_session(text: str) -> int:
     return int(text, 16)
 
 
-def inbox(
-    context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help=_("What listen --store writes to."), show_default=False)],
-    session: Annotated[
-        int | None,
-        option("--session", _("Those of this session."), panel=SELECTION, metavar="SESSION", parser=parse_session),
-    ] = None,
-    after: Annotated[
-        int | None,
-        option("--after", _("Those behind the one with this id."), panel=SELECTION, metavar="ID", parser=options.parse_count),
-    ] = None,
-    follow: Annotated[bool, option("--follow", _("Go on as messages come."), panel=SELECTION)] = False,
-    replay: Annotated[
-        str | None,
-        option("--replay", _("Send each of them there, as far apart as they came."), panel=AGAIN, metavar="HOST[:PORT]"),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        option("--rate", _("Messages a second, such as 1000/s."), panel=AGAIN, metavar="RATE", parser=options.parse_rate),
-    ] = None,
-    interval: Annotated[float | None, options.interval(AGAIN)] = None,
-    ack: Annotated[bool, options.ack(AGAIN)] = False,
-    tcp: options.Tcp = False,
-    max_message: options.MaxMessage = None,
-    lang: options.Lang = None,
-    json: options.Json = False,
-    csv: Annotated[
-        bool, option("--csv", _("A table with a header row (RFC 4180); what is no text is base64."), panel=OUTPUT)
-    ] = False,
-    save: Annotated[Path | None, option("--save", _("Write each message to a file there."), panel=OUTPUT, metavar="DIR")] = None,
-) -> int:
+REPLAYED = (("replay",), N_("nothing is sent"))
+
+OPTIONS = (
+    options.argument("file", "FILE", N_("What listen --store writes to.")),
+    Option("--session", N_("Those of this session."), Kind("SESSION", parse_session), SELECTION),
+    Option("--after", N_("Those behind the one with this id."), Kind("ID", units.parse_count), SELECTION),
+    Option("--follow", N_("Go on as messages come."), panel=SELECTION),
+    Option(
+        "--replay",
+        N_("Send each of them there, as far apart as they came."),
+        Kind("HOST[:PORT]", str),
+        AGAIN,
+        against=(
+            ("csv", N_("the messages are sent, and not shown")),
+            ("save", N_("do one after the other")),
+            ("follow", N_("what is stored is sent again, and that has an end; --after begins behind it")),
+        ),
+    ),
+    options.RATE._replace(panel=AGAIN, needs=REPLAYED),
+    options.INTERVAL._replace(panel=AGAIN, needs=REPLAYED),
+    options.ACK._replace(panel=AGAIN, needs=REPLAYED),
+    options.TCP._replace(needs=REPLAYED),
+    options.LARGEST._replace(needs=REPLAYED),
+    options.LANG,
+    options.JSON._replace(against=(("csv", N_("the output has one form")),)),
+    Option(
+        "--csv",
+        N_("A table with a header row (RFC 4180); what is no text is base64."),
+        panel=OUTPUT,
+        against=(("save", N_("a table has the messages themselves")),),
+    ),
+    options.SAVE,
+)
+
+
+def inbox(context: typer.Context, given: Given) -> int:
     """Check the options, open the store, and show, save or send; return the exit code. HELP is what users read."""
     from udpmsg.messaging.store import Store
 
-    rules.check({name.replace("_", "-"): value for name, value in context.params.items()}, CONFLICTS, NEEDS)
-    destination = None if replay is None else options.parse_destination(replay, None)
+    given.check(OPTIONS)
+    destination = None if given.replay is None else options.parse_destination(given.replay, None)
     interrupts: Interrupts = context.obj
-    output, words = open_output(json=json)
+    output, words = open_output(json=given.json)
+    file = Path(given.file)
     with Store.reader(file) as reader:
-        chosen = messages(reader, interrupts, after=after or 0, session=session, follow=follow)
+        chosen = messages(reader, interrupts, after=given.after or 0, session=given.session, follow=given.follow)
         if destination is not None:
-            from udpmsg.cli.replaying import MAX_MESSAGE, Replay
+            from udpmsg.cli.replaying import Replay
 
-            pace = 1 / rate if rate is not None else interval
-            resent = Replay(*destination, tcp=tcp, ack=ack, interval=pace, max_message=max_message or MAX_MESSAGE)
+            pace = 1 / given.rate if given.rate is not None else given.interval
+            resent = Replay(*destination, tcp=given.tcp, ack=given.ack, interval=pace, max_message=given.max_message)
             return conduct(
                 partial(resent.run, chosen, output, words, interrupts), output, words, interrupts, resent.empty_summary
             )
         try:
-            return show(chosen, output, words, interrupts, csv=csv, save=save, file=file)
+            return show(chosen, output, words, interrupts, csv=given.csv, save=given.save, file=file)
         except Interrupted:
             words.say(interrupts.words)
             return interrupts.code

@@ -1,99 +1,80 @@
 """The options that describe a link, shared by every command that has one, and the link that they make.
 
-    def compare(context: typer.Context, link: linking.Named = None, delay: linking.Delay = None, …) -> int:
-        link = linking.link_of(context.params)
-
 Each takes one value for both ways or FORWARD/BACK. Owns their names, their help and in which order they count: the values given,
 field by field, over the named link, over `base`. How a value is read is in `udpmsg.link.fields`.
 """
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Collection
 from dataclasses import replace
-from typing import Annotated, Any
+from functools import partial
 
-from udpmsg.base import units
-from udpmsg.base.language import _
-from udpmsg.cli.options import option
-from udpmsg.link.faults import Link, Scripted
-from udpmsg.link.fields import FIELDS, BothWays, changed, read_both
+from udpmsg.base import kinds
+from udpmsg.base.errors import N_, Phrase
+from udpmsg.base.kinds import Kind
+from udpmsg.base.options import Option
+from udpmsg.cli.given import Given
+from udpmsg.link.faults import Link
+from udpmsg.link.fields import FIELDS, changed, read_both
 from udpmsg.link.presets import DEFAULT, PRESETS, preset
 from udpmsg.link.script import parse_fault
 
-LINK = _("Link (one value for both ways, or FORWARD/BACK)")
+LINK = N_("Link (one value for both ways, or FORWARD/BACK)")
 """The panel of the help."""
 
 
-def link_of(given: Mapping[str, Any], base: Link = DEFAULT) -> Link:
-    """The link that a command's parameters ask for; what they do not say is as in `base`. Raises UsageError."""
-    named = given.get("link")
-    link = changed(base if named is None else named, (given[name] for name in FIELDS if given.get(name) is not None))
-    faults: list[Scripted] | None = given.get("fault")
-    return replace(link, script=tuple(faults)) if faults else link
+def link_of(given: Given, base: Link = DEFAULT) -> Link:
+    """The link that a command is given; what is not said is as in `base`. Raises UsageError."""
+    link = changed(given.link or base, (getattr(given, name) for name in FIELDS if name in given.written))
+    return replace(link, script=tuple(given.fault)) if given.fault else link
 
 
-def _field(name: str, help: str) -> Any:  # noqa: A002 - as typer calls it
-    text = _("{}, such as {}.").format(help, FIELDS[name].example)
-    return option(f"--{name}", text, panel=LINK, metavar=FIELDS[name].metavar, parser=_reader(name))
+def seed_of(given: Given, otherwise: int | None = None) -> int:
+    """The seed that a command is given; else this one; else one that is drawn, short enough to be read out in a class."""
+    drawn = int.from_bytes(os.urandom(4), "big")
+    return next(seed for seed in (given.seed, otherwise, drawn) if seed is not None)
 
 
-def _reader(name: str) -> Callable[[str], BothWays]:
-    def read(text: str) -> BothWays:
-        return read_both(name, text)
+def _field(name: str, words: str) -> Option:
+    field = FIELDS[name]
+    return Option(
+        f"--{name}", Phrase("{}, such as {}.", Phrase(words), field.example), Kind(field.metavar, partial(read_both, name)), LINK
+    )
 
-    return read
 
-
-Named = Annotated[
-    Link | None,
-    option(
+OPTIONS = (
+    Option(
         "--link",
-        _("A named link: {}.").format(", ".join(PRESETS)),
-        panel=LINK,
-        metavar="NAME",
-        parser=preset,
-        default="classroom",
+        Phrase("A named link: {}.", ", ".join(PRESETS)),
+        Kind("NAME", preset, names=tuple(PRESETS)),
+        LINK,
+        unset=DEFAULT.name or "",
     ),
-]
-Delay = Annotated[BothWays | None, _field("delay", _("How long a frame travels; 20ms,200ms@1s: longer from 1 s on"))]
-Jitter = Annotated[BothWays | None, _field("jitter", _("By how much the delay differs, up and down"))]
-Loss = Annotated[BothWays | None, _field("loss", _("The share of frames that is lost"))]
-Burst = Annotated[
-    BothWays | None,
-    _field("burst", _("Loss in bursts: the share of frames that begins one, and that ends one; then lost inside and outside")),
-]
-Duplicate = Annotated[BothWays | None, _field("duplicate", _("The share that comes twice"))]
-Reorder = Annotated[
-    BothWays | None, _field("reorder", _("The share that is held back, by 30ms or by TIME, so that others overtake it"))
-]
-Corrupt = Annotated[BothWays | None, _field("corrupt", _("The share in which one bit is flipped"))]
-Rate = Annotated[BothWays | None, _field("rate", _("The bottleneck, in bits a second; 10mbit,5mbit@2s: half of it from 2 s on"))]
-Queue = Annotated[BothWays | None, _field("queue", _("How many frames wait before the bottleneck; more are dropped"))]
-Police = Annotated[
-    BothWays | None,
-    _field("police", _("A policer: what comes faster than RATE and is more than SIZE at once is dropped, and nothing waits")),
-]
-Mtu = Annotated[BothWays | None, _field("mtu", _("The largest IP packet; larger ones are cut up or refused, or vanish (silent)"))]
-Fault = Annotated[
-    list[Scripted] | None,
-    option(
+    _field("delay", N_("How long a frame travels; 20ms,200ms@1s: longer from 1 s on")),
+    _field("jitter", N_("By how much the delay differs, up and down")),
+    _field("loss", N_("The share of frames that is lost")),
+    _field("burst", N_("Loss in bursts: the share of frames that begins one, and that ends one; then lost inside and outside")),
+    _field("duplicate", N_("The share that comes twice")),
+    _field("reorder", N_("The share that is held back, by 30ms or by TIME, so that others overtake it")),
+    _field("corrupt", N_("The share in which one bit is flipped")),
+    _field("rate", N_("The bottleneck, in bits a second; 10mbit,5mbit@2s: half of it from 2 s on")),
+    _field("queue", N_("How many frames wait before the bottleneck; more are dropped")),
+    _field("police", N_("A policer: what comes faster than RATE and is more than SIZE at once is dropped, and nothing waits")),
+    _field("mtu", N_("The largest IP packet; larger ones are cut up or refused, or vanish (silent)")),
+    Option(
         "--fault",
-        _(
+        N_(
             "One fault for one frame, such as drop:data:4 (its first transmission), drop:data:4:2, drop:ack:2, "
             "delay:data:5:80ms; may be given again."
         ),
-        panel=LINK,
-        metavar="FAULT",
-        parser=parse_fault,
+        Kind("FAULT", parse_fault),
+        LINK,
+        many=True,
     ),
-]
-Seed = Annotated[
-    int | None,
-    option(
-        "--seed",
-        _("Decides every fate: the same seed, the same faults."),
-        panel=LINK,
-        metavar="N",
-        parser=units.parse_seed,
-        default=_("drawn, and printed"),
-    ),
-]
+    Option("--seed", N_("Decides every fate: the same seed, the same faults."), kinds.SEED, LINK, unset=N_("drawn, and printed")),
+)
+
+
+def options_without(names: Collection[str], other: str, reason: str) -> list[Option]:
+    """The options, of which these mean nothing with another."""
+    return [row._replace(against=((other, reason),)) if row.key in names else row for row in OPTIONS]

@@ -4,27 +4,31 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from udpmsg import Limits
-from udpmsg.base.language import _, number
-from udpmsg.cli import options, rules
+from udpmsg.base import kinds
+from udpmsg.base.errors import N_
+from udpmsg.base.kinds import Kind
+from udpmsg.base.language import _
+from udpmsg.base.options import Option
+from udpmsg.cli import options
 from udpmsg.cli.answering import Answerer, Silence, Typed, fixed
 from udpmsg.cli.answering import echo as echoing
 from udpmsg.cli.ending import Ending
+from udpmsg.cli.given import Given
 from udpmsg.cli.listen_run import ListenRun
-from udpmsg.cli.options import LIMITS, NETWORK, OUTPUT, option
+from udpmsg.cli.options import LIMITS, NETWORK, OUTPUT
 from udpmsg.cli.output import Output, conduct, open_output
 from udpmsg.cli.signals import Interrupts
 from udpmsg.messaging.receiver import Receiver
 from udpmsg.show.schema import empty_summary
 from udpmsg.show.stream import Words, is_terminal
 from udpmsg.show.terminal import counted, paint
-from udpmsg.sockets.endpoint import Endpoint
-from udpmsg.sockets.listening import KEPT_DESCRIPTORS
+from udpmsg.sockets.endpoint import DEFAULT_PORT, LOOPBACK, Endpoint
+from udpmsg.sockets.listening import KEPT_DESCRIPTORS, RECEIVE_BUFFER
 
 if TYPE_CHECKING:
     from udpmsg.messaging.store import Store
@@ -53,127 +57,109 @@ use or forbidden, no address of this machine, name unknown), 130 Ctrl-C, 143 ter
 environment: --receive-buffer by UDPMSG_RECEIVE_BUFFER.
 """)
 
-REPLIES, ENDING = _("Replies"), _("When to end (the first that comes)")
 LAST_PRIVILEGED_PORT = 1023
 LOOKING = ("echo", "reply", "exec", "interactive", "count", "idle", "once", "stop-word", "slow", "save", "store")
 """Options for which the messages themselves are looked at, also where none is shown."""
 
 
-def listen(
-    context: typer.Context,
-    host: Annotated[
-        str | None,
-        option(
-            "--host",
-            _("Where to listen; 0.0.0.0 for other machines too, :: for IPv6 and IPv4."),
-            panel=NETWORK,
-            metavar="ADDRESS",
-            default="127.0.0.1",
+REPLIES, ENDING = N_("Replies"), N_("When to end (the first that comes)")
+ONE_REPLY = N_("a message gets one reply")
+NO_CONNECTION = N_("a group has no connection: TCP goes to one peer")
+
+OPTIONS = (
+    Option(
+        "--host",
+        N_("Where to listen; 0.0.0.0 for other machines too, :: for IPv6 and IPv4."),
+        options.HOST,
+        NETWORK,
+        unset=LOOPBACK,
+    ),
+    options.PORT,
+    options.TCP._replace(against=(("both", N_("--both already listens on TCP, beside UDP")),)),
+    Option("--both", N_("UDP and TCP on one port."), panel=NETWORK),
+    Option(
+        "--multicast",
+        N_("Join this group, such as 239.1.2.3."),
+        Kind("GROUP", str),
+        NETWORK,
+        against=(
+            ("tcp", NO_CONNECTION),
+            ("both", NO_CONNECTION),
+            ("host", N_("the group is the address; --interface names the local side")),
         ),
-    ] = None,
-    port: options.Port = None,
-    tcp: options.Tcp = False,
-    both: Annotated[bool, option("--both", _("UDP and TCP on one port."), panel=NETWORK)] = False,
-    multicast: Annotated[
-        str | None, option("--multicast", _("Join this group, such as 239.1.2.3."), panel=NETWORK, metavar="GROUP")
-    ] = None,
-    interface: Annotated[
-        str | None,
-        option(
-            "--interface", _("Where to join it: that interface's address (IPv6: its name)."), panel=NETWORK, metavar="ADDRESS"
+    ),
+    Option(
+        "--interface",
+        N_("Where to join it: that interface's address (IPv6: its name)."),
+        options.HOST,
+        NETWORK,
+        needs=(("multicast",), N_("it chooses where a group is joined")),
+    ),
+    Option(
+        "--echo",
+        N_("Answer with the message itself."),
+        panel=REPLIES,
+        against=tuple((name, ONE_REPLY) for name in ("reply", "exec", "interactive")),
+    ),
+    Option(
+        "--reply",
+        N_("Answer with this text."),
+        options.TEXT,
+        REPLIES,
+        against=tuple((name, ONE_REPLY) for name in ("exec", "interactive")),
+    ),
+    Option(
+        "--exec",
+        N_(
+            "Answer with this command's output. Its input is the message; UDPMSG_PEER and UDPMSG_SEQUENCE say whose. "
+            "It may take 10 s."
         ),
-    ] = None,
-    echo: Annotated[bool, option("--echo", _("Answer with the message itself."), panel=REPLIES)] = False,
-    reply: Annotated[str | None, option("--reply", _("Answer with this text."), panel=REPLIES, metavar="TEXT")] = None,
-    exec: Annotated[  # noqa: A002 - the option's name
-        str | None,
-        option(
-            "--exec",
-            _(
-                "Answer with this command's output. Its input is the message; UDPMSG_PEER and UDPMSG_SEQUENCE say whose. "
-                "It may take 10 s."
-            ),
-            panel=REPLIES,
-            metavar="CMD",
-        ),
-    ] = None,
-    interactive: Annotated[bool, option("--interactive", _("Answer by hand: line n answers message n."), panel=REPLIES)] = False,
-    count: Annotated[
-        int | None,
-        option("--count", _("After N messages, from any sender."), panel=ENDING, metavar="N", parser=options.parse_count),
-    ] = None,
-    duration: Annotated[
-        float | None,
-        option("--for", _("After this time, such as 10s."), panel=ENDING, metavar="TIME", parser=options.parse_positive_duration),
-    ] = None,
-    idle: Annotated[
-        float | None,
-        option(
-            "--idle",
-            _("After this long without a message."),
-            panel=ENDING,
-            metavar="TIME",
-            parser=options.parse_positive_duration,
-        ),
-    ] = None,
-    once: Annotated[
-        bool, option("--once", _("When the first client whose message came has said goodbye (or bye)."), panel=ENDING)
-    ] = False,
-    stop_word: Annotated[
-        str | None,
-        option("--stop-word", _("When a client sends this word and proves that it is there."), panel=ENDING, metavar="WORD"),
-    ] = None,
-    lang: options.Lang = None,
-    json: options.Json = False,
-    hex: Annotated[bool, option("--hex", _("Show the bytes."), panel=OUTPUT)] = False,  # noqa: A002 - the option's name
-    quiet: Annotated[bool, option("--quiet", _("Show no messages, only the summary."), panel=OUTPUT)] = False,
-    save: Annotated[Path | None, option("--save", _("Write each message to a file there."), panel=OUTPUT, metavar="DIR")] = None,
-    store: Annotated[
-        Path | None,
-        option("--store", _("Keep each message, once, in this database."), panel=OUTPUT, metavar="FILE"),
-    ] = None,
-    receive_buffer: Annotated[
-        int | None,
-        option(
-            "--receive-buffer",
-            _("The kernel's buffer to ask for."),
-            panel=LIMITS,
-            metavar="SIZE",
-            parser=options.parse_positive_size,
-            default="4MiB",
-        ),
-    ] = None,
-    offload: options.Offload = True,
-    max_message: options.MaxMessage = None,
-    max_sessions: Annotated[
-        int | None,
-        option(
-            "--max-sessions",
-            _("At most N senders at once; those that said goodbye do not count."),
-            panel=LIMITS,
-            metavar="N",
-            parser=options.parse_sessions,
-            default=number(Limits().sessions),
-        ),
-    ] = None,
-    slow: Annotated[
-        float | None,
-        option(
-            "--slow",
-            _("Sleep after each message, to see what the kernel drops."),
-            panel=LIMITS,
-            metavar="TIME",
-            parser=options.parse_duration,
-        ),
-    ] = None,
-) -> int:
+        Kind("CMD", str),
+        REPLIES,
+        against=(("interactive", ONE_REPLY),),
+    ),
+    Option(
+        "--interactive",
+        N_("Answer by hand: line n answers message n."),
+        panel=REPLIES,
+        against=(("quiet", N_("nobody can answer a message that is not shown")),),
+    ),
+    Option("--count", N_("After N messages, from any sender."), kinds.COUNT, ENDING),
+    Option("--for", N_("After this time, such as 10s."), kinds.SOME_SECONDS, ENDING),
+    Option("--idle", N_("After this long without a message."), kinds.SOME_SECONDS, ENDING),
+    Option("--once", N_("When the first client whose message came has said goodbye (or bye)."), panel=ENDING),
+    Option("--stop-word", N_("When a client sends this word and proves that it is there."), options.WORD, ENDING),
+    options.LANG,
+    options.JSON,
+    Option(
+        "--hex",
+        N_("Show the bytes."),
+        panel=OUTPUT,
+        against=(("json", N_("JSON lines carry every byte already")), ("quiet", N_("--quiet shows no message"))),
+    ),
+    Option("--quiet", N_("Show no messages, only the summary."), panel=OUTPUT),
+    options.SAVE,
+    Option("--store", N_("Keep each message, once, in this database."), options.FILE, OUTPUT),
+    Option("--receive-buffer", N_("The kernel's buffer to ask for."), kinds.BUFFER, LIMITS, default=RECEIVE_BUFFER),
+    options.OFFLOAD._replace(against=(options.NO_OFFLOAD,)),
+    options.LARGEST,
+    Option(
+        "--max-sessions",
+        N_("At most N senders at once; those that said goodbye do not count."),
+        kinds.SESSIONS,
+        LIMITS,
+        default=Limits().sessions,
+    ),
+    Option("--slow", N_("Sleep after each message, to see what the kernel drops."), kinds.SECONDS, LIMITS),
+)
+
+
+def listen(context: typer.Context, given: Given) -> int:
     """Check the options, open a receiver, and run until the end they ask for; return the exit code. HELP is what users read."""
-    given = {name.replace("_", "-"): value for name, value in context.params.items()}
-    given["no-offload"] = options.offload_refused(context)
-    rules.check(given, rules.LISTEN_CONFLICTS, rules.LISTEN_NEEDS, {})
+    given.check(OPTIONS)
     interrupts: Interrupts = context.obj
-    output, words = open_output(json=json, hexadecimal=hex, quiet=quiet)
-    transport = "both" if both else "tcp" if tcp else "udp"
+    output, words = open_output(json=given.json, hexadecimal=given.hex, quiet=given.quiet)
+    transport = "both" if given.both else "tcp" if given.tcp else "udp"
 
     def run() -> int:
         with ExitStack() as closing:
@@ -181,61 +167,60 @@ def listen(
 
     def listening(closing: ExitStack) -> int:
         kept = None
-        if store is not None:
+        if given.store is not None:
             from udpmsg.messaging.store import Store
 
-            kept = closing.enter_context(Store(store))
+            kept = closing.enter_context(Store(given.store))
         saver = None
-        if save is not None:
+        if given.save is not None:
             from udpmsg.cli.saving import Saver
 
-            saver = closing.enter_context(Saver(save))
+            saver = closing.enter_context(Saver(given.save))
         usual = Limits()
-        largest = max_message or usual.max_message
+        largest = given.max_message
         if transport != "udp":
-            allow_descriptors((max_sessions or usual.sessions) + KEPT_DESCRIPTORS)
+            allow_descriptors(given.max_sessions + KEPT_DESCRIPTORS)
         receiver = interrupts.opening(
             lambda: Receiver(
-                host,
-                port or options.DEFAULT_PORT,
+                given.host,
+                given.port or DEFAULT_PORT,
                 transport=transport,
-                multicast=multicast,
-                interface=interface,
-                receive_buffer=receive_buffer or 4 << 20,
+                multicast=given.multicast,
+                interface=given.interface,
+                receive_buffer=given.receive_buffer,
                 limits=Limits(
-                    sessions=max_sessions or usual.sessions,
+                    sessions=given.max_sessions,
                     max_message=largest,
                     session_bytes=max(largest, usual.session_bytes),
                     total_bytes=max(largest, usual.total_bytes),
                 ),
-                offload=offload and not slow,  # who is slow on purpose wants to see each drop counted
-                counting_only=quiet and all(given[name] in (None, False) for name in LOOKING),
+                offload=given.offload and not given.slow,  # who is slow on purpose wants to see each drop counted
+                counting_only=given.quiet and given.written.keys().isdisjoint(LOOKING) and not given.slow,
                 store=kept,
             )
         )
         interrupts.defer_to(receiver)
-        announce(receiver, output, words, quiet=quiet, store=kept)
-        ending = Ending(
-            count, duration, idle, once, None if stop_word is None else os.fsencode(stop_word).strip(), options.FAREWELL.encode()
-        )
+        announce(receiver, output, words, quiet=given.quiet, store=kept)
+        stop_word = None if given.stop_word is None else os.fsencode(given.stop_word).strip()
+        ending = Ending(given.count, given.for_, given.idle, given.once, stop_word, options.FAREWELL.encode())
 
         def answerer() -> Answerer:
-            if echo:
+            if given.echo:
                 return echoing()
-            if reply is not None:
-                return fixed(reply)
-            if exec is not None:
+            if given.reply is not None:
+                return fixed(given.reply)
+            if given.exec is not None:
                 from udpmsg.cli.executor import Executor
 
-                return Executor(exec, receiver.wake, largest)
-            if interactive:
+                return Executor(given.exec, receiver.wake, largest)
+            if given.interactive:
                 from udpmsg.cli.lines import Lines
 
                 return Typed(Lines(receiver.wake, largest), words, at_terminal=is_terminal(sys.stdin))
             return Silence()
 
         return ListenRun(
-            receiver, output, words, interrupts, ending=ending, answerer=answerer(), saver=saver, slow=slow or 0.0
+            receiver, output, words, interrupts, ending=ending, answerer=answerer(), saver=saver, slow=given.slow or 0.0
         ).run()
 
     return conduct(run, output, words, interrupts, empty_summary(transport, "listener"))
@@ -291,5 +276,5 @@ def how_to_send(endpoints: Sequence[Endpoint]) -> Iterator[str]:
 
 
 def _command(endpoint: Endpoint, host: str) -> str:
-    where = host if endpoint.port == options.DEFAULT_PORT else str(Endpoint(endpoint.transport, host, endpoint.port))
+    where = host if endpoint.port == DEFAULT_PORT else str(Endpoint(endpoint.transport, host, endpoint.port))
     return f"udpmsg send {where} {_('hello')}{' --tcp' if endpoint.transport == 'tcp' else ''}"

@@ -1,56 +1,20 @@
-"""What users write on a command line: quantities (`udpmsg.base.units`), ports and addresses, and the options that commands share.
+"""What users write on a command line that other places do not have (ports, destinations), and the options that commands share.
 
-Owns how a bad value is refused: one sentence that names the option. Knows no command.
+Each is a row of `udpmsg.base.options`; a command has its own rows in its module. Knows no command.
 """
 
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
 
-import typer
+from udpmsg.base import kinds, language
+from udpmsg.base.errors import N_, Phrase, UsageError
+from udpmsg.base.kinds import Kind
+from udpmsg.base.options import Against, Option
+from udpmsg.core.config import MAX_MESSAGE
+from udpmsg.sockets.endpoint import DEFAULT_PORT, check_hops
 
-from udpmsg.base import language, units
-from udpmsg.base.errors import UsageError
-from udpmsg.base.language import _, told
-from udpmsg.core.congestion import parse_congestion as congestion_named
-from udpmsg.sockets.endpoint import check_hops
-
-DEFAULT_PORT = 5000
 FAREWELL = "bye"
 
-Given = ParamSpec("Given")
-Value = TypeVar("Value")
 
-
-def refusing(parse: Callable[Given, Value]) -> Callable[Given, Value]:
-    """The parser of an option: what `parse` refuses is refused as a bad value, so that the sentence names the option."""
-
-    @wraps(parse)
-    def parser(*given: Given.args, **named: Given.kwargs) -> Value:
-        try:
-            return parse(*given, **named)
-        except UsageError as error:
-            raise typer.BadParameter(told(error)) from None
-
-    return parser
-
-
-parse_duration = refusing(units.parse_duration)
-parse_positive_duration = refusing(units.parse_positive_duration)
-parse_size = refusing(units.parse_size)
-parse_positive_size = refusing(units.parse_positive_size)
-parse_datagram_size = refusing(units.parse_datagram_size)
-parse_rate = refusing(units.parse_rate)
-parse_bit_rate = refusing(units.parse_bit_rate)
-parse_share = refusing(units.parse_share)
-parse_count = refusing(units.parse_count)
-parse_congestion = refusing(congestion_named)
-parse_transmissions = refusing(units.parse_transmissions)
-parse_sessions = refusing(units.parse_sessions)
-
-
-@refusing
 def parse_port(text: str) -> int:
     """A port from 1 to 65535."""
     if not text.isascii() or not text.isdigit():
@@ -63,7 +27,6 @@ def parse_port(text: str) -> int:
     return port
 
 
-@refusing
 def parse_ttl(text: str) -> int:
     """Hops, from 1 to 255."""
     hops = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
@@ -71,7 +34,6 @@ def parse_ttl(text: str) -> int:
     return int(hops)
 
 
-@refusing
 def parse_destination(text: str, port: int | None) -> tuple[str, int]:
     """Host and port of HOST, HOST:PORT, [IPV6]:PORT or a bare IPv6 address; `port` is --port's, if it was given."""
     host, written = text, ""
@@ -103,95 +65,59 @@ def is_multicast(host: str) -> bool:
     return ":" in host and host[:2].lower() == "ff"
 
 
-def option(
-    name: str,
-    help: str,  # noqa: A002 - as typer calls it
-    *,
-    panel: str | None,
-    metavar: str | None = None,
-    parser: Callable[[str], Any] | None = None,
-    default: str = "",
-) -> Any:
-    """An option that is also read from the environment; `default` in words, for its help."""
-    return typer.Option(
-        name,
-        parser=refusing(parser) if parser else None,
-        metavar=metavar,
-        help=f"{help} [dim]{_('(default {})').format(default)}[/dim]" if default else help,
-        envvar=variable(name),
-        show_envvar=False,
-        show_default=False,
-        rich_help_panel=panel,
-    )
+FILE = Kind("FILE", Path)
+PATH = Kind("PATH", Path)
+FOLDER = Kind("DIR", Path)
+HOST = Kind("HOST", str)
+HOPS = Kind("N", parse_ttl)
+PORT_NUMBER = Kind("PORT", parse_port)
+TEXT = Kind("TEXT", str)
+WORD = Kind("WORD", str)
 
-
-def file_option(name: str, help: str, *, panel: str | None) -> Any:  # noqa: A002 - as typer calls it
-    """An option that names a file to be written (see `outputs`)."""
-    return option(name, f"{help} {_('- is standard output.')}", panel=panel, metavar="FILE")
-
-
-def interval(panel: str) -> Any:
-    """--interval of whatever sends many messages."""
-    return option(
-        "--interval",
-        _("From one message to the next, such as 100ms."),
-        panel=panel,
-        metavar="TIME",
-        parser=parse_positive_duration,
-    )
-
-
-def ack(panel: str) -> Any:
-    """--ack of whatever sends messages."""
-    return option("--ack", _("Have each message confirmed, and retransmit until it is."), panel=panel)
-
-
-def variable(name: str) -> str:
-    """The environment variable of an option: UDPMSG_MIN_RTO of --min-rto."""
-    return f"UDPMSG_{name.partition('/')[0].strip('-').upper().replace('-', '_')}"
-
-
-NETWORK, LIMITS, OUTPUT = _("Network"), _("Limits"), _("Output")
+NETWORK, LIMITS, OUTPUT = N_("Network"), N_("Limits"), N_("Output")
 """Panels of the help."""
 
-Port = Annotated[int | None, option("--port", _("1 to 65535."), panel=NETWORK, metavar="PORT", parser=parse_port, default="5000")]
-Tcp = Annotated[bool, option("--tcp", _("Use TCP instead of UDP."), panel=NETWORK)]
-Offload = Annotated[
-    bool,
-    option(
-        "--offload/--no-offload",
-        _("UDP: give the kernel many datagrams in one call where it takes them (Linux)."),
-        panel=NETWORK,
-        default=_("yes"),
-    ),
-]
+
+def argument(name: str, metavar: str, words: str, *, many: bool = False, against: Against = ()) -> Option:
+    """An argument; one that may be left out has its metavar in brackets."""
+    return Option(name, words, Kind(metavar, str), many=many, against=against)
 
 
-def offload_refused(context: typer.Context) -> bool:
-    """Whether --no-offload was written for this command. (The environment may say so for all commands, also where it means
-    nothing.)"""
-    source = context.get_parameter_source("offload")
-    return not context.params["offload"] and source is not None and source.name == "COMMANDLINE"
+def written_file(name: str, words: str, panel: str = OUTPUT, against: Against = ()) -> Option:
+    """An option that names a file to be written (see `outputs`)."""
+    return Option(name, Phrase("{} - is standard output.", Phrase(words)), FILE, panel, against=against)
 
 
-MaxMessage = Annotated[
-    int | None,
-    option("--max-message", _("The largest message."), panel=LIMITS, metavar="SIZE", parser=parse_positive_size, default="1MiB"),
-]
+NO_OFFLOAD = ("tcp", N_("TCP's kernel cuts and joins its stream itself"))
 
-
-def speaking(panel: str | None) -> Any:
-    """--lang, which `app` has heard before a command is imported, as the texts of its help are translated then."""
-    return option(
-        "--lang",
-        _("Speak {}.").format(", ".join(language.LANGUAGES)),
-        panel=panel,
-        metavar="LANGUAGE",
-        parser=language.parse,
-        default=_("the system's"),
-    )
-
-
-Html = Annotated[Path | None, file_option("--html", _("Write a page that opens in any browser."), panel=OUTPUT)]
-Lang = Annotated[str | None, speaking(OUTPUT)]
-Json = Annotated[bool, option("--json", _("JSON lines on standard output."), panel=OUTPUT)]
+PORT = Option("--port", N_("1 to 65535."), PORT_NUMBER, NETWORK, unset=str(DEFAULT_PORT))
+TCP = Option("--tcp", N_("Use TCP instead of UDP."), panel=NETWORK)
+OFFLOAD = Option(
+    "--offload/--no-offload",
+    N_("UDP: give the kernel many datagrams in one call where it takes them (Linux)."),
+    panel=NETWORK,
+    default=True,
+    unset=N_("yes"),
+)
+LARGEST = Option("--max-message", N_("The largest message."), kinds.BUFFER, LIMITS, default=MAX_MESSAGE)
+RATE = Option("--rate", N_("Messages a second, such as 1000/s."), kinds.RATE)
+INTERVAL = Option(
+    "--interval",
+    N_("From one message to the next, such as 100ms."),
+    kinds.SOME_SECONDS,
+    against=(("rate", N_("they say the same: --interval 100ms is --rate 10/s")),),
+)
+ACK = Option("--ack", N_("Have each message confirmed, and retransmit until it is."))
+SAVE = Option("--save", N_("Write each message to a file there."), FOLDER, OUTPUT)
+LEDGER = Option("--ledger", N_("One row per message and mode: outcome and cause."), panel=OUTPUT)
+LADDER = Option("--ladder", N_("The frames between sender and receiver."), panel=OUTPUT)
+HTML = written_file("--html", N_("Write a page that opens in any browser."))
+LANG = Option(
+    "--lang",
+    Phrase("Speak {}.", ", ".join(language.LANGUAGES)),
+    Kind("LANGUAGE", language.parse, names=language.LANGUAGES),
+    OUTPUT,
+    unset=N_("the system's"),
+)
+"""`app` hears it before a command is imported, as some texts are translated then."""
+JSON = Option("--json", N_("JSON lines on standard output."), panel=OUTPUT)

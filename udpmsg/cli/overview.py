@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from udpmsg.base.language import _
 from udpmsg.cli import options
+from udpmsg.cli.given import described
 
 HELP = _("Messages over UDP with no handshake before the first one, and over TCP beside it.")
 EPILOG = _("Two terminals to begin with: udpmsg listen, and udpmsg send 127.0.0.1 hello. Every command has --help.")
@@ -16,7 +17,7 @@ EPILOG = _("Two terminals to begin with: udpmsg listen, and udpmsg send 127.0.0.
 def overview(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help=_("Show the version."))] = False,
-    lang: Annotated[str | None, options.speaking(None)] = None,
+    lang: str | None = described(options.LANG._replace(panel="")),
 ) -> int:
     """Show the version, or the help where no command is named. HELP is what users read."""
     if version:

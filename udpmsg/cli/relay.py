@@ -1,22 +1,22 @@
 """The command `relay`: parse, open the library's relay, run it and show what it does, exit code."""
 
-import os
 import sys
 from collections.abc import Callable
-from typing import Annotated
 
 import typer
 
-from udpmsg.base import clock, units
+from udpmsg.base import clock, kinds, units
 from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import N_, CannotListen, UsageError, as_it_is
+from udpmsg.base.kinds import Kind
 from udpmsg.base.language import _
-from udpmsg.cli import linking, options, rules
+from udpmsg.base.options import Option
+from udpmsg.cli import linking, options
 from udpmsg.cli.exits import Exit
+from udpmsg.cli.given import Given
 from udpmsg.cli.linking import LINK
-from udpmsg.cli.options import NETWORK, OUTPUT, option
+from udpmsg.cli.options import NETWORK, OUTPUT
 from udpmsg.cli.output import conduct
-from udpmsg.cli.rules import Conflict, Need
 from udpmsg.cli.signals import Interrupts
 from udpmsg.relay.pipe import streaming
 from udpmsg.relay.relay import Relay
@@ -25,6 +25,7 @@ from udpmsg.show.relaying import HumanRelay, JsonRelay
 from udpmsg.show.schema import empty_summary
 from udpmsg.show.stream import Data, Words, forgiving
 from udpmsg.show.terminal import paint
+from udpmsg.sockets.endpoint import LOOPBACK
 from udpmsg.sockets.waiting import after, earliest, passed
 
 STATUS_INTERVAL = SECOND // 5
@@ -62,15 +63,6 @@ UNIMPAIRED = N_(
     "TCP: delay, jitter and rate only; segments are not dropped: the kernels at both ends never see a loss here. "
     "`udpmsg compare` drops real segments (Linux)"
 )
-NO_SEGMENT = N_("the relay passes a stream on and drops no segment; udpmsg compare does (Linux)")
-CONFLICTS = (
-    Conflict("tcp", "both", N_("--both already relays TCP, beside UDP")),
-    *(
-        Conflict(name, "tcp", NO_SEGMENT)
-        for name in ("loss", "burst", "duplicate", "reorder", "corrupt", "queue", "police", "mtu", "fault")
-    ),
-)
-NEEDS = (Need("cut-after", ("tcp", "both"), N_("UDP has no connection that could be cut")),)
 
 
 class CannotRelay(CannotListen):
@@ -88,7 +80,7 @@ class CannotRelay(CannotListen):
 def parse_listen(text: str) -> tuple[str, int]:
     """Host and port of PORT, HOST:PORT or [IPV6]:PORT; port 0 lets the system choose."""
     if text.isascii() and text.isdigit():
-        return "127.0.0.1", 0 if text == "0" else options.parse_port(text)
+        return LOOPBACK, 0 if text == "0" else options.parse_port(text)
     if text.endswith(":0") and (text.count(":") == 1 or text.startswith("[")):
         return options.parse_destination(text.removesuffix(":0"), None)[0], 0
     return options.parse_destination(text, None)
@@ -113,67 +105,60 @@ def parse_cut(text: str) -> Cut:
         raise UsageError("{!r} is neither a size nor a time; write 64KiB or 5s", text) from None
 
 
-def relay(
-    context: typer.Context,
-    listen: Annotated[
-        str, typer.Argument(metavar="LISTEN", help=_("PORT, HOST:PORT or \\[::1]:PORT; 0 lets the system choose."))
-    ],
-    target: Annotated[str, typer.Argument(metavar="TARGET", help=_("HOST:PORT of the program that gets it."))],
-    tcp: Annotated[bool, option("--tcp", _("Relay TCP instead of UDP."), panel=NETWORK)] = False,
-    both: Annotated[bool, option("--both", _("UDP and TCP, on one port."), panel=NETWORK)] = False,
-    link: linking.Named = None,
-    delay: linking.Delay = None,
-    jitter: linking.Jitter = None,
-    loss: linking.Loss = None,
-    burst: linking.Burst = None,
-    duplicate: linking.Duplicate = None,
-    reorder: linking.Reorder = None,
-    corrupt: linking.Corrupt = None,
-    rate: linking.Rate = None,
-    queue: linking.Queue = None,
-    police: linking.Police = None,
-    mtu: linking.Mtu = None,
-    fault: linking.Fault = None,
-    seed: linking.Seed = None,
-    cut_after: Annotated[
-        Cut | None,
-        option(
-            "--cut-after",
-            _("Reset each TCP connection after so many bytes forward, or after a time, such as 64KiB or 5s."),
-            panel=LINK,
-            metavar="SIZE",
-            parser=parse_cut,
-        ),
-    ] = None,
-    duration: Annotated[
-        float | None,
-        option(
-            "--for", _("End after this time, such as 10s."), panel=OUTPUT, metavar="TIME", parser=options.parse_positive_duration
-        ),
-    ] = None,
-    lang: options.Lang = None,
-    json: options.Json = False,
-    quiet: Annotated[bool, option("--quiet", _("Show no faults, only the summary."), panel=OUTPUT)] = False,
-) -> int:
+NO_SEGMENT = N_("the relay passes a stream on and drops no segment; udpmsg compare does (Linux)")
+DATAGRAMS_ONLY = ("loss", "burst", "duplicate", "reorder", "corrupt", "queue", "police", "mtu", "fault")
+
+OPTIONS = (
+    options.argument("listen", "LISTEN", N_("PORT, HOST:PORT or \\[::1]:PORT; 0 lets the system choose.")),
+    options.argument("target", "TARGET", N_("HOST:PORT of the program that gets it.")),
+    Option(
+        "--tcp",
+        N_("Relay TCP instead of UDP."),
+        panel=NETWORK,
+        against=(("both", N_("--both already relays TCP, beside UDP")),),
+    ),
+    Option("--both", N_("UDP and TCP, on one port."), panel=NETWORK),
+    *linking.options_without(DATAGRAMS_ONLY, "tcp", NO_SEGMENT),
+    Option(
+        "--cut-after",
+        N_("Reset each TCP connection after this many bytes forward, or after a time, such as 64KiB or 5s."),
+        Kind("SIZE", parse_cut),
+        LINK,
+        needs=(("tcp", "both"), N_("UDP has no connection that could be cut")),
+    ),
+    Option("--for", N_("End after this time, such as 10s."), kinds.SOME_SECONDS, OUTPUT),
+    options.LANG,
+    options.JSON,
+    Option("--quiet", N_("Show no faults, only the summary."), panel=OUTPUT),
+)
+
+
+def relay(context: typer.Context, given: Given) -> int:
     """Check the options, open a relay, and run until the end they ask for; return the exit code. HELP is what users read."""
-    given = {name.replace("_", "-"): value for name, value in context.params.items()}
-    rules.check(given, CONFLICTS, NEEDS, {})
-    listen_host, listen_port = parse_listen(listen)
-    target_host, target_port = parse_target(target)
-    transport = "both" if both else "tcp" if tcp else "udp"
-    whole = linking.link_of(context.params)
+    given.check(OPTIONS)
+    listen_host, listen_port = parse_listen(given.listen)
+    target_host, target_port = parse_target(given.target)
+    transport = "both" if given.both else "tcp" if given.tcp else "udp"
+    whole = linking.link_of(given)
     chosen = streaming(whole) if transport == "tcp" else whole
-    drawn = int.from_bytes(os.urandom(4), "big") if seed is None else seed  # short enough to be read out in a class
+    drawn = linking.seed_of(given)
     interrupts: Interrupts = context.obj
     forgiving(sys.stdout)
     forgiving(sys.stderr)
     words = Words(sys.stderr)
-    output = (JsonRelay if json else HumanRelay)(Data(sys.stdout, words), words, quiet=quiet)
+    output = (JsonRelay if given.json else HumanRelay)(Data(sys.stdout, words), words, quiet=given.quiet)
 
     def open_relay() -> Relay:
         try:
             return Relay(
-                listen_host, listen_port, target_host, target_port, link=chosen, seed=drawn, transport=transport, cut=cut_after
+                listen_host,
+                listen_port,
+                target_host,
+                target_port,
+                link=chosen,
+                seed=drawn,
+                transport=transport,
+                cut=given.cut_after,
             )
         except CannotListen as error:
             raise CannotRelay(*error.args) from None
@@ -185,7 +170,7 @@ def relay(
             output.relaying(opened.endpoints, opened.target, chosen, drawn)
             if transport != "udp":
                 words.say(paint(_(UNIMPAIRED), "warning", words.colour))
-            return follow(opened, output, words, interrupts, duration, drawn)
+            return follow(opened, output, words, interrupts, given.for_, drawn)
 
     return conduct(run, output, words, interrupts, empty_summary(transport, "relay"))
 

@@ -14,6 +14,7 @@ from udpmsg.cli.exchange import PATIENCE, Exchange
 from udpmsg.cli.exits import exit_for
 from udpmsg.cli.output import Output, complain
 from udpmsg.cli.signals import Interrupts
+from udpmsg.core.config import DEADLINE
 from udpmsg.messaging.sender import Sender
 from udpmsg.show.schema import Summary, empty_summary
 from udpmsg.show.stream import Words
@@ -22,10 +23,6 @@ from udpmsg.show.terminal import counted
 if TYPE_CHECKING:
     from udpmsg.messaging.kept import StoredMessage
 
-MAX_MESSAGE = 1 << 20
-"""Bytes of one message, where --max-message allows no more: as `send` has it."""
-DEADLINE = 60.0
-"""Seconds until a message is given up, as `send` has it."""
 LONGEST_WAIT = 60 * SECOND
 """A gap of days is waited for in slices: no system waits for any time at one go."""
 
@@ -54,12 +51,11 @@ class Replay:
                 self.port,
                 transport=self.transport,
                 acknowledged=self.acknowledged,
-                deadline=DEADLINE,
                 max_message=self.max_message,
             )
         )
         interrupts.defer_to(sender)
-        exchange = Exchange(sender, output, words, interrupts, deadline=DEADLINE)
+        exchange = Exchange(sender, output, words, interrupts, deadline=DEADLINE / SECOND)
         exchange.show_outcomes = not output.for_people
         try:
             self._send(messages, exchange)

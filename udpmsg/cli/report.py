@@ -1,17 +1,15 @@
 """The command `report`: read a saved comparison, show it, exit code."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from udpmsg.base.errors import N_, UsageError
 from udpmsg.base.language import _
-from udpmsg.cli import inputs, options, rules, showing
+from udpmsg.cli import inputs, options, showing
 from udpmsg.cli.exits import Exit
-from udpmsg.cli.options import OUTPUT, option
+from udpmsg.cli.given import Given
 from udpmsg.cli.outputs import open_outputs
-from udpmsg.cli.rules import Conflict
 from udpmsg.cli.signals import Interrupted, Interrupts
 from udpmsg.compare.trace import Comparison
 
@@ -35,34 +33,28 @@ Exit codes: 0 all well, 1 run-time error, 2 usage, or a file that is no saved co
 option can be set by the environment: --html by UDPMSG_HTML.
 """)
 
-CONFLICTS = (Conflict("json", "ladder", N_("a ladder is drawn for people; --ledger adds a JSON line for each message")),)
+OPTIONS = (
+    options.argument("file", "FILE", N_("What udpmsg compare --keep has written; - is standard input.")),
+    options.LEDGER,
+    options.LADDER,
+    options.HTML,
+    options.LANG,
+    options.JSON._replace(against=(("ladder", N_("a ladder is drawn for people; --ledger adds a JSON line for each message")),)),
+)
 
 
-def report(
-    context: typer.Context,
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE", help=_("What udpmsg compare --keep has written; - is standard input."), show_default=False
-        ),
-    ],
-    ledger: Annotated[bool, option("--ledger", _("One row per message and mode: outcome and cause."), panel=OUTPUT)] = False,
-    ladder: Annotated[bool, option("--ladder", _("The frames between sender and receiver."), panel=OUTPUT)] = False,
-    html: options.Html = None,
-    lang: options.Lang = None,
-    json: options.Json = False,
-) -> int:
+def report(context: typer.Context, given: Given) -> int:
     """Read, show and write; return the exit code. HELP is what users read."""
-    rules.check(context.params, CONFLICTS, ())
-    outputs = open_outputs({"html": html}, json=json)
+    given.check(OPTIONS)
+    outputs = open_outputs({"html": given.html}, json=given.json)
     interrupts: Interrupts = context.obj
     data, words = showing.open_streams(outputs.values())
 
     def run() -> int:
         from udpmsg.compare.reading import Reading
 
-        reading = Reading(read(file))
-        showing.show(reading, ledger=ledger, ladder=ladder, json=json, data=data, words=words)
+        reading = Reading(read(Path(given.file)))
+        showing.show(reading, ledger=given.ledger, ladder=given.ladder, json=given.json, data=data, words=words)
         showing.write(reading, outputs, words)
         return Exit.ERROR if data.broken else Exit.WELL
 

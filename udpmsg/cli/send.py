@@ -3,27 +3,31 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from udpmsg.base import kinds
+from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import N_, MessageTooLarge, Phrase, UdpmsgError, UsageError
 from udpmsg.base.language import _
-from udpmsg.cli import options, rules
+from udpmsg.base.options import Option
+from udpmsg.cli import options
 from udpmsg.cli.exchange import Exchange
 from udpmsg.cli.exits import exit_for
-from udpmsg.cli.options import NETWORK, option
+from udpmsg.cli.given import Given
+from udpmsg.cli.options import NETWORK
 from udpmsg.cli.output import complain, conduct, open_output
+from udpmsg.cli.repeated import Repeated
 from udpmsg.cli.signals import Interrupts
-from udpmsg.cli.workload import Repeated
 from udpmsg.compare.workload import filled
+from udpmsg.core.config import DATAGRAM_SIZE, DEADLINE, MIN_RTO, TRANSMISSIONS
+from udpmsg.core.congestion import CONGESTION
 from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
 from udpmsg.messaging.payload import ending
 from udpmsg.messaging.sender import Sender
 from udpmsg.show.schema import empty_summary
 from udpmsg.show.stream import is_terminal
 
-MAX_MESSAGE = 1 << 20
 REFUSED_FOR = 5.0
 """Seconds in which a listener that was forgotten can be started."""
 
@@ -54,192 +58,180 @@ Exit codes: 0 all well, 1 run-time error, 2 usage, 3 not all confirmed or answer
 130 Ctrl-C, 143 terminated. Every option can be set by the environment: --min-rto by UDPMSG_MIN_RTO.
 """)
 
-CONTENT, DELIVERY = _("What is sent"), _("Delivery")
+CONTENT, DELIVERY = N_("What is sent"), N_("Delivery")
+GROUP = N_("a multicast group")
+RETRANSMITTED = ("tcp", N_("TCP's kernel retransmits; nothing is sent twice here"))
+MANY_HEAR = N_("many may get it, and an acknowledgment counts one")
+ONE_PEER = N_("a connection goes to one peer")
+ONE_FAREWELL = N_("only a dialogue has a farewell")
 
 
-def send(
-    context: typer.Context,
-    destination: Annotated[str, typer.Argument(metavar="HOST[:PORT]", help=_("A name or an address; \\[::1]:5000 for IPv6."))],
-    text: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT]...", help=_("The message: all words together."), show_default=False)
-    ] = None,
-    file: Annotated[
-        Path | None, option("--file", _("Send this file as one message; - is standard input."), panel=CONTENT, metavar="PATH")
-    ] = None,
-    count: Annotated[
-        int | None,
-        option("--count", _("Send the message N times."), panel=CONTENT, metavar="N", parser=options.parse_count, default="1"),
-    ] = None,
-    size: Annotated[
-        int | None,
-        option("--size", _("Fill the message up to this."), panel=CONTENT, metavar="SIZE", parser=options.parse_size),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        option(
-            "--rate",
-            _("Messages a second, such as 1000/s."),
-            panel=CONTENT,
-            metavar="RATE",
-            parser=options.parse_rate,
-            default=_("as fast as possible"),
+def _needs_ack(reason: str) -> tuple[tuple[str, ...], str]:
+    return ("ack",), reason
+
+
+OPTIONS = (
+    options.argument("destination", "HOST[:PORT]", N_("A name or an address; \\[::1]:5000 for IPv6.")),
+    options.argument(
+        "text",
+        "[TEXT]...",
+        N_("The message: all words together."),
+        many=True,
+        against=(("file", N_("one message is sent: either the text or the file")),),
+    ),
+    Option("--file", N_("Send this file as one message; - is standard input."), options.PATH, CONTENT),
+    Option(
+        "--count",
+        N_("Send the message N times."),
+        kinds.COUNT,
+        CONTENT,
+        default=1,
+        needs=(("text", "file", "size"), N_("each line of standard input is sent once")),
+    ),
+    Option(
+        "--size", N_("Fill the message up to this."), kinds.SIZE, CONTENT, against=(("file", N_("the file is sent as it is")),)
+    ),
+    options.RATE._replace(panel=CONTENT, unset=N_("as fast as possible")),
+    options.INTERVAL._replace(panel=CONTENT),
+    Option(
+        "--bye",
+        N_("The word that ends a dialogue."),
+        options.WORD,
+        CONTENT,
+        default=options.FAREWELL,
+        against=tuple((name, ONE_FAREWELL) for name in ("text", "file", "size")),
+    ),
+    Option("--raw", N_("Without our header, for any other program."), panel=CONTENT),
+    options.ACK._replace(
+        panel=DELIVERY,
+        against=(
+            ("raw", N_("raw bytes carry no number that could be acknowledged")),
+            ("broadcast", MANY_HEAR),
+            (GROUP, MANY_HEAR),
         ),
-    ] = None,
-    interval: Annotated[float | None, options.interval(CONTENT)] = None,
-    bye: Annotated[
-        str | None, option("--bye", _("The word that ends a dialogue."), panel=CONTENT, metavar="WORD", default="bye")
-    ] = None,
-    raw: Annotated[bool, option("--raw", _("Without our header, for any other program."), panel=CONTENT)] = False,
-    ack: Annotated[bool, options.ack(DELIVERY)] = False,
-    spool: Annotated[
-        Path | None,
-        option(
-            "--spool",
-            _("Keep messages in this file until they are confirmed (with --ack); run again, the command goes on."),
-            panel=DELIVERY,
-            metavar="PATH",
+    ),
+    Option(
+        "--spool",
+        N_("Keep messages in this file until they are confirmed (with --ack); run again, the command goes on."),
+        options.PATH,
+        DELIVERY,
+        needs=_needs_ack(N_("a message stays there until it is acknowledged")),
+    ),
+    Option(
+        "--wait",
+        N_("How long to wait for replies."),
+        kinds.SECONDS,
+        DELIVERY,
+        unset=N_("1s in a dialogue, otherwise not at all"),
+    ),
+    Option(
+        "--ordered",
+        N_("Have them delivered in order (with --ack)."),
+        panel=DELIVERY,
+        needs=_needs_ack(N_("without acknowledgments nobody waits for what is missing")),
+    ),
+    Option(
+        "--window",
+        N_("At most N unconfirmed messages at once."),
+        kinds.COUNT,
+        DELIVERY,
+        unset=N_("as the network takes"),
+        needs=_needs_ack(N_("it bounds the messages that are not acknowledged yet")),
+    ),
+    Option(
+        "--congestion",
+        N_("What the window and the pace follow: newreno, cubic or bbr (with --ack)."),
+        CONGESTION,
+        DELIVERY,
+        unset=DEFAULT_CONGESTION,
+        against=(("tcp", N_("TCP's kernel has its own")),),
+        needs=_needs_ack(N_("without acknowledgments nobody knows what the path takes")),
+    ),
+    Option(
+        "--max-transmissions",
+        N_("Send a datagram at most N times."),
+        kinds.TRANSMISSIONS,
+        DELIVERY,
+        default=TRANSMISSIONS,
+        against=(RETRANSMITTED,),
+        needs=_needs_ack(N_("without acknowledgments each message is sent once")),
+    ),
+    Option(
+        "--deadline",
+        N_("Give a message up after this."),
+        kinds.SOME_SECONDS,
+        DELIVERY,
+        default=DEADLINE / SECOND,
+        needs=_needs_ack(N_("it is how long an acknowledgment is waited for")),
+    ),
+    Option(
+        "--refused-for",
+        N_("End after this long with nothing but refusals (ICMP), if nobody ever answered."),
+        kinds.SOME_SECONDS,
+        DELIVERY,
+        default=REFUSED_FOR,
+        against=(("tcp", N_("over TCP a refusal is certain, and ends the command at once")),),
+        needs=_needs_ack(N_("without acknowledgments nothing is waited for")),
+    ),
+    Option(
+        "--min-rto",
+        N_("The smallest retransmission timeout."),
+        kinds.SOME_SECONDS,
+        DELIVERY,
+        default=MIN_RTO / SECOND,
+        against=(RETRANSMITTED,),
+        needs=_needs_ack(N_("without acknowledgments nothing is retransmitted")),
+    ),
+    options.PORT,
+    options.TCP._replace(against=((GROUP, ONE_PEER),)),
+    Option("--broadcast", N_("Allow a broadcast address."), panel=NETWORK, against=(("tcp", ONE_PEER),)),
+    Option("--ttl", N_("Routers that a packet may pass."), options.HOPS, NETWORK, unset=N_("the system's; 1 to a group")),
+    Option(
+        "--interface",
+        N_("Where multicast leaves: that interface's address (IPv6: its name)."),
+        options.HOST,
+        NETWORK,
+        needs=((GROUP,), N_("the system's routes choose it for every other destination")),
+    ),
+    Option(
+        "--datagram-size",
+        N_("The largest datagram; larger messages travel in parts."),
+        kinds.DATAGRAM,
+        NETWORK,
+        unset=Phrase("with --ack what the path takes; else {}", str(DATAGRAM_SIZE)),
+        against=(
+            ("tcp", N_("TCP cuts its stream itself")),
+            ("raw", N_("raw bytes go as one datagram, whatever their size")),
         ),
-    ] = None,
-    wait: Annotated[
-        float | None,
-        option(
-            "--wait",
-            _("How long to wait for replies."),
-            panel=DELIVERY,
-            metavar="TIME",
-            parser=options.parse_duration,
-            default=_("1s in a dialogue, otherwise not at all"),
-        ),
-    ] = None,
-    ordered: Annotated[bool, option("--ordered", _("Have them delivered in order (with --ack)."), panel=DELIVERY)] = False,
-    window: Annotated[
-        int | None,
-        option(
-            "--window",
-            _("At most N unconfirmed messages at once."),
-            panel=DELIVERY,
-            metavar="N",
-            parser=options.parse_count,
-            default=_("as the network takes"),
-        ),
-    ] = None,
-    congestion: Annotated[
-        str | None,
-        option(
-            "--congestion",
-            _("What the window and the pace follow: newreno, cubic or bbr (with --ack)."),
-            panel=DELIVERY,
-            metavar="NAME",
-            parser=options.parse_congestion,
-            default=DEFAULT_CONGESTION,
-        ),
-    ] = None,
-    max_transmissions: Annotated[
-        int | None,
-        option(
-            "--max-transmissions",
-            _("Send a datagram at most N times."),
-            panel=DELIVERY,
-            metavar="N",
-            parser=options.parse_transmissions,
-            default="8",
-        ),
-    ] = None,
-    deadline: Annotated[
-        float | None,
-        option(
-            "--deadline",
-            _("Give a message up after this."),
-            panel=DELIVERY,
-            metavar="TIME",
-            parser=options.parse_positive_duration,
-            default="60s",
-        ),
-    ] = None,
-    refused_for: Annotated[
-        float | None,
-        option(
-            "--refused-for",
-            _("End after this long with nothing but refusals (ICMP), if nobody ever answered."),
-            panel=DELIVERY,
-            metavar="TIME",
-            parser=options.parse_positive_duration,
-            default="5s",
-        ),
-    ] = None,
-    min_rto: Annotated[
-        float | None,
-        option(
-            "--min-rto",
-            _("The smallest retransmission timeout."),
-            panel=DELIVERY,
-            metavar="TIME",
-            parser=options.parse_positive_duration,
-            default="200ms",
-        ),
-    ] = None,
-    port: options.Port = None,
-    tcp: options.Tcp = False,
-    broadcast: Annotated[bool, option("--broadcast", _("Allow a broadcast address."), panel=NETWORK)] = False,
-    ttl: Annotated[
-        int | None,
-        option(
-            "--ttl",
-            _("Routers that a packet may pass."),
-            panel=NETWORK,
-            metavar="N",
-            parser=options.parse_ttl,
-            default=_("the system's; 1 to a group"),
-        ),
-    ] = None,
-    interface: Annotated[
-        str | None,
-        option(
-            "--interface",
-            _("Where multicast leaves: that interface's address (IPv6: its name)."),
-            panel=NETWORK,
-            metavar="ADDRESS",
-        ),
-    ] = None,
-    datagram_size: Annotated[
-        int | None,
-        option(
-            "--datagram-size",
-            _("The largest datagram; larger messages travel in parts."),
-            panel=NETWORK,
-            metavar="SIZE",
-            parser=options.parse_datagram_size,
-            default=_("with --ack what the path takes; else 1200"),
-        ),
-    ] = None,
-    offload: options.Offload = True,
-    max_message: options.MaxMessage = None,
-    lang: options.Lang = None,
-    json: options.Json = False,
-) -> int:
+    ),
+    options.OFFLOAD._replace(against=(options.NO_OFFLOAD,)),
+    options.LARGEST,
+    options.LANG,
+    options.JSON,
+)
+
+
+def send(context: typer.Context, given: Given) -> int:
     """Check the options, open a sender, and run what they ask for; return the exit code. HELP is what users read."""
-    host, port_number = options.parse_destination(destination, port)
-    many = options.is_multicast(host)
-    given = {name.replace("_", "-"): value for name, value in context.params.items()} | {"multicast": many or None}
-    given["no-offload"] = options.offload_refused(context)
-    rules.check(given, rules.SEND_CONFLICTS, rules.SEND_NEEDS)
-    if str(spool) == "-":
+    host, port = options.parse_destination(given.destination, given.port)
+    given.check(OPTIONS, *([GROUP] if options.is_multicast(host) else []))
+    if str(given.spool) == "-":
         raise UsageError("--spool - means nothing: what was sent cannot be taken out of a stream; name a file")
-    limit = max_message or MAX_MESSAGE
-    from_input = str(file) == "-"  # read when Ctrl-C can end it
-    payload = None if from_input else _payload(text, file, size, limit)
-    if rate is not None:
-        interval = 1 / rate
+    limit = given.max_message
+    from_input = str(given.file) == "-"  # read when Ctrl-C can end it
+    payload = None if from_input else _payload(given.text, given.file, given.size, limit)
+    interval = 1 / given.rate if given.rate is not None else given.interval
     terminal = is_terminal(sys.stdin)
     if payload is None and not from_input and interval is not None and terminal:
         raise UsageError("--interval and --rate mean nothing in a dialogue on a terminal: each line waits for its reply")
-    patience = refused_for or REFUSED_FOR if ack and not tcp else None
+    transport = "tcp" if given.tcp else "udp"
+    patience = given.refused_for if given.ack and not given.tcp else None
     interrupts: Interrupts = context.obj
-    output, words = open_output(json=json)
-    if text and text[0].isdecimal():
+    output, words = open_output(json=given.json)
+    if given.text and given.text[0].isdecimal():
         from udpmsg.cli.habits import port_among_words
 
-        if hint := port_among_words(text, host):
+        if hint := port_among_words(given.text, host):
             words.say(hint)
 
     def run() -> int:
@@ -251,43 +243,43 @@ def send(
         sender = interrupts.opening(
             lambda: Sender(
                 host,
-                port_number,
-                transport="tcp" if tcp else "udp",
-                acknowledged=ack,
-                ordered=ordered,
-                raw=raw,
-                broadcast=broadcast,
-                ttl=ttl,
-                interface=interface,
-                window=window,
-                congestion=congestion,
-                max_transmissions=max_transmissions or 8,
-                deadline=deadline or 60.0,
-                min_rto=min_rto or 0.2,
+                port,
+                transport=transport,
+                acknowledged=given.ack,
+                ordered=given.ordered,
+                raw=given.raw,
+                broadcast=given.broadcast,
+                ttl=given.ttl,
+                interface=given.interface,
+                window=given.window,
+                congestion=given.congestion,
+                max_transmissions=given.max_transmissions,
+                deadline=given.deadline,
+                min_rto=given.min_rto,
                 refused_for=patience,
-                datagram_size=datagram_size,
+                datagram_size=given.datagram_size,
                 max_message=limit,
-                offload=offload,
-                spool=spool,
+                offload=given.offload,
+                spool=given.spool,
             )
         )
         interrupts.defer_to(sender)
-        exchange = Exchange(sender, output, words, interrupts, deadline=deadline or 60.0, refused_for=patience)
+        exchange = Exchange(sender, output, words, interrupts, deadline=given.deadline, refused_for=patience)
         try:
             if content is None:
                 from udpmsg.cli.dialogue import Dialogue
 
-                farewell = os.fsencode(options.FAREWELL if bye is None else bye).strip()
-                Dialogue(farewell=farewell, wait=wait, terminal=terminal, interval=interval, limit=limit).run(exchange)
+                farewell = os.fsencode(given.bye).strip()
+                Dialogue(farewell=farewell, wait=given.wait, terminal=terminal, interval=interval, limit=limit).run(exchange)
             else:
-                title = title_of(file) if file is not None and not (from_input or raw) else None
-                Repeated(content, count or 1, interval, wait, title=title).run(exchange)
+                title = title_of(given.file) if given.file is not None and not (from_input or given.raw) else None
+                Repeated(content, given.count, interval, given.wait, title=title).run(exchange)
         except (UdpmsgError, OSError) as error:
             complain(words, error)
             exchange.failed = exit_for(error)
         return exchange.finish()
 
-    return conduct(run, output, words, interrupts, empty_summary("tcp" if tcp else "udp", "sender", ack))
+    return conduct(run, output, words, interrupts, empty_summary(transport, "sender", given.ack))
 
 
 def _payload(text: list[str] | None, file: Path | None, size: int | None, limit: int) -> bytes | None:

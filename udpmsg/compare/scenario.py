@@ -7,15 +7,15 @@ values. Does not touch files.
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from udpmsg.base import units
 from udpmsg.base.errors import N_, Phrase, UsageError
+from udpmsg.base.options import Option
 from udpmsg.base.phrases import phrased
-from udpmsg.compare.trace import Choices, Mode, Workload
-from udpmsg.core.congestion import parse_congestion
+from udpmsg.compare.trace import CHOICES, WORKLOAD, Choices, Workload
 from udpmsg.link.faults import Link
 from udpmsg.link.fields import FIELDS, BothWays, changed, read, read_both, text_of
 from udpmsg.link.presets import DEFAULT, PRESETS, preset
@@ -42,6 +42,10 @@ COMPLAINTS = (
     N_("cannot declare {} twice"),
 )
 """What Python says of a text that is no TOML, in as much as it happens to people; everything else is told in its English."""
+
+
+TABLES = {"workload": WORKLOAD, "choices": CHOICES}
+"""The tables besides [link]: a key for each option of a comparison."""
 
 
 @dataclass(frozen=True)
@@ -85,23 +89,12 @@ def dump(scenario: Scenario) -> str:
     ]
     for way, path, words in (("forward", link.forward, "to the receiver"), ("back", link.back, "to the sender")):
         lines += ["", f"[link.{way}]  # {words}", *(f"{key} = {_quoted(text_of(key, path))}" for key in FIELDS)]
-    for table, entries in TABLES.items():
+    for table, rows in TABLES.items():
         value = getattr(scenario, table)
         lines += ["", f"[{table}]"]
-        for key, entry in entries.items():
-            content = getattr(value, entry.attribute)
-            lines += _line(key, None if content is None else entry.write(content), entry.absent)
+        for attribute, row in rows.items():
+            lines += _line(row.parameter, _written(row, getattr(value, attribute)), row.unset)
     return "\n".join(lines) + "\n"
-
-
-class _Entry(NamedTuple):
-    """One key of a table: the attribute it sets, and how its value is read and written."""
-
-    attribute: str
-    read: Callable[[Any], Any]
-    write: Callable[[Any], str]
-    absent: str = ""
-    """What None means, for the comment that then stands there."""
 
 
 class _Reader:
@@ -117,11 +110,13 @@ class _Reader:
         seed = self._value("", "seed", tables["seed"], _seed) if "seed" in tables else None
         link = self._link(self._table(tables, "link", ""))
         parts: dict[str, Any] = {"workload": Workload(), "choices": Choices()}
-        for table, entries in TABLES.items():
+        for table, rows in TABLES.items():
             given = self._table(tables, table, "")
-            self._known(given, entries, table)
-            values = {entries[key].attribute: self._value(table, key, value, entries[key].read) for key, value in given.items()}
-            parts[table] = replace(parts[table], **values)
+            named = {row.parameter: (attribute, row) for attribute, row in rows.items()}
+            self._known(given, named, table)
+            for key, value in given.items():
+                attribute, row = named[key]
+                parts[table] = replace(parts[table], **{attribute: self._value(table, key, value, _of(row))})
         return Scenario(link, seed, parts["workload"], parts["choices"])
 
     def _link(self, given: dict[str, Any]) -> Link:
@@ -209,6 +204,34 @@ def _text(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
     return read_value
 
 
+def _of(row: Option) -> Callable[[Any], Any]:
+    """How the value of an option is read: a flag is true or false, and several names are a list."""
+    if row.kind is None:
+        return _flag
+    if not row.kind.several:
+        return _text(row.kind.read)
+    read_several, names = row.kind.read, row.kind.names
+
+    def read_list(value: Any) -> Any:
+        if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+            raise UsageError("a list is wanted, such as {}", _list(names))
+        return read_several(",".join(value))
+
+    return read_list
+
+
+def _written(row: Option, value: Any) -> str | None:
+    """The same the other way round; None is not written."""
+    if value is None:
+        return None
+    if row.kind is None:
+        return str(value).lower()
+    text = row.kind.text(value)
+    if row.kind.several:
+        return _list(text.split(","))
+    return text if isinstance(value, int) and text == str(value) else _quoted(text)
+
+
 def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -233,28 +256,13 @@ def _script(value: Any) -> Any:
     return tuple(parse_fault(item) for item in value)
 
 
-def _modes(value: Any) -> tuple[Mode, ...]:
-    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
-        raise UsageError('a list of modes is wanted, such as ["udp", "tcp"]')
-    modes = tuple(Mode(units.one_of(item, Mode, N_("mode"))) for item in value)
-    if len(set(modes)) < len(modes):
-        raise UsageError("a mode stands there twice; each makes one column")
-    return modes
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise UsageError('{!r} is no name; write text, such as "cubic"', value)
-    return value
-
-
 def _seed_value(seed: int | None) -> str | None:
     return None if seed is None else str(seed) if seed <= LARGEST_TOML_INTEGER else _quoted(str(seed))
 
 
 def _line(key: str, value: str | None, absent: str) -> list[str]:
     """A key with its value; where there is none, a comment in its place."""
-    return [f"# {key} is not set: {absent}"] if value is None else [f"{key} = {value}"]
+    return [f"# {key} is not set; default: {absent}"] if value is None else [f"{key} = {value}"]
 
 
 def _quoted(text: str) -> str:
@@ -270,39 +278,5 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _duration(nanoseconds: int) -> str:
-    return _quoted(units.duration_text(nanoseconds))
-
-
-def _true_or_false(value: bool) -> str:
-    return "true" if value else "false"
-
-
-_count = _text(units.parse_count)
-_time = _text(units.parse_positive_nanoseconds)
-
-TABLES: Mapping[str, Mapping[str, _Entry]] = {
-    "workload": {
-        "count": _Entry("count", _count, str),
-        "interval": _Entry("interval_ns", _time, _duration),
-        "size": _Entry("size", _text(units.parse_positive_size), str),
-    },
-    "choices": {
-        "modes": _Entry("modes", _modes, lambda modes: f"[{', '.join(_quoted(mode) for mode in modes)}]"),
-        "repeat": _Entry("repeat", _count, str),
-        "tcp_congestion": _Entry("tcp_congestion", _name, _quoted, "the system's default"),
-        "nagle": _Entry("nagle", _flag, _true_or_false),
-        "tcp_ack": _Entry("tcp_ack", _flag, _true_or_false),
-        "ordered": _Entry("ordered", _flag, _true_or_false),
-        "window": _Entry("window", _count, str, "as the network takes"),
-        "congestion": _Entry("congestion", _text(parse_congestion), _quoted),
-        "max_transmissions": _Entry("max_transmissions", _text(units.parse_transmissions), str),
-        "deadline": _Entry("deadline_ns", _time, _duration),
-        "min_rto": _Entry("min_rto_ns", _time, _duration),
-        "datagram_size": _Entry(
-            "datagram_size", _text(units.parse_datagram_size), str, "as the path takes; without acknowledgments 1200"
-        ),
-        "late": _Entry("late_ns", _time, _duration),
-    },
-}
-"""The keys of the tables besides [link], in the order in which they are written."""
+def _list(texts: Iterable[str]) -> str:
+    return f"[{', '.join(map(_quoted, texts))}]"

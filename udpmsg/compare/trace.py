@@ -1,12 +1,23 @@
-"""The trace of a comparison: three logs (sender, link, receiver) for each run, as values. Reads nothing and decides nothing.
+"""The trace of a comparison as values: what was asked for, and three logs (sender, link, receiver) for each run.
+
+Owns the options of a comparison, each a field with its row. Decides nothing.
 
 Times are nanoseconds since the run's start (the first message's due time) on one monotonic clock, unless a name says otherwise;
 a run over a real network has the sender's clock alone. Sizes are bytes. None: not known.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from typing import Any
 
+from udpmsg.base import kinds
+from udpmsg.base.durations import MILLISECOND
+from udpmsg.base.errors import N_, Phrase, UsageError
+from udpmsg.base.kinds import Kind
+from udpmsg.base.options import Option
+from udpmsg.base.units import one_of
+from udpmsg.core.config import DATAGRAM_SIZE, DEADLINE, MIN_RTO, TRANSMISSIONS
+from udpmsg.core.congestion import CONGESTION
 from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
 from udpmsg.link.faults import Link
 from udpmsg.link.record import Captured, FrameRecord
@@ -126,39 +137,80 @@ class Run:
     """What the sender knew over time, at most MOST_KNOWN rows; empty where nobody tells it anything."""
 
 
+def choice(default: Any, kind: Kind | None, words: str, *, unset: str = "") -> Any:
+    """A field that is an option of a comparison: its default and the row of that option, which is named as the field is."""
+    return field(default=default, metadata={"row": Option("", words, kind, default=default, unset=unset)})
+
+
+def options_of(values: type) -> dict[str, Option]:
+    """The rows of a class's fields, by field. A name says the unit, as in deadline_ns; that of an option has no need to."""
+    rows = {field.name: field.metadata["row"] for field in fields(values)}
+    return {name: row._replace(name=f"--{name.removesuffix('_ns').replace('_', '-')}") for name, row in rows.items()}
+
+
+def mode_named(text: str) -> Mode:
+    """The mode that users call so. Raises UsageError."""
+    return Mode(one_of(text, Mode, N_("mode")))
+
+
+def modes_named(text: str) -> tuple[Mode, ...]:
+    """Modes separated by commas, each once. Raises UsageError."""
+    modes = tuple(map(mode_named, text.split(",")))
+    if len(set(modes)) < len(modes):
+        raise UsageError("{!r} names a mode twice; name each once, such as udp,tcp", text)
+    return modes
+
+
+def name_given(text: str) -> str:
+    """A name that only the kernel knows. Raises UsageError where there is none."""
+    if not text.strip():
+        raise UsageError('{!r} is no name; write text, such as "cubic"', text)
+    return text
+
+
+MODE = Kind("MODE", mode_named, names=tuple(Mode))
+MODES = Kind("LIST", modes_named, ",".join, names=tuple(Mode), several=True)
+
+
 @dataclass(frozen=True)
 class Workload:
-    """The messages and their schedule, the same for every mode."""
+    """The messages and their schedule, the same for every mode. A new option is a new field."""
 
-    count: int = 100
-    interval_ns: int = 20_000_000
-    size: int = 100
-    """Bytes of each payload."""
+    count: int = choice(100, kinds.COUNT, N_("Messages in each mode."))
+    interval_ns: int = choice(20 * MILLISECOND, kinds.TIME, N_("From one message to the next; 0s: as fast as possible."))
+    size: int = choice(100, kinds.SIZE, N_("Bytes of each message."))
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What changes the comparison besides link and workload. Shown with every result."""
+    """What changes the comparison besides link and workload. Shown with every result. A new option is a new field."""
 
-    modes: tuple[Mode, ...] = (Mode.UDP, Mode.UDP_ACK, Mode.TCP)
-    repeat: int = 1
-    tcp_congestion: str | None = None
-    """The kernel's congestion control for TCP; None: the system's default (its name is in `Comparison.tcp_congestion`)."""
-    nagle: bool = False
-    tcp_ack: bool = False
-    """Whether TCP's messages ask for our acknowledgments too."""
-    ordered: bool = False
-    """Whether udp+ack delivers in order, as TCP does."""
-    window: int | None = None
-    congestion: str = DEFAULT_CONGESTION
-    """udp+ack's congestion control."""
-    max_transmissions: int = 8
-    deadline_ns: int = 60_000_000_000
-    min_rto_ns: int = 200_000_000
-    datagram_size: int | None = None
-    """The largest datagram of UDP; None: with acknowledgments what the path takes, without 1200 bytes."""
-    late_ns: int = 150_000_000
-    """A message that comes later than this after it was due is late: ITU-T G.114 asks a conversation to stay below 150 ms."""
+    modes: tuple[Mode, ...] = choice(tuple(Mode), MODES, N_("Which, in which order."))
+    repeat: int = choice(1, kinds.COUNT, N_("Repetitions, the modes in turn, each with the next seed: median and spread."))
+    tcp_congestion: str | None = choice(None, Kind("NAME", name_given), N_("TCP's congestion control."), unset=N_("the system's"))
+    """Its name is in `Comparison.tcp_congestion`."""
+    nagle: bool = choice(False, None, N_("Leave Nagle's algorithm on in TCP."))
+    tcp_ack: bool = choice(False, None, N_("Have messages over TCP acknowledged too."))
+    ordered: bool = choice(False, None, N_("Have udp+ack deliver in order, as TCP does."))
+    window: int | None = choice(
+        None, kinds.COUNT, N_("At most N unconfirmed messages at once."), unset=N_("as the network takes")
+    )
+    congestion: str = choice(DEFAULT_CONGESTION, CONGESTION, N_("udp+ack's congestion control: newreno, cubic or bbr."))
+    max_transmissions: int = choice(TRANSMISSIONS, kinds.TRANSMISSIONS, N_("udp+ack sends a datagram at most N times."))
+    deadline_ns: int = choice(DEADLINE, kinds.SOME_TIME, N_("An unconfirmed message is given up after this."))
+    min_rto_ns: int = choice(MIN_RTO, kinds.SOME_TIME, N_("udp+ack's smallest retransmission timeout."))
+    datagram_size: int | None = choice(
+        None,
+        kinds.DATAGRAM,
+        N_("UDP's largest datagram; larger messages travel in parts."),
+        unset=Phrase("udp+ack: what the path takes; udp: {}", str(DATAGRAM_SIZE)),
+    )
+    late_ns: int = choice(150 * MILLISECOND, kinds.TIME, N_("A message that comes later than this after it was due is late."))
+    """ITU-T G.114 asks a conversation to stay below 150 ms."""
+
+
+WORKLOAD, CHOICES = options_of(Workload), options_of(Choices)
+"""The options of a comparison, by field."""
 
 
 @dataclass

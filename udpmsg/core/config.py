@@ -12,6 +12,14 @@ MIN_DATAGRAM_SIZE = 128
 """Bytes: the header, all blocks and a little payload fit."""
 MAX_DATAGRAM_SIZE = 65_507
 """Bytes: what one datagram carries over IPv4, 65,535 less the IP and UDP headers."""
+MAX_MESSAGE = 1 << 20
+"""Bytes of the largest message, where nothing else is said."""
+TRANSMISSIONS = 8
+"""Of one datagram, where nothing else is said."""
+DEADLINE = 60 * SECOND
+"""The same of the time after which a message ends."""
+MIN_RTO = 200 * MILLISECOND
+"""The same of the smallest retransmission timeout."""
 MOST_TRANSMISSIONS = 255
 """Transmissions of one datagram are counted in a byte."""
 
@@ -40,11 +48,11 @@ class SenderConfig:
         ordered: bool = False,
         datagram_size: int | None = DATAGRAM_SIZE,
         follows_path: bool = False,
-        max_message: int = 1 << 20,
+        max_message: int = MAX_MESSAGE,
         window: int | None = None,
-        max_transmissions: int = 8,
-        deadline: int = 60 * SECOND,
-        min_rto: int = 200 * MILLISECOND,
+        max_transmissions: int = TRANSMISSIONS,
+        deadline: int = DEADLINE,
+        min_rto: int = MIN_RTO,
         refused_for: int | None = None,
         congestion: str = DEFAULT,
         jitter: float = 0.5,
@@ -101,7 +109,7 @@ class Limits(NamedTuple):
     """Messages a session that the application does not have yet."""
     total_bytes: int = 64 << 20
     """Bytes in all that the application does not have yet."""
-    max_message: int = 1 << 20
+    max_message: int = MAX_MESSAGE
     """Bytes of one message."""
     gaps: int = 4096
     """Gaps in a session's sequence numbers that are remembered."""

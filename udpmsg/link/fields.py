@@ -9,8 +9,9 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from udpmsg.base import units
+from udpmsg.base import kinds, units
 from udpmsg.base.errors import UsageError
+from udpmsg.base.kinds import Kind
 from udpmsg.link.faults import Burst, Later, Link, Path, Police
 
 Changes = Mapping[str, Any]
@@ -24,7 +25,7 @@ SMALLEST_MTU = 68
 """RFC 791, section 3.2: every module must be able to forward a datagram of 68 octets whole."""
 LARGEST_MTU = 65_535
 LONGEST_BURST = 1_000
-"""Frames in the mean: whether a frame is in a burst is found by looking back, over so many frames at most in the mean."""
+"""Frames on average: whether a frame is in a burst is found by looking back, over at most this many frames on average."""
 MOST_QUEUED = 10**9
 SMALLEST_BUCKET = 1_514
 """Bytes of a full Ethernet frame: one that finds less never passes (RFC 2697, section 2, asks for the largest packet)."""
@@ -204,39 +205,39 @@ def _mtu_text(path: Path) -> str:
     return NONE if path.mtu is None else f"{path.mtu}:{SILENT}" if path.silent else str(path.mtu)
 
 
-def _value(attribute: str, parse: Callable[[str], Any], text: Callable[[Any], str], metavar: str, example: str) -> Field:
+def _value(attribute: str, kind: Kind, example: str) -> Field:
     """A fault that is one attribute."""
-    return Field(lambda written: {attribute: parse(written)}, lambda path: text(getattr(path, attribute)), metavar, example)
-
-
-def _optional(attribute: str, parse: Callable[[str], Any], text: Callable[[Any], str], metavar: str, example: str) -> Field:
-    """The same, where it may be absent."""
-    return _value(
-        attribute,
-        lambda written: None if written.strip().lower() == NONE else parse(written),
-        lambda value: NONE if value is None else text(value),
-        metavar,
-        example,
+    return Field(
+        lambda written: {attribute: kind.read(written)}, lambda path: kind.text(getattr(path, attribute)), kind.metavar, example
     )
 
 
-def _changing(
-    attribute: str, later: str, parse: Callable[[str], Any], text: Callable[[Any], str], metavar: str, example: str
-) -> Field:
+def _optional(attribute: str, kind: Kind, example: str) -> Field:
+    """The same, where it may be absent."""
+
+    def read_value(written: str) -> Any:
+        return None if written.strip().lower() == NONE else kind.read(written)
+
+    return _value(
+        attribute, kind._replace(read=read_value, text=lambda value: NONE if value is None else kind.text(value)), example
+    )
+
+
+def _changing(attribute: str, later: str, kind: Kind, example: str) -> Field:
     """A fault that may change during the run: VALUE[,VALUE@TIME…]. Only a rate has no value at all, and then none later."""
 
     def read_values(written: str) -> Changes:
         first, *rest = written.split(",")
         if not rest and attribute == "rate" and first.strip().lower() == NONE:
             return {attribute: None, later: ()}
-        return {attribute: parse(first), later: _later(written, rest, parse)}
+        return {attribute: kind.read(first), later: _later(written, rest, kind.read)}
 
     def values_text(path: Path) -> str:
         value = getattr(path, attribute)
-        changes = [f"{text(change.value)}@{units.duration_text(change.at)}" for change in getattr(path, later)]
-        return ",".join([NONE if value is None else text(value), *changes])
+        changes = [f"{kind.text(change.value)}@{units.duration_text(change.at)}" for change in getattr(path, later)]
+        return ",".join([NONE if value is None else kind.text(value), *changes])
 
-    return Field(read_values, values_text, metavar, example)
+    return Field(read_values, values_text, f"{kind.metavar}[,{kind.metavar}@WHEN]", example)
 
 
 def _later(written: str, rest: list[str], parse: Callable[[str], Any]) -> tuple[Later, ...]:
@@ -255,16 +256,16 @@ def _later(written: str, rest: list[str], parse: Callable[[str], Any]) -> tuple[
 
 
 FIELDS: Mapping[str, Field] = {
-    "delay": _changing("delay", "later_delays", units.parse_nanoseconds, units.duration_text, "TIME[,TIME@WHEN]", "20ms/40ms"),
-    "jitter": _value("jitter", units.parse_nanoseconds, units.duration_text, "TIME", "5ms/0ms"),
-    "loss": _value("loss", units.parse_share, units.share_text, "SHARE", "5%/0%"),
+    "delay": _changing("delay", "later_delays", kinds.TIME, "20ms/40ms"),
+    "jitter": _value("jitter", kinds.TIME, "5ms/0ms"),
+    "loss": _value("loss", kinds.SHARE, "5%/0%"),
     "burst": Field(_burst, _burst_text, "ENTER:LEAVE", "1%:25%/none"),
-    "duplicate": _value("duplicate", units.parse_share, units.share_text, "SHARE", "1%/0%"),
-    "reorder": Field(_reorder, _reorder_text, "SHARE[:TIME]", "2%:30ms/0%"),
-    "corrupt": _value("corrupt", units.parse_share, units.share_text, "SHARE", "1%/0%"),
-    "rate": _changing("rate", "later_rates", units.parse_bit_rate, units.bit_rate_text, "RATE[,RATE@WHEN]", "1mbit/10mbit"),
-    "queue": _optional("queue", _queue, str, "N", "10/none"),
-    "police": _optional("police", _police, _police_text, "RATE:SIZE", "10mbit:64KiB/none"),
+    "duplicate": _value("duplicate", kinds.SHARE, "1%/0%"),
+    "reorder": Field(_reorder, _reorder_text, "PERCENT[:TIME]", "2%:30ms/0%"),
+    "corrupt": _value("corrupt", kinds.SHARE, "1%/0%"),
+    "rate": _changing("rate", "later_rates", kinds.BIT_RATE, "1mbit/10mbit"),
+    "queue": _optional("queue", Kind("N", _queue), "10/none"),
+    "police": _optional("police", Kind("RATE:SIZE", _police, _police_text), "10mbit:64KiB/none"),
     "mtu": Field(_mtu, _mtu_text, "SIZE[:silent]", "1280:silent/none"),
 }
 """By the option's name, in the order in which they are shown."""

@@ -29,7 +29,8 @@ from udpmsg.core.wire import Kind
 from udpmsg.messaging.payload import Payload, encoded
 from udpmsg.messaging.replies import Replies
 from udpmsg.messaging.statistics import ReceiverStatistics
-from udpmsg.sockets.endpoint import DEFAULT_PORT, Endpoint, check_port, new_session, origin_of
+from udpmsg.sockets.endpoint import DEFAULT_PORT, LOOPBACK, Endpoint, check_port, new_session, origin_of
+from udpmsg.sockets.listening import RECEIVE_BUFFER
 from udpmsg.sockets.waiting import Waiter, after, earliest, nanoseconds, passed
 from udpmsg.tcp.receiver import TcpReceiver
 from udpmsg.udp.multicast import check_group
@@ -66,7 +67,7 @@ class Receiver:
         transport: str = "udp",
         multicast: str | None = None,
         interface: str | None = None,
-        receive_buffer: int = 4 << 20,
+        receive_buffer: int = RECEIVE_BUFFER,
         limits: Limits | None = None,
         offload: bool = True,
         counting_only: bool = False,
@@ -102,7 +103,7 @@ class Receiver:
                 raise UsageError("a multicast group has many receivers and TCP connects two endpoints: use UDP alone")
             check_group(multicast)
         if host is None:
-            host = "127.0.0.1" if multicast is None else "::" if ":" in multicast else "0.0.0.0"
+            host = LOOPBACK if multicast is None else "::" if ":" in multicast else "0.0.0.0"
         if counting_only and store is not None:
             raise UsageError("counting_only keeps no messages, and a store keeps all: leave one of them out")
         self.limits = limits or Limits()

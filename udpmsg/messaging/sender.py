@@ -13,7 +13,7 @@ from udpmsg.base import clock
 from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.base.errors import N_, MessageTooLarge, Phrase, UsageError
 from udpmsg.core import wire
-from udpmsg.core.config import DATAGRAM_SIZE, MAX_DATAGRAM_SIZE, SenderConfig
+from udpmsg.core.config import DATAGRAM_SIZE, DEADLINE, MAX_DATAGRAM_SIZE, MAX_MESSAGE, MIN_RTO, TRANSMISSIONS, SenderConfig
 from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
 from udpmsg.core.events import Disconnected, Event, Message, Outcome, State, Unreachable
 from udpmsg.core.framing import FRAME_OVERHEAD, Run, each, most_in_run
@@ -72,13 +72,13 @@ class Sender:
         ttl: int | None = None,
         interface: str | None = None,
         window: int | None = None,
-        max_transmissions: int = 8,
-        deadline: float = 60.0,
-        min_rto: float = 0.2,
+        max_transmissions: int = TRANSMISSIONS,
+        deadline: float = DEADLINE / SECOND,
+        min_rto: float = MIN_RTO / SECOND,
         refused_for: float | None = None,
         congestion: str | None = None,
         datagram_size: int | None = None,
-        max_message: int = 1 << 20,
+        max_message: int = MAX_MESSAGE,
         connect_timeout: float = 10.0,
         nagle: bool = False,
         tcp_congestion: str | None = None,

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from udpmsg.base.errors import NameUnknown, Phrase, UsageError
 
 DEFAULT_PORT = 5000
+LOOPBACK = "127.0.0.1"
 NETWORK = 8
 """Bytes of an IPv6 address that tell whose it is: the rest are the owner's to choose."""
 MAPPED = bytes(10) + b"\xff\xff"

@@ -10,6 +10,8 @@ from udpmsg.sockets.endpoint import DEFAULT_PORT, Address, Endpoint, endpoint_of
 LAST_PRIVILEGED_PORT = 1023
 MOST_BUFFER = 2**31 - 1
 """Bytes: the socket option is a signed number of 32 bits; the kernel gives less anyway."""
+RECEIVE_BUFFER = 4 << 20
+"""Bytes that a receiver asks the kernel for, where nothing else is said."""
 KEPT_DESCRIPTORS = 64
 """Open files that connections leave to everything else."""
 

@@ -1,6 +1,7 @@
 """The congestion controls that there are, by name. A new one joins the table; nothing else knows their classes."""
 
 from udpmsg.base.errors import N_
+from udpmsg.base.kinds import Kind
 from udpmsg.base.units import one_of
 from udpmsg.core.congestion.bbr import BBR
 from udpmsg.core.congestion.controller import Controller
@@ -11,6 +12,5 @@ CONTROLLERS: dict[str, type[Controller]] = {"newreno": NewReno, "cubic": Cubic, 
 DEFAULT = "cubic"
 
 
-def parse_congestion(text: str) -> str:
-    """The name of a congestion control, as a user writes it."""
-    return one_of(text, CONTROLLERS, N_("congestion control"))
+CONGESTION = Kind("NAME", lambda text: one_of(text, CONTROLLERS, N_("congestion control")), names=tuple(CONTROLLERS))
+"""The name of one, as a user writes it."""

@@ -1,0 +1,47 @@
+"""The kinds of value that users write, each a row: what a help calls it, how it is read, and how it is written again.
+
+Options, scenario files and links share these rows. Text made here reads back as the same value. How a quantity is read, and what
+is said of one that is none, is in `udpmsg.base.units`. Knows no option.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from udpmsg.base import units
+
+
+class Kind(NamedTuple):
+    """One kind of value."""
+
+    metavar: str
+    """What a help calls it."""
+    read: Callable[[str], Any]
+    """The value that a text means. Raises UsageError."""
+    text: Callable[[Any], str] = str
+    """The value, as it is written."""
+    names: tuple[str, ...] = ()
+    """Everything that can be written, where it is one of some names: what a shell completes."""
+    several: bool = False
+    """Whether it is a list of such names, separated by commas."""
+
+
+def _seconds_text(seconds: float) -> str:
+    return units.duration_text(round(seconds * 1e9))
+
+
+COUNT = Kind("N", units.parse_count)
+SEED = Kind("N", units.parse_seed)
+SECONDS = Kind("TIME", units.parse_duration, _seconds_text)
+SOME_SECONDS = Kind("TIME", units.parse_positive_duration, _seconds_text)
+"""More than none."""
+TIME = Kind("TIME", units.parse_nanoseconds, units.duration_text)
+SOME_TIME = Kind("TIME", units.parse_positive_nanoseconds, units.duration_text)
+SIZE = Kind("SIZE", units.parse_size)
+SOME_BYTES = Kind("SIZE", units.parse_positive_size)
+BUFFER = Kind("SIZE", units.parse_positive_size, units.size_text)
+DATAGRAM = Kind("SIZE", units.parse_datagram_size)
+TRANSMISSIONS = Kind("N", units.parse_transmissions)
+SESSIONS = Kind("N", units.parse_sessions)
+RATE = Kind("RATE", units.parse_rate)
+BIT_RATE = Kind("RATE", units.parse_bit_rate, units.bit_rate_text)
+SHARE = Kind("PERCENT", units.parse_share, units.share_text)
