@@ -9,7 +9,7 @@ from typing import Any
 
 from udpmsg.base.distribution import rounded
 from udpmsg.bench.values import Benchmark, Measurement, Trial, figures
-from udpmsg.compare.jsonlines import line
+from udpmsg.show.jsonlines import line
 
 
 class BenchLines:

@@ -6,7 +6,6 @@ each row; a line `comparison` at the end. Every key of a line is always there,
 units are in its name, and what is not known is null. The link is written as its options take it: "20ms", "5%". Writes to nothing.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +18,7 @@ from udpmsg.compare.trace import Choices, Run
 from udpmsg.link.faults import Link
 from udpmsg.link.fields import FIELDS, text_of
 from udpmsg.link.script import fault_text
-from udpmsg.show.jsonlines import VERSION
+from udpmsg.show.jsonlines import line
 
 
 def lines(reading: Reading, *, ledger: bool = False) -> Iterator[str]:
@@ -33,12 +32,6 @@ def lines(reading: Reading, *, ledger: bool = False) -> Iterator[str]:
             yield line("path", name, _path(one.run))
         yield line("mode", name, _tidy(one.figures))
     yield line("comparison", name, _whole(reading))
-
-
-def line(event: str, name: str, fields: dict[str, Any]) -> str:
-    """One line: ASCII alone, without DEL, so that no text in it can steer a terminal."""
-    text = json.dumps({"event": event, "v": VERSION, "run": name, **fields}, allow_nan=False)
-    return text.replace("\x7f", "\\u007f")
 
 
 def _message(run: Run, row: Row) -> dict[str, Any]:

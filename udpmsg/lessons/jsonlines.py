@@ -6,8 +6,8 @@ Owns the keys. `observations` has the lesson's own; an expectation's `seen` is n
 import os
 from typing import Any
 
-from udpmsg.compare.jsonlines import line
 from udpmsg.lessons.running import Result
+from udpmsg.show.jsonlines import line
 
 
 class LessonLines:

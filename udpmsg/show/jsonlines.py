@@ -7,7 +7,7 @@ is flushed. Does not know where messages come from.
 import json
 import os
 from base64 import b64encode
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from udpmsg.base.distribution import rounded
@@ -106,9 +106,13 @@ class JsonLines:
             self.words.say(summary_words(summary, endpoint))
 
     def _write(self, event: str, **fields: Any) -> None:
-        line = json.dumps({"event": event, "v": VERSION, "run": self.run, **fields}, allow_nan=False)
-        # ASCII alone, and DEL too: what a peer sent cannot steer a terminal from inside a JSON line either.
-        self.data.write(line.replace("\x7f", "\\u007f"))
+        self.data.write(line(event, self.run, fields))
+
+
+def line(event: str, run: str, fields: Mapping[str, Any]) -> str:
+    """One line of a run of the program: ASCII alone, without DEL, so that no text in it can steer a terminal."""
+    text = json.dumps({"event": event, "v": VERSION, "run": run, **fields}, allow_nan=False)
+    return text.replace("\x7f", "\\u007f")
 
 
 def _transport(peer: Hashable) -> str | None:

@@ -4,7 +4,6 @@ Owns the keys of a relay's lines; a summary has those of every other command bes
 reasons are escaped: a client chooses what it sends. Does not know sockets.
 """
 
-import json
 import os
 from typing import Any
 
@@ -16,7 +15,7 @@ from udpmsg.link.record import Direction, FrameRecord
 from udpmsg.link.wording import describe, options_text
 from udpmsg.relay.pipe import streaming
 from udpmsg.relay.values import Faulted, HopsUsedUp, NotSent, RelayEvent, RelayStatistics, Traffic
-from udpmsg.show.jsonlines import VERSION
+from udpmsg.show.jsonlines import line
 from udpmsg.show.schema import Summary, empty_summary
 from udpmsg.show.stream import Data, Words
 from udpmsg.show.telling import label, link_words
@@ -142,8 +141,7 @@ class JsonRelay:
             self.words.say(ended_words(statistics, seed, held))
 
     def _write(self, event: str, **fields: Any) -> None:
-        line = json.dumps({"event": event, "v": VERSION, "run": self.run, **fields}, allow_nan=False)
-        self.data.write(line.replace("\x7f", "\\u007f"))
+        self.data.write(line(event, self.run, fields))
 
 
 def relay_summary(statistics: RelayStatistics, seed: int | None, held: int) -> Summary:
