@@ -191,7 +191,7 @@ def test_answering_by_hand_in_a_terminal(commands: Commands, terminal: type[Term
     port = free_port()
     server = terminal("listen", "--port", str(port), "--interactive", "--count", "1")
     server.expect("Listening on udp")
-    server.expect(f"udpmsg send 127.0.0.1:{port} hello")
+    server.expect(f"udpmsg send 127.0.0.1:{port}\r\n")  # without a text: a dialogue, which waits for answers
     client = commands.start("send", f"127.0.0.1:{port}", "question", "--wait", "15s")
     server.expect("#1   question")
     server.expect(" “question”> ")

@@ -200,7 +200,8 @@ def listen(context: typer.Context, given: Given) -> int:
             )
         )
         interrupts.defer_to(receiver)
-        announce(receiver, output, words, quiet=given.quiet, store=kept)
+        answers = bool(given.echo or given.reply is not None or given.exec is not None or given.interactive)
+        announce(receiver, output, words, quiet=given.quiet, answers=answers, store=kept)
         stop_word = None if given.stop_word is None else os.fsencode(given.stop_word).strip()
         ending = Ending(given.count, given.for_, given.idle, given.once, stop_word, options.FAREWELL.encode())
 
@@ -242,7 +243,9 @@ def allow_descriptors(wanted: int) -> None:
             pass  # macOS may refuse: connections that find no descriptor wait, as they do anyway
 
 
-def announce(receiver: Receiver, output: Output, words: Words, *, quiet: bool, store: "Store | None" = None) -> None:
+def announce(
+    receiver: Receiver, output: Output, words: Words, *, quiet: bool, answers: bool = False, store: "Store | None" = None
+) -> None:
     """Say where somebody can send to now, and how; and where it is kept."""
     path = None if store is None else str(store.path)
     for endpoint in receiver.endpoints:
@@ -257,24 +260,28 @@ def announce(receiver: Receiver, output: Output, words: Words, *, quiet: bool, s
         text = _("Port {} is below 1024, where the system's own services live: others may expect one of them here")
         words.say(text.format(first.port))
     if words.terminal and not quiet:
-        for text in how_to_send(receiver.endpoints):
+        for text in how_to_send(receiver.endpoints, answers=answers):
             words.say(paint(text, "note", words.colour))
 
 
-def how_to_send(endpoints: Sequence[Endpoint]) -> Iterator[str]:
-    """What to type to send there, a line each: from another machine where the listener is on every address."""
+def how_to_send(endpoints: Sequence[Endpoint], *, answers: bool = False) -> Iterator[str]:
+    """What to type to send there, a line each: from another machine where the listener is on every address.
+
+    Where it answers, that is a dialogue: a single text would not wait for its answer.
+    """
+    text = "" if answers else f" {_('hello')}"
     for endpoint in endpoints:
         if endpoint.host in ("0.0.0.0", "::"):
             from udpmsg.cli.addresses import own_addresses
 
             for host in own_addresses(endpoint.host) or [_("ADDRESS")]:
-                yield _("Send to it from another machine: {}").format(_command(endpoint, host))
+                yield _("Send to it from another machine: {}").format(_command(endpoint, host, text))
         else:
-            yield _("Send to it from another terminal: {}").format(_command(endpoint, endpoint.host))
+            yield _("Send to it from another terminal: {}").format(_command(endpoint, endpoint.host, text))
     if endpoints[0].host.startswith("127."):
         yield _("For other machines too, listen with --host 0.0.0.0")
 
 
-def _command(endpoint: Endpoint, host: str) -> str:
+def _command(endpoint: Endpoint, host: str, text: str) -> str:
     where = host if endpoint.port == DEFAULT_PORT else str(Endpoint(endpoint.transport, host, endpoint.port))
-    return f"udpmsg send {where} {_('hello')}{' --tcp' if endpoint.transport == 'tcp' else ''}"
+    return f"udpmsg send {where}{text}{' --tcp' if endpoint.transport == 'tcp' else ''}"
