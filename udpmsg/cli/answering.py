@@ -20,11 +20,11 @@ from udpmsg.show.terminal import escape, peer_name
 
 Reply = tuple[Message, bytes]
 WAITING = 1000
-"""Messages that wait for their reply at most; beyond, they stay unanswered and that is said."""
+"""At most so many messages wait for their reply; more stay unanswered, and the listener says so."""
 WAITING_BYTES = 16 << 20
-"""Bytes that these may take, in the same way."""
+"""At most so many bytes of them."""
 MESSAGE_COST = 512
-"""Bytes that a waiting message takes besides its payload, roughly."""
+"""Roughly the bytes that a waiting message takes besides its payload."""
 UNREAD = 1500 * MILLISECOND
 """A prompt that stood for less than this is taken away again: nobody has read it and begun to type."""
 EXCERPT = 24
@@ -32,22 +32,22 @@ EXCERPT = 24
 
 
 class Answerer(Protocol):
-    """Turns messages into replies, in its own time."""
+    """Turns messages into replies, at once or later."""
 
     def take(self, message: Message) -> None:
-        """A message came that may be answered."""
+        """Accept a message that may be answered."""
 
     def ready(self) -> Iterator[Reply]:
-        """The replies that are there now."""
+        """The replies that are ready now."""
         ...
 
     @property
     def pending(self) -> int:
-        """Messages taken that will still get a reply, as far as is known."""
+        """How many accepted messages may still get a reply."""
         ...
 
     def close(self) -> None:
-        """Nothing more will be asked for."""
+        """Free what it holds: no more replies are wanted."""
 
 
 class Silence:
@@ -56,10 +56,10 @@ class Silence:
     pending = 0
 
     def take(self, message: Message) -> None:
-        """Nothing comes of it."""
+        """Ignore it."""
 
     def ready(self) -> Iterator[Reply]:
-        """Nothing."""
+        """None."""
         return iter(())
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ class Immediate:
         self._ready: list[Reply] = []
 
     def take(self, message: Message) -> None:
-        """The reply is made here."""
+        """Make its reply."""
         self._ready.append((message, self._reply(message.payload)))
 
     def ready(self) -> Iterator[Reply]:
@@ -116,7 +116,7 @@ class Typed:
         """The message that the prompt names. It is the first of those that wait, or its client is gone."""
         self._asked_at = 0
         self._unasked = True
-        """Whether nobody has answered anything yet."""
+        """Whether nothing was answered yet."""
         self._told = False
         self._waiting = Budget(WAITING_BYTES)
 
@@ -126,7 +126,7 @@ class Typed:
         return 0 if self._lines.ended else len(self._messages)
 
     def take(self, message: Message) -> None:
-        """It waits for its line."""
+        """Keep it until its line comes."""
         if len(self._messages) < WAITING and self._waiting.charge(cost_of(message)):
             self._messages.append(message)
         else:
@@ -191,7 +191,7 @@ class Typed:
             self._words.say(_("{} is gone: “{}” was not sent").format(peer_name(self._asked.peer), excerpt(line)))
 
     def _give_up(self) -> None:
-        """The input has ended. That is said once, when a message stays unanswered by it, or all of them will."""
+        """The input has ended. Say so once, if messages stay unanswered."""
         self._words.withdraw()
         if (self._messages or self._unasked) and not self._told:
             self._told = True
@@ -215,7 +215,7 @@ def cost_of(message: Message) -> int:
 
 
 def name_of(message: Message) -> str:
-    """A message, as a sentence names it."""
+    """How a sentence names a message."""
     peer = peer_name(message.peer)
     if message.sequence is None:
         return _("a raw message from {}").format(peer)

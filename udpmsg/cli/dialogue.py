@@ -30,7 +30,7 @@ class Dialogue:
         self.farewell = farewell
         self.wait = 1.0 if wait is None else wait
         self.demanding = wait is not None
-        """Whether --wait was given: then replies are demanded also of acknowledged messages."""
+        """Whether --wait was given: then acknowledged messages need a reply too."""
         self.terminal = terminal
         self.interval = interval
         self.limit = limit
@@ -40,7 +40,7 @@ class Dialogue:
         self._answered = True
 
     def run(self, exchange: Exchange) -> None:
-        """Talk until it ends."""
+        """Send the lines and show the replies, until the farewell or the end of the input."""
         exchange.show_outcomes = not exchange.output.for_people
         exchange.aside = True
         exchange.goes_on = self.terminal
@@ -117,7 +117,7 @@ class Dialogue:
         return line.strip() == self.farewell
 
     def _await_reply(self, exchange: Exchange, *, silently: bool) -> None:
-        """Up to --wait for the reply to the line just sent; a farewell may remain without one, and nothing is said then."""
+        """Wait up to --wait for the reply to the line just sent; `silently`: do not say that none came, as to a farewell."""
         before, seen = exchange.replies, exchange.unreachable
         self._answered = False
         until = after(self.wait)

@@ -32,17 +32,17 @@ from udpmsg.sockets.endpoint import DEFAULT_PORT, Endpoint
 from udpmsg.sockets.waiting import nanoseconds
 
 PATIENCE = 2 * SECOND
-"""A wait of more than this is explained while it lasts (DESIGN §7)."""
+"""A wait longer than this is explained while it lasts."""
 SHOWN_FAILURES = 20
-"""So many failures are told one by one where messages are too many for a line each."""
+"""Where there are too many messages for a line each, the first failures have one; the others are only counted."""
 FORMS = dict(PARTS_OF_SENDER)
 ENDED = {state: FORMS[f"messages_{state.value}"] for state in State}
-"""So many messages ended so."""
+"""The words for how many messages ended in each state."""
 SENT_AGAIN, MALFORMED = FORMS["retransmissions"], FORMS["malformed"]
 ANSWERED = N_plural("{} answered", "{} answered")
 NOT_SENT = N_plural("{} not sent", "{} not sent")
 HINT_WAIT = 0.02
-"""Seconds that a fire-and-forget sender gives an ICMP refusal from another machine to come; from this one it is there at once."""
+"""Seconds that a fire-and-forget sender waits for an ICMP refusal from another machine; from this one it comes at once."""
 
 
 class Exchange:
@@ -65,20 +65,20 @@ class Exchange:
         self.deadline = deadline
         self.refused_for = refused_for
         self.goes_on = False
-        """Whether a person may try again after everything was refused: then that does not end it."""
+        """Whether the run goes on when everything was refused, because a person may try again."""
         self.show_outcomes = True
         """Whether a confirmed message gets a line of its own."""
         self.aside = False
-        """Whether outcomes go beside the data, because the data are replies."""
+        """Whether outcomes go to standard error, because standard output has the replies."""
         self.answers_expected = 0
-        """Replies that have to come for all to be well."""
+        """Replies without which the run has failed."""
         self.replies = 0
         self.not_sent = 0
-        """Messages that never got as far as the library: too large a line, or after the connection had ended."""
+        """Messages that the library was never given: the line was too large, or the connection had ended."""
         self.failed: int | None = None
-        """The exit code of an error that ended it."""
+        """The exit code of the error that ended the run."""
         self.resumed = sender.spool.messages if sender.spool is not None else 0
-        """Messages of an earlier run that the spool had."""
+        """Messages that an earlier run left in the spool."""
         self.unreachable: Unreachable | None = None
         self.disconnected: Disconnected | None = None
         self.on_reply: Callable[[Message], str] = _without_note
@@ -102,12 +102,12 @@ class Exchange:
 
     @property
     def stopped(self) -> bool:
-        """Whether there is no point in going on: a signal, nobody reads what we write, or nobody is there, any more or at all."""
+        """Whether to give up: a signal came, nobody reads the output, or nobody is there."""
         gone = self.disconnected is not None or (self.sender.refused and not self.goes_on)
         return gone or self.interrupts.number is not None or self.output.data.broken is not None
 
     def tell_resumed(self) -> None:
-        """Say so, if a run goes on that an earlier command began."""
+        """Say so if this run continues one that an earlier command began."""
         spool = self.sender.spool
         if spool is not None and spool.earlier.accepted:
             self.output.resumed(spool.path, spool.session, waiting=self.resumed, taken=spool.taken)
@@ -120,7 +120,7 @@ class Exchange:
                 handler(event)
 
     def settle(self, wait: float | None, replies: int | None) -> None:
-        """Wait until every message has ended, and up to `wait` seconds for so many replies.
+        """Wait until every message has ended, and up to `wait` seconds for `replies` replies.
 
         `wait` None: for none; `replies` None: there may be any number.
         """
@@ -188,7 +188,7 @@ class Exchange:
         return self.sender.spool.messages if self.sender.spool is not None else 0
 
     def _last_words(self, code: int) -> None:
-        """What a person should know at the end; a JSON reader has the summary, and gets only what that does not say."""
+        """Tell a person how it ended; tell a reader of JSON only what the summary does not say."""
         self._say_how_it_ended(code)
         if self._kept and self.sender.spool is not None:
             text = plural("{} message stays in {}: {}", "{} messages stay in {}: {}", self._kept)
@@ -254,7 +254,7 @@ class Exchange:
         return " · ".join(parts)
 
     def _explain(self, waited: int) -> None:
-        """On a terminal, once a wait is long: what is waited for, how long still, and how to end it."""
+        """On a terminal, say during a long wait what it waits for, how long it may last, and how to end it."""
         if waited < PATIENCE or not self.sender.unresolved:
             return
         waiting = part(self.sender.unresolved, ENDED[State.UNCONFIRMED])
@@ -285,7 +285,7 @@ class Exchange:
             self._show_failure(outcome)
 
     def _show_failure(self, outcome: Outcome) -> None:
-        """Of many messages, people see how the first few failed."""
+        """Show the first few failures of many messages."""
         self._failures_shown += 1
         if self._failures_shown <= SHOWN_FAILURES:
             self.output.outcome(outcome, aside=self.aside)
@@ -334,12 +334,12 @@ class Exchange:
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether an address is of the loopback interface, where a refusal comes back before a send returns."""
+    """Whether this is a loopback address: a refusal from there is known before the send returns."""
     return host.startswith("127.") or host == "::1"
 
 
 def _listener_for(endpoint: Endpoint) -> str:
-    """What to type there, so that somebody listens."""
+    """The command that starts a listener there."""
     host = "" if endpoint.host == "127.0.0.1" else f" --host {endpoint.host}"
     port = "" if endpoint.port == DEFAULT_PORT else f" --port {endpoint.port}"
     return f"udpmsg listen{host}{port}"

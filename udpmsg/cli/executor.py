@@ -3,8 +3,8 @@
 The message is the command's standard input, its standard output is the reply, and UDPMSG_PEER and UDPMSG_SEQUENCE tell whose
 it is. Nothing of a message ever becomes part of the command itself. Owns the threads and the processes; knows no socket.
 
-What commands print is kept up to the largest reply for each: a command that prints more is ended. The next command starts when
-the listener has the replies of those before it, so that WORKERS outputs are all that is ever kept.
+A command that prints more than the largest reply is ended. At most WORKERS outputs are kept at once: the next command starts when
+the listener has taken one.
 """
 
 import contextlib
@@ -27,9 +27,9 @@ from udpmsg.show.terminal import peer_name
 TIME_LIMIT = 10.0
 """Seconds that one command may take."""
 WORKERS = 8
-"""Commands that run at once, or whose reply the listener does not have yet."""
+"""At most so many commands run at once, or have a reply that the listener has not taken."""
 PIECE = 64 << 10
-"""Bytes of a command's output that are read at one go: what a pipe holds."""
+"""Bytes of output read at one go: as much as a pipe holds."""
 
 
 class Executor:
@@ -39,14 +39,14 @@ class Executor:
         self.command = command
         self.largest = largest
         self.troubles: queue.SimpleQueue[str] = queue.SimpleQueue()
-        """What went wrong, in sentences, for the listener to say."""
+        """Sentences for the listener to say: what went wrong."""
         self._wake = wake
         self._jobs: queue.Queue[Message | None] = queue.Queue(WAITING)
         self._waiting = Budget(WAITING_BYTES)
-        """What the messages take that have no reply yet."""
+        """The memory of the messages without a reply."""
         self._done: queue.SimpleQueue[tuple[Message, bytes | None]] = queue.SimpleQueue()
         self._outputs = threading.Semaphore(WORKERS)
-        """Outputs that may still be kept."""
+        """How many more outputs may be kept."""
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
         self._closed = False
@@ -54,7 +54,7 @@ class Executor:
         self._threads = 0
 
     def take(self, message: Message) -> None:
-        """Have a command run for it."""
+        """Run a command for it."""
         if self._threads < WORKERS:
             self._threads += 1
             threading.Thread(target=self._work, name=f"--exec {self._threads}", daemon=True).start()
@@ -66,7 +66,7 @@ class Executor:
         self.pending += 1
 
     def ready(self) -> Iterator[Reply]:
-        """The replies of the commands that have ended; one that failed without output gives none."""
+        """The replies of the commands that have ended. A command that failed without output gives none."""
         while True:
             try:
                 message, output = self._done.get_nowait()
@@ -127,12 +127,12 @@ class Executor:
         return output
 
     def _converse(self, process: "subprocess.Popen[bytes]", message: Message) -> tuple[bytes | None, str | None]:
-        """Give it the message, and wait for its end: what it printed, or why it was ended."""
+        """Give the command the message and wait for its end; return what it printed, or why it was ended."""
         assert process.stdin is not None
         assert process.stdout is not None
         until = clock.now() + int(TIME_LIMIT * SECOND)
         output = bytearray()
-        # Threads of their own, that are left behind if need be: a child that has left the group may hold the pipes for ever.
+        # In threads that may be left behind: a child process that left the group may hold the pipes for ever.
         threading.Thread(target=feed, args=(process.stdin, message.payload), daemon=True).start()
         reader = threading.Thread(target=gather, args=(process.stdout, output, self.largest + 1), daemon=True)
         reader.start()
@@ -151,20 +151,20 @@ class Executor:
 
 
 def feed(pipe: IO[bytes], data: bytes) -> None:
-    """Give a command its input; it need not read it."""
+    """Give a command its input, which it need not read."""
     with contextlib.suppress(OSError), pipe:
         pipe.write(data)
 
 
 def gather(pipe: IO[bytes], output: bytearray, most: int) -> None:
-    """Keep what a command prints, until it has printed so many bytes or will print no more."""
+    """Keep what a command prints, up to so many bytes."""
     with pipe:
         while len(output) < most and (piece := os.read(pipe.fileno(), min(PIECE, most - len(output)))):
             output += piece
 
 
 def has_ended(process: "subprocess.Popen[bytes]", until: int) -> bool:
-    """Whether it ends by then; it is waited for."""
+    """Wait for its end until then; return whether it came."""
     try:
         process.wait(max(until - clock.now(), 0) / SECOND)
     except subprocess.TimeoutExpired:

@@ -26,9 +26,9 @@ from udpmsg.show.terminal import counted, paint, peer_name
 from udpmsg.sockets.waiting import after
 
 ANSWER_WAIT = 11 * SECOND
-"""At the end: for replies under way. A second more than a command may take."""
+"""How long to wait at the end for replies: a second more than a command may take."""
 SHOWN_TROUBLES = 10
-"""So many malformed datagrams are told one by one; more of them are only counted."""
+"""The first malformed datagrams have a line each; the others are only counted."""
 LIMITS = (
     N_("max_message"),
     N_("session_messages"),
@@ -37,9 +37,9 @@ LIMITS = (
     N_("gaps"),
     N_("replies"),
 )
-"""What a LimitReached may name besides the sessions; marked here, as the core's names are no words."""
+"""The limits that a LimitReached may name besides the sessions, marked here for translation."""
 NAP = 0.1
-"""Seconds after which a sleep looks whether Ctrl-C came."""
+"""Seconds between two looks for Ctrl-C during a sleep."""
 
 
 class ListenRun:
@@ -68,11 +68,11 @@ class ListenRun:
         self._failure: str | None = None
         self._troubles = 0
         self._files: deque[str] = deque()
-        """The names of those that this turn's messages were saved in, from the first one on."""
+        """The files that the messages of this turn were saved in, in order."""
         self._unsaved: CannotSave | None = None
-        """Why the next one was not."""
+        """Why the message after those was not saved."""
         self._whole: list[Message] = []
-        """What was handed over last, as far as it is written: with that, this run is done."""
+        """The messages of this turn that are written: the receiver may acknowledge them."""
         self._handlers: dict[type, Callable[[Event], None]] = {
             Message: self._on_message,
             Duplicate: self._on_duplicate,
@@ -99,7 +99,7 @@ class ListenRun:
         return self._finish()
 
     def _loop(self) -> None:
-        """A turn: ask for more, with which what came before is delivered; then write what came, and answer it."""
+        """Each turn asks for more, which delivers what came before; then it writes what came, and answers it."""
         while not self.ends.over and self.interrupts.number is None and self.output.data.broken is None:
             wait = self.ends.wait()
             if wait == 0:
@@ -111,14 +111,14 @@ class ListenRun:
             self.ends.look()
 
     def _take(self, events: list[Event]) -> None:
-        """Write what came, until that fails. Raises CannotSave."""
+        """Write what came, until writing fails. Raises CannotSave."""
         if self.saver is not None:
             files, self._unsaved = self.saver.save_all([event for event in events if isinstance(event, Message)])
             self._files = deque(files)
         for event in events:
             handler = self._handlers.get(type(event))
             if handler is None:
-                continue  # that a peer which confirms replies was restarted, say: nothing to show here
+                continue  # nothing to show, such as a restart of a peer that confirms replies
             handler(event)
             if self.output.data.broken is not None:
                 return
@@ -135,7 +135,7 @@ class ListenRun:
             self.words.say(f"udpmsg: {troubles.get()}")
 
     def _await_answers(self) -> None:
-        """After the last message: its reply may still be made, by a command or a hand. Nothing more is received."""
+        """Wait for the replies to the last messages, which a command or a person may still make. Nothing more is received."""
         until = clock.now() + ANSWER_WAIT
         by_hand = isinstance(self.answerer, Typed)
         while self.answerer.pending and self.interrupts.number is None and (by_hand or clock.now() < until):
@@ -216,7 +216,7 @@ class ListenRun:
             self._trouble(_("a reply was not confirmed: {}").format(told(event.reason or "")))
 
     def _trouble(self, text: str | Callable[[], str]) -> None:
-        """Say it, while few such things were said. A text that many peers can cause is made only then."""
+        """Say it, unless many such things were said already. A function is called for its text only if that is said."""
         self._troubles += 1
         if self._troubles <= SHOWN_TROUBLES:
             self.words.say(paint(text if isinstance(text, str) else text(), "warning", self.words.colour))
