@@ -195,12 +195,28 @@ def test_the_handout_is_one_page_in_the_language_that_is_spoken(commands: Comman
         assert "for message in b&quot;aaa&quot;" in text
 
 
+def test_worksheets_are_written_without_a_run(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from udpmsg.cli import demo as command
+
+    monkeypatch.setattr(command, "run", lambda *_arguments, **_options: pytest.fail("it ran"))
+    file = tmp_path / "sheets.html"
+    code, output, words = run("demo", "all", "--worksheet", str(file))
+    assert (code, output) == (0, "")
+    assert str(file) in words
+    assert file.read_text(encoding="utf-8").count('<section class="lesson sheet"') == len(LESSONS)
+    code, output, _words = run("demo", QUICK, "--worksheet", "-")
+    assert code == 0
+    assert output.startswith("<!doctype html>")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["nobodi"], "'nobodi' is no lesson; did you mean nobody?"),
         (["--json"], "--json means nothing without a lesson"),
         (["--ask"], "--ask means nothing without a lesson"),
+        (["--worksheet", "w.html"], "--worksheet means nothing without a lesson"),
+        ([QUICK, "--worksheet", "w.html", "--step"], "a worksheet is written without a run"),
         ([QUICK, "--json", "--ask"], "--json and --ask mean nothing together"),
         ([QUICK, "--step", "--slow", "300ms"], "--step and --slow mean nothing together"),
         ([QUICK, "--lang", "xx"], "'xx' is not a language that is spoken here"),

@@ -44,6 +44,7 @@ Lessons for a class, each in one command: what do you think will happen, what di
   udpmsg demo boundaries --slow 1s     a second for each step
   udpmsg demo all                      all of them, one after the other
   udpmsg demo all --html handout.html  a page to hand out
+  udpmsg demo all --worksheet w.html   sheets to write on, with answers at the back
   udpmsg demo sizes --lang pt-BR       in Portuguese
   udpmsg demo all --json               what was seen, for programs
 
@@ -80,6 +81,11 @@ OPTIONS = (
         CLASS,
     ),
     options.written_file("--html", N_("Write the handout, a page for any browser and for paper.")),
+    options.written_file(
+        "--worksheet",
+        N_("Write a sheet of paper per lesson, with room to write and the answers at the back. Nothing is run."),
+        against=tuple((name, N_("a worksheet is written without a run")) for name in ("ask", "step", "slow", "html", "json")),
+    ),
     options.LANG,
     options.JSON._replace(
         against=tuple((name, N_("JSON lines are for programs, which wait for nobody")) for name in ("ask", "step", "slow"))
@@ -96,7 +102,9 @@ def demo(context: typer.Context, given: Given) -> int:
                 raise UsageError("--{} means nothing without a lesson: name one, or all", row.key)
         return listing()
     entries = LESSONS if given.name.strip().lower() == ALL else (entry(given.name),)
-    outputs = open_outputs({"html": given.html}, json=given.json)
+    outputs = open_outputs({"worksheet": given.worksheet, "html": given.html}, json=given.json)
+    if given.worksheet is not None:
+        return write_worksheets(entries, outputs["worksheet"])
     show = Show(context.obj, outputs, ask=given.ask, step=given.step, slow=given.slow or 0.0, json=given.json)
     results = show.all(entries)
     if show.interrupts.number is not None:
@@ -109,6 +117,16 @@ def demo(context: typer.Context, given: Given) -> int:
     if show.data.broken:
         show.words.say(f"udpmsg: {show.data.broken}")
     return exit_code(results, broken=show.data.broken is not None)
+
+
+def write_worksheets(entries: Iterable[Entry], output: Writable) -> int:
+    """A sheet for each lesson, without running any."""
+    from udpmsg.lessons.worksheet import worksheet
+
+    _data, words = showing.open_streams((output,))
+    text = worksheet({row.name: load(row) for row in entries})
+    showing.say_written(output, output.write(text.encode("utf-8", "backslashreplace")), words)
+    return Exit.WELL
 
 
 def listing() -> int:

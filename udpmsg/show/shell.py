@@ -32,9 +32,11 @@ def shell(body: str, *, title: str, version: str, data: Any, charts: str, script
     return fill(asset("shell.html"), parts)
 
 
-def quiet_shell(body: str, *, title: str, version: str, language: str, footer: str) -> str:
+def quiet_shell(
+    body: str, *, title: str, version: str, language: str, footer: str, styles: tuple[str, ...] = ("page.css",)
+) -> str:
     """The same for a page without charts, and so without scripts. `language`: as in pt-BR, in which the body is written."""
-    style = asset("page.css")
+    style = "".join(map(asset, styles))
     parts = {
         "language": safe(language),
         "policy": policy(f"style-src {source(style)}"),
