@@ -14,6 +14,7 @@ from udpmsg.bench.jsonlines import fields
 from udpmsg.bench.page import page
 from udpmsg.bench.values import Request
 from udpmsg.compare.trace import Mode
+from udpmsg.show.figures import value
 
 __all__ = ["browser"]  # the fixture
 
@@ -28,19 +29,16 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Opened]:
 
 def test_what_a_reader_sees_is_what_the_json_lines_have(opened: Opened) -> None:
     seen = opened.tab.eval_on_selector_all(
-        ".figures td data",
-        "all => all.map(one => [one.closest('tr').dataset.mode, Number(one.closest('tr').dataset.size), one.dataset.key, "
-        "one.value, one.innerText])",
+        ".figures tr:has(data)",
+        "rows => rows.map(row => [...row.querySelectorAll('data')].map(one => [one.dataset.key, one.value, one.innerText]))",
     )
-    assert len(seen) > 60
-    lines = {(one.mode.value, one.size_bytes): fields(one) for one in sample().measurements}
-    for mode, size, key, value, text in seen:
-        name, _, part = key.partition(":")
-        known = lines[mode, size][name]
-        known = known[part] if part else known
-        assert json.loads(value) == known
-        if "Gbit" not in text:
-            assert numbers(text) == pytest.approx(known, rel=0.01), (mode, size, key)
+    assert sum(map(len, seen)) > 60
+    for one, row in zip(sample().measurements, seen, strict=True):
+        for key, shown, text in row:
+            known = value(fields(one), key)
+            assert json.loads(shown) == known
+            if "Gbit" not in text:
+                assert numbers(text) == pytest.approx(known, rel=0.01), (one.mode, one.size_bytes, key)
 
 
 def test_the_charts_are_drawn_each_mode_in_its_colour_and_again_in_the_dark(opened: Opened) -> None:

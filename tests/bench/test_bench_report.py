@@ -12,9 +12,10 @@ from udpmsg.bench import table as bench_table
 from udpmsg.bench.jsonlines import BenchLines, fields
 from udpmsg.bench.limits import limits_of
 from udpmsg.bench.page import page
+from udpmsg.bench.story import FIGURES, limits, meaning
 from udpmsg.bench.values import Request, figures
-from udpmsg.bench.words import COLUMNS, limits, meaning, value
 from udpmsg.compare.trace import Mode
+from udpmsg.show.figures import value
 
 KEYS = [
     "mode",
@@ -81,16 +82,15 @@ def test_the_page_has_the_numbers_of_the_lines_and_the_table_what_they_come_to()
     benchmark = sample()
     text = page(benchmark)
     table = "\n".join(bench_table.lines(benchmark, colour=False, width=160))
-    for one in benchmark.measurements:
+    rows = re.findall(r'<tr><th scope="row">.*?</tr>', text)
+    for row, one in zip(rows, benchmark.measurements, strict=True):
         line = fields(one)
-        (row,) = re.findall(rf'<tr data-mode="{re.escape(one.mode.value)}" data-size="{one.size_bytes}">(.*?)</tr>', text)
         shown = dict(re.findall(r'data-key="([^"]+)" value="([^"]+)"', row))
-        for column in COLUMNS[1:]:
-            name, _, part = column.key.partition(":")
-            known = line[name] if not part or line[name] is None else line[name][part]
-            assert (json.loads(shown[column.key]) if column.key in shown else None) == known, column.key
-            if value(one, column.key) is not None:
-                assert column.write(value(one, column.key)) in table
+        for figure in FIGURES:
+            known = value(line, figure.key)
+            assert (json.loads(shown[figure.key]) if figure.key in shown else None) == known, figure.key
+            if known is not None:
+                assert figure.write(known) in table
 
 
 def test_the_page_is_alone_and_escapes_what_comes_from_outside() -> None:
@@ -140,7 +140,7 @@ def test_sentences_say_what_it_means_and_what_limits_it_once() -> None:
     assert "1,200 B: up to 800,000 messages/s without loss" in said
     assert "the sender offers 1,200,000 and 40 % are lost" in said
     assert "With acknowledgments 500,000 messages/s arrive and a round trip takes 38 µs" in said
-    held = {limit: cells for cells, limit in limits(benchmark)}
+    held = {limit.text: limit.name for limit in limits(benchmark).pairs}
     assert held["The receiver's core is full."] == "all"
     assert held["At higher rates the receiver's kernel dropped datagrams: its socket buffer was full."] == "udp"
     (clamped,) = [limit for limit in held if "sysctl" in limit]

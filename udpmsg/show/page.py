@@ -91,6 +91,8 @@ def _group(group: Group, table: Table, width: int, named: bool) -> str:
 
 
 def _cell(cell: Cell | str, column: Column) -> str:
+    if column.names:
+        return f'<th scope="row">{_content(cell)}</th>'
     series = f' data-mode="{column.series}"' if column.series else ""
     return f"<td{series}>{_content(cell)}</td>"
 

@@ -76,6 +76,8 @@ class Column:
     series: str = ""
     rank: int = 0
     """Where a terminal has no room for all, columns of the highest rank are left out first; those of rank 0 stay."""
+    names: bool = False
+    """Whether its cells are what their rows are called."""
 
 
 @dataclass(frozen=True)

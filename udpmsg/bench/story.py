@@ -1,31 +1,39 @@
-"""What a benchmark's numbers mean, in words, and how they are written; the same on a terminal and on the page."""
+"""What a benchmark is told with: its figures as a table, and sentences on what they mean and what limits them.
+
+Owns which figures are shown, how they are written and what they are called; every printer shows these. Computes no figure.
+"""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from udpmsg.base.language import N_, _, number, plural, said, told
 from udpmsg.base.units import duration_text
-from udpmsg.bench.values import Benchmark, Measurement, figures
+from udpmsg.bench.jsonlines import fields
+from udpmsg.bench.values import Benchmark, Measurement
+from udpmsg.compare.page.words import MODES
 from udpmsg.compare.trace import Mode
+from udpmsg.show.figures import value
+from udpmsg.show.pictures import Cell, Column, Group, Number, Pair, Pairs, Row, Table
 from udpmsg.show.telling import quantity
-from udpmsg.show.terminal import bit_rate, duration
+from udpmsg.show.terminal import bit_rate, byte_count, duration
 
-UNKNOWN = "–"
+MODE = 8
+"""Columns of a terminal for the mode's name."""
 TYPICAL = 1200
 """Bytes: the size whose curve and sentence are shown, if it was measured."""
+SURE = 2
+"""Columns of this rank or a higher one are shown only where something is known."""
 
 
-class Column(NamedTuple):
+class Measured(NamedTuple):
     """A figure of every measurement."""
 
-    heading: str
-    """In two parts for a table whose head has two lines. Both are translated where they are written, by `heads`."""
-    below: str
     key: str
-    """With a colon: a part of it."""
-    write: Callable[[Any], str]
-    rank: int
-    """Where there is no room for all, those with the highest number go first."""
+    """Its name in the JSON lines; with a point, which part of it."""
+    write: Callable[[float], str]
+    column: Column
+    """Marked texts, which are translated when the table is made."""
 
 
 def rate(value: float) -> str:
@@ -33,30 +41,42 @@ def rate(value: float) -> str:
     return number(value, ",.0f")
 
 
-COLUMNS = (
-    Column(N_("size"), N_("bytes"), "size_bytes", number, 0),
-    Column(N_("throughput"), "msg/s", "throughput_msgs_per_s", rate, 0),
-    Column(N_("goodput"), N_("payload"), "goodput_bps", bit_rate, 1),
-    Column(N_("flood sent"), "msg/s", "flood_sent_msgs_per_s", rate, 4),
-    Column(N_("flood|received"), "msg/s", "flood_received_msgs_per_s", rate, 3),
-    Column(N_("round trip"), "p50", "rtt_s:p50", duration, 1),
-    Column("", "p99", "rtt_s:p99", duration, 2),
-    Column("", "p99.9", "rtt_s:p99.9", duration, 6),
-    Column("", "p99.99", "rtt_s:p99.99", duration, 5),
-    Column("", N_("delay|max"), "rtt_s:max", duration, 7),
+FIGURES = (
+    Measured("size_bytes", number, Column(N_("size"), below=N_("bytes"), names=True)),
+    Measured("throughput_msgs_per_s", rate, Column(N_("throughput"), below="msg/s")),
+    Measured("goodput_bps", bit_rate, Column(N_("goodput"), below=N_("payload"), rank=1)),
+    Measured("flood_sent_msgs_per_s", rate, Column(N_("flood sent"), below="msg/s", rank=4)),
+    Measured("flood_received_msgs_per_s", rate, Column(N_("flood|received"), below="msg/s", rank=3)),
+    Measured("rtt_s.p50", duration, Column(N_("round trip"), below="p50", rank=1)),
+    Measured("rtt_s.p99", duration, Column("", N_("round trip"), "p99", rank=2)),
+    Measured("rtt_s.p99.9", duration, Column("", N_("round trip"), "p99.9", rank=6)),
+    Measured("rtt_s.p99.99", duration, Column("", N_("round trip"), "p99.99", rank=5)),
+    Measured("rtt_s.max", duration, Column("", N_("round trip"), N_("delay|max"), rank=7)),
 )
 
 
-def heads(column: Column) -> tuple[str, str]:
-    """Both parts of a column's head, in the user's language."""
-    return said(column.heading), said(column.below)
+def table(found: list[Measurement]) -> Table:
+    """One row per measurement, the modes in groups."""
+    lines = [(one.mode, fields(one)) for one in found]
+    shown = [one for one in FIGURES if one.column.rank < SURE or any(value(line, one.key) is not None for _mode, line in lines)]
+    groups = [
+        Group(
+            tuple(Row(tuple(_cell(line, figure) for figure in shown)) for other, line in lines if other is mode),
+            mode.value,
+            _(MODES[mode]),
+            mode.value,
+        )
+        for mode in dict.fromkeys(mode for mode, _line in lines)
+    ]
+    columns = [
+        replace(one.column, word=said(one.column.word), title=_(one.column.title), below=said(one.column.below)) for one in shown
+    ]
+    return Table(tuple(columns), tuple(groups), _("Figures of each mode and size"), "figures bench", rooms=(MODE, 0))
 
 
-def value(measurement: Measurement, key: str) -> Any:
-    """What a measurement has under a column's key; None where nobody knows."""
-    name, _, part = key.partition(":")
-    found = figures(measurement)[name]
-    return found.get(part) if part and found is not None else found
+def _cell(line: dict[str, Any], figure: Measured) -> Cell:
+    known = value(line, figure.key)
+    return Cell() if known is None else Cell((Number(figure.key, known, figure.write),), "{}")
 
 
 def setting(benchmark: Benchmark) -> str:
@@ -136,13 +156,13 @@ def _unstable(measurement: Measurement) -> str:
     return words.format(number(others)) if others else _("unstable")
 
 
-def limits(benchmark: Benchmark) -> list[tuple[str, str]]:
+def limits(benchmark: Benchmark) -> Pairs:
     """Each limit, with the measurements that have it: ("udp 64, 512", "…"), in the order of the table."""
     found: dict[str, list[Measurement]] = {}
     for measurement in benchmark.measurements:
         for limit in measurement.limits:
             found.setdefault(limit, []).append(measurement)
-    return [(_cells(those, benchmark), told(limit)) for limit, those in found.items()]
+    return Pairs(tuple(Pair(_cells(those, benchmark), told(limit)) for limit, those in found.items()))
 
 
 def _cells(those: list[Measurement], benchmark: Benchmark) -> str:
@@ -155,3 +175,36 @@ def _cells(those: list[Measurement], benchmark: Benchmark) -> str:
         every = len(sizes) == sum(one.mode is mode for one in benchmark.measurements)
         parts.append(mode.value if every else f"{mode.value} {', '.join(map(str, sizes))}")
     return "; ".join(parts)
+
+
+def details(benchmark: Benchmark) -> Pairs:
+    """All else that changes the figures, and where and when they were measured."""
+    request = benchmark.request
+    sizes = {one.datagrams_per_message for one in benchmark.measurements if one.datagrams_per_message is not None}
+    known = [
+        (
+            _("Receiver"),
+            _("a listener at {}").format(benchmark.target)
+            if benchmark.target
+            else _("a process of our own, which takes every payload"),
+        ),
+        (_("Receive buffer"), "" if benchmark.receive_buffer_bytes is None else byte_count(benchmark.receive_buffer_bytes)),
+        (
+            _("Datagrams"),
+            _("of at most {} bytes").format(number(request.datagram_size))
+            if request.datagram_size
+            else _("as large as a message needs"),
+        ),
+        (_("Datagrams per message"), _(" or ").join(map(str, sorted(sizes)))),
+        (_("Several datagrams per system call"), _("as far as the system can") if request.offload else _("switched off")),
+        (
+            _("Window"),
+            _("at most {} messages unconfirmed").format(number(request.window)) if request.window else _("as the network takes"),
+        ),
+        (_("Congestion control"), request.congestion or ""),
+        (_("Each measurement"), duration(request.seconds)),
+        (_("Cores"), str(benchmark.cores)),
+        (_("When"), benchmark.started),
+        (_("System"), benchmark.system),
+    ]
+    return Pairs(tuple(Pair(name, text) for name, text in known if text))
