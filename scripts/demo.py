@@ -15,7 +15,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,10 @@ WAYS = {
 """What each column is called, and the two commands that make it; a port that is free is added to both."""
 
 NOW_TRY = (
-    ("listen --interactive", "in one terminal: you answer what comes"),
-    ("send 127.0.0.1", "in another: each line is a message, bye ends"),
-    ("demo", "the lessons: each asks, runs, and says why"),
-    ("compare" if sys.platform == "linux" else "compare --via relay", "UDP beside TCP, over a link that loses messages"),
+    ("listen --interactive", "in one terminal: you answer"),
+    ("send 127.0.0.1", "in another: each line is a message"),
+    ("demo", "the lessons: each asks, runs, says why"),
+    ("compare" if sys.platform == "linux" else "compare --via relay", "UDP beside TCP over a link that loses"),
 )
 """What to type next, and what for."""
 
@@ -185,28 +185,30 @@ def main() -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise SystemExit(f"demo: cannot read {text} as a text: {error}") from None
 
-    print(f"Sending {text.name} ({len(sent)} lines, one message each) from one udpmsg to another, three times:\n")
+    print(f"Sending {text.name} ({len(sent)} lines, one message each) in three ways:\n")
     columns = []
     for name, (listen, send) in WAYS.items():
         print(f"  {name:<18}udpmsg {' '.join(listen)}")
         print(f"  {'':<18}udpmsg {' '.join(send)} < {text.name}", flush=True)
         columns.append(exchange(text, listen, send))
 
-    width = max(len(label) for _, _, label in ROWS) + 2
-    print("\n" + " " * (width + 10) + "".join(f"{name:>17}" for name in WAYS))
+    def row(who: str, label: str, values: Iterable[str]) -> None:
+        figures = "".join(f"{value:>{max(len(name), 10) + 2}}" for name, value in zip(WAYS, values, strict=True))
+        print(f"{who:<9}{label:<24}{figures}")
+
+    print()
+    row("", "", WAYS)
     for who, key, label in ROWS:
-        values = (shown((sender if who == "sender" else listener)[key], key) for sender, listener, _ in columns)
-        print(f"{who:<10}{label:<{width}}" + "".join(f"{value:>17}" for value in values))
+        row(who, label, (shown((sender if who == "sender" else listener)[key], key) for sender, listener, _ in columns))
     whole = [arrived == sent for _, _, arrived in columns]
-    verdicts = "".join(f"{'yes' if complete else 'no':>17}" for complete in whole)
-    print(f"{'':<10}{'the text arrived whole':<{width}}{verdicts}")
-    print("\n–  not known. Fire and forget hears nothing back, and TCP keeps its retransmissions to itself.")
+    row("", "the text arrived whole", ("yes" if complete else "no" for complete in whole))
+    print("\n–  not known. Fire and forget hears nothing back,\n   and TCP keeps its retransmissions to itself.")
     if not all(whole[1:]):
         raise SystemExit("demo: a text that had to arrive whole did not")
 
     print("\nNow try:\n")
     for arguments, purpose in NOW_TRY:
-        print(f"  {typed_here()} {arguments:<22}# {purpose}")
+        print(f"  {typed_here()} {arguments:<21}# {purpose}")
 
 
 if __name__ == "__main__":

@@ -130,6 +130,7 @@ def test_the_picture_in_readme_is_what_the_demo_prints() -> None:
     for picture in pictures:
         assert picture
         assert without_figures(run.stdout) == without_figures(picture[1])
+        assert max(map(len, picture[1].splitlines())) <= 80  # an ordinary terminal
 
 
 def test_the_pages_on_teaching_have_the_same_commands_in_every_language() -> None:
