@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.compare.runs import comparison
 from tests.compare.samples import sample
 from tests.compare.support import MILLISECOND, Written
 from tests.compare.test_ledger import paths
@@ -19,8 +20,8 @@ DELAY = Path(delay=20 * MILLISECOND)
 
 
 def audited(run: Run, choices: Choices | None = None, where: Where = Where.LAB) -> list[str]:
-    choices = choices or Choices()
-    return audit(run, rows(run, choices), choices, where)
+    whole = comparison(run, where=where, choices=choices or Choices(), link=None)
+    return audit(run, rows(run, whole.late_ns), whole)
 
 
 @settings(max_examples=60, deadline=None)
@@ -120,7 +121,7 @@ def test_every_planted_disagreement_is_noticed(plant: Callable[[Run], None], sen
 
 def test_a_ledger_that_was_changed_is_noticed() -> None:
     run = example()
-    ledger = rows(run, Choices())
+    ledger = rows(run)
     changes: list[tuple[Callable[[Row], None], str]] = [
         (lambda row: setattr(row, "transmissions", 2), "message 3 has 2 transmissions, and the link saw 1"),
         (lambda row: setattr(row, "reordered", True), "message 3 is reordered, and it did not leave the link so"),
@@ -128,9 +129,9 @@ def test_a_ledger_that_was_changed_is_noticed() -> None:
         (lambda row: setattr(row, "duplicates", 1), "message 3 came twice, and the link let it pass once"),
     ]
     for change, sentence in changes:
-        ledger = rows(run, Choices())
+        ledger = rows(run)
         change(ledger[2])
-        assert sentence in audit(run, ledger, Choices())
+        assert sentence in audit(run, ledger, comparison(run, link=None))
 
 
 def test_what_the_kernel_discarded_is_no_disagreement() -> None:
@@ -201,7 +202,7 @@ def test_a_flipped_bit_in_one_ip_fragment_spoils_the_datagram() -> None:
     written.message(1, part=0)
     written.message(1, part=185, corrupted=True)
     assert audited(written.run) == []
-    assert rows(written.run, Choices())[0].outcome is Outcome.LOST
+    assert rows(written.run)[0].outcome is Outcome.LOST
 
 
 def test_our_fragments_may_come_from_different_transmissions() -> None:

@@ -53,7 +53,7 @@ def request(
 
 
 def by_mode(comparison: Comparison) -> dict[Mode, tuple[Run, list[Row]]]:
-    return {run.mode: (run, rows(run, comparison.choices)) for run in comparison.runs}
+    return {run.mode: (run, rows(run, comparison.late_ns)) for run in comparison.runs}
 
 
 def first_deliveries(link: Link) -> dict[Mode, float]:
@@ -170,10 +170,10 @@ def disagreements(name: str, seed: int, modes: tuple[Mode, ...]) -> list[str]:
     comparison = run(request(link, seed=seed, count=40, interval=1, deadline_ns=5_000_000_000, modes=modes))
     found = []
     for one in comparison.runs:
-        ledger = rows(one, comparison.choices)
+        ledger = rows(one, comparison.late_ns)
         assert len(ledger) == 40
         found += [] if one.error is None else [f"{one.mode}: {one.error}"]
-        found += [f"{one.mode}: {sentence}" for sentence in audit(one, ledger, comparison.choices)]
+        found += [f"{one.mode}: {sentence}" for sentence in audit(one, ledger, comparison)]
         if one.mode is Mode.UDP:
             found += [f"message {row.sequence}: cause unknown" for row in ledger if row.cause is Cause.UNKNOWN]
     return found
@@ -237,7 +237,7 @@ def test_it_ends_early_when_it_is_told_to() -> None:
     comparison = run(request(Link(DELAY, DELAY), count=10_000), stopped)
     (one,) = comparison.runs
     assert one.error == "interrupted"
-    assert len(rows(one, comparison.choices)) == 10_000
+    assert len(rows(one, comparison.late_ns)) == 10_000
 
 
 def test_nobody_can_connect_through_a_link_that_drops_everything() -> None:

@@ -82,7 +82,7 @@ def test_every_message_is_in_both_logs_and_the_schedule_is_kept(mode: Mode) -> N
         assert row.sent_at <= arrived.at <= logged.duration_ns
     assert told[-1] == 20
     assert told == sorted(told)
-    assert all(row.outcome is Outcome.DELIVERED and row.cause is None for row in rows(logged, Choices()))
+    assert all(row.outcome is Outcome.DELIVERED and row.cause is None for row in rows(logged))
     assert log.statistics is not None
     assert log.statistics.messages_sent == 20
     assert log.statistics.payload_bytes == 20 * 200
@@ -167,7 +167,7 @@ def test_nobody_accepts() -> None:
     assert logged.error.startswith("cannot connect over TCP")
     assert [row.sent_at for row in logged.sent] == [None] * 3
     assert logged.connect_ns is None
-    for row in rows(logged, Choices()):
+    for row in rows(logged):
         assert (row.outcome, row.cause, row.reason) == (Outcome.REFUSED, Cause.NOT_SENT, logged.error)
 
 
@@ -264,7 +264,7 @@ def test_a_datagram_that_the_kernel_refuses_is_not_sent(monkeypatch: pytest.Monk
     monkeypatch.setattr(socket, "socket", Narrow)
     logged, _ = run(plan)
     assert logged.not_sent == {1: "not sent (EMSGSIZE)", 2: "not sent (EMSGSIZE)"}
-    for row in rows(logged, Choices()):
+    for row in rows(logged):
         assert (row.outcome, row.cause, row.reason) == (Outcome.REFUSED, Cause.NOT_SENT, "not sent (EMSGSIZE)")
 
 

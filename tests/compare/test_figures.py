@@ -152,6 +152,14 @@ def test_late_messages_are_counted_by_the_choice() -> None:
     assert of_written(written, choices=Choices(late_ns=99 * MILLISECOND))["messages_late"] == 1
 
 
+def test_a_satellite_is_not_late_by_being_far() -> None:
+    far = Path(delay=300 * MILLISECOND)
+    late = {mode: found["messages_late"] for mode, found in by_mode(sample(20, link=Link(far, far))).items()}
+    assert late == {Mode.UDP: 0, Mode.UDP_ACK: 0, Mode.TCP: 20}, "TCP's came after a handshake of 600 ms"
+    chosen = sample(20, link=Link(far, far), choices=Choices(late_ns=150 * MILLISECOND))
+    assert {found["messages_late"] for found in by_mode(chosen).values()} == {20}, "unless it was asked for"
+
+
 spans = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 40), st.booleans()), min_size=1, max_size=8)
 
 

@@ -20,11 +20,11 @@ DROP_4 = Scripted(Action.DROP, FrameKind.DATA, 4, text="drop:data:4")
 def scripted(mode: Mode, *faults: Scripted) -> list[Row]:
     link = Link(Path(DELAY), Path(DELAY), faults)
     comparison = sample(10, modes=(mode,), link=link)
-    return rows(comparison.runs[0], comparison.choices)
+    return rows(comparison.runs[0], comparison.late_ns)
 
 
-def only(run: Run, choices: Choices | None = None) -> Row:
-    (row,) = rows(run, choices or Choices())
+def only(run: Run) -> Row:
+    (row,) = rows(run)
     return row
 
 
@@ -71,7 +71,7 @@ def test_a_copy_is_a_duplicate_and_not_a_delivery() -> None:
 
 
 def test_what_is_held_back_is_reordered_and_late() -> None:
-    ledger = scripted(Mode.UDP, Scripted(Action.DELAY, FrameKind.DATA, 5, delay=140 * MILLISECOND, text="delay:data:5:140ms"))
+    ledger = scripted(Mode.UDP, Scripted(Action.DELAY, FrameKind.DATA, 5, delay=160 * MILLISECOND, text="delay:data:5:160ms"))
     assert [row.sequence for row in ledger if row.reordered] == [5]
     assert [row.sequence for row in ledger if row.late] == [5]
 
@@ -160,7 +160,7 @@ def test_a_kernel_drop_is_one_where_the_kernel_counts_exactly_what_is_missing(ke
     written.message(4, dropped=Drop.LOSS)
     written.received(2, 0)
     written.run.kernel_drops = kernel_drops
-    assert [row.cause for row in rows(written.run, Choices())] == [cause, None, cause, Cause.DROPPED]
+    assert [row.cause for row in rows(written.run)] == [cause, None, cause, Cause.DROPPED]
 
 
 def test_a_missing_copy_is_among_what_the_kernel_counts() -> None:
@@ -169,7 +169,7 @@ def test_a_missing_copy_is_among_what_the_kernel_counts() -> None:
     written.message(2)
     written.received(1, 0)
     written.run.kernel_drops = 2
-    assert [row.cause for row in rows(written.run, Choices())] == [None, Cause.KERNEL_DROP]
+    assert [row.cause for row in rows(written.run)] == [None, Cause.KERNEL_DROP]
 
 
 def test_the_kernel_counts_what_a_flipped_bit_has_spoiled_too() -> None:
@@ -178,7 +178,7 @@ def test_the_kernel_counts_what_a_flipped_bit_has_spoiled_too() -> None:
     written.message(2)
     for kernel_drops, cause in ((1, Cause.UNKNOWN), (2, Cause.KERNEL_DROP)):
         written.run.kernel_drops = kernel_drops
-        assert [row.cause for row in rows(written.run, Choices())] == [Cause.CORRUPTED, cause]
+        assert [row.cause for row in rows(written.run)] == [Cause.CORRUPTED, cause]
 
 
 def test_a_limit_of_the_receiver_leaves_it_open_who_dropped_which() -> None:
@@ -186,7 +186,7 @@ def test_a_limit_of_the_receiver_leaves_it_open_who_dropped_which() -> None:
     written.message(1)
     written.message(2)
     written.run.kernel_drops = written.run.over_limit = 1
-    assert {row.cause for row in rows(written.run, Choices())} == {Cause.UNKNOWN}
+    assert {row.cause for row in rows(written.run)} == {Cause.UNKNOWN}
 
 
 def test_what_comes_after_its_sender_has_given_it_up_is_not_delivered() -> None:
@@ -203,7 +203,7 @@ def test_never_sent() -> None:
     written.run.error = "cannot connect"
     written.run.not_sent = {2: "not sent (EMSGSIZE)"}
     third.state, third.reason = "refused", "closed before it was sent"
-    ledger = rows(written.run, Choices())
+    ledger = rows(written.run)
     assert {(row.outcome, row.cause) for row in ledger} == {(Outcome.REFUSED, Cause.NOT_SENT)}
     assert [row.reason for row in ledger] == ["cannot connect", "not sent (EMSGSIZE)", "closed before it was sent"]
 
@@ -247,7 +247,7 @@ def test_without_a_link_s_record_the_cause_is_unknown_and_the_sender_counts() ->
     written.run.frames = None
     written.received(1, 20)
     written.run.sent[1].transmissions = 8
-    first, second = rows(written.run, Choices())
+    first, second = rows(written.run)
     assert (first.outcome, first.cause, first.transmissions) == (Outcome.DELIVERED, None, None)
     assert (second.outcome, second.cause, second.transmissions) == (Outcome.LOST, Cause.UNKNOWN, 8)
 
@@ -258,7 +258,7 @@ def test_over_a_network_the_receiver_s_word_tells() -> None:
     run.frames = run.malformed = run.over_limit = run.kernel_drops = None
     run.lost_sequences = [2, 3]
     run.not_sent = {3: "not sent (ENOBUFS)"}
-    outcomes = [(row.outcome, row.cause) for row in rows(run, Choices())]
+    outcomes = [(row.outcome, row.cause) for row in rows(run)]
     assert outcomes == [(Outcome.DELIVERED, None), (Outcome.LOST, Cause.UNKNOWN), (Outcome.REFUSED, Cause.NOT_SENT)]
 
 
@@ -267,7 +267,7 @@ def test_over_a_network_that_does_not_answer_only_the_acknowledged_is_known() ->
     run = written.run
     run.frames = run.malformed = run.over_limit = run.kernel_drops = None
     run.sent[0].state = "delivered"
-    outcomes = [(row.outcome, row.cause) for row in rows(run, Choices())]
+    outcomes = [(row.outcome, row.cause) for row in rows(run)]
     assert outcomes == [(Outcome.DELIVERED, None), (Outcome.UNCONFIRMED, Cause.UNKNOWN)]
 
 
@@ -278,7 +278,7 @@ def test_over_tcp_nothing_behind_a_gap_is_delivered() -> None:
     written.message(3)
     written.received(1, 0)
     written.run.error = "the connection ended: timed out"
-    ledger = rows(written.run, Choices())
+    ledger = rows(written.run)
     assert [row.outcome for row in ledger] == [Outcome.DELIVERED, Outcome.LOST, Outcome.LOST, Outcome.LOST]
     assert [(row.cause, row.reason) for row in ledger[1:]] == [
         (Cause.DROPPED, "loss"),
@@ -293,7 +293,7 @@ def test_a_segment_with_several_messages_counts_for_each_that_begins_in_it() -> 
     written.message(2, part=1, last=3)  # the end of 2, and all of 3
     for sequence in (1, 2, 3):
         written.received(sequence, 1)
-    assert [row.transmissions for row in rows(written.run, Choices())] == [1, 1, 1]
+    assert [row.transmissions for row in rows(written.run)] == [1, 1, 1]
 
 
 def test_late_is_later_than_the_choice() -> None:
@@ -302,8 +302,8 @@ def test_late_is_later_than_the_choice() -> None:
         written.message(sequence)
     written.received(1, 150)
     written.received(2, 20 + 150 + 0.000001)
-    assert [row.late for row in rows(written.run, Choices())] == [False, True]
-    assert [row.late for row in rows(written.run, Choices(late_ns=149 * MILLISECOND))] == [True, True]
+    assert [row.late for row in rows(written.run)] == [False, True]
+    assert [row.late for row in rows(written.run, 149 * MILLISECOND)] == [True, True]
 
 
 # Any order, any fate -----------------------------------------------------------------------------------------------------
@@ -315,7 +315,7 @@ def test_reordered_and_duplicates_are_those_of_the_definitions(order: list[int])
     written.run.frames = None
     for place, sequence in enumerate(order):
         written.received(sequence, 300 + place, duplicate=sequence in order[:place])
-    for row in rows(written.run, Choices()):
+    for row in rows(written.run):
         if row.sequence in order:
             before = order[: order.index(row.sequence)]
             assert row.reordered == any(earlier > row.sequence for earlier in before)  # RFC 4737, 3.3
@@ -356,7 +356,7 @@ def test_whatever_the_fates_the_ledger_counts_what_the_link_did(seed: int, forwa
     for run in comparison.runs:
         assert run.frames is not None
         came = arrivals(run.frames)
-        ledger = rows(run, choices)
+        ledger = rows(run)
         assert [row.sequence for row in ledger] == list(range(1, 31))
         for row in ledger:
             carried = [frame for frame in run.frames if frame.first_sequence == row.sequence]
@@ -378,5 +378,5 @@ def test_whatever_the_fates_the_ledger_counts_what_the_link_did(seed: int, forwa
 
 def test_a_long_run_has_a_ledger_too() -> None:
     comparison = sample(20_000, modes=(Mode.UDP,))
-    ledger = rows(comparison.runs[0], comparison.choices)
+    ledger = rows(comparison.runs[0], comparison.late_ns)
     assert sum(row.outcome is Outcome.LOST for row in ledger) == 20_000 - len(comparison.runs[0].received)

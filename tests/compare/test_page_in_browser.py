@@ -78,7 +78,7 @@ def test_the_charts_are_drawn_each_mode_in_its_colour(opened: Opened) -> None:
 
 
 def test_the_cursor_says_what_became_of_a_message(opened: Opened) -> None:
-    lost = next(row.sequence for row in rows(sample().runs[0], sample().choices) if row.outcome is Outcome.LOST)
+    lost = next(row.sequence for row in rows(sample().runs[0], sample().late_ns) if row.outcome is Outcome.LOST)
     over = opened.tab.locator("#delay .u-over")
     over.scroll_into_view_if_needed()
     box = over.bounding_box()
@@ -201,7 +201,7 @@ def test_the_buttons_step_through_the_moments(opened: Opened) -> None:
 
 def test_the_ledger_opens_in_parts_and_finds_what_went_wrong(opened: Opened) -> None:
     comparison = sample()
-    ledgers = {run.mode: rows(run, comparison.choices) for run in comparison.runs}
+    ledgers = {run.mode: rows(run, comparison.late_ns) for run in comparison.runs}
     opened.tab.locator("#ledger summary").click()
     listed = opened.tab.locator("#ledger-rows tr")
     opened.wait_until("document.querySelectorAll('#ledger-rows tr').length === 200")
@@ -223,7 +223,7 @@ def test_another_repetition_is_chosen_for_charts_and_ledger(browser: Any, tmp_pa
     it.tab.locator("#repetition").select_option("2")
     it.wait_for_drawing(2)
     second = next(run for run in comparison.runs if run.repetition == 2 and run.mode is Mode.UDP)
-    lost = [row.sequence for row in rows(second, comparison.choices) if row.outcome is Outcome.LOST]
+    lost = [row.sequence for row in rows(second, comparison.late_ns) if row.outcome is Outcome.LOST]
     it.tab.locator("#ledger summary").click()
     it.tab.locator("#ledger-mode").select_option("udp")
     it.tab.locator("#wrong").check()

@@ -182,7 +182,7 @@ def test_the_ladders_are_told(whole: Comparison) -> None:
 
 
 def test_all_outcomes_and_causes_are_in_these_tests() -> None:
-    found = [row for make in COMPARISONS.values() for made in make().runs for row in rows(made, make().choices)]
+    found = [row for make in COMPARISONS.values() for made in make().runs for row in rows(made, make().late_ns)]
     assert {row.outcome for row in found} == set(Outcome)
     assert {row.cause for row in found} >= set(Cause) - {Cause.KERNEL_DROP, Cause.ACKNOWLEDGMENT_LOST}
 

@@ -11,7 +11,7 @@ from udpmsg.base.errors import N_, Phrase
 from udpmsg.compare import passage
 from udpmsg.compare.ledger import Cause, Outcome, Row
 from udpmsg.compare.passage import Arrival
-from udpmsg.compare.trace import Choices, Mode, Run, Where
+from udpmsg.compare.trace import Comparison, Mode, Run, Where
 from udpmsg.link.record import Direction, FrameRecord
 
 SLACK = 25 * MILLISECOND
@@ -21,28 +21,28 @@ link, and the link writes down that it left a little after that; on a machine wi
 TOO_EARLY = N_("message {} was delivered {:.1f} ms before it was on the link")
 
 
-def audit(run: Run, rows: list[Row], choices: Choices, where: Where = Where.LAB) -> list[str]:
+def audit(run: Run, rows: list[Row], comparison: Comparison) -> list[str]:
     """Every disagreement as a sentence, a Phrase; empty: ledger and record agree. Without a record there is nothing to compare.
 
     Over UDP they agree to the message. Datagrams that passed the link and did not come must be as many as the receiver's kernel
     says that it discarded, and the receiver that it dropped at a limit. Over TCP, what was delivered must have passed the link,
     and everything that was sent must have been delivered if no error ended the run. Nothing is delivered before the link has it.
     """
-    if run.frames is None or (where is Where.RELAY and run.mode is Mode.TCP):
+    if run.frames is None or (comparison.where is Where.RELAY and run.mode is Mode.TCP):
         return []
     found = passage.carriers(run.frames)
     if run.mode is Mode.TCP:
         return _audit_stream(run, rows, found)
-    return _Audit(run, rows, choices, found, corruption_passes=where is Where.RELAY).sentences()
+    return _Audit(run, rows, comparison, found).sentences()
 
 
 class _Audit:
     """A run over UDP."""
 
-    def __init__(self, run: Run, rows: list[Row], choices: Choices, found: passage.Carriers, *, corruption_passes: bool) -> None:
+    def __init__(self, run: Run, rows: list[Row], comparison: Comparison, found: passage.Carriers) -> None:
         self.run = run
         self.rows = rows
-        self.choices = choices
+        self.late_ns, self.ordered = comparison.late_ns, comparison.choices.ordered
         self.found = found
         self.fragments = passage.fragments(found)
         self.arrivals: dict[int, Arrival] = {}
@@ -52,7 +52,7 @@ class _Audit:
                 self.arrivals[sequence] = arrived
         self.spoiled: set[int] = set()
         """Behind a relay a flipped bit is no wrong checksum: what came of these, only the receiver can say."""
-        if corruption_passes:
+        if comparison.where is Where.RELAY:
             self.spoiled = {sequence for sequence, frames in found.items() if any(frame.corrupted for frame in frames)}
         self.missing: dict[int, int] = {}
         """Message -> how many of its datagrams passed the link and did not come."""
@@ -64,7 +64,7 @@ class _Audit:
             if row.sequence not in self.spoiled:
                 found += self._message(row)
         found += self._discarded()
-        if not self.choices.ordered and not self.spoiled and not self._ambiguous():
+        if not self.ordered and not self.spoiled and not self._ambiguous():
             found += self._order()
         return found
 
@@ -98,9 +98,9 @@ class _Audit:
         if row.delivered_at < came_at and not incomplete:
             yield Phrase(TOO_EARLY, row.sequence, (came_at - row.delivered_at) / MILLISECOND)
         delay = arrived.at - row.due_at
-        if abs(delay - self.choices.late_ns) <= SLACK or incomplete or (self.choices.ordered and row.late):
+        if abs(delay - self.late_ns) <= SLACK or incomplete or (self.ordered and row.late):
             return
-        if row.late != (delay > self.choices.late_ns):
+        if row.late != (delay > self.late_ns):
             words = Phrase("late") if row.late else Phrase("in time")
             yield Phrase(
                 "message {} is {}, and it left the link {:.1f} ms after it was due", row.sequence, words, delay / MILLISECOND

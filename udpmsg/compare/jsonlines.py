@@ -14,7 +14,7 @@ from udpmsg.base.distribution import rounded
 from udpmsg.compare.figures import median_of
 from udpmsg.compare.ledger import Row
 from udpmsg.compare.reading import Reading
-from udpmsg.compare.trace import Choices, Run
+from udpmsg.compare.trace import Comparison, Run
 from udpmsg.link.faults import Link
 from udpmsg.link.fields import FIELDS, text_of
 from udpmsg.link.script import fault_text
@@ -89,7 +89,7 @@ def _whole(reading: Reading) -> dict[str, Any]:
             "interval_s": _seconds(workload.interval_ns),
             "size_bytes": workload.size,
         },
-        "choices": _choices(comparison.choices),
+        "choices": _choices(comparison),
         "tcp_congestion": comparison.tcp_congestion,
         "started": comparison.started,
         "system": comparison.system,
@@ -108,7 +108,8 @@ def _link(link: Link) -> dict[str, Any]:
     }
 
 
-def _choices(choices: Choices) -> dict[str, Any]:
+def _choices(comparison: Comparison) -> dict[str, Any]:
+    choices = comparison.choices
     return {
         "modes": [mode.value for mode in choices.modes],
         "repeat": choices.repeat,
@@ -122,7 +123,7 @@ def _choices(choices: Choices) -> dict[str, Any]:
         "deadline_s": _seconds(choices.deadline_ns),
         "min_rto_s": _seconds(choices.min_rto_ns),
         "datagram_size_bytes": choices.datagram_size,
-        "late_s": _seconds(choices.late_ns),
+        "late_s": _seconds(comparison.late_ns),
     }
 
 

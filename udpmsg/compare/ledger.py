@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from udpmsg.base.errors import N_, Phrase
 from udpmsg.compare import passage, reasons
-from udpmsg.compare.trace import Choices, Received, Run, Sent
+from udpmsg.compare.trace import LATE, Received, Run, Sent
 from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord
 
 
@@ -67,23 +67,23 @@ CAUSES = {Drop.QUEUE_FULL: Cause.QUEUE_FULL, Drop.POLICED: Cause.POLICED, Drop.M
 """What has a cause of its own; every other drop of the link is DROPPED, with the reason."""
 
 
-def rows(run: Run, choices: Choices) -> list[Row]:
+def rows(run: Run, late_ns: int = LATE) -> list[Row]:
     """The ledger of a run: one row per message, in the order of their sequence numbers.
 
     The last transmission tells the cause. Of a message in several parts the first part that never passed the link tells it. What
     passed the link and was not delivered is a kernel drop only where the kernel's count is exactly the number of such datagrams;
     otherwise the cause is unknown, as it is where there is no link's record.
     """
-    return _Ledger(run, choices).rows()
+    return _Ledger(run, late_ns).rows()
 
 
 class _Ledger:
     """The three logs of a run, joined by sequence number."""
 
-    def __init__(self, run: Run, choices: Choices) -> None:
+    def __init__(self, run: Run, late_ns: int) -> None:
         frames = run.frames or []
         self.run = run
-        self.late_ns = choices.late_ns
+        self.late_ns = late_ns
         self.carriers = passage.carriers(frames)
         self.refusals = {frame.first_sequence for frame in frames if _refuses(frame)}
         self.acknowledgments = _Acknowledgments(frames)

@@ -54,7 +54,7 @@ class RunReading:
     @cached_property
     def rows(self) -> list[Row]:
         """The ledger: one row per message."""
-        return rows(self.run, self.comparison.choices)
+        return rows(self.run, self.comparison.late_ns)
 
     @cached_property
     def facts(self) -> Facts:
@@ -69,7 +69,7 @@ class RunReading:
     @cached_property
     def disagreements(self) -> list[str]:
         """A sentence for everything in which the ledger and the link's own record disagree; they never should."""
-        return audit(self.run, self.rows, self.comparison.choices, self.comparison.where)
+        return audit(self.run, self.rows, self.comparison)
 
     @cached_property
     def opening(self) -> Opening | None:

@@ -62,7 +62,7 @@ def table(reading: Reading) -> Table:
     everybody = [figures for several in by_mode.values() for figures in several]
     rows = [*FIGURES, *(Figure(f"causes.{cause}", None, CAUSES, title=cause) for cause in causes)]
     shown = [figure for figure in rows if _is_shown(figure, everybody, len(everybody) > len(by_mode))]
-    late = quantity(duration_text(comparison.choices.late_ns))
+    late = quantity(duration_text(comparison.late_ns))
     groups = [
         Group(
             tuple(_row(figure, list(by_mode.values()), late) for figure in shown if figure.topic is topic),

@@ -181,6 +181,11 @@ class Workload:
     size: int = choice(100, kinds.SIZE, N_("Bytes of each message."))
 
 
+LATE = 150 * MILLISECOND
+"""What a message may take besides the link's own delay and not be late: ITU-T G.114 asks a conversation to stay below 150 ms. A
+satellite is not late by being far."""
+
+
 @dataclass(frozen=True)
 class Choices:
     """What changes the comparison besides link and workload. Shown with every result. A new option is a new field."""
@@ -205,8 +210,12 @@ class Choices:
         N_("UDP's largest datagram; larger messages travel in parts."),
         unset=Phrase("udp+ack: what the path takes; udp: {}", str(DATAGRAM_SIZE)),
     )
-    late_ns: int = choice(150 * MILLISECOND, kinds.TIME, N_("A message that comes later than this after it was due is late."))
-    """ITU-T G.114 asks a conversation to stay below 150 ms."""
+    late_ns: int | None = choice(
+        None,
+        kinds.TIME,
+        N_("A message that comes later than this after it was due is late."),
+        unset=N_("150ms more than the link takes"),
+    )
 
 
 WORKLOAD, CHOICES = options_of(Workload), options_of(Choices)
@@ -237,3 +246,10 @@ class Comparison:
     """Real network: where the listener is."""
     command: str | None = None
     """The command line that runs this again."""
+
+    @property
+    def late_ns(self) -> int:
+        """A message that comes later than this after it was due is late: as was chosen, else by the delay of the link."""
+        if self.choices.late_ns is not None:
+            return self.choices.late_ns
+        return LATE + (0 if self.link is None else min(self.link.forward.delays))

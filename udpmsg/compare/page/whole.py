@@ -137,7 +137,7 @@ def data(reading: Reading) -> dict[str, object]:
     return for_script(CHARTS) | {
         "outcomes": outcomes(),
         "interval": comparison.workload.interval_ns / 1000,
-        "late": comparison.choices.late_ns / 1000,
+        "late": comparison.late_ns / 1000,
         "names": {run.mode.value: names[run.mode] for run in comparison.runs},
         "nothing": _(NOTHING[comparison.where]),
         "runs": [columns(comparison, one.run, one.rows) for one in reading.runs],

@@ -6,7 +6,7 @@ Owns the names that the page has for these, and for the modes. Escapes nothing: 
 from udpmsg.base.language import N_, _, number
 from udpmsg.base.units import duration_text
 from udpmsg.compare.setting import workload
-from udpmsg.compare.trace import Comparison, Mode, Where
+from udpmsg.compare.trace import LATE, Comparison, Mode, Where
 from udpmsg.show.telling import link_words, quantity
 
 MODES = {Mode.UDP: "UDP", Mode.UDP_ACK: N_("UDP + acknowledgments"), Mode.TCP: "TCP"}
@@ -47,7 +47,7 @@ def details(comparison: Comparison) -> list[tuple[str, str]]:
         (_(MODES[Mode.UDP_ACK]), acknowledged(comparison) if Mode.UDP_ACK in choices.modes else ""),
         (MODES[Mode.TCP], tcp(comparison) if Mode.TCP in choices.modes else ""),
         (_("Datagrams"), _("of at most {} bytes").format(number(choices.datagram_size)) if choices.datagram_size else ""),
-        (_("Late"), _("is later than {} after it was due").format(time(choices.late_ns))),
+        (_("Late"), late(comparison)),
         (_("When"), comparison.started),
         (_("System"), comparison.system),
     ]
@@ -64,6 +64,13 @@ def acknowledged(comparison: Comparison) -> str:
     )
     times = _("at most {} transmissions in {}").format(number(choices.max_transmissions), time(choices.deadline_ns))
     return ", ".join((order, control, window, times, _("an RTO of at least {}").format(time(choices.min_rto_ns))))
+
+
+def late(comparison: Comparison) -> str:
+    """What is called late."""
+    if comparison.choices.late_ns is not None or comparison.link is None:
+        return _("is later than {} after it was due").format(time(comparison.late_ns))
+    return _("is later than {} after it was due: {} more than the link takes").format(time(comparison.late_ns), time(LATE))
 
 
 def tcp(comparison: Comparison) -> str:
