@@ -357,11 +357,11 @@ REFUSED = [
     "[link]\nscript = ['drop:date:1']", "[link]\nscript = ['delay:data:5']", "[link]\nscript = ['drop:data:1:2:3']",
     "[link]\nscript = ['drop:data:1:9999999999']", "[link]\npreset = 'qqqq'", "[link.forward]\nloss = 2000-01-01",
     "[workload]\ncount = 0", "[workload]\nsize = '1.5'", "[choices]\nmodes = 5", "[choices]\nmodes = ['udp', 'udp']",
-    "[choices]\nmodes = ['sctp']", "[choices]\nnagle = 5", "[choices]\ntcp_congestion = ''", "[choices]\nlate = '0s'",
+    "[choices]\nmodes = ['sctp']", "[choices]\nnagle = 5", "[choices]\ntcp_congestion = ''", "[choices]\nmin_rto = '0s'",
     "a = 1\na = 2", "a = 'x", "[a]\n[a]", "a = {b = 1",
 ]  # fmt: skip
 WRITTEN = re.compile(
-    r"'[^']*'|\[link[.\w]*\]|\[choices\]|\[workload\]|\b(?:seed|loss|delay|jitter|queue|police|rate|mtu|burst|script|preset|count|size|late"
+    r"'[^']*'|\[link[.\w]*\]|\[choices\]|\[workload\]|\b(?:seed|loss|delay|jitter|queue|police|rate|mtu|burst|script|preset|count|size|min_rto"
     r"|modes|nagle|tcp_congestion|none|forward|back|data|datetime|drop:\S+|delay:\S+|duplicate:\S+|corrupt:\S+|ENTER:LEAVE"
     r"|true|false|cubic|date|x|drop|duplicate|corrupt|control|link, workload, choices)\b"
 )
