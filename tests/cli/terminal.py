@@ -38,7 +38,10 @@ class Terminal:
         self._seen = self.screen.index(text, self._seen) + len(text)
 
     def type(self, line: str) -> None:
-        os.write(self._main, line.encode() + b"\r")
+        self.press(line + "\r")
+
+    def press(self, keys: str) -> None:
+        os.write(self._main, keys.encode())
 
     def wait(self) -> int:
         """The exit code, once everything on the screen was read."""

@@ -34,6 +34,8 @@ COMMANDS = {
 }
 """Each is a module of this package with a function of its own name, and HELP and EPILOG."""
 
+COMPLETING = "_UDPMSG_COMPLETE"
+"""The variable by which a shell asks what may stand where Tab was pressed."""
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
@@ -108,6 +110,10 @@ def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
     from udpmsg.cli.signals import Interrupted
 
     choose_from(arguments)
+    if COMPLETING in os.environ:
+        from udpmsg.cli.completion import complete
+
+        return complete(_program)
     named = arguments[0] if arguments and arguments[0] in COMMANDS else None
     program = _program(named)
     gc.freeze()  # what was imported stays: no collection need look at it again
@@ -131,8 +137,11 @@ def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
     return int(code or 0)
 
 
-def _program(named: str | None) -> Any:
-    """The command that was named, alone; all of them for `udpmsg --help` and for a word that is none."""
+def _program(named: str | None, *, completing: bool = False) -> Any:
+    """The command that was named, alone; all of them for `udpmsg --help` and for a word that is none.
+
+    To complete a command line, the others are there by their names alone: importing them takes longer than anybody waits for Tab.
+    """
     import typer
     from typer.main import get_command
 
@@ -146,16 +155,19 @@ def _program(named: str | None) -> Any:
         classes = {"group": Group, "command": Command}
     app = typer.Typer(
         cls=classes["group"],
-        add_completion=named is None,
+        add_completion=completing or named is None,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
         context_settings=SETTINGS,
     )
-    if named is None:
+    if completing or named is None:
         from udpmsg.cli.overview import EPILOG, HELP, overview
 
         app.callback(invoke_without_command=True, help=HELP, epilog=EPILOG)(overview)
-    for name in [named] if named else COMMANDS:
+    for name in [named] if named and not completing else COMMANDS:
+        if completing and name != named:
+            app.command(name, short_help=_(COMMANDS[name]))(lambda: None)
+            continue
         module = _command_module(name)
         app.command(
             name,

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import typer
+from typer._click.shell_completion import CompletionItem
 from typer._click.types import FuncParamType
 
 from udpmsg.base.errors import N_, Phrase, UsageError
@@ -106,6 +107,7 @@ class Value(FuncParamType):
 
     def __init__(self, kind: Kind) -> None:
         super().__init__(kind.read)
+        self._kind = kind
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """The value that the text means."""
@@ -113,6 +115,12 @@ class Value(FuncParamType):
             return self.func(value)
         except UsageError as error:
             self.fail(told(error), param, ctx)
+
+    def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
+        """The names that begin so; of a list, those that are not in it yet."""
+        given, comma, last = incomplete.rpartition(",") if self._kind.several else ("", "", incomplete)
+        names = [name for name in self._kind.names if name not in given.split(",")]
+        return [CompletionItem(given + comma + name) for name in names if name.startswith(last.lower())]
 
     def get_metavar(self, param: Any, ctx: Any) -> str:
         """Nothing beside that of the row."""
