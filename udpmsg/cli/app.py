@@ -113,7 +113,7 @@ def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
     if COMPLETING in os.environ:
         from udpmsg.cli.completion import complete
 
-        return complete(_program)
+        return complete(lambda word: _program(word if word in COMMANDS else None, completing=True))
     named = arguments[0] if arguments and arguments[0] in COMMANDS else None
     program = _program(named)
     gc.freeze()  # what was imported stays: no collection need look at it again

@@ -15,15 +15,13 @@ from typer import _completion_classes
 from typer._click.shell_completion import CompletionItem, add_completion_class, split_arg_string
 from typer._completion_classes import BashComplete, FishComplete, ZshComplete
 
-from udpmsg.cli.app import COMMANDS
 
-
-def complete(program: Callable[..., Any]) -> int:
-    """Answer the shell; return the exit code, which tells fish something too. `program` makes the one to be completed."""
+def complete(program: Callable[[str], Any]) -> int:
+    """Answer the shell; return the exit code, which tells fish something too. `program` makes it for its first word."""
     words = split_arg_string(os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", ""))
     try:
         with redirect_stderr(StringIO()):
-            made = program(words[1] if len(words) > 1 and words[1] in COMMANDS else None, completing=True)
+            made = program(words[1] if len(words) > 1 else "")
             for shell in (BashComplete, FishComplete, ZshComplete):
                 add_completion_class(answering(shell), shell.name)
             _completion_classes._sanitize_help_text = plain
@@ -50,5 +48,5 @@ def answering(shell: Any) -> Any:
 
 
 def plain(text: str) -> str:
-    """A help without its markup, for which typer would load rich. Two apostrophes are one, as typer escapes it for zsh in vain."""
+    """A help without its markup, for which typer would load rich. Of an apostrophe typer makes two for zsh, which shows none."""
     return re.sub(r"\[/?(?:dim|bold)\]", "", text).replace("\\[", "[").replace("''", "\N{RIGHT SINGLE QUOTATION MARK}")
