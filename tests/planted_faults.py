@@ -391,7 +391,7 @@ FAULTS = (
     ),
     Fault(
         "allowance: an acknowledgment as long as one likes",
-        "core/receiver.py",
+        "core/owed.py",
         "granted = granted or self._allowances.grant(peer, ACK_SIZE + wire.RANGE.size * ranges)",
         "granted = True",
     ),
@@ -404,7 +404,7 @@ FAULTS = (
     Fault(
         "places: nobody challenged where half are taken",
         "core/receiver.py",
-        "        if not proved:\n            self._ask(datagram.session, peer, now)\n            if",
+        "        if not proved:\n            self._owed.challenge(datagram.session, peer, now)\n            if",
         "        if not proved:\n            if",
     ),
     Fault(
@@ -561,8 +561,8 @@ FAULTS = (
     ),
     Fault(
         "an acknowledgment waits for as long as the application goes on asking",
-        "core/receiver.py",
-        "return bool(self._owed_later) and next(iter(self._owed_later.values()))[0] <= now",
+        "core/owed.py",
+        "return bool(self._later) and next(iter(self._later.values()))[0] <= now",
         "return False",
     ),
     Fault(
@@ -642,8 +642,8 @@ FAULTS = (
     Fault(
         "a lost tail waits for the timeout",
         "core/sender.py",
-        "            if self._outbox.in_flight <= self.credit:",
-        "            if False:",
+        "        if self._outbox.in_flight <= self.credit:",
+        "        if False:",
     ),
     Fault(
         "window not reduced after a loss",
@@ -1017,8 +1017,8 @@ FAULTS = (
     Fault(
         "question: answered to where the session was, not to who asked",
         "core/receiver.py",
-        "self._questions.append((session, datagram.number, begins_at, peer))",
-        "self._questions.append((session, datagram.number, begins_at, session.peer))",
+        "self._owed.report(session, datagram.number, begins_at, peer)",
+        "self._owed.report(session, datagram.number, begins_at, session.peer)",
     ),
     Fault(
         "a stranger takes a place before it is looked at",

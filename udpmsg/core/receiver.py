@@ -1,4 +1,4 @@
-"""The receiving state machine: many senders at once. Owns the acknowledgments owed, and whom to answer.
+"""The receiving state machine: many senders at once. Joins their sessions, what waits for the application, and what is owed.
 
 Knows neither sockets nor the clock: it is told bytes, the time (`now`, nanoseconds) and from whom, and tells what to send to
 whom. It acknowledges only what the application is done with: `events` hands a message over, `commit` says that it is done with.
@@ -10,7 +10,7 @@ there are cookies, an address that has not proved itself is sent no more than ca
 from collections.abc import Callable, Hashable, Sequence
 from itertools import repeat
 
-from udpmsg.base.durations import MILLISECOND, SECOND
+from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import MalformedDatagram
 from udpmsg.core import runs, wire
 from udpmsg.core.allowances import Allowances
@@ -23,8 +23,8 @@ from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import Duplicate, Event, Goodbye, LimitReached, Malformed, Message, Peer
 from udpmsg.core.fragments import Reassembly, piece_cost
 from udpmsg.core.framing import Run
+from udpmsg.core.owed import Owed
 from udpmsg.core.remembered import Remembered
-from udpmsg.core.rtt import MAX_ACK_DELAY
 from udpmsg.core.runs import Messages
 from udpmsg.core.session import Session
 from udpmsg.core.sessions import Restore, Sessions
@@ -35,14 +35,6 @@ UNFINISHED_KEPT = 10 * SECOND
 """A fire-and-forget message whose fragments have not all come by then has lost one."""
 MADE_ROOM_FOR = ("session_messages", "session_bytes", "total_bytes")
 """Limits that are not reached any more when something unfinished is dropped."""
-CHALLENGE_PAUSE = 100 * MILLISECOND
-"""How long a challenge has to be answered before an acknowledgment asks for it again."""
-BARE_RANGES = 1
-"""Ranges of an acknowledgment that any datagram may be answered with: its 100 bytes are less than twice what asked for it."""
-CHALLENGE_SIZE = wire.HEADER.size + wire.COOKIE_SIZE + wire.CHECKSUM_BLOCK.size
-"""Bytes of a challenge: no more than any message has that asks for an acknowledgment."""
-ACK_SIZE = wire.HEADER.size + wire.ACK_BODY.size + wire.CHECKSUM_BLOCK.size
-"""Bytes of an acknowledgment without ranges."""
 MOST_RATE = 100
 """Messages in a microsecond: no sender is so fast, so whoever claims more has not sent them."""
 
@@ -82,15 +74,7 @@ class Receiver:
         self._delivery = Delivery(self._sessions)
         self._raw_limit_told = False
         self._sessions_limit_told = False
-        # acknowledgments owed: at once, or at a time; the delay is the same for all, so these stand in order of time
-        self._owed_now: dict[int, Session] = {}
-        """Whose acknowledgment leaves with what is sent next, by session."""
-        self._owed_later: dict[int, tuple[int, Session]] = {}
-        """Until when each that is owed one must have it, in this order, and which session it is."""
-        self._answers: list[tuple[bytes, Peer]] = []
-        """Encoded already: each answers one datagram, and is hardly longer than that."""
-        self._questions: list[tuple[Session, int, int, Peer]] = []
-        """To be answered: about which session, the QUERY's datagram number, from which sequence number on, who asked."""
+        self._owed = Owed(self._sessions, self._encoder, self._allowances, cookies)
         self.kernel_drops: int | None = None
         """What the kernel has discarded at the socket so far, as the socket's owner says; None: nobody knows."""
         self._handlers = {
@@ -195,11 +179,11 @@ class Receiver:
 
     def commit(self) -> None:
         """The application is done with everything that it was given: that is delivered now, and acknowledged."""
-        self._owe_delivered(self._delivery.commit())
+        self._owed.delivered(self._delivery.commit())
 
     def done(self, message: Message) -> None:
         """The application is done with this message, which may be the last of those that it was given."""
-        self._owe_delivered(self._delivery.done(message))
+        self._owed.delivered(self._delivery.done(message))
 
     def remembered(self) -> list[tuple[int, Remembered]]:
         """What will suppress the duplicates of what is in hand in the next life of this receiver, by session."""
@@ -209,58 +193,32 @@ class Receiver:
 
     def data_to_send(self, *, now: int) -> list[tuple[bytes, Peer]]:
         """The acknowledgments that are due, and answers to who asked, each with whom it is for."""
-        if not (self._owed_later or self._owed_now or self._answers or self._questions):
-            return []
-        self.handle_timeout(now=now)
-        batch: list[tuple[bytes, Peer]] = []
-        questions, self._questions = self._questions, []
-        for session, question, begins_at, peer in questions:
-            report = session.report(question, begins_at, kernel_drops=self.kernel_drops)
-            data = self._encoder.encode(Kind.REPORT, now=now, payload=wire.encode_report(report))
-            if self._allowances.grant(peer, len(data)):
-                batch.append((data, peer))
-        owed, self._owed_now = self._owed_now, {}
-        for session in owed.values():
-            self._owed_later.pop(session.identity, None)
-            batch += self._acknowledgment(session, now)
-        answers, self._answers = self._answers, []
-        return batch + answers
+        return self._owed.data_to_send(now, self.kernel_drops)
 
     def challenge(self, session: int, peer: Peer, *, now: int) -> None:
         """Ask this address to prove itself, for this session, because of something that is to be sent there."""
-        self._ask(session, peer, now)
+        self._owed.challenge(session, peer, now)
         known = self._sessions.find(session)
         if known is not None and known.peer == peer:
             known.challenged_at = now
             if known.unacknowledged:  # else its sender would take it that nothing was kept, and send it again
-                self._owed_now[session] = known
+                self._owed.acknowledgment_now(known)
 
     def flush(self, *, now: int) -> None:
         """Every acknowledgment owed is due now, and urgent when it is kept back for as long as one may be."""
-        for identity, (_, session) in self._owed_later.items():
-            self._owed_now[identity] = session
-        for identity, session in self._owed_now.items():
-            self._owed_later.setdefault(identity, (now + MAX_ACK_DELAY, session))
+        self._owed.flush(now)
 
     def next_timeout(self) -> int | None:
         """When `data_to_send` is due next, in nanoseconds; None: not before something comes in."""
-        if self._owed_now or self._answers or self._questions:
-            return 0
-        return next(iter(self._owed_later.values()))[0] if self._owed_later else None
+        return self._owed.next_timeout()
 
     def urgent(self, now: int) -> bool:
-        """Whether something is due that can't wait until the application asks for more: an answer to who asked, or an
-        acknowledgment that is owed for as long as one may be. What has just come is acknowledged with its delivery."""
-        if self._answers or self._questions:
-            return True
-        return bool(self._owed_later) and next(iter(self._owed_later.values()))[0] <= now
+        """Whether something is due that can't wait until the application asks for more (see `Owed`)."""
+        return self._owed.urgent(now)
 
     def handle_timeout(self, *, now: int) -> None:
         """Acknowledgments that were delayed for as long as they may be become due."""
-        for identity, (due, session) in self._owed_later.items():
-            if due > now:
-                break
-            self._owed_now[identity] = session
+        self._owed.handle_timeout(now)
 
     def totals(self) -> Totals:
         """Everything counted so far, over the sessions that are open and those that ended."""
@@ -362,7 +320,7 @@ class Receiver:
         count = len(sequences)
         self._note_sender(session, numbers[-1], now, peer)
         if acknowledged:
-            self._owe(session, now, at_once=session.note_datagrams(numbers[0], numbers[-1], now))
+            self._owed.acknowledgment(session, now, at_once=session.note_datagrams(numbers[0], numbers[-1], now))
         self._sessions.totals_ended.note_arrival(now)
         session.note_arrival(now)
         session.arrivals.record_run(sequences[0], sequences[-1])
@@ -435,7 +393,7 @@ class Receiver:
             self._sessions.drop(session, sequence)
         self._note_sender(session, part.numbers[-1], now, peer)
         if part.acknowledged:
-            self._owe(session, now, at_once=session.note_datagrams(part.numbers[0], part.numbers[-1], now))
+            self._owed.acknowledgment(session, now, at_once=session.note_datagrams(part.numbers[0], part.numbers[-1], now))
         if payload is not None:
             last = next(part.datagrams())
             self._arrived(session, last, payload, reassembly.transmission, reassembly.title, now, reordered=False)
@@ -465,7 +423,7 @@ class Receiver:
         if session is not None:
             self._resolve_below(session, datagram.lowest)
         if session is None or session.reneged:
-            self._disclaim(datagram, now, peer)
+            self._owed.disclaimer(datagram, now, peer)
             return
         session = self._session(datagram, now, peer)
         if session is not None:
@@ -481,7 +439,7 @@ class Receiver:
         if session is not None:
             self._note_sender(session, datagram.number, now, peer)
             if session.acknowledged:
-                self._owed_now[session.identity] = session
+                self._owed.acknowledgment_now(session)
 
     def _receive_query(self, datagram: Datagram, now: int, peer: Peer) -> None:
         """The answer goes to where the question came from, which is not where the session's acknowledgments go: a copy of a
@@ -489,17 +447,10 @@ class Receiver:
         begins_at = wire.decode_query(datagram.payload)
         session = self._sessions.find(datagram.session)
         if session is None:
-            self._disclaim(datagram, now, peer)
+            self._owed.disclaimer(datagram, now, peer)
         else:
             session.last_seen_at = now  # whoever asks may ask again, also after a goodbye
-            self._questions.append((session, datagram.number, begins_at, peer))
-
-    def _disclaim(self, question: Datagram, now: int, peer: Peer) -> None:
-        """A session of before this receiver's life, or one that was forgotten: say so, keep nothing."""
-        self._allowances.grant_answer(peer)  # there is one for each datagram
-        payload = wire.PROBE_REPLY_BODY.pack(question.session, question.number)
-        data = self._encoder.encode(Kind.PROBE_REPLY, now=now, payload=payload)
-        self._answers.append((data, peer))
+            self._owed.report(session, datagram.number, begins_at, peer)
 
     def _suppress(self, session: Session, datagram: Datagram, arrival: Arrival, now: int, peer: Peer) -> None:
         """It came before, or too late: not delivered again, but its sender must learn that it need not be sent again."""
@@ -514,12 +465,7 @@ class Receiver:
         """The datagram has a place here: owe its sender an acknowledgment, if it asked for one."""
         if not datagram.acknowledged:
             return
-        self._owe(session, now, at_once=session.note_datagram(datagram.number, now, at_once=at_once))
-
-    def _owe(self, session: Session, now: int, *, at_once: bool) -> None:
-        if at_once:
-            self._owed_now[session.identity] = session
-        self._owed_later.setdefault(session.identity, (now + MAX_ACK_DELAY, session))
+        self._owed.acknowledgment(session, now, at_once=session.note_datagram(datagram.number, now, at_once=at_once))
 
     def _resolve_below(self, session: Session, lowest: int) -> None:
         self._sessions.resolve_below(session, lowest)
@@ -550,7 +496,7 @@ class Receiver:
     def _turn_away(self, datagram: Datagram, now: int, peer: Peer, *, proved: bool) -> None:
         """There is no place for this session. Who can wait for an answer may prove its address, and then there is one."""
         if not proved:
-            self._ask(datagram.session, peer, now)
+            self._owed.challenge(datagram.session, peer, now)
             if datagram.acknowledged:
                 return
         self._sessions.totals_ended.over_limit += 1
@@ -558,13 +504,6 @@ class Receiver:
         if not self._sessions_limit_told:
             self._delivery.notify(LimitReached(peer, datagram.session, "sessions", self.limits.sessions))
         self._sessions_limit_told = True
-
-    def _ask(self, session: int, peer: Peer, now: int) -> None:
-        """Send this address a cookie: with bytes that it has left, or as the answer to its datagram."""
-        if self._allowances.grant(peer, CHALLENGE_SIZE) or self._allowances.grant_answer(peer):
-            assert self._cookies is not None
-            cookie = self._cookies.make(session, peer, now=now)
-            self._answers.append((self._encoder.challenge(session, cookie), peer))
 
     def _note_sender(self, session: Session, number: int, now: int, peer: Peer) -> None:
         """A datagram with this number came from there: follow its sender to another address, if that has proved itself."""
@@ -576,36 +515,7 @@ class Receiver:
             if newest or peer == session.peer:
                 self._sessions.follow(session, peer)
         elif peer != session.peer:
-            self._ask(session.identity, peer, now)
-
-    def _acknowledgment(self, session: Session, now: int) -> list[tuple[bytes, Peer]]:
-        """What this session's sender is told now. Where its address may not be sent as much as that, it is asked to prove itself,
-        and told meanwhile what answers one datagram."""
-        peer, ranges = session.peer, 2 * wire.MAX_RANGES
-        if not self._allowances.proved(peer):
-            ranges = session.ranges()
-            bare = min(ranges, BARE_RANGES)
-            pauses = session.challenged_at is not None and now - session.challenged_at < CHALLENGE_PAUSE
-            # that messages are delivered matters more than that they arrived, unless a proof is on its way
-            keep = session.waiting_messages > 0 and not pauses
-            granted = ranges == bare and self._allowances.grant_answer(peer, keep=keep)
-            granted = granted or self._allowances.grant(peer, ACK_SIZE + wire.RANGE.size * ranges)
-            if not (granted or pauses or (keep and ranges == bare)):
-                session.challenged_at = now
-                self._ask(session.identity, peer, now)
-                return []
-            if not (granted or self._allowances.grant_answer(peer, keep=keep)):
-                return []  # its next datagram, or its cookie, is answered
-            ranges = ranges if granted else bare
-        credit, credit_bytes = self._sessions.credit(session, now)
-        acknowledgment = session.acknowledgment(now, credit=credit, credit_bytes=credit_bytes, ranges=ranges)
-        return [(self._encoder.encode(Kind.ACK, now=now, payload=wire.encode_acknowledgment(acknowledgment)), peer)]
-
-    def _owe_delivered(self, sessions: Sequence[Session]) -> None:
-        """These have messages that are delivered now: whoever asked to be told is told."""
-        for session in sessions:
-            if session.acknowledged and session.identity not in self._owed_later:
-                self._owed_now[session.identity] = session  # it was acknowledged as arrived, not as delivered
+            self._owed.challenge(session.identity, peer, now)
 
     # Helpers: limits and the queue ---------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from udpmsg.core.path_mtu import FLOOR, PathMtu
 from udpmsg.core.refusals import Refusals
 from udpmsg.core.retransmission import Flight, InFlight
 from udpmsg.core.rtt import CLOCK_GRANULARITY, MAX_RTO, NEVER, RttEstimator
+from udpmsg.core.timers import Timers
 from udpmsg.core.wire import Acknowledgment, Datagram, Kind, Report
 
 GOODBYES = 3
@@ -352,44 +353,52 @@ class Sender:
 
     def next_timeout(self) -> int | None:
         """When `handle_timeout` or `data_to_send` is due next, in nanoseconds; None: never, unless something comes in."""
-        question_at = self._question.repeat_at if self._question is not None else NEVER
-        due = min(
-            self._outbox.deadline,
-            self._in_flight.rto_at,
-            self._in_flight.loss_at,
-            self._in_flight.probe_at,
-            self._paced_until,
-            self._probe_at,
-            self._goodbye_at,
-            self._refusals.knock_at,
-            self._last_chances[0][0] if self._last_chances else NEVER,
-            self._path.next_timeout() if self._path is not None and self._outbox else NEVER,
-            question_at,
-        )
+        due = TIMERS.next(self)
         return due if due != NEVER else None
 
     def handle_timeout(self, *, now: int) -> None:
         """Do what is due: end messages past their deadline, deem transmissions lost, probe a silent receiver."""
+        TIMERS.handle(self, now)
+
+    # Helpers: timers -----------------------------------------------------------------------------------------------------
+
+    def _end_overdue(self, now: int) -> None:
         while self._outbox.deadline <= now:
             self._give_up(self._outbox.oldest(), Phrase("no acknowledgment within {} s", f"{self.config.deadline / SECOND:g}"))
-        if self._in_flight.loss_at <= now:
-            self._detect_lost(now)
-        if self._in_flight.rto_at <= now:
-            if self.rtt.timeouts:  # the second expiry in a row comes three timeouts after the loss began (RFC 9002, 7.6.1)
-                self.congestion.on_persistent_congestion(now)
-            else:
-                self.congestion.on_congestion(now, now)
-            lost = self._in_flight.time_out()
-            if self._path is not None:
-                self._path.on_expiry([flight.sizes[0] for flight in lost])
-            self._lose(lost, now, give_up_at=now)
-        if self._in_flight.probe_at <= now:
-            self._in_flight.probed(now)
-            if self._outbox.in_flight <= self.credit:  # else it drops what it has no room for, and no way lost that
-                self._control(Kind.PROBE, now)
-        if self._path is not None and self._path.next_timeout() <= now:
+
+    def _time_out(self, now: int) -> None:
+        """The retransmission timer expired (RFC 6298, section 5)."""
+        if self.rtt.timeouts:  # the second expiry in a row comes three timeouts after the loss began (RFC 9002, 7.6.1)
+            self.congestion.on_persistent_congestion(now)
+        else:
+            self.congestion.on_congestion(now, now)
+        lost = self._in_flight.time_out()
+        if self._path is not None:
+            self._path.on_expiry([flight.sizes[0] for flight in lost])
+        self._lose(lost, now, give_up_at=now)
+
+    def _probe_tail(self, now: int) -> None:
+        """Nothing came back for so long: ask the receiver what it has."""
+        self._in_flight.probed(now)
+        if self._outbox.in_flight <= self.credit:  # else it drops what it has no room for, and no way lost that
+            self._control(Kind.PROBE, now)
+
+    @property
+    def _path_at(self) -> int:
+        return self._path.next_timeout() if self._path is not None and self._outbox else NEVER
+
+    def _probe_path(self, now: int) -> None:
+        """A probe of the path's size was missed, or the search begins anew."""
+        if self._path is not None:
             self._path.probe(now)
             self._follow_path(now)
+
+    @property
+    def _last_chance_at(self) -> int:
+        return self._last_chances[0][0] if self._last_chances else NEVER
+
+    def _end_last_chances(self, now: int) -> None:
+        """What may not be sent again has been waited for as long as any transmission."""
         while self._last_chances and self._last_chances[0][0] <= now:
             _, sequence, fragment = self._last_chances.pop(0)
             message = self._outbox.find(sequence)
@@ -397,17 +406,25 @@ class Sender:
                 continue
             if not self._outbox.has_arrived(message, index):
                 self._give_up(message, self._sent_in_vain)
-        if self._refusals.knock_at <= now:
-            self._refusals.knocked()
-            self.try_again(now=now)
-        if self._probe_at <= now:
-            self._probes += 1
-            self._probe_at = NEVER
-            self._control(Kind.PROBE, now)
-        if self._goodbye_at <= now:
-            self._say_goodbye(now)
-        if self._question is not None and self._question.repeat_at <= now:
-            self._query(self._question, now)
+
+    def _knock(self, now: int) -> None:
+        """There were refusals for nearly long enough: try once more."""
+        self._refusals.knocked()
+        self.try_again(now=now)
+
+    def _probe_silent(self, now: int) -> None:
+        """Nothing is in flight that an acknowledgment could come for: ask."""
+        self._probes += 1
+        self._probe_at = NEVER
+        self._control(Kind.PROBE, now)
+
+    @property
+    def _question_at(self) -> int:
+        return NEVER if self._question is None else self._question.repeat_at
+
+    def _ask_again(self, now: int) -> None:
+        assert self._question is not None
+        self._query(self._question, now)
 
     # Helpers: transmission -----------------------------------------------------------------------------------------------
 
@@ -808,3 +825,19 @@ class Sender:
             self._probe_at = self._paced_until = NEVER
             if self._path is not None and state is State.DELIVERED:  # else what was lost may have been too large
                 self._path.rest()
+
+
+TIMERS: Timers[Sender] = Timers(
+    ("_outbox.deadline", Sender._end_overdue),
+    ("_in_flight.loss_at", Sender._detect_lost),
+    ("_in_flight.rto_at", Sender._time_out),
+    ("_in_flight.probe_at", Sender._probe_tail),
+    ("_path_at", Sender._probe_path),
+    ("_last_chance_at", Sender._end_last_chances),
+    ("_refusals.knock_at", Sender._knock),
+    ("_probe_at", Sender._probe_silent),
+    ("_goodbye_at", Sender._say_goodbye),
+    ("_question_at", Sender._ask_again),
+    ("_paced_until", None),
+)
+"""What a sender does at which time. What the pace held back leaves with the next `data_to_send`."""
