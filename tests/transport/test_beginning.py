@@ -17,6 +17,7 @@ from udpmsg.core.events import Event
 from udpmsg.core.framing import BadFrame, FrameReader, each, frame
 from udpmsg.tcp import receiver as tcp
 from udpmsg.tcp.beginning import BEGINNING, offence
+from udpmsg.tcp.door import PATIENCE_AT_THE_DOOR
 
 LIMIT = 1000
 OURS = hello(7)
@@ -83,8 +84,8 @@ class Made:
         made, self._between = tcp.Connection, 0
         self.most_between = 0
         """Connections that were accepted between two looks at the sockets, at most."""
-        selector, listening = receiver._waiter.selector, receiver._sockets["tcp"]
-        register, select, accept = selector.register, selector.select, listening._next_newcomer  # type: ignore[union-attr]
+        selector, entrance = receiver._waiter.selector, receiver._sockets["tcp"]._door  # type: ignore[union-attr]
+        register, select, accept = selector.register, selector.select, entrance._accept
 
         def counted(*arguments: Any) -> Any:
             self.connections += 1
@@ -108,7 +109,7 @@ class Made:
         monkeypatch.setattr(tcp, "Connection", counted)
         monkeypatch.setattr(selector, "register", registering)
         monkeypatch.setattr(selector, "select", selecting)
-        monkeypatch.setattr(listening, "_next_newcomer", accepting)
+        monkeypatch.setattr(entrance, "_accept", accepting)
 
 
 @pytest.mark.parametrize("stream", FOREIGN.values(), ids=FOREIGN)
@@ -199,9 +200,9 @@ def test_one_from_the_address_and_port_of_another_connection_does_not_end_that_o
     listening = receiver._sockets["tcp"]
     stranger = stack.enter_context(connect(receiver.endpoints[0]))
     stranger.sendall(FOREIGN["HTTP"])
-    accepted, _ = listening._next_newcomer()  # type: ignore[union-attr]
+    accepted, _ = listening._door._accept()  # type: ignore[union-attr]
     with accepted:
-        begins = listening._beginning(accepted, message.peer)  # type: ignore[union-attr, arg-type]
+        begins = listening._door.beginning(accepted, message.peer)  # type: ignore[union-attr, arg-type]
         assert begins
     assert not listening.notices
     receiver.close()
@@ -209,8 +210,8 @@ def test_one_from_the_address_and_port_of_another_connection_does_not_end_that_o
 
 def door(receiver: Receiver) -> tuple[int, int]:
     """How many wait at the door who have said nothing, and how many who were turned away."""
-    listening = receiver._sockets["tcp"]
-    return len(listening._silent), len(listening._turned_away)  # type: ignore[union-attr]
+    entrance = receiver._sockets["tcp"]._door  # type: ignore[union-attr]
+    return len(entrance._silent), len(entrance._turned_away)
 
 
 def test_who_waits_to_be_accepted_is_not_behind_those_who_are_to_be_closed(stack: ExitStack, clock: VirtualClock) -> None:
@@ -289,7 +290,7 @@ def test_who_speaks_a_moment_later_is_served_while_others_never_stop_coming(stac
     honest.sendall(hello(1, payload=b"honest"))
     for _ in range(7):
         foreign(stack, receiver, tcp.ACCEPTED_AT_ONCE)
-        clock.time += tcp.PATIENCE_AT_THE_DOOR // 4
+        clock.time += PATIENCE_AT_THE_DOOR // 4
         events += receiver.poll(0)
     assert [event.payload for event in events if isinstance(event, Message)] == [b"honest"]
     receiver.close()

@@ -3,8 +3,7 @@
 Owns the sockets, what was read and not yet taken, and what the kernel has not taken yet. Knows no message: `messaging.receiver`
 takes what each frame carried and where it came from. Its twin is `udpmsg.udp.receiver`.
 
-Who can't be ours, by the first bytes of its stream, is turned away before anything is made for it (`udpmsg.tcp.beginning`). What
-need not be done while others wait to be accepted is put off: closing who was turned away, and a place for who says nothing yet.
+Who can't be ours, by the first bytes of its stream, is turned away before anything is made for it (`udpmsg.tcp.door`).
 
 Connections are served in turns: of what one has sent a little is taken, then it is the next one's turn, and nothing more is read
 from a connection before all that was read is taken. A peer can hold a connection open, but not for nothing: an unfinished frame
@@ -18,7 +17,6 @@ import errno
 import os
 import selectors
 import socket
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 
@@ -32,6 +30,7 @@ from udpmsg.sockets.listening import MOST_BUFFER, bind, own_address, within_desc
 from udpmsg.sockets.waiting import Arrivals, earliest
 from udpmsg.tcp.beginning import BEGINNING, offence
 from udpmsg.tcp.connection import Connection
+from udpmsg.tcp.door import FOREIGN, Door
 from udpmsg.tcp.memory import BUFFER, Memory
 from udpmsg.tcp.places import Places
 
@@ -40,11 +39,6 @@ BACKLOG = 1024
 """Connections that the kernel keeps ready until they are accepted."""
 ACCEPTED_AT_ONCE = 16
 """Connections that are accepted before others have their turn, less those that wait for theirs."""
-AT_THE_DOOR = 256
-"""So many who have said nothing yet wait for a place at most while others wait to be accepted, and as many who were turned away
-to be closed. Each stands there for a place that is free, so that there are descriptors for them."""
-PATIENCE_AT_THE_DOOR = 10 * MILLISECOND
-"""Who has stood there for so long comes before those who wait to be accepted, however many they are."""
 CLOSED_AT_ONCE = 16
 """Of those who were turned away, connections that are closed before others have their turn."""
 NEWCOMERS_AT_ONCE = 32
@@ -53,7 +47,6 @@ ROUND = 256
 """Messages in a round of turns, if that leaves each connection more than SHORTEST_TURN."""
 SHORTEST_TURN = 16
 """Messages: a turn must not cost more than what is taken in it."""
-FOREIGN = N_("does not speak udpmsg: {}")
 HELD = N_("held {} bytes of what was unfinished or unread when memory ran short")
 MEMORY_PAUSE = 100 * MILLISECOND
 """How soon to look for memory again."""
@@ -102,12 +95,6 @@ class TcpReceiver:
         """Nanoseconds in all that nobody looked at the sockets. Deadlines are kept on a clock that stands still meanwhile."""
         self._newcomer: tuple[socket.socket, Endpoint] | None = None
         """Who waits for a place at the head of those that wait in the kernel."""
-        self._silent: deque[tuple[int, socket.socket, Endpoint]] = deque()
-        """Who was accepted and had said nothing by then, and since when. While others wait nothing is made for them: a place and
-        a key of the selector take longer than to look again, and most who are none of ours have shown it by then."""
-        self._turned_away: deque[socket.socket] = deque()
-        """Sockets of those who were turned away. To close one has a reset sent, which takes long: who waits to be accepted does
-        not wait for that too."""
         self._more_wait = False
         """As many were accepted at this look as may be, so others may wait behind them."""
         self._asking_since: int | None = None
@@ -142,6 +129,7 @@ class TcpReceiver:
             self._socket.close()
             raise
         self.endpoint: Endpoint = endpoint_of("tcp", self._socket.getsockname())
+        self._door = Door(self._socket, frame_limit, self._connections, self._places, self.notices.append)
         selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
         self._memory = Memory(budget, connections)
 
@@ -207,7 +195,7 @@ class TcpReceiver:
     def next_timeout(self) -> int | None:
         """When to call `handle_timeout`, in nanoseconds; at once, while there are messages for `take_turn`, or somebody waits at
         the door."""
-        if self._queued or self._turned_away or (self._silent and self._accept_again_at is None):
+        if self._queued or self._door.anyone_turned_away or (self._door.anyone_silent and self._accept_again_at is None):
             return 0
         deadline = earliest(*(connection.deadline() for connection in self._suspects.values()))
         return earliest(self._accept_again_at, self._relief_at, None if deadline is None else deadline + self._excused)
@@ -228,10 +216,10 @@ class TcpReceiver:
             self._accept(now)
         if self._relief_at is not None and self._relief_at <= now:
             self._relieve(now)
-        if self._silent and self._accept_again_at is None and not self._more_wait:
+        if self._door.anyone_silent and self._accept_again_at is None and not self._more_wait:
             self._accept(now)
         if not self._more_wait:
-            self._close_turned_away(CLOSED_AT_ONCE)
+            self._door.close_turned_away(CLOSED_AT_ONCE)
         self._more_wait = False
 
     def excuse(self, duration: int) -> None:
@@ -245,9 +233,7 @@ class TcpReceiver:
         if self._newcomer is not None:
             self._newcomer[0].close()
             self._newcomer = None
-        while self._silent:
-            self._silent.popleft()[1].close()
-        self._close_turned_away(len(self._turned_away))
+        self._door.close()
         if self._accept_again_at is None:
             self._selector.unregister(self._socket)
         self._socket.close()
@@ -267,22 +253,22 @@ class TcpReceiver:
             has_waited = True
             try:
                 if self._newcomer is None:
-                    self._newcomer, has_waited = self._who_is_next(now)
+                    self._newcomer, has_waited = self._door.next(now)
             except BlockingIOError:
                 self._asking_since = None
                 return
             except OSError as error:
-                if error.errno in OUT_OF_RESOURCES and self._turned_away:
-                    self._close_turned_away(len(self._turned_away))
+                if error.errno in OUT_OF_RESOURCES and self._door.anyone_turned_away:
+                    self._door.close_turned_away()
                 elif error.errno in OUT_OF_RESOURCES and not self._make_place(now):
                     self._pause(now)
                 return  # else: it gave up while it waited
             newcomer = self._newcomer
-            begins = self._beginning(*newcomer)
+            begins = self._door.beginning(*newcomer)
             if begins is None or not (begins or has_waited):
                 self._newcomer = None
                 if begins is not None:
-                    self._silent.append((now, *newcomer))
+                    self._door.wait(*newcomer, now)
                 continue
             if not self._places.full:
                 self._told_full = False
@@ -298,68 +284,6 @@ class TcpReceiver:
             if connection is not None and begins:
                 self._read(connection, now)  # served in its turn, it does not hold others up
         self._more_wait = True
-
-    @property
-    def _at_the_door(self) -> int:
-        """How many of each sort may wait there now."""
-        return min(AT_THE_DOOR, self._places.free // 2)
-
-    def _who_is_next(self, now: int) -> tuple[tuple[socket.socket, Endpoint], bool]:
-        """Who is to be looked at, and whether that one has waited for it at the door: for long, or when nobody else comes, or too
-        many are there. Raises OSError when there is nobody."""
-        for_long = bool(self._silent) and self._silent[0][0] + PATIENCE_AT_THE_DOOR <= now
-        if not for_long and len(self._silent) < self._at_the_door:
-            try:
-                return self._next_newcomer(), False
-            except OSError:
-                if not self._silent:
-                    raise
-        while self._silent:
-            _, accepted, endpoint = self._silent.popleft()
-            if not self._came_again(accepted, endpoint):
-                return (accepted, endpoint), True
-            accepted.close()
-        return self._next_newcomer(), True
-
-    def _came_again(self, accepted: socket.socket, endpoint: Endpoint) -> bool:
-        """Whether the peer of one that waited has ended it and begun anew meanwhile, from the same port, and was served first."""
-        successor = self._connections.get(endpoint)
-        return successor is not None and successor.socket.getsockname() == accepted.getsockname()
-
-    def _next_newcomer(self) -> tuple[socket.socket, Endpoint]:
-        accepted, sockaddr = self._socket.accept()
-        accepted.setblocking(False)
-        return accepted, endpoint_of("tcp", sockaddr)
-
-    def _beginning(self, accepted: socket.socket, endpoint: Endpoint) -> bytes | None:
-        """What a newcomer's stream begins with, as far as it has come. None: it is none of ours, and turned away. It has taken
-        no place, and nothing was made for it."""
-        try:
-            begins = accepted.recv(BEGINNING, socket.MSG_PEEK)
-        except BlockingIOError:
-            return b""
-        except OSError as reset:  # it is told once, so reading would not tell
-            if endpoint in self._connections:
-                return b""
-            accepted.close()
-            self.notices.append(Disconnected(endpoint, Phrase(os.strerror(reset.errno) if reset.errno else str(reset))))
-            return None
-        error = offence(begins, self._frame_limit)
-        if error is None or endpoint in self._connections:
-            return begins
-        self._turn_away(accepted)
-        self.notices.append(Malformed(endpoint, str(error), len(begins)))
-        self.notices.append(Disconnected(endpoint, Phrase(FOREIGN, str(error))))
-        return None
-
-    def _turn_away(self, accepted: socket.socket) -> None:
-        """Close it when nobody waits, or too many do who were turned away."""
-        self._turned_away.append(accepted)
-        self._close_turned_away(len(self._turned_away) - self._at_the_door)
-
-    def _close_turned_away(self, most: int) -> None:
-        for _ in range(min(most, len(self._turned_away))):
-            self._turned_away.popleft().close()
 
     def _pause(self, now: int) -> None:
         self._selector.unregister(self._socket)
@@ -530,7 +454,7 @@ class TcpReceiver:
         """It does not speak udpmsg, as `size` bytes of it show."""
         self.notices.append(Malformed(connection.endpoint, str(error), size))
         self._forget(connection, Phrase(FOREIGN, str(error)))
-        self._turn_away(connection.socket)
+        self._door.turn_away(connection.socket)
 
     # Memory --------------------------------------------------------------------------------------------------------------
 
