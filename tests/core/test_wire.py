@@ -557,6 +557,41 @@ def test_what_is_cut_off_answers_nothing() -> None:
     assert (answered_number(data), answered_number(data[:40]), answered_number(data[:5])) == (5, 0, 0)
 
 
+def test_who_passes_a_datagram_on_peeks_at_what_the_codec_reads() -> None:
+    ack = encode(
+        Kind.ACK,
+        session=SESSION,
+        number=5,
+        sent_at=0,
+        payload=encode_acknowledgment(Acknowledgment(OTHER, 9, 0, 1, 1, 1, [(9, 9)], [])),
+    )
+    fragment = encode(
+        Kind.MESSAGE,
+        session=SESSION,
+        number=5,
+        sequence=4,
+        sent_at=0,
+        payload=bytes(50),
+        lowest=4,
+        transmission=1,
+        fragment=(1, 2, 50, 100),
+    )
+    for data in (ack, fragment):
+        decoded = decode(data)
+        start, flags, session, number, sequence = wire.PEEK.unpack_from(b"before" + data, 6)
+        assert start == wire.OUR_MARK << 8 | decoded.kind
+        assert (session, number, sequence) == (decoded.session, decoded.number, decoded.sequence)
+        framed = (len(data), start, sequence)
+        assert wire.FRAMED_PEEK.unpack_from(len(data).to_bytes(4, "big") + data) == framed
+        if decoded.kind is Kind.ACK:
+            assert wire.peek_acknowledged(b"before" + data, 6, 6 + len(data), flags) == (OTHER, 9)
+            assert wire.peek_acknowledged(data, 0, 55, flags) is None
+        else:
+            assert start == wire.OUR_MESSAGE
+            assert wire.peek_fragment(b"before" + data, 6, 6 + len(data), flags) == 1
+            assert wire.peek_fragment(data, 0, 63, flags) is None
+
+
 @pytest.mark.parametrize(
     ("acknowledged", "reply", "is_fragment", "expected"),
     [

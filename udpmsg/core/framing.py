@@ -11,12 +11,13 @@ from itertools import chain, groupby, takewhile
 from typing import NamedTuple
 
 from udpmsg.base.errors import UdpmsgError
+from udpmsg.core.wire import PREFIX
 
 LENGTH = struct.Struct(">I")
 FRAME_OVERHEAD = 2048
 """What a frame may have above the largest payload: our header, or an acknowledgment, which has no payload of a user's."""
 
-HEAD = LENGTH.size + 16
+HEAD = LENGTH.size + PREFIX.size
 """Bytes in which the frames of one run are alike: the length, and the part of our header that one session's messages share."""
 
 MOST_MESSAGES = 64

@@ -27,14 +27,13 @@ from udpmsg.core.wire import (
     MAX_NUMBER,
     MESSAGE,
     ORDERED,
+    PREFIX,
     REPLY,
     VERSION,
     Datagram,
     Kind,
 )
 
-PREFIX = Struct(">HBBHHQ")
-"""What the headers of a run have in common: magic, version, kind, flags, payload length, session."""
 CHECKED_HEAD = HEADER.size + wire.ACK_REQUESTED_BLOCK.size
 """Bytes before the payload of a message that asks for acknowledgments."""
 CHECKED_OVERHEAD = CHECKED_HEAD + wire.CHECKSUM_BLOCK.size

@@ -59,6 +59,13 @@ from udpmsg.base.errors import MalformedDatagram
 MAGIC = 0x554D
 VERSION = 1
 HEADER = struct.Struct(">HBBHHQQQQ")
+PREFIX = struct.Struct(">HBBHHQ")
+"""The first part of a header: magic, version, kind, flags, payload length, session. The messages of a run have it in common."""
+PEEK = struct.Struct(">IH2xQQQ")
+"""What is read of a header by who passes it on: magic, version and kind as one number, flags, session, datagram number, sequence
+number."""
+FRAMED_PEEK = struct.Struct(">II20xQ")
+"""The same of a frame on a stream: its length, magic, version and kind as one number, sequence number."""
 ACK_REQUESTED_BLOCK = struct.Struct(">QHH")
 FRAGMENT_BLOCK = struct.Struct(">HHHHI")
 REPLY_BLOCK = struct.Struct(">Q")
@@ -107,6 +114,9 @@ TITLE = 1 << 8
 times as much in every test, and every datagram comes and goes this way."""
 KNOWN_FLAGS = ACK_REQUESTED | FRAGMENT | REPLY | ORDERED | CHECKSUM | TITLE
 MESSAGE, PROBE = Kind.MESSAGE.value, Kind.PROBE.value
+OUR_MARK = MAGIC << 8 | VERSION
+"""The first three bytes of everything of ours, as a number; `OUR_MESSAGE` are the first four of a message."""
+OUR_MESSAGE = OUR_MARK << 8 | MESSAGE
 ACCEPTED_KINDS = {kind.value: kind for kind in Kind}
 QUESTION_FLAGS, CONTROL_FLAGS = CHECKSUM, CHECKSUM | ACK_REQUESTED
 FLAGS_OF = {kind: QUESTION_FLAGS if kind >= Kind.CHALLENGE else CONTROL_FLAGS for kind in ACCEPTED_KINDS if kind != MESSAGE}
@@ -207,6 +217,18 @@ def acknowledged_session(data: bytes) -> int:
     """Whom an ACK or a PROBE_REPLY is for, read before it is checked; 0 when there is nothing to read."""
     end = HEADER.size + NUMBER.size
     return int.from_bytes(data[HEADER.size : end], "big") if len(data) >= end else 0
+
+
+def peek_acknowledged(data: bytes, at: int, end: int, flags: int) -> tuple[int, int] | None:
+    """Of the ACK that stands in `data` from `at` up to `end`: the session that it is for, and the largest datagram number."""
+    body = at + HEADER.size + ACK_REQUESTED_BLOCK.size * (flags & ACK_REQUESTED)
+    return RANGE.unpack_from(data, body) if body + RANGE.size <= end else None
+
+
+def peek_fragment(data: bytes, at: int, end: int, flags: int) -> int | None:
+    """Of the MESSAGE that stands in `data` from `at` up to `end`, and has a FRAGMENT block: the fragment's index."""
+    block = at + HEADER.size + ACK_REQUESTED_BLOCK.size * (flags & ACK_REQUESTED)
+    return int.from_bytes(data[block : block + 2], "big") if block + FRAGMENT_BLOCK.size <= end else None
 
 
 def answered_number(data: bytes) -> int:

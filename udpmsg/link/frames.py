@@ -1,6 +1,6 @@
 """What a frame carries: Ethernet, IPv4, UDP, TCP and ICMP, read as far as a fate, a bill and a ladder need. No socket, no clock.
 
-Owns the identity of a frame: index, transmission and part (`Identity` says what they mean), which for TCP hang on the stream
+Owns the identity of a frame: index, transmission and part (`Identity` says what they mean), which for TCP depend on the stream
 (`streams`). Counts what has no number of its own. Does not know what becomes of a frame, and never raises for one: what cannot
 be understood is CONTROL, "other", "not understood".
 
@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from udpmsg.base.errors import N_
 from udpmsg.core import wire
-from udpmsg.core.wire import Kind
+from udpmsg.core.wire import OUR_MARK, OUR_MESSAGE, PEEK, Kind
 from udpmsg.link.record import Direction, FrameKind, Identity, Phase
-from udpmsg.link.streams import MODULUS, NOT_OURS, OUR_MESSAGE, OURS, Stream
+from udpmsg.link.streams import MODULUS, NOT_OURS, Stream
 
 DATA, ACK, CONTROL = FrameKind.DATA, FrameKind.ACK, FrameKind.CONTROL
 HANDSHAKE, MESSAGES, ACKNOWLEDGMENT, TEARDOWN = Phase.HANDSHAKE, Phase.DATA, Phase.ACKNOWLEDGMENT, Phase.TEARDOWN
@@ -31,11 +31,6 @@ WITHOUT_OPTIONS = ETHERNET + 20
 """Where the payload of most IPv4 packets begins; the addresses are right before it."""
 TCP = struct.Struct(">4xIIBB")
 """Of a TCP header: sequence number, acknowledgment number, offset, flags."""
-HEADER = struct.Struct(">IH2xQQQ")
-"""Of ours: magic, version and kind at once, flags, session, datagram number, sequence number."""
-SHORT = struct.Struct(">H")
-ACKNOWLEDGED = struct.Struct(">QQ")
-"""Of an ACK's payload: session, largest datagram number."""
 
 IPV4 = 0x0800
 MORE_FRAGMENTS, FRAGMENT_OFFSET = 0x2000, 0x1FFF
@@ -146,7 +141,7 @@ class Tracker:
                 self._datagrams[datagram_key(data)] = reading
             return reading
         except (struct.error, IndexError):  # shorter than it says
-            if len(data) >= ETHERNET and (named := PROTOCOLS.get(SHORT.unpack_from(data, 12)[0])):
+            if len(data) >= ETHERNET and (named := PROTOCOLS.get(int.from_bytes(data[12:14], "big"))):
                 return self._count(CONTROL, direction, ACKNOWLEDGMENT, "other", named)
             return self._not_understood(direction)
 
@@ -158,20 +153,19 @@ class Tracker:
 
     def _datagram(self, data: bytes, at: int, end: int, direction: Direction) -> Reading:
         if end - at >= wire.HEADER.size:
-            start, flags, session, number, sequence = HEADER.unpack_from(data, at)
+            start, flags, session, number, sequence = PEEK.unpack_from(data, at)
             if start == OUR_MESSAGE and sequence:
                 if not flags & wire.FRAGMENT:
                     seen = self._transmission(session << 80 | sequence << 16, direction)
                     identity = Identity(direction, DATA, sequence, seen)
                     return Reading(identity, MESSAGES, "udp", f"message {sequence}", sequence, sequence)
-                block = at + wire.HEADER.size + wire.ACK_REQUESTED_BLOCK.size * (flags & wire.ACK_REQUESTED)
-                if block + wire.FRAGMENT_BLOCK.size <= end:
-                    (fragment,) = SHORT.unpack_from(data, block)
+                fragment = wire.peek_fragment(data, at, end, flags)
+                if fragment is not None:
                     seen = self._transmission(session << 80 | sequence << 16 | fragment, direction)
                     identity = Identity(direction, DATA, sequence, seen, fragment << 13)
                     label = f"message {sequence}, part {fragment + 1}"
                     return Reading(identity, MESSAGES, "udp", label, sequence, sequence)
-            elif start >> 8 == OURS and (content := CONTENTS.get(start & 0xFF)):
+            elif start >> 8 == OUR_MARK and (content := CONTENTS.get(start & 0xFF)):
                 kind, phase, label = content
                 if label == "acknowledgment":
                     kind = ACK
@@ -201,10 +195,10 @@ class Tracker:
             del self._goodbyes[next(iter(self._goodbyes))]
 
     def _confirms_goodbye(self, data: bytes, at: int, end: int, flags: int) -> bool:
-        body = at + wire.HEADER.size + wire.ACK_REQUESTED_BLOCK.size * (flags & wire.ACK_REQUESTED)
-        if body + ACKNOWLEDGED.size > end:
+        acknowledged = wire.peek_acknowledged(data, at, end, flags)
+        if acknowledged is None:
             return False
-        session, largest = ACKNOWLEDGED.unpack_from(data, body)
+        session, largest = acknowledged
         goodbye = self._goodbyes.get(session)
         return goodbye is not None and largest >= goodbye
 
@@ -294,12 +288,12 @@ class Tracker:
         quoted = at + 8
         if kind in (3, 11) and quoted + 20 <= end and data[quoted + 9] == 17:
             payload = quoted + (data[quoted] & 15) * 4 + UDP_HEADER
-            if payload + HEADER.size <= end:
-                start, _, _, _, number = HEADER.unpack_from(data, payload)
+            if payload + PEEK.size <= end:
+                start, _, _, _, number = PEEK.unpack_from(data, payload)
                 if start == OUR_MESSAGE:
                     sequence = number
                     label += f" (message {number})"
-                elif start >> 8 == OURS and (content := CONTENTS.get(start & 0xFF)):
+                elif start >> 8 == OUR_MARK and (content := CONTENTS.get(start & 0xFF)):
                     phase = content[1]
                     label += f" ({content[2]})"
         return self._count(CONTROL, direction, phase, "icmp", label)._replace(first_sequence=sequence, last_sequence=sequence)

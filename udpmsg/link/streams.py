@@ -5,20 +5,16 @@ bytes since the SYN, without end (sequence numbers of RFC 9293 are taken modulo 
 Ethernet, IP or what a fate is; keeps no byte of a message.
 """
 
-import struct
 from bisect import bisect_left, bisect_right
 
 from udpmsg.core import wire
 from udpmsg.core.framing import LENGTH
+from udpmsg.core.wire import FRAMED_PEEK, OUR_MARK, OUR_MESSAGE
 
 MODULUS = 1 << 32
 HALF = 1 << 31
 
-FRAME = struct.Struct(">II20xQ")
-"""Length, the header's first four bytes, and its sequence number, of a frame on the stream: all that is read of it."""
-OURS = wire.MAGIC << 8 | wire.VERSION
-OUR_MESSAGE = OURS << 8 | wire.MESSAGE
-OUR_FIRST_BYTES = OURS.to_bytes(3, "big")
+OUR_FIRST_BYTES = OUR_MARK.to_bytes(3, "big")
 LARGEST_FRAME = 1 << 28
 """A length above this is none: the receiver's memory is 64 MiB in all, and a text begins with a larger number."""
 
@@ -152,20 +148,20 @@ class Stream:
         while boundary < self.end:
             header = self._header
             if header:
-                header += data[at : min(stop, at + FRAME.size - len(header))]
+                header += data[at : min(stop, at + FRAMED_PEEK.size - len(header))]
             else:
                 self._frame_starts.append(boundary)
                 self._contents.append(NOT_OURS)
                 self._begun_inside = 0
-            if self.end - boundary < FRAME.size:
+            if self.end - boundary < FRAMED_PEEK.size:
                 self._header = header or data[at + boundary - position : stop]
                 self._contents[-1] = self._guess(self._header)
                 break
             if header:
-                length, start, sequence = FRAME.unpack(header)
+                length, start, sequence = FRAMED_PEEK.unpack(header)
             else:
-                length, start, sequence = FRAME.unpack_from(data, at + boundary - position)
-            if start >> 8 != OURS or not wire.HEADER.size <= length <= LARGEST_FRAME:
+                length, start, sequence = FRAMED_PEEK.unpack_from(data, at + boundary - position)
+            if start >> 8 != OUR_MARK or not wire.HEADER.size <= length <= LARGEST_FRAME:
                 self._contents[-1] = NOT_OURS
                 self._ours = False
                 break
