@@ -314,7 +314,8 @@ def unconfirmed_replies(sessions: int, turns: int) -> float:
     for turn in range(turns):
         now += 1000
         replies.add(Message(b"?", PEER, 1 << 16, turn + 1), PAYLOAD, framed=False, now=now)
-        replies.settle(now=now)
+        replies.handle_timeout(now=now)
+        replies.events(now=now)
         if len(replies.data_to_send(now=now)) != 1:
             raise SystemExit("bench: an answer did not leave")
         replies.next_timeout()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.transport.support import PATIENCE
+from tests.transport.support import PATIENCE, VirtualClock
 from udpmsg import CannotStore, Message, Outcome, Receiver, Sender, State, Store, UsageError
 from udpmsg.core.wire import Kind, decode, decode_acknowledgment, encode
 
@@ -200,7 +200,7 @@ def test_what_cannot_be_kept_is_not_delivered_and_tried_again(
 
 
 def test_what_is_only_counted_is_acknowledged_as_it_comes(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("udpmsg.core.receiver.MAX_ACK_DELAY", 10**15)  # nobody waits for that
+    monkeypatch.setattr("udpmsg.core.owed.MAX_ACK_DELAY", 10**15)  # nobody waits for that
     receiver, sender = pair(stack, "udp", counting_only=True)
     sender.send("one")
     assert receiver.poll(0) == []
@@ -252,3 +252,15 @@ def test_a_group_is_no_larger_than_the_limits_have_room_for(stack: ExitStack, tm
 def test_counting_keeps_nothing_so_it_needs_no_store(tmp_path: Path) -> None:
     with Store(tmp_path / "messages.db") as store, pytest.raises(UsageError, match="leave one of them out"):
         Receiver(port=0, counting_only=True, store=store)
+
+
+def test_what_came_in_time_counts_however_late_it_is_looked_at(stack: ExitStack, clock: VirtualClock) -> None:
+    """Input comes before timeouts (docs/decisions/0029): a busy program finds its acknowledgment and its deadline at once."""
+    receiver = stack.enter_context(Receiver(port=0))
+    sender = Sender(receiver.endpoints[0].host, receiver.endpoints[0].port, acknowledged=True, deadline=0.3)
+    stack.callback(sender.close, wait=False)
+    sender.send("one")
+    assert len(given(receiver, 1)) == 1
+    receiver.poll(0)
+    clock.advance(0.5)
+    assert [event.state for event in sender.poll(0) if isinstance(event, Outcome)] == [State.DELIVERED]

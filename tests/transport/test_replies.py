@@ -35,7 +35,8 @@ def ask(replies: Replies, session: int, *, sequence: int = 1, payload: bytes = b
 
 def turn(replies: Replies, now: int) -> tuple[list[Outcome], list[tuple[bytes, Endpoint]]]:
     """What `udpmsg.messaging.receiver` does after every change: outcomes, and what leaves."""
-    events = replies.settle(now=now)
+    replies.handle_timeout(now=now)
+    events = replies.events(now=now)
     return [event for event in events if isinstance(event, Outcome)], replies.data_to_send(now=now)
 
 
@@ -131,7 +132,7 @@ def test_one_peers_share_is_free_again_when_it_confirms() -> None:
     replies = some_replies(total_bytes=40_000)
     ask(replies, 1, payload=bytes(9000), now=START)
     ask(replies, 1, sequence=2, payload=bytes(1000), now=START)
-    assert [type(event) for event in replies.settle(now=START)] == [LimitReached]
+    assert [type(event) for event in replies.events(now=START)] == [LimitReached]
     batch = turn(replies, START)[1]
     while batch:
         confirm(replies, batch, START + 1)

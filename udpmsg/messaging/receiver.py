@@ -1,7 +1,7 @@
 """Receiving messages: the core's receiver and sockets, joined by one loop. The same class for UDP, TCP, or both at once.
 
-Owns the order in which things happen: input, events, data to send, wait. Knows neither header fields nor socket options.
-Replies are sent by `udpmsg.messaging.replies`.
+Owns the order in which things happen: input, timeouts, events, data to send, wait (docs/decisions/0029). Knows neither header
+fields nor socket options. Replies are sent by `udpmsg.messaging.replies`.
 
 Delivery is a commit: what `poll` returns is in the application's hands. It is delivered, and acknowledged, when the application
 is done with it: when it asks for more, says `done`, or leaves the `with` block in peace.
@@ -458,7 +458,8 @@ class Receiver:
         now = clock.now()
         outgoing: list[tuple[bytes, Endpoint]] = []
         if self._replies.urgent(now):
-            self._events += self._replies.settle(now=now)
+            self._replies.handle_timeout(now=now)
+            self._events += self._replies.events(now=now)
             outgoing = self._replies.data_to_send(now=now)
             for session, peer in self._replies.take_challenges():
                 self._cores["udp"].challenge(session, peer, now=now)

@@ -142,8 +142,8 @@ class Replies:
                 self._schedule(answered)
         return self._strangers.next_timeout()
 
-    def settle(self, *, now: int) -> list[Event]:
-        """Do what is due; return how replies ended, and which were never begun."""
+    def handle_timeout(self, *, now: int) -> None:
+        """Do what is due."""
         while self._timers and self._timers[0][0] <= now:
             due, own_session = heappop(self._timers)
             answered = self._by_own_session.get(own_session)
@@ -152,6 +152,10 @@ class Replies:
                 self._stir(answered)
         for answered in self._stirred.values():
             answered.sender.handle_timeout(now=now)
+
+    def events(self, *, now: int) -> list[Event]:
+        """How replies ended, and which were never begun."""
+        for answered in self._stirred.values():
             self._count(answered)
         left_out: list[Event] = []
         if self._strangers.stirred(now):
@@ -238,7 +242,7 @@ class Replies:
         self.unresolved -= answered.unresolved
 
     def _stir(self, answered: Answered) -> None:
-        """Something happened to it, so it may have something to send, or to say: the next `settle` looks at it."""
+        """Something happened to it, so it may have something to send, or to say: the next turn looks at it."""
         self._stirred[answered.session] = answered
         self._idle.pop(answered.session, None)
 

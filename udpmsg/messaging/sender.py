@@ -1,6 +1,7 @@
 """Sending messages: the core's sender and a socket, joined by one loop. The same class for UDP and TCP.
 
-Owns the order in which things happen: input, events, data to send, wait. Knows neither header fields nor socket options.
+Owns the order in which things happen: input, timeouts, events, data to send, wait (docs/decisions/0029). Knows neither header
+fields nor socket options.
 """
 
 import os
@@ -576,11 +577,12 @@ class Sender:
                 self._reply_count += sum(isinstance(event, Message) for event in events)
 
     def _settle(self) -> None:
-        """Timeouts, events, data to send: in this order, after every change."""
+        """Timeouts, events, data to send: in this order, after every change. What the system refuses to send is a change too."""
         now, timeouts = clock.now(), self._core.rtt.timeouts
         self._core.handle_timeout(now=now)
         if self._core.rtt.timeouts > timeouts:
             self._go_elsewhere(Phrase("no answer from {}", self.endpoint), again=True)
+        self._take_events(now)
         batch: list[bytes | Run] = [*self._inbox.data_to_send(now=now)]
         if not self._socket.waiting:  # what the kernel has not taken holds back what follows
             self._follow_path()
@@ -589,8 +591,15 @@ class Sender:
             self._socket.write(batch)
         if self._path is not None and not self._socket.waiting and self._probe_path(self._path, now):
             self._socket.write(self._data_to_send(now))
-        while self._note_trouble(now) and (batch := self._data_to_send(now)):  # each refusal makes room
+        while self._socket.failures or self._socket.notices:
+            makes_room = self._note_trouble(now)
+            self._take_events(now)
+            if not (makes_room and (batch := self._data_to_send(now))):
+                break
             self._socket.write(batch)
+
+    def _take_events(self, now: int) -> None:
+        """Keep for the program what the core has to tell."""
         if events := self._core.events():
             ended = len(self._events.outcomes)
             self._events.add(events)
@@ -629,8 +638,6 @@ class Sender:
 
     def _note_trouble(self, now: int) -> bool:
         """What the system refused to send, and what the socket noticed; True when something can be sent because of that."""
-        if not self._socket.failures and not self._socket.notices:
-            return False
         unresolved = self._core.unresolved
         in_vain: str | None = None
         refused = shrunk = False
