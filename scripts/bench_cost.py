@@ -26,7 +26,7 @@ from cost_growth import Point
 
 PLOT = Path(__file__).resolve().parent.parent / "docs" / "performance-cost.svg"
 FLAT = 1.5
-"""A cost that is at most so many times what it was is flat. What was not touched for ten thousand messages comes from memory and
+"""A cost of at most this many times what it was is flat. What was not touched for ten thousand messages comes from memory and
 not from the cache, and that is a third more; a walk through all of them would make it a thousand times as much."""
 MICROSECOND = 1e-6
 MIB = 1 << 20

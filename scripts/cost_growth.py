@@ -2,7 +2,7 @@
 
 Costs are CPU seconds of the process that is asked about, never elapsed time, and are put right by a yardstick: a fixed piece of
 plain Python, timed beside them, tells how quick the machine was at that moment. Every series runs in a process of its own, so
-that no figure hangs on what was measured before it.
+that no figure depends on what was measured before it.
 """
 
 import gc

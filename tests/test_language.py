@@ -87,6 +87,41 @@ def test_portuguese_is_what_a_teacher_in_brazil_says(translate: Any) -> None:
     assert said == []
 
 
+PLAINLY = {
+    r"\bhangs? (up)?on\b": "depends on",
+    r"\bin the mean\b": "on average",
+    r"\bwhose?soever\b|\bwhosever\b|\bwhom(so)?ever\b": "from any sender",
+    r"\bbefalls?\b": "what happens to",
+    r"nobody knows how long": "for an unknown time",
+    r"\b(an?|one) [a-z]+ an? (bar|call|fault|figure|frame|lesson|message|mode|repetition|row|run|size|trial)\b": "one … per …",
+    r"\b(frame|datagram|segment)s a message\b": "… per message",
+    r"\bat most so (often|many|long)\b|\bWait so long\b": "at most N times, how long to wait",
+    r"\b(without any|needs no) right\b": "without special privileges",
+    r"\bbefore (any|every) (UDP )?program\b": "in front of any program",
+    r"\boptions count more\b": "options take precedence",
+    r"\bRight is [a-d{]": "The answer is",
+    r"\bstands below it\b": "is shown below",
+    r"\bmore of the like\b": "further cases",
+    r"\bno way leads\b": "no route leads",
+}
+"""English that is compressed into a riddle, or translated word by word, and what to say."""
+
+
+def test_english_is_plain() -> None:
+    suffixes = {".py", ".md", ".lua", ".js", ".html", ".css", ".toml", ""}
+    folders = [PROJECT / folder for folder in ("udpmsg", "docs", "scripts", "examples")]
+    files = [*PROJECT.glob("*.md"), *(file for folder in folders for file in folder.rglob("*"))]
+    said = []
+    for file in sorted(files):
+        if file.is_file() and file.suffix in suffixes and ".min." not in file.name:
+            text = file.read_text(encoding="utf-8")
+            for pattern, better in PLAINLY.items():
+                for found in re.finditer(pattern, text):
+                    line = text.count("\n", 0, found.start()) + 1
+                    said.append(f"{file.relative_to(PROJECT)}:{line}: {found.group()!r}: say: {better}")
+    assert said == []
+
+
 def test_a_translation_that_is_given_takes_the_place_of_the_one_there_is(translate: Any, tmp_path: Path) -> None:
     given = tmp_path / "given.po"
     given.write_text('msgid "Question"\nmsgstr "Quest\u00e3o"\n', encoding="utf-8")

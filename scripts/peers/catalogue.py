@@ -112,7 +112,7 @@ def catalogue(choices: Choices) -> list[Peer]:
         ),
         one_way("udpmsg", "udpmsg, `send_many`, zero loss found by search", python("ours", "search", times=SEARCH)),
         one_way("sockperf", "sockperf throughput", lambda: tools.sockperf_throughput(seconds), sockperf),
-        one_way("plain", "plain Python sockets, one datagram a call", python("datagrams", "plain")),
+        one_way("plain", "plain Python sockets, one datagram per call", python("datagrams", "plain")),
         one_way("asyncio", "asyncio's datagram endpoint", python("datagrams", "asyncio")),
         one_way("uvloop", "uvloop's datagram endpoint", python("datagrams", "uvloop"), module("uvloop")),
         one_way("udpmsg-bench", "`udpmsg bench`, zero loss, every sequence number checked", partial(bench, seconds)),

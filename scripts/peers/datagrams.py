@@ -1,4 +1,4 @@
-"""Peers that send one datagram a call: plain sockets, asyncio, uvloop; and the plain round trip. Both sides of each.
+"""Peers that send one datagram per call: plain sockets, asyncio, uvloop; and the plain round trip. Both sides of each.
 
 Knows nothing of udpmsg: these are what a programmer would write without it.
 """

@@ -104,7 +104,7 @@ def sockperf(mode: str, size: int, seconds: float, *options: str, before: Sequen
 
 
 def sockperf_throughput(seconds: float) -> Measured:
-    """One datagram a call, one way."""
+    """One datagram per call, one way."""
     return read_throughput(*sockperf("throughput", SIZE, seconds))
 
 

@@ -16,7 +16,7 @@ def tally(request: pytest.FixtureRequest) -> Tally:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was counted, a line a test, and the sum."""
+    """Print what was counted, one line per test, and the sum."""
     if tallies:
         terminalreporter.section("killed with kill -9")
         total = Tally("all")

@@ -52,7 +52,7 @@ def listen(commands: Commands) -> Callable[..., Running]:  # noqa: F811
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was measured, a line a test, whether it was good enough or not."""
+    """Print what was measured, one line per test, whether it was good enough or not."""
     reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
     lines = [f"{report.location[2]}: {value}" for report in reports for name, value in report.user_properties if name == "seen"]
     if lines:

@@ -7,10 +7,10 @@ Percentiles = tuple[tuple[str, float], ...]
 
 PERCENTILES: Percentiles = (("p50", 0.50), ("p90", 0.90), ("p99", 0.99))
 TAIL: Percentiles = (*PERCENTILES, ("p99.9", 0.999), ("p99.99", 0.9999))
-"""For what shows in one message of ten thousand alone."""
+"""For what only one message in ten thousand shows."""
 
 EXACT_SAMPLES = 10_000
-"""So many samples are kept as they are (80 KiB of pointers); beyond, they are counted in buckets of 1 % width."""
+"""The first 10,000 samples are kept as they are (80 KiB of pointers); further ones are counted in buckets of 1 % width."""
 
 BUCKET_RATIO = log(1.01)
 

@@ -61,7 +61,7 @@ class UdpmsgError(Exception):
 
 
 class UsageError(UdpmsgError):
-    """Options or arguments that mean nothing, or nothing together."""
+    """Options or arguments that make no sense, alone or together."""
 
 
 def N_(text: str) -> str:  # noqa: N802 - its name for everyone who translates programs
@@ -82,7 +82,7 @@ class MessageTooLarge(UdpmsgError):
         self.advice = advice
 
     def __reduce__(self) -> tuple[type, tuple[int, int, str]]:
-        """Made again from what it was made from."""
+        """Unpickled from what it was made from."""
         return MessageTooLarge, (self.size, self.limit, self.advice)
 
 

@@ -55,7 +55,7 @@ def _(text: str) -> str:
 
 
 def said(word: str) -> str:
-    """A word whose translation hangs on what it is said of, which stands before a stroke and is not shown: message|lost."""
+    """A word whose translation depends on what it is said of, which stands before a bar and is not shown: message|lost."""
     return _(word).rpartition("|")[2]
 
 

@@ -1,6 +1,6 @@
 """What users write for quantities: 20ms, 1.5s, 64KiB, 10mbit, 100/s, 5%, and whole numbers; and the same the other way round.
 
-Owns the units and the sentences for what is none (`UsageError`). Text made here reads back as exactly the same value.
+Owns the units, and the errors for other text (`UsageError`). Text made here reads back as exactly the same value.
 Knows no option, no file and no command.
 """
 
@@ -159,7 +159,7 @@ def parse_seed(text: str) -> int:
 
 
 def one_of(text: str, names: Iterable[str], what: str) -> str:
-    """The name that the text is, upper or lower case; what is none of them is refused, with the nearest one.
+    """The name that the text means, in upper or lower case. Any other text is refused, with the nearest name.
 
     `what` they name, as in "mode", stands where this is called: the catalogues take it from there."""
     known = [str(name) for name in names]

@@ -10,7 +10,7 @@ The four ways of a column:
     [3, null, 7]                       one value a row
     {"all": 1}                         every row has this one
     {"first": 20, "steps": [1, 1]}     whole numbers, and what each adds to the one before it: 20, 21, 22; `steps` is a column
-    {"of": ["udp", "tcp"], "at": "A"}  the values that occur, and a letter a row: A for the first of them, B for the second
+    {"of": ["udp", "tcp"], "at": "A"}  the values that occur, and one letter per row: A for the first of them, B for the second
 
 A column of lists is {"lengths": column, "items": column}, one of objects a column for each field, and a whole list
 {"rows": 3, "columns": {...}}.

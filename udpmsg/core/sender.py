@@ -6,7 +6,7 @@ whether a datagram or a frame carries its messages, only whether one must fit in
 The life of an acknowledged message: queued -> in flight -> arrived (the receiver's host has it) -> DELIVERED (the receiver's
 application has it); UNCONFIRMED from every state once something was sent, REFUSED from the first.
 
-Ordinary messages (see `udpmsg.core.outbox`) go this way in runs; what befalls one of them alone makes it an object of its own.
+Ordinary messages (see `udpmsg.core.outbox`) go this way in runs; what happens to one alone makes it an object of its own.
 """
 
 from bisect import insort

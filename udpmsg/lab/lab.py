@@ -1,6 +1,6 @@
 """The lab: two hosts and a router in namespaces of our own, with the kernel's real UDP and TCP, and a link with faults between.
 
-Owns the three processes and their order of birth and death. Knows neither frames nor faults (see `router`), nor what runs on
+Owns the three processes, and starts and ends them in order. Knows neither frames nor faults (see `router`), nor what runs on
 the hosts. The processes die with this one, and the namespaces with the processes: nothing is left to clean up, whatever ends.
 
     with Lab(link, seed=7) as lab:
@@ -28,7 +28,7 @@ from udpmsg.link.faults import Link
 START_LIMIT = 20.0
 """Seconds that namespaces and cables may take; a loaded machine takes one."""
 LAST_WORDS = 0.5
-"""Seconds in which another process may say a better reason, once one of them has failed."""
+"""Once one process has failed: seconds in which another may give a better reason."""
 STOP_LIMIT = 60.0
 """Seconds that the router may take to hand over its record: 10 million frames need about so long."""
 QUIET = 200 * MILLISECOND

@@ -178,7 +178,7 @@ def live(connection: Connection, parent: int, prepare: Callable[[], None] | None
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what ends
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         close_others({connection.fileno(), *keep})
-        gc.freeze()  # what is inherited stays: no collection need walk, and by that copy, the parent's memory
+        gc.freeze()  # what is inherited stays: a garbage collection would walk, and so copy, the parent's memory
         die_with(parent)
         serve(connection, prepare)
         code = 0

@@ -126,7 +126,7 @@ def table(one: Table) -> str:
 
 
 def bars(one: Bars) -> str:
-    """A bar a row, as SVG."""
+    """One bar per row, as SVG."""
     longest = one.whole or max((length for _name, length, _value in one.rows), default=0.0) or 1.0
     names = 2 * GAP + LETTER * max((len(name) for name, _length, _value in one.rows), default=0)
     values = GAP + LETTER * max((len(value) for _name, _length, value in one.rows), default=0)

@@ -1,4 +1,4 @@
-"""What changes while a link is used: a delay or a rate that is another one later, and the bottleneck whose rate that is. Pure.
+"""What changes while a link is used: a delay or a rate that takes another value later, and the bottleneck with that rate. Pure.
 
 Owns from when such times count (`Beginning`), which value holds at a time, and when a bottleneck is done with what it takes.
 Knows neither queues nor frames (see `way`), nor how changes are written (see `fields`).
@@ -28,7 +28,7 @@ class Beginning:
 
 
 class Changing:
-    """A value, and what it is later."""
+    """A value, and those that it takes later."""
 
     def __init__(self, first: int, later: tuple[Later, ...], beginning: Beginning) -> None:
         self._values = [first, *(change.value for change in later)]

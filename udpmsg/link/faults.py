@@ -37,7 +37,7 @@ class Burst:
     enter: float
     """From good to bad, at each frame."""
     leave: float
-    """From bad to good. A stay in the bad state lasts 1 / leave frames in the mean. enter + leave is at most 1."""
+    """From bad to good. A stay in the bad state lasts 1 / leave frames on average. enter + leave is at most 1."""
     loss_bad: float = 1.0
     loss_good: float = 0.0
 

@@ -1,4 +1,4 @@
-"""The faults of a link as users write them, one row a fault: how its text is read, and how it is written.
+"""The faults of a link as users write them, one row per fault: how its text is read, and how it is written.
 
 Options, scenario files and reports share this table, so a value is read, refused and shown everywhere alike. Text made here reads
 back as the same value. Knows no option's syntax and no file (see `udpmsg.cli.linking`, `udpmsg.compare.scenario`).
@@ -20,7 +20,7 @@ Changes = Mapping[str, Any]
 NONE = "none"
 """How the absence of a burst, a rate, a queue, a policer or an MTU is written."""
 SILENT = "silent"
-"""How it is written that what is larger than an MTU vanishes."""
+"""The word for an MTU beyond which packets vanish."""
 SMALLEST_MTU = 68
 """RFC 791, section 3.2: every module must be able to forward a datagram of 68 octets whole."""
 LARGEST_MTU = 65_535

@@ -38,7 +38,7 @@ FIN, SYN, RST = 1, 2, 4
 UDP_HEADER = 8
 
 REMEMBERED = 1 << 18
-"""So many messages at least are remembered in each direction, to count their transmissions: a window is never as large."""
+"""At least this many messages are remembered in each direction, to count their transmissions: no window is as large."""
 GOODBYES = 1024
 
 PROTOCOLS = {0x0806: "ARP", 0x86DD: "IPv6"}
@@ -56,7 +56,7 @@ CONTENTS = {
     Kind.QUERY.value: (CONTROL, ACKNOWLEDGMENT, N_("query")),
     Kind.REPORT.value: (CONTROL, ACKNOWLEDGMENT, N_("report")),
 }
-"""What is none of the messages: as the segment that begins with it (over UDP an ACK is FrameKind.ACK), its bill and its name."""
+"""Every kind but MESSAGE: as the segment that begins with it (over UDP an ACK is FrameKind.ACK), its bill and its name."""
 
 LABELS = (
     *(label for _kind, _phase, label in CONTENTS.values()),

@@ -152,7 +152,7 @@ PRESETS: Mapping[str, Preset] = {
             Path(delay=279 * MILLISECOND, rate=4_400 * KILOBIT),
             Path(delay=279 * MILLISECOND, rate=48 * MEGABIT),
         ),
-        "a geostationary satellite, without the proxies that operators put before it",
+        "a geostationary satellite, without the proxies that operators put in front of it",
         {
             "delay": "RFC 2488, section 2 (1999): 279.0 ms for ground stations at the edge of its view",
             "rate": f"{OOKLA}, HughesNet: medians of 47.79 Mbit/s down, 4.44 Mbit/s up",

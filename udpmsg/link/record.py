@@ -1,4 +1,4 @@
-"""What the link did: one row a frame. Values alone; what decides a fate is in `faults`, who carries frames: `router`, `relay`.
+"""What the link did: one row per frame. Values only: `faults` decides fates, `router` and `relay` carry frames.
 
 Times are nanoseconds on the machine's monotonic clock, sizes are bytes.
 """
@@ -43,7 +43,7 @@ class Phase(StrEnum):
 # Not frozen, though nobody changes one: it is made for every frame, and a frozen dataclass costs four times as much.
 @dataclass(slots=True, unsafe_hash=True)
 class Identity:
-    """What a frame carries, whenever it travels: what its fate hangs on. Numbers begin at 1, parts at 0."""
+    """What a frame carries: its fate depends on this, and not on when it travels. Numbers begin at 1, parts at 0."""
 
     direction: Direction
     kind: FrameKind

@@ -16,7 +16,7 @@ HALF = 1 << 31
 
 OUR_FIRST_BYTES = OUR_MARK.to_bytes(3, "big")
 LARGEST_FRAME = 1 << 28
-"""A length above this is none: the receiver's memory is 64 MiB in all, and a text begins with a larger number."""
+"""A larger number is not taken for a length: the receiver's memory is 64 MiB in all, and a text begins with a larger number."""
 
 NOT_OURS = 0
 """The content of bytes that are no frame of ours. Otherwise: a message's sequence number, or minus the kind of what is none."""
@@ -96,7 +96,7 @@ class Stream:
         if self.base is None:
             self.base = number
         position = self.end + (number - self.base - self.end + HALF) % MODULUS - HALF
-        if position < 0:  # a byte of before the stream, which some systems send to see whether the other side lives
+        if position < 0:  # a byte from before the stream, which some systems send to see whether the other side lives
             at, position = at - position, 0
             if at >= stop:
                 return Cut(NOT_OURS, 0), 0, 0, False
@@ -174,7 +174,7 @@ class Stream:
         self._boundary = boundary
 
     def _guess(self, header: bytes) -> int:
-        """What a frame is of which so little has come."""
+        """What a frame is of which only so little has come."""
         length, start = header[:4], header[4:7]
         if int.from_bytes(length.ljust(4, b"\0"), "big") > LARGEST_FRAME or not OUR_FIRST_BYTES.startswith(start):
             self._ours = False

@@ -49,7 +49,7 @@ class Way:
         self._seed = seed
         self._script = [fault for fault in script if fault.direction == direction]
         self._chances = any((path.loss, path.burst, path.duplicate, path.reorder, path.corrupt, path.jitter))
-        """Whether anything is decided by lot; otherwise no lot is drawn."""
+        """Whether chance decides anything; otherwise nothing is drawn."""
         self._waiting: deque[int] = deque()
         """When each frame in the queue will enter the bottleneck."""
         self._beginning = Beginning() if beginning is None else beginning

@@ -83,7 +83,7 @@ class SessionReport(NamedTuple):
     """Ranges (first, last) of sequence numbers up to `sent` that never came. What is still on its way is among them, and what
     was never sent because the system refused it."""
     kernel_drops: int | None
-    """Datagrams that the receiver's host discarded at its socket since this session began, whosesoever they were."""
+    """Datagrams that the receiver's host discarded at its socket since this session began, from any sender."""
     payload_bytes: int | None
     """Payload that the application there was given."""
     duration_s: float | None

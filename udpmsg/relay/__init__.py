@@ -1,1 +1,1 @@
-"""The link before any program: a proxy in user space, on any system."""
+"""The link in front of any program: a proxy in user space, on any system."""

@@ -1,6 +1,6 @@
 """The relay: a listener that passes on to a target what it is sent, over a link with faults. In user space, on any system.
 
-Owns the loop and the two parts that it drives (`udp`, `tcp`). It needs no right and no namespace, and stands before
+Owns the loop and the two parts that it drives (`udp`, `tcp`). It needs no privileges and no namespace, and works in front of
 any program: clients send to the relay instead of the target, and the target answers the relay. Fates are those of the lab (see
 `faults`); where the two differ is said in the parts. Over TCP no segment is ever dropped.
 """
@@ -25,7 +25,7 @@ TRANSPORTS = {"udp": ("udp",), "tcp": ("tcp",), "both": ("udp", "tcp")}
 SAME_PORT_ATTEMPTS = 16
 """How often the system is asked for a port that is free over UDP and over TCP."""
 OF_NO_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Where what is sent to no address comes out."""
+"""Where a packet to the unspecified address arrives."""
 
 
 class Relay:

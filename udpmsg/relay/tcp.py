@@ -113,7 +113,7 @@ class TcpRelay:
         )
 
     def handle_timeout(self, *, now: int) -> None:
-        """Pass on what is due; cut, and give up on, whose time is over."""
+        """Pass on what is due; cut the connections, and give up the attempts to connect, whose time is over."""
         while self._due and self._due[0][0] <= now:
             _, _, connection, half = heappop(self._due)
             half.scheduled = False

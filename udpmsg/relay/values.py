@@ -51,7 +51,7 @@ class Cut(NamedTuple):
     after_bytes: int | None = None
     """Once so many have left for the target."""
     after: int | None = None
-    """So long after it was accepted."""
+    """This long after it was accepted."""
     text: str = "what was asked for"
     """As the user wrote it."""
 

@@ -24,7 +24,7 @@ from udpmsg.sockets.endpoint import Endpoint
 
 NAMES = {Direction.FORWARD: N_("forward"), Direction.BACK: N_("back")}
 SHOWN_TROUBLES = 10
-"""So many of what is no fault of the link are told one by one; more of them are only counted."""
+"""This many events that are no faults of the link are told one by one; further ones are only counted."""
 ORDINARY = "end of stream"
 
 

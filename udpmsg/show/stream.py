@@ -109,7 +109,7 @@ class Words:
         self._stays = False
 
     def say(self, text: str) -> None:
-        """Write one line. A closed standard error is nobody's loss: there is nowhere left to complain."""
+        """Write one line. If standard error is closed, the line is lost: there is nowhere left to complain."""
         self.clear()
         self._write(text + "\n")
         self.restore()

@@ -42,7 +42,7 @@ const throughputLine = (rate) => (u) => {
   ctx.restore();
 };
 
-/** Loss by offered rate, a point a trial. */
+/** Loss by offered rate, one point per trial. */
 function lossCurve({ id, rates, loss, throughput }) {
   chart(id, [rates, loss], {
     scales: { x: { time: false, range: (u, low, high) => [0, high * 1.06] }, y: { range: (u, low, high) => [0, Math.max(high, 1) * 1.1] } },

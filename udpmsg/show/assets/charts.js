@@ -93,7 +93,7 @@ const lineOrDots = (mode) => {
   };
 };
 
-/** Crosses above the chart for what never came, a row a mode; strokes where they are many. */
+/** Crosses above the chart for what never came, one row per mode; strokes where they are many. */
 function crosses(u, shown) {
   const { ctx, bbox } = u;
   const r = uPlot.pxRatio;
