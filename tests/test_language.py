@@ -94,7 +94,7 @@ PLAINLY = {
     r"\bbefalls?\b": "what happens to",
     r"nobody knows how long": "for an unknown time",
     r"\b(an?|one) [a-z]+ an? (bar|call|fault|figure|frame|lesson|message|mode|repetition|row|run|size|trial)\b": "one … per …",
-    r"\b(frame|datagram|segment)s a message\b": "… per message",
+    r"\b(frame|datagram|segment)s a message\b(?! [a-z]+s\b)": "… per message",
     r"\bat most so (often|many|long)\b|\bWait so long\b": "at most N times, how long to wait",
     r"\b(without any|needs no) right\b": "without special privileges",
     r"\bbefore (any|every) (UDP )?program\b": "in front of any program",

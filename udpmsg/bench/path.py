@@ -39,5 +39,5 @@ def datagram_size(size: int, *, acknowledged: bool, largest: int | None) -> int:
 
 
 def datagrams(size: int, *, acknowledged: bool, datagram_size: int) -> int:
-    """Into how many datagrams per message goes."""
+    """Into how many datagrams a message goes."""
     return Cutter(datagram_size=datagram_size, max_message=size, acknowledged=acknowledged).count(size, reply=False)

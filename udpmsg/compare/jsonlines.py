@@ -54,7 +54,7 @@ def _message(run: Run, row: Row) -> dict[str, Any]:
 
 
 def _path(run: Run) -> dict[str, Any]:
-    """What the sender knew, by columns: one value a row, all of one length. Between two rows the first one holds."""
+    """What the sender knew, by columns: one value per row, all of one length. Between two rows the first one holds."""
 
     def column(name: str) -> list[Any]:
         return [getattr(row, name) for row in run.known]
