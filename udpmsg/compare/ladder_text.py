@@ -1,4 +1,4 @@
-"""A ladder in the terminal: one row a frame, with the time at both its ends, and what the application got at the right.
+"""A ladder in the terminal: one row per frame, with the time at both its ends, and what the application got at the right.
 
 Owns the drawing, and which rows are worth showing. What arrows there are is `ladder`'s. Rows are in the order in which frames
 were sent; a slanted arrow would need many rows, and two that cross could not be told apart, so the times say the slant.
