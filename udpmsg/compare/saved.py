@@ -7,7 +7,7 @@ refused here, so that whoever shows a comparison may count on them. Does not tou
 
 The four ways of a column:
 
-    [3, null, 7]                       one value a row
+    [3, null, 7]                       one value per row
     {"all": 1}                         every row has this one
     {"first": 20, "steps": [1, 1]}     whole numbers, and what each adds to the one before it: 20, 21, 22; `steps` is a column
     {"of": ["udp", "tcp"], "at": "A"}  the values that occur, and one letter per row: A for the first of them, B for the second
