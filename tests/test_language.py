@@ -93,7 +93,7 @@ PLAINLY = {
     r"\bwhose?soever\b|\bwhosever\b|\bwhom(so)?ever\b": "from any sender",
     r"\bbefalls?\b": "what happens to",
     r"nobody knows how long": "for an unknown time",
-    r"\b(an?|one) (?!with|fails)[a-z]+ an? (bar|call|fault|figure|frame|lesson|message|mode|repetition|row|run|size|trial)\b": "one … per …",
+    r"\b(an?|one) (?!with|fails)[a-z]+ an? (call|fault|figure|frame|message|mode|repetition|row|run|size|trial)\b": "one … per …",
     r"\b(frame|datagram|segment)s a message\b(?! [a-z]+s\b)": "… per message",
     r"\bat most so (often|long)\b|\bWait so long\b": "at most N times, how long to wait",
     r"\b(without any|needs no) right\b": "without special privileges",
