@@ -20,9 +20,10 @@ from udpmsg.cli import app
 from udpmsg.compare.ladder_text import visible
 from udpmsg.lessons import printed as lesson_lines
 from udpmsg.lessons import story
-from udpmsg.lessons.lesson import LINUX, MACOS, WINDOWS, Bars, Curve, Ladder, Ledger, Lesson, Table
+from udpmsg.lessons.lesson import LINUX, MACOS, WINDOWS, Bars, Curve, Ladder, Ledger, Lesson
 from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.lessons.table import LESSONS, NAMES, entry, load
+from udpmsg.show.pictures import Table
 
 WIDTH, HEIGHT = 100, 30
 PATIENCE = 20.0
@@ -105,8 +106,8 @@ def test_what_it_tells_is_translated(name: str, monkeypatch: pytest.MonkeyPatch)
     for picture in result.lesson.shows(result.observations):
         assert not picture.caption or "⟦" in picture.caption, picture.caption
         if isinstance(picture, Table):
-            words = [heading for heading in picture.headings if len(heading) > 3]
-            assert all("⟦" in heading for heading in words), words
+            words = [column.word for column in picture.columns if len(column.word) > 3]
+            assert all("⟦" in word for word in words), words
     language.choose(None)
     known = {text for texts in catalogue_ids() for text in texts}
     lesson = lesson_of(name)
@@ -201,7 +202,7 @@ def test_pictures_are_of_this_run(name: str) -> None:
     for picture in pictures:
         assert isinstance(picture, Table | Bars | Curve | Ladder | Ledger)
         if isinstance(picture, Table):
-            assert all(len(row) == len(picture.headings) for row in picture.rows)
+            assert all(len(row.cells) == len(picture.columns) for group in picture.groups for row in group.rows)
     assert result.observations.told()
 
 

@@ -23,8 +23,8 @@ from udpmsg.lessons.lesson import (
     Observations,
     Program,
     Question,
-    Table,
     Terminal,
+    table,
 )
 from udpmsg.lessons.page import page
 from udpmsg.lessons.running import Result, judged
@@ -51,7 +51,7 @@ class Seen(Observations):
 def shows(_seen: Seen) -> tuple[Any, ...]:
     comparison = sample()
     return (
-        Table(("", "sent"), (("UDP", HOSTILE), ("TCP", "3"))),
+        table(("", "sent"), (("UDP", HOSTILE), ("TCP", "3"))),
         Bars((("UDP, WORKED OUT", 20.0, "20 ms: 5.9 times 200"), ("2", 0.0, "never")), "delays", Mode.UDP),
         Curve(((5.0, 20.0), (10.0, 40.0), (30.0, 10.0)), 40.0, 40.0, "40 DATAGRAMS", "window", Mode.TCP),
         Ladder(tuple(comparison.runs), 100.0, "frames"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from udpmsg.base import clock
 from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
 from udpmsg.lessons.stage import PATIENCE, Stage
 
 SENDS = (b"aaa", b"bbb", b"cccc")
@@ -71,7 +71,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
     def row(name: str, reads: tuple[bytes, ...]) -> tuple[str, str, str]:
         return name, " ".join(text.decode() for text in seen.sends), " | ".join(text.decode() for text in reads)
 
-    return (Table(("", _("sent"), _("read")), (row("UDP", seen.udp_reads), row("TCP", seen.tcp_reads))),)
+    return (table(("", _("sent"), _("read")), (row("UDP", seen.udp_reads), row("TCP", seen.tcp_reads))),)
 
 
 LESSON = Lesson(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
 from udpmsg.lessons.stage import SILENCE, Stage
 
 FAREWELL, STOP = "bye", "stop"
@@ -233,7 +233,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
     ]
     after = (seen.udp_afterwards, seen.tcp_afterwards)
     rows.append(("3", "hello?", *("–" if outcome is None else word_for(outcome) for outcome in after)))
-    return (Table((_("client"), _("says"), _("over UDP"), _("over TCP")), tuple(rows)),)
+    return (table((_("client"), _("says"), _("over UDP"), _("over TCP")), tuple(rows)),)
 
 
 def all_answered(turns: tuple[Turn, ...]) -> bool:

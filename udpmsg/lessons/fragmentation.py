@@ -15,9 +15,9 @@ from udpmsg.lessons.lesson import (
     Picture,
     Program,
     Question,
-    Table,
     Terminal,
     for_pictures,
+    table,
 )
 from udpmsg.lessons.stage import Stage
 
@@ -106,7 +106,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
     tcp = (f"TCP {HIT}", str(seen.tcp_segments), str(seen.tcp_segments_again), "–", came(HIT, seen.tcp_delivered))
     return (
         Ladder(seen.runs, SHOWN, _("UDP, the frames of message {}:").format(HIT)),
-        Table(
+        table(
             (_("message"), _("sent in frames"), _("sent again"), _("frames that arrived"), _("delivered")),
             (*udp, tcp),
             _("UDP, every message; TCP, the one that was hit:"),

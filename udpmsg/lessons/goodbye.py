@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _
 from udpmsg.core.events import Goodbye, Message
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
 from udpmsg.lessons.stage import END, LARGEST, LOOPBACK, PATIENCE, SILENCE, SILENT, Stage, reading, word_for
 from udpmsg.messaging.receiver import Receiver
 from udpmsg.messaging.sender import Sender
@@ -149,7 +149,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
         (_("says how many there were"), count, ""),
     )
     headings = (_("the sender"), _("UDP: the receiver reads"), _("TCP: the receiver reads"))
-    return (Table(headings, rows),)
+    return (table(headings, rows),)
 
 
 LESSON = Lesson(

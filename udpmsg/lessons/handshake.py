@@ -13,9 +13,9 @@ from udpmsg.lessons.lesson import (
     Picture,
     Program,
     Question,
-    Table,
     Terminal,
     for_pictures,
+    table,
 )
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import Phase
@@ -72,7 +72,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
             SHOWN,
             _("Every frame on the link, 20 ms from host to host. The goodbyes are udpmsg's own: how many messages there were."),
         ),
-        Table(("", _("before the first byte"), _("frames in all, for one message")), rows),
+        table(("", _("before the first byte"), _("frames in all, for one message")), rows),
     )
 
 

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from udpmsg.compare.trace import Comparison, Mode, Run
+from udpmsg.show.pictures import Column, Group, Row, Table
 
 LINUX, MACOS, WINDOWS = "linux", "darwin", "win32"
 """Systems, as `sys.platform` names them."""
@@ -68,13 +69,10 @@ class Expectation(Generic[Seen]):
         return not self.on or system in self.on
 
 
-@dataclass(frozen=True)
-class Table:
+def table(headings: tuple[str, ...], rows: tuple[tuple[str, ...], ...], caption: str = "") -> Table:
     """Rows of texts under headings, all translated already."""
-
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    caption: str = ""
+    columns = tuple(Column(heading) for heading in headings)
+    return Table(columns, (Group(tuple(Row(row) for row in rows)),), caption, "rows")
 
 
 @dataclass(frozen=True)

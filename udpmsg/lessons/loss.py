@@ -6,7 +6,7 @@ from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
 from udpmsg.compare.trace import Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameKind
 
@@ -87,7 +87,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
         for sequence in range(1, COUNT + 1)
     )
     return (
-        Table(
+        table(
             (_("message"), _("the link"), _("UDP: came at"), _("TCP: came at")),
             rows,
             _("The ledger, from the run's start; the link does the same to both."),

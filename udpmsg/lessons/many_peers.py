@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _, plural
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
 from udpmsg.lessons.stage import SILENCE, Stage
 
 PEERS = 20
@@ -98,7 +98,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
         ("TCP", str(seen.peers), str(seen.tcp_sockets), str(seen.tcp_ports), str(seen.tcp_answered)),
     )
     headings = ("", _("clients"), _("sockets of the server"), _("ports of the server"), _("right answers"))
-    return (Table(headings, rows),)
+    return (table(headings, rows),)
 
 
 LESSON = Lesson(

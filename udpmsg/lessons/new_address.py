@@ -8,7 +8,7 @@ from udpmsg.base.language import N_, _
 from udpmsg.core import wire
 from udpmsg.core.events import Duplicate, Event, Message, Outcome, State
 from udpmsg.core.wire import Kind
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
 from udpmsg.lessons.stage import LARGEST, LOOPBACK, PATIENCE, SILENT, Stage, reading, word_for
 from udpmsg.messaging.receiver import Receiver
 from udpmsg.messaging.sender import Sender
@@ -188,7 +188,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
         (str(sequence), str(port), _("delivered to the program") if given else _("came before: thrown away"))
         for sequence, port, given in seen.udp_arrivals
     )
-    return (Table((_("message"), _("from port"), _("and then")), rows, _("UDP, one session:")),)
+    return (table((_("message"), _("from port"), _("and then")), rows, _("UDP, one session:")),)
 
 
 LESSON = Lesson(

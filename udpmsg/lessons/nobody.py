@@ -15,8 +15,8 @@ from udpmsg.lessons.lesson import (
     Picture,
     Program,
     Question,
-    Table,
     Terminal,
+    table,
 )
 from udpmsg.lessons.stage import SILENCE, SILENT, Stage
 
@@ -153,7 +153,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
     if seen.offending_datagram is not None:
         told = _("send() {} is told of “{}”").format(seen.reported_by_send, seen.offending_datagram)
         rows.append((_("UDP, error queue"), "recvmsg()", told))
-    return (Table((_("socket"), _("call"), _("what the program is told")), tuple(rows)),)
+    return (table((_("socket"), _("call"), _("what the program is told")), tuple(rows)),)
 
 
 LESSON = Lesson(

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _, plural
-from udpmsg.lessons.lesson import LINUX, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import LINUX, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
 from udpmsg.lessons.stage import LOOPBACK, SILENCE, Stage, error_name
 
 GROUP = "239.1.2.3"
@@ -126,7 +126,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
     if seen.broadcast_received is not None:
         rows.append((_("UDP, broadcast"), BROADCAST, "1", " + ".join(map(str, seen.broadcast_received))))
     rows.append(("TCP", GROUP, f"connect() -> {seen.tcp_connect}", "–"))
-    return (Table(("", _("sent to"), _("sends"), _("received by")), tuple(rows)),)
+    return (table(("", _("sent to"), _("sends"), _("received by")), tuple(rows)),)
 
 
 LESSON = Lesson(

@@ -1,9 +1,11 @@
 """Lessons as a page: one HTML file to hand out, which opens offline in any browser and prints one lesson per sheet.
 
-Owns which parts stand where, and each picture (see `story`) as HTML. Escapes everything (`show.markup`); has no script, so nothing runs in it.
+Owns which parts stand where, and each picture (see `story`) as HTML. Escapes everything (`show.markup`); has no script, so
+nothing runs in it.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from udpmsg import __version__
 from udpmsg.base.durations import MILLISECOND
@@ -14,12 +16,14 @@ from udpmsg.compare.page.svg import draw
 from udpmsg.compare.page.words import SHORT
 from udpmsg.compare.reading import Reading
 from udpmsg.lessons import story
-from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Picture, Table
+from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Picture
 from udpmsg.lessons.printed import typed
 from udpmsg.lessons.running import Result
-from udpmsg.lessons.story import KEYS, Check, Choices, Commands, Failure, Listing, Paragraph, Part, Shown
+from udpmsg.lessons.story import KEYS, Check, Choices, Commands, Failure, Listing, Part, Shown
+from udpmsg.show import page as show_page
 from udpmsg.show.markup import safe
 from udpmsg.show.page import css
+from udpmsg.show.pictures import Prose, Table
 from udpmsg.show.shell import quiet_shell
 
 BAR_WIDTH, BAR_HEIGHT, LETTER, GAP = 360, 22, 8.5, 10
@@ -83,8 +87,8 @@ def html(one: Shown, identity: str) -> str:
 def drawing(one: Shown, identity: str) -> str:
     """The picture itself, without its caption."""
     match one:
-        case Paragraph():
-            return f"<p>{safe(one.text)}</p>"
+        case Prose():
+            return show_page.html(one)
         case Choices():
             answers = zip(KEYS, one.answers, strict=False)
             return f"<ul class='answers'>{''.join(f'<li><b>{key}</b>{safe(text)}</li>' for key, text in answers)}</ul>"
@@ -100,7 +104,7 @@ def drawing(one: Shown, identity: str) -> str:
         case Listing():
             return code(one.source.split("\n"), one.prints)
         case Table():
-            return table(one)
+            return show_page.html(replace(one, caption=""))  # it stands above already
         case Bars():
             return bars(one)
         case Curve():
@@ -116,13 +120,6 @@ def code(lines: Iterable[str], prints: tuple[str, ...] = ()) -> str:
     """Lines to type, and what they print."""
     printed = f"\n<samp>{chr(10).join(map(safe, prints))}</samp>" if prints else ""
     return f"<pre class='program'><code>{chr(10).join(map(safe, lines))}</code>{printed}</pre>"
-
-
-def table(one: Table) -> str:
-    """Rows under headings."""
-    head = "".join(f'<th scope="col">{safe(text)}</th>' for text in one.headings)
-    rows = "".join("<tr>" + "".join(f"<td>{safe(cell)}</td>" for cell in row) + "</tr>" for row in one.rows)
-    return f"<table class='rows'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def bars(one: Bars) -> str:

@@ -6,7 +6,7 @@ from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
 from udpmsg.compare.trace import Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import Phase
 
@@ -102,7 +102,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
         (name, each(one.size_bytes, one), _("{} bytes").format(number(each(one.size_bytes, one), ",.0f"))) for name, one in bills
     )
     return (
-        Table(headings, rows, _("Frames on the link, for {} messages:").format(COUNT)),
+        table(headings, rows, _("Frames on the link, for {} messages:").format(COUNT)),
         Bars(
             bars,
             _(

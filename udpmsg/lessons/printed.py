@@ -15,10 +15,12 @@ from udpmsg.compare import ladder_text as ladder_lines
 from udpmsg.compare import ledger_text as ledger
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Run
-from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Picture, Question, Table
-from udpmsg.lessons.story import KEYS, Check, Choices, Commands, Failure, Listing, Paragraph, Part, Shown
+from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Picture, Question
+from udpmsg.lessons.story import KEYS, Check, Choices, Commands, Failure, Listing, Part, Shown
 from udpmsg.lessons.table import Entry
-from udpmsg.show.terminal import escape, paint
+from udpmsg.show import text
+from udpmsg.show.pictures import Prose, Table
+from udpmsg.show.terminal import paint
 
 WIDEST = 100
 """Columns that are used of a wider terminal: longer lines are hard to read."""
@@ -65,8 +67,8 @@ def drawn(picture: Shown, *, width: int, colour: bool) -> Iterator[str]:
     caption = getattr(picture, "caption", "")
     yield from (paint(line, "note", colour) for line in wrap(caption, width))
     match picture:
-        case Paragraph():
-            yield from wrap(picture.text, width)
+        case Prose() | Table():
+            yield from text.lines(picture, width=width, colour=colour)
         case Choices():
             for key, answer in zip(KEYS, picture.answers, strict=False):
                 yield from _hanging(f"  {key}  ", answer, width)
@@ -75,15 +77,13 @@ def drawn(picture: Shown, *, width: int, colour: bool) -> Iterator[str]:
             yield from _hanging(f"{mark} ", picture.sentence, width)
             yield from _hanging("  ", picture.meaning, width) if picture.meaning else ()
         case Failure():
-            yield from _hanging(f"{paint('✗', 'error', colour)} ", escaped(picture.reason), width)
+            yield from _hanging(f"{paint('✗', 'error', colour)} ", text.printable(picture.reason), width)
         case Commands():
             yield from (f"  {line}" for command in picture.commands for line in typed(command, width - 2))
             yield from wrap(picture.note, width, initial_indent="  ", subsequent_indent="  ")
         case Listing():
             yield from (f"  {line}".rstrip() for line in picture.source.split("\n"))
             yield from (paint(f"  -> {line}", "good", colour) for line in picture.prints)
-        case Table():
-            yield from _table(picture, width, colour)
         case Bars():
             yield from _bars(picture, width)
         case Curve():
@@ -134,21 +134,6 @@ def shortened(run: Run, milliseconds: float) -> Run:
     return replace(run, frames=frames)
 
 
-def _table(table: Table, width: int, colour: bool) -> Iterator[str]:
-    rows = (table.headings, *table.rows)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(table.headings))]
-    room = width - 2 * (len(widths) - 1)
-    while sum(widths) > room:  # the widest column gives way, and its cells take several lines
-        widest = max(range(len(widths)), key=widths.__getitem__)
-        widths[widest] -= 1
-    for number, row in enumerate(rows):
-        cells = [wrap(cell, max(1, columns)) or [""] for cell, columns in zip(row, widths, strict=True)]
-        for line in range(max(map(len, cells))):
-            parts = [(cell[line] if line < len(cell) else "").ljust(columns) for cell, columns in zip(cells, widths, strict=True)]
-            text = "  ".join(parts).rstrip()
-            yield text if number else paint(text, "note", colour)
-
-
 def _bars(bars: Bars, width: int) -> Iterator[str]:
     if not bars.rows:
         return
@@ -177,8 +162,3 @@ def _hanging(start: str, text: str, width: int) -> Iterator[str]:
     lines = wrap(text, width - indent) or [""]
     yield start + lines[0]
     yield from (" " * indent + line for line in lines[1:])
-
-
-def escaped(text: str) -> str:
-    """A text of the system's, harmless."""
-    return escape(text.encode("utf-8", "backslashreplace"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from udpmsg.base import clock
 from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
 from udpmsg.lessons.stage import END, LOOPBACK, PATIENCE, SILENCE, Stage, error_name, reading, word_for
 
 BEFORE, MEANWHILE, AFTER = b"before", b"meanwhile", b"after"
@@ -164,7 +164,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
         (_("the client sends by its old socket"), _("taken"), seen.tcp_send_error or _("taken")),
         (_("the restarted server reads"), ", ".join(seen.udp_read_after), seen.tcp_new_connection or "–"),
     )
-    return (Table(("", "UDP", "TCP"), rows),)
+    return (table(("", "UDP", "TCP"), rows),)
 
 
 LESSON = Lesson(

@@ -14,8 +14,8 @@ from udpmsg.lessons.lesson import (
     Picture,
     Program,
     Question,
-    Table,
     Terminal,
+    table,
 )
 from udpmsg.lessons.stage import SILENCE, Stage, error_name
 
@@ -100,7 +100,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
         (number(size), error or _("sent"), _("nothing") if came is None else _("{} bytes").format(number(came)))
         for size, error, came in zip(seen.sizes_bytes, seen.errors, seen.received_bytes, strict=True)
     ]
-    return (Table((_("bytes"), _("the send"), _("the other side has")), tuple(rows)),)
+    return (table((_("bytes"), _("the send"), _("the other side has")), tuple(rows)),)
 
 
 LESSON = Lesson(

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _, number
-from udpmsg.lessons.lesson import LINUX, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import LINUX, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
 from udpmsg.lessons.stage import SILENCE, Stage
 
 SO_RXQ_OVFL = 40
@@ -146,7 +146,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
             "–",
         ),
     )
-    return (Table(("", _("sent"), _("held up"), _("read"), _("gone"), _("drops the kernel counted")), rows),)
+    return (table(("", _("sent"), _("held up"), _("read"), _("gone"), _("drops the kernel counted")), rows),)
 
 
 LESSON = Lesson(

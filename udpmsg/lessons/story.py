@@ -9,16 +9,10 @@ from typing import Any, NamedTuple
 from udpmsg.base.language import _, told
 from udpmsg.lessons.lesson import Lesson, Picture
 from udpmsg.lessons.running import Result, Verdict
+from udpmsg.show.pictures import Prose
 
 KEYS = "abcd"
 """What is pressed for each answer."""
-
-
-@dataclass(frozen=True)
-class Paragraph:
-    """Text to read."""
-
-    text: str
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,7 @@ class Listing:
     caption: str = ""
 
 
-Shown = Paragraph | Choices | Check | Failure | Commands | Listing | Picture
+Shown = Prose | Choices | Check | Failure | Commands | Listing | Picture
 
 
 class Part(NamedTuple):
@@ -74,7 +68,7 @@ class Part(NamedTuple):
 def question(lesson: Lesson[Any]) -> Part:
     """What the class is asked."""
     choices = Choices(tuple(_(answer) for answer in lesson.question.answers))
-    return Part(_("Question"), (Paragraph(_(lesson.question.text)), choices))
+    return Part(_("Question"), (Prose((_(lesson.question.text),)), choices))
 
 
 def seen(result: Result) -> Part:
@@ -94,12 +88,12 @@ def check(verdict: Verdict) -> Check:
 def answer(lesson: Lesson[Any], *, voted: bool = False) -> Part:
     """The right answer; `voted`: the class gave its own before."""
     text = _("The answer is {}: {}").format(KEYS[lesson.question.right], _(lesson.question.answers[lesson.question.right]))
-    return Part(_("Who was right") if voted else _("The answer"), (Paragraph(text),))
+    return Part(_("Who was right") if voted else _("The answer"), (Prose((text,)),))
 
 
 def why(lesson: Lesson[Any]) -> Part:
     """The explanation."""
-    return Part(_("Why"), (Paragraph(" ".join(_(sentence) for sentence in lesson.why)),))
+    return Part(_("Why"), (Prose((" ".join(_(sentence) for sentence in lesson.why),)),))
 
 
 def try_it(lesson: Lesson[Any]) -> Part:

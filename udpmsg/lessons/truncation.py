@@ -4,7 +4,7 @@ import socket
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
 from udpmsg.lessons.stage import Stage
 
 MESSAGE, NEXT = b"0123456789", b"next"
@@ -68,7 +68,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
         ("UDP", MESSAGE.decode(), first, seen.udp_read_after.decode()),
         ("TCP", MESSAGE.decode(), *(read.decode() for read in (*seen.tcp_reads, b"")[:2])),
     )
-    return (Table(("", _("sent"), _("first read of {} bytes").format(seen.buffer_bytes), _("second read")), rows),)
+    return (table(("", _("sent"), _("first read of {} bytes").format(seen.buffer_bytes), _("second read")), rows),)
 
 
 LESSON = Lesson(

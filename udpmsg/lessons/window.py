@@ -10,7 +10,7 @@ from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
 from udpmsg.compare.trace import Choices, Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Question, Table, Terminal
+from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameKind, FrameRecord
 
@@ -140,7 +140,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
     )
     bars = tuple((name, float(way.frames), str(way.frames)) for name, way in ways)
     return (
-        Table(("", _("under way at most"), _("sent again"), _("took")), rows),
+        table(("", _("under way at most"), _("sent again"), _("took")), rows),
         Bars(bars, _("Frames with messages, for {} messages and {} losses:").format(COUNT, len(LOST))),
     )
 
