@@ -120,7 +120,7 @@ OPTIONS = (
     ),
     Option(
         "--interactive",
-        N_("Answer by hand: line n answers message n."),
+        N_("Answer by hand, one line per message."),
         panel=REPLIES,
         against=(("quiet", N_("nobody can answer a message that is not shown")),),
     ),
