@@ -200,7 +200,8 @@ def test_the_ladders_show_handshake_losses_retransmissions_and_what_was_held_bac
     )
     assert re.search(r"message 5: arrived at 100.000 ms, held back behind message 4 for \d", first)
     assert first.count("came again, suppressed") == 2, "TCP's kernel tells nobody"
-    assert re.search(r'role="img" aria-labelledby="ladder1">\s*<title id="ladder1">The beginning: UDP beside', first)
+    for mode in ("udp", "udp-ack", "tcp"):
+        assert re.search(rf'role="img" aria-labelledby="ladder1-{mode}">\s*<title id="ladder1-{mode}">The beginning: \w+', first)
 
 
 def test_the_longest_wait_is_that_of_the_mode_that_waited_longest() -> None:

@@ -22,7 +22,7 @@ PIPE_WIDTH = 100
 PLAIN = str.maketrans(
     {"├": "|", "┤": "|", "│": "|", "─": "-", "┄": ".", "≈": "~", "▶": ">", "◀": "<", "▸": ">", "✗": "x", "⋮": ":", "–": "-"}
     | {"·": "|", "µ": "u", "“": '"', "”": '"', "±": "+-", "…": "...", "×": "x"}
-    | {"✓": "+", "█": "#"}
+    | {"✓": "+", "█": "#", "»": ">"}
 )
 """What stands for a sign that the output's encoding does not have."""
 
@@ -96,6 +96,7 @@ def _human_lines(reading: "Reading", ledger: bool, ladder: bool, data: Data) -> 
         yield from ledger_text.lines(reading, colour=data.colour)
         yield ""
     yield from lines(story.what_was_run(reading), width=width, colour=data.colour)
+    yield from lines(story.strip(reading), width=width, colour=data.colour)
     yield from lines(story.table(reading), width=width, colour=data.colour)
     yield ""
     if comparison.choices.repeat > 1 and comparison.runs:

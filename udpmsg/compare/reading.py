@@ -14,6 +14,7 @@ from udpmsg.compare.figures import Facts, figures
 from udpmsg.compare.ladder import Arrow, Wait, arrows, waits
 from udpmsg.compare.ledger import Row, rows
 from udpmsg.compare.passage import passed
+from udpmsg.compare.strip import places
 from udpmsg.compare.trace import Comparison, Mode, Run
 from udpmsg.link.record import Direction
 from udpmsg.show.figures import Figures
@@ -60,6 +61,11 @@ class RunReading:
     def facts(self) -> Facts:
         """What the figures start from."""
         return Facts(self.run, self.rows, self.comparison)
+
+    @cached_property
+    def strip(self) -> bytes:
+        """What a strip shows of each message: a byte, the place of its sign."""
+        return places(self.rows)
 
     @cached_property
     def figures(self) -> Figures:

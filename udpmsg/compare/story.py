@@ -10,13 +10,14 @@ from dataclasses import replace
 from udpmsg.base.language import N_, _, number, said
 from udpmsg.base.units import duration_text
 from udpmsg.compare.figures import BOTH, FIGURES, TOPICS
-from udpmsg.compare.page.words import mode_names
+from udpmsg.compare.page.words import SHORT, mode_names
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.sentences import disagreements, sentence
 from udpmsg.compare.setting import setting
+from udpmsg.compare.strip import SIGNS
 from udpmsg.compare.trace import Mode, Where
 from udpmsg.show.figures import Better, Figure, Figures, Shown, Topic, spread, value, written
-from udpmsg.show.pictures import Cell, Column, Group, Number, Pair, Pairs, Prose, Row, Table
+from udpmsg.show.pictures import Cell, Column, Group, Number, Pair, Pairs, Prose, Row, Stretch, Strip, Table
 from udpmsg.show.telling import quantity
 
 ALIKE = 0.05
@@ -48,6 +49,15 @@ def sentences(reading: Reading, *, every_run: bool) -> Pairs:
         texts += disagreements(one) if every_run else []
         pairs += [Pair(name, text, names[mode], mode.value) for text in texts]
     return Pairs(tuple(pairs))
+
+
+def strip(reading: Reading) -> Strip:
+    """One cell per message of each mode's first run."""
+    names = mode_names(reading.comparison, SHORT)
+    signs = tuple(replace(sign, word=said(sign.word)) for sign in SIGNS)
+    lines = [Stretch(one.run.mode.value, names[one.run.mode], one.run.mode.value, one.strip) for one in reading.first]
+    which = _("Repetition {}:").format(reading.runs[0].run.repetition) if len(reading.runs) > len(lines) else ""
+    return Strip(signs, tuple(lines), which)
 
 
 def table(reading: Reading) -> Table:

@@ -1,8 +1,11 @@
 """Pictures for a page, as HTML, and the marks of series. Escapes everything; `text` is the same for a terminal."""
 
-from udpmsg.base.language import _
+from collections import Counter
+from collections.abc import Iterator
+
+from udpmsg.base.language import _, number
 from udpmsg.show.markup import safe, terms
-from udpmsg.show.pictures import UNKNOWN, Cell, Column, Group, Number, Pair, Pairs, Picture, Prose, Table
+from udpmsg.show.pictures import UNKNOWN, Cell, Column, Group, Number, Pair, Pairs, Picture, Prose, Sign, Stretch, Strip, Table
 
 MARKS = {
     "udp": '<circle cx="8" cy="8" r="6"/>',
@@ -12,6 +15,12 @@ MARKS = {
 """The signs that series have in the charts, for those who print without colour."""
 
 
+MOST_CELLS = 100
+"""Of one line of a strip: more would be too narrow to be seen."""
+MOST_LISTED = 12
+"""Messages whose numbers a strip's words list; of more they say how many there are."""
+
+
 def html(picture: Picture) -> str:
     """The picture as elements."""
     if isinstance(picture, Prose):
@@ -19,6 +28,8 @@ def html(picture: Picture) -> str:
         return "".join(f"<p{kind}>{safe(text)}</p>" for text in picture.paragraphs)
     if isinstance(picture, Pairs):
         return "".join(map(_pair, picture.pairs))
+    if isinstance(picture, Strip):
+        return _strip(picture) if picture.met() else ""
     return _table(picture)
 
 
@@ -55,6 +66,41 @@ def _pair(pair: Pair) -> str:
     if not pair.series:
         return terms([(name, pair.text)])
     return f'<li class="card m-{css(pair.series)}"><h3>{mark(pair.series)}{safe(name)}</h3><p>{safe(pair.text)}</p></li>'
+
+
+def _strip(strip: Strip) -> str:
+    """A row of cells per series, in words for those who do not see it, and what the signs mean."""
+    each = strip.each(MOST_CELLS)
+    rows = "".join(
+        f'<div class="m-{css(one.series)}"><b>{safe(one.title)}</b><div class="strip" role="img" '
+        f'aria-label="{safe(f"{one.title}: {_in_words(strip, one)}")}">{"".join(_cells(strip, one, each))}</div></div>'
+        for one in strip.stretches
+    )
+    meanings = [f"{_sign(sign)} {safe(sign.word)}" for sign in strip.met()]
+    parts = "".join(f"<span>{part}</span>" for part in filter(None, [safe(strip.of), *meanings, safe(strip.note(each))]))
+    return f'<div class="strips">{rows}</div><p class="key">{parts}</p>'
+
+
+def _cells(strip: Strip, stretch: Stretch, each: int) -> Iterator[str]:
+    """Each cell; a mouse finds which messages those are that stand out."""
+    for place, sign in enumerate(strip.cells(stretch, each)):
+        first, last = place * each + 1, min((place + 1) * each, len(stretch.messages))
+        numbers = str(first) if first == last else f"{first}–{last}"
+        yield _sign(sign, "" if sign is strip.signs[0] else f' title="{safe(f"{numbers}: {sign.word}")}"')
+
+
+def _sign(sign: Sign, more: str = "") -> str:
+    return f'<i class="{sign.kind}"{more}>{safe(sign.sign)}</i>'
+
+
+def _in_words(strip: Strip, stretch: Stretch) -> str:
+    """95 delivered, 5 lost (11, 30, 36, 46, 68)."""
+    parts = []
+    for place, count in sorted(Counter(stretch.messages).items()):
+        numbers = [str(at) for at, one in enumerate(stretch.messages, 1) if one == place] if count <= MOST_LISTED else []
+        listed = f" ({', '.join(numbers)})" if place and numbers else ""
+        parts.append(f"{number(count)} {strip.signs[place].word}{listed}")
+    return ", ".join(parts)
 
 
 def _table(table: Table) -> str:

@@ -7,6 +7,8 @@ what a column, a group or a pair is about in every picture, such as a mode: a pa
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from udpmsg.base.language import number, plural
+
 UNKNOWN = "–"
 """Stands for a number that nobody knows."""
 
@@ -120,4 +122,58 @@ class Table:
     """Why a number is not known, for a table in which one is not."""
 
 
-Picture = Prose | Pairs | Table
+@dataclass(frozen=True)
+class Sign:
+    """What a cell of a strip can say."""
+
+    sign: str
+    """A letter."""
+    word: str
+    kind: str
+    """The class of its looks on a page."""
+    purpose: str
+    """As in `terminal.COLOURS`."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One line of a strip: the name of its series, and of each message, in order, which sign it has."""
+
+    name: str
+    title: str
+    """The name on a page."""
+    series: str
+    messages: bytes
+    """The places of signs."""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One small cell per message, so that what went wrong is seen at a glance and where. Where there is no room for all, a cell
+    stands for several messages and has the sign of the worst."""
+
+    signs: tuple[Sign, ...]
+    """From the best to the worst."""
+    stretches: tuple[Stretch, ...]
+    of: str = ""
+    """Before the meaning of the signs: of which repetition the strip is."""
+
+    def each(self, room: int) -> int:
+        """How many messages a cell stands for where a line has room for so many cells: as many in every line."""
+        return max(1, -(-max((len(one.messages) for one in self.stretches), default=0) // room))
+
+    def cells(self, stretch: Stretch, each: int) -> list[Sign]:
+        """The cells of one line."""
+        messages = stretch.messages
+        return [self.signs[max(messages[start : start + each])] for start in range(0, len(messages), each)]
+
+    def met(self) -> list[Sign]:
+        """The signs that it has, which have to be explained."""
+        return [self.signs[place] for place in sorted(set().union(*(one.messages for one in self.stretches)))]
+
+    def note(self, each: int) -> str:
+        """How many messages a cell is."""
+        return plural("one cell: {} message", "one cell: {} messages, the worst of them shown", each).format(number(each))
+
+
+Picture = Prose | Pairs | Table | Strip

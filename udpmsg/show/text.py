@@ -1,9 +1,10 @@
 """Pictures for a terminal, line by line. Owns their layout there; `page` is the same for a browser."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from textwrap import wrap
 
-from udpmsg.show.pictures import UNKNOWN, Cell, Group, Pairs, Picture, Prose, Row, Table
+from udpmsg.show.pictures import UNKNOWN, Cell, Group, Pairs, Picture, Prose, Row, Strip, Table
 from udpmsg.show.terminal import escape, paint
 
 GAP = 2
@@ -21,6 +22,8 @@ def lines(picture: Picture, *, width: int, colour: bool) -> Iterator[str]:
             yield from (_painted(line, picture.purpose, colour) for line in wrap(printable(paragraph), width))
     elif isinstance(picture, Pairs):
         yield from _pairs(picture, width, colour)
+    elif isinstance(picture, Strip):
+        yield from _strip(picture, width, colour)
     elif any(isinstance(cell, Cell) for group in picture.groups for row in group.rows for cell in row.cells):
         yield from _Numbers(picture, width, colour).lines()
     elif picture.columns:
@@ -44,6 +47,18 @@ def _pairs(picture: Pairs, width: int, colour: bool) -> Iterator[str]:
         first, *more = wrap(text, width, subsequent_indent=" " * (NAME + 1), break_long_words=False) or [name]
         yield paint(first[: len(name)], "number", colour) + first[len(name) :]
         yield from more
+
+
+def _strip(strip: Strip, width: int, colour: bool) -> Iterator[str]:
+    """One line of signs per series and, below them, what the signs mean."""
+    each = strip.each(width - NAME - 1)
+    for stretch in strip.stretches if strip.met() else ():
+        runs = [(sign, len(list(same))) for sign, same in groupby(strip.cells(stretch, each))]
+        signs = "".join(paint(sign.sign * length, sign.purpose, colour) for sign, length in runs)
+        yield f"{paint(stretch.name, 'number', colour)}{' ' * (NAME + 1 - len(stretch.name))}{signs}"
+    meanings = [f"{sign.sign} {sign.word}".replace(" ", "\u00a0") for sign in strip.met()]
+    for line in wrap("  ".join(filter(None, [strip.of, *meanings, strip.note(each)])), width - NAME - 1) if meanings else ():
+        yield " " * (NAME + 1) + paint(line.replace("\u00a0", " "), "note", colour)
 
 
 def _words(table: Table, width: int, colour: bool) -> Iterator[str]:

@@ -38,6 +38,8 @@ class Excerpt:
     title: str
     start: int
     end: int
+    opens: bool = False
+    """Whether a reader sees it first, where one is shown at a time: it has the first fault, or there is none."""
 
     def covers(self, time: int) -> bool:
         """Whether this moment is in it."""
@@ -51,10 +53,12 @@ def excerpts(comparison: Comparison, read: list[RunReading]) -> list[Excerpt]:
     length = first.end - first.start
     longest, margin = round(length * LONGEST), round(length * MARGIN)
     chosen = [first]
-    for excerpt in (first_fault(runs, longest), longest_wait(comparison, read, longest), ending(runs, longest)):
+    fault = first_fault(runs, longest)
+    for excerpt in (fault, longest_wait(comparison, read, longest), ending(runs, longest)):
         if excerpt is not None and shown(excerpt, chosen) < MOSTLY:
             chosen.append(Excerpt(excerpt.title, max(first.start, excerpt.start - margin), excerpt.end + margin))
-    return chosen
+    opens = 1 if fault is not None and len(chosen) > 1 and chosen[1].title == fault.title else 0
+    return [replace(excerpt, opens=place == opens) for place, excerpt in enumerate(chosen)]
 
 
 def near(run: Run, excerpt: Excerpt) -> Run:

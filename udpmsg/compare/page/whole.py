@@ -43,6 +43,7 @@ def page(reading: Reading) -> str:
         "run": terms(details(comparison)),
         "command": command(comparison.command),
         "sentences": html(story.sentences(reading, every_run=False)),
+        "strip": html(story.strip(reading)),
         "table": html(figures),
         "notes": notes(figures) + of_first_repetition(comparison),
         "ladders": ladder_figures(reading),
@@ -113,9 +114,8 @@ def ladder_figures(reading: Reading) -> str:
             )
             caption = f"{caption} {more.format(number(left_out))}"
         parts.append(
-            f'<figure class="ladder" data-title="{safe(excerpt.title)}"><figcaption><strong>{safe(excerpt.title)}.</strong> '
-            f'{safe(caption)}</figcaption><div class="scroll" tabindex="0" role="region" aria-label="{safe(_("Ladders"))}">'
-            f"{picture}</div></figure>"
+            f'<figure class="ladder" data-title="{safe(excerpt.title)}"{" data-opens" if excerpt.opens else ""}><figcaption>'
+            f"<strong>{safe(excerpt.title)}.</strong> {safe(caption)}</figcaption>{picture}</figure>"
         )
     return "\n".join(parts)
 

@@ -74,5 +74,5 @@ if (excerpts.length > 1) {
     at("excerpts").append(button);
   });
   at("excerpts").hidden = false;
-  show(0);
+  show(excerpts.findIndex((figure) => "opens" in figure.dataset));
 }
