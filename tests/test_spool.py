@@ -157,11 +157,11 @@ def test_one_that_accepted_nothing_holds_nobody_to_its_destination(path: Path) -
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"host": "example.com"}, "its host is example.org, not example.com"),
-        ({"port": 5001}, "its port is 5000, not 5001"),
-        ({"transport": "tcp"}, "its transport is udp, not tcp"),
-        ({"ordered": True}, r"its order \(--ordered\) is no, not yes"),
-        ({"datagram_size": 500}, "its datagram size is 1200, not 500"),
+        ({"host": "example.com"}, "whose host is example.org, not example.com"),
+        ({"port": 5001}, "whose port is 5000, not 5001"),
+        ({"transport": "tcp"}, "whose transport is udp, not tcp"),
+        ({"ordered": True}, r"whose order \(--ordered\) is no, not yes"),
+        ({"datagram_size": 500}, "whose datagram size is 1200, not 500"),
     ],
 )
 def test_a_run_that_has_not_ended_is_for_its_own_purpose_alone(path: Path, changed: dict[str, Any], said: str) -> None:

@@ -126,7 +126,7 @@ def test_a_reader_that_went_away_ends_it(commands: Commands) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--size", "0"], "'0' is none"),
+        (["--size", "0"], "'0' is too little"),
         (["--size", "2MiB"], "messages of 2097152 bytes cannot be measured"),
         (["--size", "64", "--size", "64"], "--size 64 is given twice"),
         (["--mode", "upd"], "did you mean udp?"),
@@ -135,7 +135,7 @@ def test_a_reader_that_went_away_ends_it(commands: Commands) -> None:
         (["--mode", "tcp", "--datagram-size", "1200"], "a datagram size means nothing to TCP"),
         (["--mode", "tcp", "--no-offload"], "--no-offload means nothing to TCP"),
         (["--datagram-size", "70000"], "70000 bytes do not make a datagram"),
-        (["--for", "0s"], "'0s' is none"),
+        (["--for", "0s"], "'0s' is too little"),
         (["--html", "/nonexistent/page.html"], "/nonexistent/page.html: cannot be written"),
         (["127.0.0.1", "--receive-buffer", "1MiB"], "--receive-buffer and HOST mean nothing together"),
         (["127.0.0.1:99999"], "99999"),

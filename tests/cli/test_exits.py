@@ -244,7 +244,7 @@ def test_a_full_disk_behind_standard_output_is_said(commands: Commands) -> None:
     [
         (errno.EHOSTUNREACH, "no route leads to the host of 127.0.0.1:{}, or a firewall forbids it"),
         (errno.ENETUNREACH, "no route leads to the network of 127.0.0.1:{}, or a firewall forbids it"),
-        (errno.EACCES, "a firewall forbids the way to 127.0.0.1:{}"),
+        (errno.EACCES, "a firewall forbids the path to 127.0.0.1:{}"),
     ],
 )
 def test_what_icmp_says_of_the_way_is_not_told_as_nobody(run, monkeypatch: pytest.MonkeyPatch, number: int, said: str) -> None:

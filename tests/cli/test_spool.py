@@ -204,7 +204,7 @@ def test_a_spool_of_somebody_else_is_refused(commands: Commands, spool: str, tmp
     holder.process.wait()
     elsewhere = commands.send(f"127.0.0.1:{port + 1}", "mine", "--ack", "--spool", spool)
     assert elsewhere.process.returncode == 2
-    assert f"its port is {port}, not {port + 1}" in elsewhere.err.finish()
+    assert f"whose port is {port}, not {port + 1}" in elsewhere.err.finish()
     letter = tmp_path / "letter.txt"
     letter.write_text("Dear reader" * 100)
     no_spool = commands.send(f"127.0.0.1:{port}", "mine", "--ack", "--spool", str(letter))

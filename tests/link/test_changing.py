@@ -232,14 +232,14 @@ def test_they_are_said_in_words() -> None:
     [
         ("delay", "20ms,200ms", "'200ms' does not say from when on; write VALUE@TIME, such as 200ms@2s"),
         ("delay", "20ms@1s", "'20ms@1s' is not a duration"),
-        ("delay", "20ms,200ms@0s", "'0s' is none"),
+        ("delay", "20ms,200ms@0s", "'0s' is too little"),
         ("delay", "20ms,200ms@2", "'2' has no unit"),
         ("rate", "10mbit,5mbit@2s,1mbit@2s", "the times of the changes must rise"),
         ("rate", "10mbit,none@2s", "'none' is not a bit rate"),
         ("rate", "none,10mbit@2s", "'none' is not a bit rate"),
-        ("police", "10mbit", "'10mbit' is no policer: RATE:SIZE, such as 10mbit:64KiB"),
+        ("police", "10mbit", "'10mbit' is not a policer: RATE:SIZE, such as 10mbit:64KiB"),
         ("police", "10mbit:1513", "a bucket of 1513 bytes would never let a full frame pass; choose 1514 or more"),
-        ("police", "0bit:64KiB", "'0bit' is none"),
+        ("police", "0bit:64KiB", "'0bit' is too little"),
     ],
 )
 def test_what_means_nothing_is_refused(field: str, text: str, said: str) -> None:

@@ -10,8 +10,8 @@ from udpmsg.lab.namespaces import NETWORK_NAMESPACE, explained
 OPEN = {"user/max_user_namespaces": "96364", "user/max_net_namespaces": "96364"}
 
 CASES = [
-    ("darwin", 0, {}, "network namespaces are Linux' own, and this system has none"),
-    ("win32", 0, {}, "network namespaces are Linux' own, and this system has none"),
+    ("darwin", 0, {}, "only Linux has network namespaces"),
+    ("win32", 0, {}, "only Linux has network namespaces"),
     ("linux", errno.EINVAL, {}, "built without user namespaces (there is no /proc/sys/user/max_user_namespaces)"),
     ("linux", errno.ENOSPC, {"user/max_user_namespaces": "0"}, "sudo sysctl user.max_user_namespaces=10000"),
     ("linux", errno.ENOSPC, {**OPEN, "user/max_net_namespaces": "0"}, "sudo sysctl user.max_net_namespaces=10000"),

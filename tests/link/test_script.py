@@ -62,21 +62,21 @@ def test_a_fault_that_is_written_reads_back_as_itself(fault: Scripted) -> None:
         ("", "'' is no fault; choose from drop, duplicate, delay, corrupt", "drop:data:4"),
         ("dorp:data:4", "'dorp' is no fault; did you mean drop?", "drop:data:4"),
         ("back", "'' is no fault", "drop:data:4"),
-        ("drop", "which frame is not said", "drop:data:4"),
+        ("drop", "it does not say which frame", "drop:data:4"),
         ("drop:dat:4", "'dat' is no kind of frame; did you mean data?", "drop:data:4"),
-        ("duplicate:data", "which data frame is not said", "duplicate:data:7"),
+        ("duplicate:data", "it does not say which data frame", "duplicate:data:7"),
         ("drop:data:0", "'0' is not a count", "drop:data:4"),
         ("drop:data:four", "'four' is not a count", "drop:data:4"),
         ("drop:data:4:", "'' is not a count", "drop:data:4"),
         ("drop:data:4:0", "'0' is not a count", "drop:data:4"),
-        ("drop:data:4:2:80ms", "'80ms' is more than can be said", "drop:data:4"),
+        ("drop:data:4:2:80ms", "'80ms' is one part too many", "drop:data:4"),
         ("drop:data:4:4294967296", "nothing is sent 4294967296 times", "drop:data:4"),
         ("corrupt:data:-1", "'-1' is not a count", "corrupt:data:6"),
-        ("delay:data:5", "by how much is not said", "delay:data:5:80ms"),
-        ("delay:data:5:80", "it has no unit", "delay:data:5:80ms"),
-        ("delay:data:5:0ms", "'0ms' is none", "delay:data:5:80ms"),
+        ("delay:data:5", "it does not say by how much", "delay:data:5:80ms"),
+        ("delay:data:5:80", "the unit is missing", "delay:data:5:80ms"),
+        ("delay:data:5:0ms", "'0ms' is too little", "delay:data:5:80ms"),
         ("delay:data:5:-1ms", "'-1ms' is negative", "delay:data:5:80ms"),
-        ("delay:data:80ms", "which data frame is not said", "delay:data:5:80ms"),
+        ("delay:data:80ms", "it does not say which data frame", "delay:data:5:80ms"),
         ("delay:data:5:soon", "'soon' is not a duration", "delay:data:5:80ms"),
     ],
 )
@@ -86,5 +86,5 @@ def test_what_means_nothing_is_named_with_the_reason_and_a_right_one(text: str, 
     sentence = str(error.value)
     assert sentence.startswith(f"{text!r}: ")
     assert reason in sentence
-    assert sentence.endswith(f"a right one is {right}")
+    assert sentence.endswith(f"write it as in {right}")
     parse_fault(right)

@@ -215,9 +215,9 @@ def test_for_whom_a_spool_is_not(spool: Path, silent_port: int, stack: ExitStack
     with pytest.raises(CannotStore, match="another udpmsg has this spool open"):
         Sender(LOOPBACK, silent_port, acknowledged=True, spool=spool)
     abandoned(sender)
-    with pytest.raises(UsageError, match=r"its host is 127\.0\.0\.1, not localhost"):
+    with pytest.raises(UsageError, match=r"whose host is 127\.0\.0\.1, not localhost"):
         Sender("localhost", silent_port, acknowledged=True, spool=spool)
-    with pytest.raises(UsageError, match="its datagram size is 1200, not 500"):
+    with pytest.raises(UsageError, match="whose datagram size is 1200, not 500"):
         Sender(LOOPBACK, silent_port, acknowledged=True, spool=spool, datagram_size=500)
     spool.write_bytes(b"a letter, and no database" * 40)
     with pytest.raises(UsageError, match="this is no spool"):

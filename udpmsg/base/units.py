@@ -237,7 +237,7 @@ def _time(text: str) -> tuple[int, int]:
 
 def _positive(text: str, value: float) -> float:
     if value <= 0:
-        raise UsageError("{!r} is none; it must be more than 0", text)
+        raise UsageError("{!r} is too little; it must be more than 0", text)
     return value
 
 

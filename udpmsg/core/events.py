@@ -110,11 +110,11 @@ class Hint(Enum):
     NOBODY = N_("nobody listens on {}")
     NO_HOST = N_("no route leads to the host of {}, or a firewall forbids it")
     NO_NETWORK = N_("no route leads to the network of {}, or a firewall forbids it")
-    FORBIDDEN = N_("a firewall forbids the way to {}")
+    FORBIDDEN = N_("a firewall forbids the path to {}")
     DOWN = N_("the host of {} is unknown or down")
     CUT_OFF = N_("the host of {} is cut off from its network")
-    NO_UDP = N_("the host of {} takes no UDP")
-    OTHER = N_("the way to {} fails")
+    NO_UDP = N_("the host of {} does not accept UDP")
+    OTHER = N_("the path to {} fails")
 
 
 class Unreachable(NamedTuple):

@@ -205,7 +205,7 @@ def explained(step: Phrase, number: int, read: Callable[[str], str | None], plat
 def reason(step: Phrase, number: int, read: Callable[[str], str | None], platform: str) -> Phrase:
     """The most likely cause of an error number on this system, with the way out."""
     if platform != "linux":
-        return Phrase("network namespaces are Linux' own, and this system has none")
+        return Phrase("only Linux has network namespaces")
     most = read("user/max_user_namespaces")
     if most is None:
         return Phrase("this kernel was built without user namespaces (there is no /proc/sys/user/max_user_namespaces)")
@@ -219,7 +219,7 @@ def reason(step: Phrase, number: int, read: Callable[[str], str | None], platfor
         )
     if number in (errno.EPERM, errno.EACCES):
         if read("kernel/unprivileged_userns_clone") == "0":
-            return Phrase("only root may here; allow it: sudo sysctl kernel.unprivileged_userns_clone=1")
+            return Phrase("only root may do this here; allow it: sudo sysctl kernel.unprivileged_userns_clone=1")
         if read("kernel/apparmor_restrict_unprivileged_userns") == "1":
             return Phrase(
                 "AppArmor forbids it; allow it: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0, or run this with sudo"

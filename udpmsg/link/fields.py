@@ -117,7 +117,9 @@ def _burst(text: str) -> Changes:
         return {"burst": None}
     parts = text.split(":")
     if not 2 <= len(parts) <= 4:
-        raise UsageError("{!r} is no burst: ENTER:LEAVE, such as 1%:25%, is how likely a frame begins one and ends it", text)
+        raise UsageError(
+            "{!r} is not a burst: ENTER:LEAVE, such as 1%:25%, says how likely a frame is to begin one, and to end it", text
+        )
     shares = [units.parse_share(part) for part in parts]
     burst = Burst(*shares)
     if burst.enter + burst.leave > 1:
@@ -162,7 +164,7 @@ def _reorder_text(path: Path) -> str:
 
 def _queue(text: str) -> int:
     if not text.strip().isascii() or not text.strip().isdigit() or int(text[:20]) > MOST_QUEUED:
-        raise UsageError("{!r} is no number of frames; write a whole one, such as 50", text)
+        raise UsageError("{!r} is not a number of frames; write a whole one, such as 50", text)
     return int(text)
 
 
@@ -170,7 +172,7 @@ def _police(text: str) -> Police:
     rate, colon, burst = text.partition(":")
     if not colon:
         raise UsageError(
-            "{!r} is no policer: RATE:SIZE, such as 10mbit:64KiB, is what it lets through and what its bucket holds", text
+            "{!r} is not a policer: RATE:SIZE, such as 10mbit:64KiB, is what it lets through and what its bucket holds", text
         )
     size = units.parse_size(burst)
     if size < SMALLEST_BUCKET:
@@ -192,11 +194,14 @@ def _mtu(text: str) -> Changes:
         return {"mtu": None, "silent": False}
     number, colon, word = text.partition(":")
     if colon and word.strip().lower() != SILENT:
-        raise UsageError("{!r} is no MTU: SIZE, or SIZE:silent, such as 1280:silent, where larger packets vanish untold", text)
+        raise UsageError(
+            "{!r} is not an MTU: write SIZE, or SIZE:silent, such as 1280:silent: larger packets then vanish",
+            text,
+        )
     size = units.parse_size(number)
     if not SMALLEST_MTU <= size <= LARGEST_MTU:
         raise UsageError(
-            "an MTU of {} bytes is none for IP; choose from {} (RFC 791) to {}, such as 1400", size, SMALLEST_MTU, LARGEST_MTU
+            "IP allows no MTU of {} bytes; choose from {} (RFC 791) to {}, such as 1400", size, SMALLEST_MTU, LARGEST_MTU
         )
     return {"mtu": size, "silent": bool(colon)}
 

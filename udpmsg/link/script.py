@@ -38,7 +38,7 @@ def parse_fault(text: str) -> Scripted:
         return _fault(action, parts, direction, text.strip())
     except UsageError as error:
         example = EXAMPLES[action or Action.DROP]
-        raise UsageError("{!r}: {}; a right one is {}", text, error, example) from None
+        raise UsageError("{!r}: {}; write it as in {}", text, error, example) from None
 
 
 def fault_text(fault: Scripted) -> str:
@@ -56,17 +56,17 @@ def fault_text(fault: Scripted) -> str:
 
 def _fault(action: Action, parts: list[str], direction: Direction | None, text: str) -> Scripted:
     if not parts:
-        raise UsageError("which frame is not said")
+        raise UsageError("it does not say which frame")
     kind = FrameKind(units.one_of(parts.pop(0), FrameKind, N_("kind of frame")))
     delay = 0
     if action is Action.DELAY:
         if not parts or parts[-1].isdigit() or not parts[-1]:
-            raise UsageError("by how much is not said, or it has no unit")
+            raise UsageError("it does not say by how much, or the unit is missing")
         delay = units.parse_positive_nanoseconds(parts.pop())
     if not parts:
-        raise UsageError("which {} frame is not said", kind)
+        raise UsageError("it does not say which {} frame", kind)
     if len(parts) > 2:
-        raise UsageError("{!r} is more than can be said", ":".join(parts[2:]))
+        raise UsageError("{!r} is one part too many", ":".join(parts[2:]))
     index, transmission = [units.parse_count(part) for part in [*parts, "1"][:2]]
     if transmission > LARGEST_TRANSMISSION:
         raise UsageError("nothing is sent {} times", transmission)

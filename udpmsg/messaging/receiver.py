@@ -206,7 +206,7 @@ class Receiver:
     def done(self, *messages: Message) -> None:
         """The application is done with these messages, before it asks for more: they are delivered, and acknowledged, now."""
         if self.closed:
-            raise UsageError("this receiver is closed: what it handed over is not delivered any more")
+            raise UsageError("this receiver is closed: say done before it is, for a message to count as delivered")
         for message in messages:
             self._core_of(message.peer).done(message)
         for core in self._cores.values():
@@ -248,7 +248,7 @@ class Receiver:
         MessageTooLarge.
         """
         if self.closed:
-            raise UsageError("this receiver is closed: nobody can be answered any more")
+            raise UsageError("this receiver is closed: reply before it is")
         if message.reply_to is not None:
             raise UsageError("this message is itself a reply, and a reply is never answered: two programs would talk for ever")
         self._replies.add(message, encoded(payload), framed=self._socket_of(message.peer).framed, now=clock.now())

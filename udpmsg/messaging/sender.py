@@ -319,11 +319,13 @@ class Sender:
         Raises UsageError for a closed or raw sender, and where many receivers get each message.
         """
         if self.closed:
-            raise UsageError("this sender is closed: ask before it is")
+            raise UsageError("this sender is closed: ask before you close it")
         if self.raw or self.one_to_many:
             if self.raw:
                 raise UsageError("raw bytes belong to no session: nobody can say what became of these messages")
-            raise UsageError("{} is many receivers: nobody can say what became of these messages", self.endpoint.host)
+            raise UsageError(
+                "{} reaches many receivers: none can say for all of them what became of these messages", self.endpoint.host
+            )
         question = self._core.ask(now=clock.now())
         self._settle()
         part, until = question.begins_at, after(timeout)
@@ -457,7 +459,9 @@ class Sender:
             )
             if opened.one_to_many and self.acknowledged:
                 opened.close()
-                raise UsageError("{} is many receivers: nobody can say for all of them that a message came", opened.endpoint.host)
+                raise UsageError(
+                    "{} reaches many receivers: none can say for all of them that a message came", opened.endpoint.host
+                )
             return opened
         if broadcast or interface:
             raise UsageError("TCP connects two endpoints: broadcast and interface mean nothing to it")

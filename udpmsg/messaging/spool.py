@@ -218,7 +218,7 @@ class Spool:
             if old != new:
                 values = [Phrase(YES if value else NO) if isinstance(new, bool) else value for value in (old, new)]
                 raise UsageError(
-                    "{}: a run that has not ended has this spool, and its {} is {}, not {}: "
+                    "{}: this spool belongs to a run that has not ended, whose {} is {}, not {}: "
                     "end that run with the command that began it, or name another file",
                     self.path,
                     Phrase(name),
