@@ -54,7 +54,7 @@ def test_the_table_of_one_drop() -> None:
     assert plain(whole, 78).splitlines() == [
         "5 messages of 100 B, one every 20 ms, over 20 ms each way, scripted",
         "drop:data:2",
-        "seed 1 · TCP: cubic, Nagle off",
+        "seed 1 · TCP: congestion control cubic, Nagle off",
         "                                         udp          udp+ack              tcp",
         "start     handshake                     none             none            40 ms",
         "          first delivery               20 ms            20 ms            60 ms",
@@ -188,8 +188,8 @@ def test_the_choices_that_change_a_comparison_are_said() -> None:
         nagle=True, tcp_ack=True, ordered=True, window=8, max_transmissions=3, deadline_ns=10**10, min_rto_ns=50 * MILLISECOND
     )
     assert setting(whole)[-1] == (
-        "seed 1 · TCP: cubic, Nagle on, with our acknowledgments · "
-        "udp+ack: in order, window 8, at most 3 transmissions, deadline 10 s, RTO at least 50 ms"
+        "seed 1 · TCP: congestion control cubic, Nagle on, acknowledgments the kernel's and ours · "
+        "udp+ack: delivered in order, a window of 8, at most 3 transmissions, a deadline of 10 s, an RTO of at least 50 ms"
     )
 
 

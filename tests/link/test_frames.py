@@ -25,7 +25,7 @@ from udpmsg.core import wire
 from udpmsg.core.wire import Kind
 from udpmsg.link import frames
 from udpmsg.link.faults import draws
-from udpmsg.link.frames import Reading, Tracker
+from udpmsg.link.frames import Content, Tracker
 from udpmsg.link.record import Direction, FrameKind, Identity
 
 FORWARD, BACK = Direction.FORWARD, Direction.BACK
@@ -61,7 +61,7 @@ def test_the_same_number_in_another_session_or_direction_is_another_message() ->
 def test_each_fragment_of_a_large_message_is_a_part_with_transmissions_of_its_own() -> None:
     tracker = Tracker()
 
-    def send(index: int, **more: int) -> Reading:
+    def send(index: int, **more: int) -> Content:
         return tracker.frame(wires.udp(message(7, b"12345", fragment=(index, 3, 5, 15), **more)), FORWARD)
 
     assert summary(send(0)) == ("data", 7, 1, 0, "data", "message 7, part 1")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.link import wires
 from tests.link.wires import FIN, PUSH, RST, SYN, acknowledgment, carried, control, goodbye, message, stream_of, summary
 from udpmsg.core.wire import Kind
-from udpmsg.link.frames import Reading, Tracker
+from udpmsg.link.frames import Content, Tracker
 from udpmsg.link.record import Direction, FrameKind, Identity, Phase
 from udpmsg.link.streams import Stream
 
@@ -32,26 +32,26 @@ class Connection:
     def __post_init__(self) -> None:
         self.forward, self.back = self.isn + 1, self.isn_back + 1
 
-    def segment(self, at: int, payload: bytes = b"", *, flags: int = wires.ACK, acknowledged: int | None = None) -> Reading:
+    def segment(self, at: int, payload: bytes = b"", *, flags: int = wires.ACK, acknowledged: int | None = None) -> Content:
         """From the sender."""
         acknowledged = self.back if acknowledged is None else acknowledged
         frame = wires.tcp(at, payload, flags=flags, acknowledged=acknowledged, client=self.client)
         return self.tracker.frame(frame, FORWARD)
 
-    def answer(self, at: int, payload: bytes = b"", *, flags: int = wires.ACK, acknowledged: int | None = None) -> Reading:
+    def answer(self, at: int, payload: bytes = b"", *, flags: int = wires.ACK, acknowledged: int | None = None) -> Content:
         """From the receiver."""
         acknowledged = self.forward if acknowledged is None else acknowledged
         frame = wires.tcp(at, payload, flags=flags, acknowledged=acknowledged, client=self.client, back=True)
         return self.tracker.frame(frame, BACK)
 
-    def open(self) -> list[Reading]:
+    def open(self) -> list[Content]:
         return [
             self.segment(self.isn, flags=SYN, acknowledged=0),
             self.answer(self.isn_back, flags=SYN | wires.ACK),
             self.segment(self.forward),
         ]
 
-    def send(self, payload: bytes) -> Reading:
+    def send(self, payload: bytes) -> Content:
         """New bytes."""
         reading = self.segment(self.forward, payload, flags=wires.ACK | PUSH)
         self.forward += len(payload)

@@ -7,7 +7,7 @@ from tests.conftest import needed
 from udpmsg.core import wire
 from udpmsg.core.framing import frame as framed
 from udpmsg.core.wire import Kind
-from udpmsg.link.frames import Reading
+from udpmsg.link.frames import Content
 
 SENDER, RECEIVER = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
 MACS = {SENDER: bytes.fromhex("020000000001"), RECEIVER: bytes.fromhex("020000000002")}
@@ -123,13 +123,13 @@ def stream_of(*messages: bytes) -> bytes:
     return b"".join(map(framed, messages))
 
 
-def summary(reading: Reading) -> tuple[str, int, int, int, str, str]:
+def summary(reading: Content) -> tuple[str, int, int, int, str, str]:
     """Kind, index, transmission, part, phase and label."""
     identity = reading.identity
     return identity.kind.value, identity.index, identity.transmission, identity.part, reading.phase.value, reading.label
 
 
-def carried(reading: Reading) -> tuple[int, int]:
+def carried(reading: Content) -> tuple[int, int]:
     return reading.first_sequence, reading.last_sequence
 
 

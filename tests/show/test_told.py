@@ -419,7 +419,7 @@ def test_the_table_in_portuguese() -> None:
         line for one in (story.what_was_run(reading), story.table(reading)) for line in pictured(one, colour=False, width=100)
     ]
     assert text[0] == "5 mensagens de 100 B, uma a cada 20 ms, por 20 ms em cada sentido, 20 % de perda"
-    assert text[1] == "semente 7 · TCP: cubic, Nagle desligado"
+    assert text[1] == "semente 7 · TCP: controle de congestionamento cubic, Nagle desligado"
     found = [line.split() for line in text]
     assert ["início", "handshake", "nenhum", "nenhum", "40", "ms"] in found
     assert [line[:5] for line in found if "entregues" in line] == [["mensagens", "entregues", "5", "de", "5"]]

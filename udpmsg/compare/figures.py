@@ -16,9 +16,6 @@ from udpmsg.compare.trace import Comparison, Mode, Run, Where
 from udpmsg.link.record import Direction, FrameKind, FrameRecord, Phase
 from udpmsg.show.figures import Better, Figure, Figures, Shown, Topic, found, middle
 
-Distribution = dict[str, float]
-"""count, min, mean, p50, p90, p99, max; seconds."""
-
 
 class Stall(NamedTuple):
     """A time without a delivery in which some message was outstanding all along. Nanoseconds."""
@@ -196,7 +193,8 @@ def _seconds(nanoseconds: int | None) -> float | None:
     return None if nanoseconds is None else distribution.rounded(nanoseconds / SECOND)
 
 
-def _summary(times: Iterable[int | None]) -> Distribution | None:
+def _summary(times: Iterable[int | None]) -> dict[str, float] | None:
+    """Their distribution, in seconds."""
     collected = distribution.Distribution()
     for time in times:
         if time is not None:

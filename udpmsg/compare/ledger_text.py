@@ -6,9 +6,8 @@ from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number, plural, said, told
 from udpmsg.compare.ledger import Outcome, Row
 from udpmsg.compare.reading import Reading
-from udpmsg.compare.setting import printable
 from udpmsg.compare.trace import Run
-from udpmsg.show.terminal import duration, paint
+from udpmsg.show.terminal import duration, paint, printable
 
 PURPOSES = {Outcome.DELIVERED: "good", Outcome.LOST: "error", Outcome.UNCONFIRMED: "warning", Outcome.REFUSED: "error"}
 OUTCOMES = {

@@ -9,11 +9,10 @@ from collections import Counter
 from udpmsg.base.language import N_, _, number, plural, said, told
 from udpmsg.compare.ledger import Cause, Outcome, Row
 from udpmsg.compare.reading import RunReading
-from udpmsg.compare.setting import printable
 from udpmsg.compare.trace import Mode, Run, Where
 from udpmsg.link.record import Drop
 from udpmsg.show.figures import Figures
-from udpmsg.show.terminal import counted, duration
+from udpmsg.show.terminal import counted, duration, printable
 
 NOTABLE = 1.5
 """The slowest message is worth a word when it took so many times as long as the quickest."""

@@ -20,7 +20,7 @@ from udpmsg.lessons.story import KEYS, Check, Choices, Commands, Failure, Listin
 from udpmsg.lessons.table import Entry
 from udpmsg.show import text
 from udpmsg.show.pictures import Prose, Table
-from udpmsg.show.terminal import paint
+from udpmsg.show.terminal import paint, printable
 
 WIDEST = 100
 """Columns that are used of a wider terminal: longer lines are hard to read."""
@@ -77,7 +77,7 @@ def drawn(picture: Shown, *, width: int, colour: bool) -> Iterator[str]:
             yield from _hanging(f"{mark} ", picture.sentence, width)
             yield from _hanging("  ", picture.meaning, width) if picture.meaning else ()
         case Failure():
-            yield from _hanging(f"{paint('✗', 'error', colour)} ", text.printable(picture.reason), width)
+            yield from _hanging(f"{paint('✗', 'error', colour)} ", printable(picture.reason), width)
         case Commands():
             yield from (f"  {line}" for command in picture.commands for line in typed(command, width - 2))
             yield from wrap(picture.note, width, initial_indent="  ", subsequent_indent="  ")

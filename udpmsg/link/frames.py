@@ -85,7 +85,7 @@ LABELS = (
 language. Names of protocols and flags are the same in all."""
 
 
-class Reading(NamedTuple):
+class Content(NamedTuple):
     """What one frame carries."""
 
     identity: Identity
@@ -110,12 +110,12 @@ class Tracker:
         self._older: list[dict[int, int]] = [{}, {}]
         self._goodbyes: dict[int, int] = {}
         """Session -> the datagram number of its first GOODBYE."""
-        self._datagrams: dict[bytes, Reading] = {}
+        self._datagrams: dict[bytes, Content] = {}
         """IP id, addresses and protocol -> the first fragment of the datagram that came last with it."""
         self._streams: dict[bytes, Stream] = {}
         """Addresses and ports -> that direction of a connection."""
 
-    def frame(self, data: bytes, direction: Direction) -> Reading:
+    def frame(self, data: bytes, direction: Direction) -> Content:
         """Read one whole Ethernet frame."""
         try:
             ethertype, version, size, fragment, protocol = IP.unpack_from(data)
@@ -145,26 +145,26 @@ class Tracker:
                 return self._count(CONTROL, direction, ACKNOWLEDGMENT, "other", named)
             return self._not_understood(direction)
 
-    def datagram(self, payload: bytes, direction: Direction) -> Reading:
+    def datagram(self, payload: bytes, direction: Direction) -> Content:
         """Read the payload of a UDP datagram whose frame nobody has."""
         return self._datagram(payload, 0, len(payload), direction)
 
     # UDP -----------------------------------------------------------------------------------------------------------------
 
-    def _datagram(self, data: bytes, at: int, end: int, direction: Direction) -> Reading:
+    def _datagram(self, data: bytes, at: int, end: int, direction: Direction) -> Content:
         if end - at >= wire.HEADER.size:
             start, flags, session, number, sequence = PEEK.unpack_from(data, at)
             if start == OUR_MESSAGE and sequence:
                 if not flags & wire.FRAGMENT:
                     seen = self._transmission(session << 80 | sequence << 16, direction)
                     identity = Identity(direction, DATA, sequence, seen)
-                    return Reading(identity, MESSAGES, "udp", f"message {sequence}", sequence, sequence)
+                    return Content(identity, MESSAGES, "udp", f"message {sequence}", sequence, sequence)
                 fragment = wire.peek_fragment(data, at, end, flags)
                 if fragment is not None:
                     seen = self._transmission(session << 80 | sequence << 16 | fragment, direction)
                     identity = Identity(direction, DATA, sequence, seen, fragment << 13)
                     label = f"message {sequence}, part {fragment + 1}"
-                    return Reading(identity, MESSAGES, "udp", label, sequence, sequence)
+                    return Content(identity, MESSAGES, "udp", label, sequence, sequence)
             elif start >> 8 == OUR_MARK and (content := CONTENTS.get(start & 0xFF)):
                 kind, phase, label = content
                 if label == "acknowledgment":
@@ -175,7 +175,7 @@ class Tracker:
                     self._note_goodbye(session, number)
                 return self._count(kind, direction, phase, "udp", label)
         index = self._next(DATA, direction)
-        return Reading(Identity(direction, DATA, index), MESSAGES, "udp", f"datagram {index}", 0, 0)
+        return Content(Identity(direction, DATA, index), MESSAGES, "udp", f"datagram {index}", 0, 0)
 
     def _transmission(self, key: int, direction: Direction) -> int:
         """How often this was seen, this time included. Two generations: what neither has is forgotten."""
@@ -202,7 +202,7 @@ class Tracker:
         goodbye = self._goodbyes.get(session)
         return goodbye is not None and largest >= goodbye
 
-    def _later_fragment(self, data: bytes, offset: int, protocol: int, direction: Direction) -> Reading:
+    def _later_fragment(self, data: bytes, offset: int, protocol: int, direction: Direction) -> Content:
         """An IP fragment that is not the first: it belongs to what that one was."""
         first = self._datagrams.get(datagram_key(data))
         if first is None:
@@ -214,7 +214,7 @@ class Tracker:
 
     # TCP -----------------------------------------------------------------------------------------------------------------
 
-    def _segment(self, data: bytes, at: int, end: int, direction: Direction) -> Reading:
+    def _segment(self, data: bytes, at: int, end: int, direction: Direction) -> Content:
         number, acknowledged, offset, flags = TCP.unpack_from(data, at)
         begin = at + (offset >> 4) * 4
         if offset < 0x50 or begin > end:
@@ -240,7 +240,7 @@ class Tracker:
                 phase = HANDSHAKE
         return self._count(ACK, direction, phase, "tcp", "ACK")
 
-    def _bytes(self, stream: Stream, number: int, data: bytes, begin: int, end: int, flags: int, direction: Direction) -> Reading:
+    def _bytes(self, stream: Stream, number: int, data: bytes, begin: int, end: int, flags: int, direction: Direction) -> Content:
         """A segment with bytes: new ones, old ones, or both."""
         cut, first, last, partial = stream.carry(number, data, begin, end)
         content = cut.content
@@ -257,7 +257,7 @@ class Tracker:
             label = label.format(index)
         if flags & FIN:
             label += ", FIN"
-        return Reading(Identity(direction, kind, index, cut.seen, cut.part), phase, "tcp", label, first, last)
+        return Content(Identity(direction, kind, index, cut.seen, cut.part), phase, "tcp", label, first, last)
 
     def _stream(self, key: bytes, number: int, flags: int) -> Stream:
         """The stream of a direction that is new, or begins again: the same addresses and ports with another SYN."""
@@ -277,7 +277,7 @@ class Tracker:
 
     # ICMP and the rest ---------------------------------------------------------------------------------------------------
 
-    def _icmp(self, data: bytes, at: int, end: int, direction: Direction) -> Reading:
+    def _icmp(self, data: bytes, at: int, end: int, direction: Direction) -> Content:
         kind, code = data[at], data[at + 1]
         if kind == 3:
             label = "ICMP too large" if code == TOO_LARGE else f"ICMP {UNREACHABLE.get(code, 'destination')} unreachable"
@@ -298,12 +298,12 @@ class Tracker:
                     label += f" ({content[2]})"
         return self._count(CONTROL, direction, phase, "icmp", label)._replace(first_sequence=sequence, last_sequence=sequence)
 
-    def _not_understood(self, direction: Direction) -> Reading:
+    def _not_understood(self, direction: Direction) -> Content:
         return self._count(CONTROL, direction, ACKNOWLEDGMENT, "other", "not understood")
 
-    def _count(self, kind: FrameKind, direction: Direction, phase: Phase, transport: str, label: str) -> Reading:
+    def _count(self, kind: FrameKind, direction: Direction, phase: Phase, transport: str, label: str) -> Content:
         """A frame without a number of its own gets the next one."""
-        return Reading(Identity(direction, kind, self._next(kind, direction)), phase, transport, label, 0, 0)
+        return Content(Identity(direction, kind, self._next(kind, direction)), phase, transport, label, 0, 0)
 
     def _next(self, kind: FrameKind, direction: Direction) -> int:
         counts = self._counts[kind]

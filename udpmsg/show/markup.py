@@ -24,7 +24,7 @@ def safe(text: object) -> str:
 
 def plain(text: object) -> str:
     """Text without control and bidirectional characters, for what a script will put on the page as text."""
-    return terminal.escape(str(text).encode("utf-8", "backslashreplace"))
+    return terminal.printable(text)
 
 
 def asset(name: str) -> str:

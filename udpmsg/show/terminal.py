@@ -34,6 +34,11 @@ def escape(payload: bytes) -> str:
     return "".join(character if character.isprintable() else _escaped(character) for character in text)
 
 
+def printable(text: object) -> str:
+    """Text from outside (an error, a target, a reason), as `escape` has it."""
+    return escape(str(text).encode("utf-8", "backslashreplace"))
+
+
 def _escaped(character: str) -> str:
     number = ord(character)
     if number in HARMLESS:
@@ -47,7 +52,7 @@ def _escaped(character: str) -> str:
 
 def peer_name(peer: Hashable) -> str:
     """An endpoint as people write it: 127.0.0.1:5000, [::1]:5000."""
-    return escape(str(peer).encode("utf-8", "backslashreplace"))
+    return printable(peer)
 
 
 def hint_words(unreachable: Unreachable) -> str:

@@ -5,7 +5,7 @@ from itertools import groupby
 from textwrap import wrap
 
 from udpmsg.show.pictures import UNKNOWN, Cell, Group, Pairs, Picture, Prose, Row, Strip, Table
-from udpmsg.show.terminal import escape, paint
+from udpmsg.show.terminal import paint, printable
 
 GAP = 2
 """Columns between two of a table's."""
@@ -28,11 +28,6 @@ def lines(picture: Picture, *, width: int, colour: bool) -> Iterator[str]:
         yield from _Numbers(picture, width, colour).lines()
     elif picture.columns:
         yield from _words(picture, width, colour)
-
-
-def printable(text: str) -> str:
-    """Text from outside (an error, a target, a reason), safe to print."""
-    return escape(text.encode("utf-8", "backslashreplace"))
 
 
 def _painted(text: str, purpose: str, colour: bool) -> str:

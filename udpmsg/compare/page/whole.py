@@ -11,10 +11,11 @@ from udpmsg.compare.page.excerpts import excerpts
 from udpmsg.compare.page.svg import draw, span
 from udpmsg.compare.page.texts import CHARTS, COMPARISON, for_script, outcomes
 from udpmsg.compare.page.texts import parts as texts
-from udpmsg.compare.page.words import SHORT, asked, details, mode_names
+from udpmsg.compare.page.words import SHORT, mode_names
 from udpmsg.compare.reading import Reading
+from udpmsg.compare.setting import asked, details
 from udpmsg.compare.trace import Comparison, Where
-from udpmsg.show.markup import asset, command, fill, safe, terms
+from udpmsg.show.markup import asset, command, fill, safe
 from udpmsg.show.page import html, notes
 from udpmsg.show.shell import shell
 
@@ -39,8 +40,8 @@ def page(reading: Reading) -> str:
     parts = texts(COMPARISON) | {
         "title": safe(title(comparison)),
         "lead": lead(comparison),
-        "brief": terms(asked(comparison)),
-        "run": terms(details(comparison)),
+        "brief": html(asked(comparison)),
+        "run": html(details(comparison)),
         "command": command(comparison.command),
         "sentences": html(story.sentences(reading, every_run=False)),
         "strip": html(story.strip(reading)),
