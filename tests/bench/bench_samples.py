@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from udpmsg.bench.limits import limits_of
-from udpmsg.bench.values import Benchmark, Measurement, Request, Trial
+from udpmsg.bench.values import Benchmark, BenchRequest, Measurement, Trial
 from udpmsg.compare.trace import Mode
 
 
@@ -64,9 +64,9 @@ def measurement(mode: Mode, size: int, benchmark: Benchmark) -> Measurement:
 ROUND_TRIPS = (3200, 0.000021, 0.0000402, 0.000038, 0.000049, 0.000081, 0.00031, 0.0012, 0.0014)
 
 
-def sample(request: Request | None = None) -> Benchmark:
+def sample(request: BenchRequest | None = None) -> Benchmark:
     """All that was asked for; the kernel gave a quarter of the buffer."""
-    request = request or Request(receive_buffer=16 << 20, command="udpmsg bench --receive-buffer 16MiB")
+    request = request or BenchRequest(receive_buffer=16 << 20, command="udpmsg bench --receive-buffer 16MiB")
     benchmark = Benchmark(
         request=request,
         started="2026-11-25T10:00:00Z",

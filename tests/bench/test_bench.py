@@ -12,8 +12,8 @@ from udpmsg.base.errors import NameUnknown, UdpmsgError, UsageError
 from udpmsg.bench import path as bench_path
 from udpmsg.bench.receiver import OwnReceiver
 from udpmsg.bench.run import bench
-from udpmsg.bench.trial import NobodyThere, Way, as_fast_as_possible, at_rate, round_trips
-from udpmsg.bench.values import Benchmark, Measurement, Progress, Request
+from udpmsg.bench.trial import NobodyThere, TrialSetup, as_fast_as_possible, at_rate, round_trips
+from udpmsg.bench.values import Benchmark, BenchProgress, BenchRequest, Measurement
 from udpmsg.compare.trace import Mode
 from udpmsg.lab.processes import ChildFailed
 from udpmsg.messaging.receiver import Receiver
@@ -28,14 +28,14 @@ def receiver() -> Iterator[OwnReceiver]:
         yield own
 
 
-def way(receiver: OwnReceiver, mode: Mode, size: int = 100, *, datagram_size: int = 1200) -> Way:
-    return Way(
+def prepared(receiver: OwnReceiver, mode: Mode, size: int = 100, *, datagram_size: int = 1200) -> TrialSetup:
+    return TrialSetup(
         mode, size, receiver.host, receiver.port, datagram_size, None, True, receiver, stopped=lambda: False, tick=lambda: None
     )
 
 
 def test_a_trial_at_a_rate_sends_what_the_rate_and_the_time_say_and_accounts_for_all_of_it(receiver: OwnReceiver) -> None:
-    trial = at_rate(way(receiver, Mode.UDP), 5_000, 0.1, confirms=True)
+    trial = at_rate(prepared(receiver, Mode.UDP), 5_000, 0.1, confirms=True)
     assert trial.messages_sent == 500
     assert trial.messages_lost == 0
     assert trial.offered_msgs_per_s == 5_000
@@ -46,7 +46,7 @@ def test_a_trial_at_a_rate_sends_what_the_rate_and_the_time_say_and_accounts_for
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_as_fast_as_possible_everything_is_accounted_for(receiver: OwnReceiver, mode: Mode) -> None:
-    trial = as_fast_as_possible(way(receiver, mode), 0.05)
+    trial = as_fast_as_possible(prepared(receiver, mode), 0.05)
     assert trial.messages_sent > 0
     assert 0 <= trial.messages_lost <= trial.messages_sent
     assert trial.offered_msgs_per_s is None
@@ -59,7 +59,7 @@ def test_as_fast_as_possible_everything_is_accounted_for(receiver: OwnReceiver, 
 
 @pytest.mark.parametrize("mode", [Mode.UDP_ACK, Mode.TCP])
 def test_round_trips_are_measured_one_by_one(receiver: OwnReceiver, mode: Mode) -> None:
-    trips = round_trips(way(receiver, mode), 0.05)
+    trips = round_trips(prepared(receiver, mode), 0.05)
     summary = trips.summary()
     assert summary is not None
     assert summary["count"] > 0
@@ -71,9 +71,9 @@ def test_round_trips_are_measured_one_by_one(receiver: OwnReceiver, mode: Mode) 
 @pytest.mark.parametrize("offload", [True, False])
 def test_three_modes_and_two_sizes_are_six_measurements(offload: bool) -> None:
     told: list[Measurement] = []
-    states: list[Progress] = []
+    states: list[BenchProgress] = []
     benchmark = bench(
-        Request(sizes=(64, 3000), seconds=0.1, offload=offload),
+        BenchRequest(sizes=(64, 3000), seconds=0.1, offload=offload),
         found=lambda _, measurement: told.append(measurement),
         progress=states.append,
     )
@@ -114,7 +114,7 @@ def test_a_connection_that_ends_during_the_round_trips_is_nobody_and_no_lost_rou
 ) -> None:
     child = receiver._child.pid
     assert child is not None
-    to_it = way(receiver, Mode.TCP)
+    to_it = prepared(receiver, Mode.TCP)
     ended = replace(to_it, receiver=receiver if ours else None, tick=lambda: os.kill(child, 9))
     with pytest.raises(error):
         round_trips(ended, 0.3)
@@ -123,7 +123,7 @@ def test_a_connection_that_ends_during_the_round_trips_is_nobody_and_no_lost_rou
 def test_once_it_shall_stop_it_ends_with_what_there_is() -> None:
     found: list[Measurement] = []
     benchmark = bench(
-        Request(modes=(Mode.UDP_ACK, Mode.TCP), sizes=(64,), seconds=0.1),
+        BenchRequest(modes=(Mode.UDP_ACK, Mode.TCP), sizes=(64,), seconds=0.1),
         found=lambda _, measurement: found.append(measurement),
         stopped=lambda: bool(found),
     )
@@ -149,7 +149,7 @@ def listener() -> Iterator[Receiver]:
 
 
 def test_against_a_listener_nothing_is_known_of_its_process(listener: Receiver) -> None:
-    benchmark: Benchmark = bench(Request(sizes=(200,), seconds=0.1, target=("127.0.0.1", listener.endpoints[0].port)))
+    benchmark: Benchmark = bench(BenchRequest(sizes=(200,), seconds=0.1, target=("127.0.0.1", listener.endpoints[0].port)))
     assert benchmark.receive_buffer_bytes is None
     for one in benchmark.measurements:
         assert one.receiver_cpu is None
@@ -165,17 +165,17 @@ def test_nobody_there_is_said_with_what_to_start(mode: Mode) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(NobodyThere, match=f"start `udpmsg listen --both --quiet --host 0.0.0.0 --port {port}` there"):
-        bench(Request(modes=(mode,), sizes=(64,), seconds=0.1, target=("127.0.0.1", port)))
+        bench(BenchRequest(modes=(mode,), sizes=(64,), seconds=0.1, target=("127.0.0.1", port)))
 
 
 def test_an_unknown_name_and_what_cannot_be_measured_raise_before_anything_begins() -> None:
     with pytest.raises(NameUnknown):
-        bench(Request(sizes=(64,), seconds=0.1, target=("no.such.host.invalid", 5000)))
+        bench(BenchRequest(sizes=(64,), seconds=0.1, target=("no.such.host.invalid", 5000)))
     for request in (
-        Request(sizes=(0,)),
-        Request(sizes=((1 << 20) + 1,)),
-        Request(modes=(Mode.UDP, Mode.TCP), window=5),
-        Request(modes=(Mode.TCP,), datagram_size=1200),
+        BenchRequest(sizes=(0,)),
+        BenchRequest(sizes=((1 << 20) + 1,)),
+        BenchRequest(modes=(Mode.UDP, Mode.TCP), window=5),
+        BenchRequest(modes=(Mode.TCP,), datagram_size=1200),
     ):
         with pytest.raises(UsageError):
             bench(request, progress=lambda _: pytest.fail("it began"))

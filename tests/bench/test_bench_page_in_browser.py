@@ -12,7 +12,7 @@ from tests.compare.test_page_in_browser import COLOURED, numbers
 from tests.show.browsing import Opened, browser
 from udpmsg.bench.jsonlines import fields
 from udpmsg.bench.page import page
-from udpmsg.bench.values import Request
+from udpmsg.bench.values import BenchRequest
 from udpmsg.compare.trace import Mode
 from udpmsg.show.figures import value
 
@@ -72,6 +72,6 @@ def test_nothing_but_what_scrolls_by_itself_is_wider_than_the_window(browser: An
 
 
 def test_one_mode_at_one_size_is_a_page_too(browser: Any, tmp_path: Path) -> None:
-    it = Opened(browser, tmp_path, page(sample(Request(modes=(Mode.TCP,), sizes=(100,)))))
+    it = Opened(browser, tmp_path, page(sample(BenchRequest(modes=(Mode.TCP,), sizes=(100,)))))
     assert it.tab.locator(".charts canvas").count() == 2
     it.close()

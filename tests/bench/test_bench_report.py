@@ -8,12 +8,12 @@ from html import unescape
 import pytest
 
 from tests.bench.bench_samples import sample, trial, without_throughput
-from udpmsg.bench import table as bench_table
+from udpmsg.bench import printed as bench_table
 from udpmsg.bench.jsonlines import BenchLines, fields
 from udpmsg.bench.limits import limits_of
 from udpmsg.bench.page import page
 from udpmsg.bench.story import FIGURES, limits, meaning
-from udpmsg.bench.values import Request, figures
+from udpmsg.bench.values import BenchRequest, figures
 from udpmsg.compare.trace import Mode
 from udpmsg.show.figures import value
 
@@ -95,7 +95,7 @@ def test_the_page_has_the_numbers_of_the_lines_and_the_table_what_they_come_to()
 
 def test_the_page_is_alone_and_escapes_what_comes_from_outside() -> None:
     hostile = '"><script>alert(1)</script>\x1b[2J\u202e{{version}}'
-    benchmark = sample(Request(target=(hostile, 5000), command=hostile))
+    benchmark = sample(BenchRequest(target=(hostile, 5000), command=hostile))
     text = page(benchmark)
     assert "<script>alert" not in text
     assert "\x1b" not in text
@@ -125,7 +125,7 @@ def test_the_curve_shows_each_rate_with_its_loss_and_which_one_it_is() -> None:
 
 
 def test_a_trial_that_was_made_once_more_is_told_as_such() -> None:
-    benchmark = sample(Request(modes=(Mode.UDP,), sizes=(1200,)))
+    benchmark = sample(BenchRequest(modes=(Mode.UDP,), sizes=(1200,)))
     (found,) = benchmark.measurements
     *curve, long = found.curve
     lucky = replace(found, curve=(*curve, trial(800e3, 0.0001, confirms=True), replace(long, verifies=True)))
@@ -177,7 +177,7 @@ def test_a_throughput_above_the_flood_is_as_fast_as_the_sender_can() -> None:
     ],
 )
 def test_the_headline_is_not_contradicted_by_its_own_curve(lossy: float, others: float | None, said: str) -> None:
-    benchmark = sample(Request(modes=(Mode.UDP,), sizes=(1200,)))
+    benchmark = sample(BenchRequest(modes=(Mode.UDP,), sizes=(1200,)))
     (found,) = benchmark.measurements
     disturbed = limits_of(replace(found, curve=(*found.curve, trial(lossy, 0.001)), other_processes=others, limits=()), benchmark)
     text = bench_table.lines(replace(benchmark, measurements=[disturbed]), colour=False, width=300)
@@ -190,7 +190,7 @@ def test_the_headline_is_not_contradicted_by_its_own_curve(lossy: float, others:
 
 
 def test_trials_that_differ_are_told_where_all_is_delivered() -> None:
-    benchmark = sample(Request(modes=(Mode.TCP,), sizes=(1200,)))
+    benchmark = sample(BenchRequest(modes=(Mode.TCP,), sizes=(1200,)))
     (found,) = benchmark.measurements
     for slowest, unstable in ((300e3, True), (480e3, False)):
         curve = tuple(trial(rate, offered=False, confirms=True) for rate in (500e3, 550e3, slowest))
@@ -211,7 +211,7 @@ def test_no_throughput_is_null_and_said() -> None:
 
 
 def test_offload_that_is_off_and_messages_in_parts_are_limits() -> None:
-    benchmark = sample(Request(offload=False))
+    benchmark = sample(BenchRequest(offload=False))
     off = limits_of(replace(benchmark.measurements[0], offload=False, datagrams_per_message=7), benchmark).limits
     assert "Each datagram takes a system call of its own: --no-offload asked for that." in off
     assert "A message travels in 7 datagrams; if one is lost, all of it is." in off

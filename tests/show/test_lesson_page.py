@@ -22,7 +22,7 @@ from udpmsg.lessons.lesson import (
     Lesson,
     Observations,
     Program,
-    Question,
+    Quiz,
     Terminal,
     table,
 )
@@ -61,7 +61,7 @@ def shows(_seen: Seen) -> tuple[Any, ...]:
 
 LESSON = Lesson(
     title="Message boundaries",
-    question=Question(HOSTILE, ("“aaa” over both UDP and TCP.", "no"), 0),
+    question=Quiz(HOSTILE, ("“aaa” over both UDP and TCP.", "no"), 0),
     run=lambda _stage: Seen(),
     expectations=(
         Expectation("seen", "It is seen.", lambda seen: seen.sends == 3, "nothing."),

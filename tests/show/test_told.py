@@ -17,7 +17,7 @@ from udpmsg.base import language
 from udpmsg.base.errors import Phrase
 from udpmsg.bench import jsonlines as bench_lines
 from udpmsg.bench import page as bench_page
-from udpmsg.bench import table as bench_table
+from udpmsg.bench import printed as bench_table
 from udpmsg.cli.showing import _human_lines
 from udpmsg.compare import jsonlines as comparison_lines
 from udpmsg.compare import ladder_text as ladder_lines

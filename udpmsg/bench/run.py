@@ -20,8 +20,8 @@ from udpmsg.bench.limits import limits_of
 from udpmsg.bench.others import Others
 from udpmsg.bench.receiver import OwnReceiver
 from udpmsg.bench.search import RoundTrips, Search, decisive
-from udpmsg.bench.trial import Stopped, Way, as_fast_as_possible, at_rate, look_for_listener, round_trips
-from udpmsg.bench.values import LARGEST, Benchmark, Measurement, Progress, Request, Trial
+from udpmsg.bench.trial import TrialSetup, TrialStopped, as_fast_as_possible, at_rate, look_for_listener, round_trips
+from udpmsg.bench.values import LARGEST, Benchmark, BenchProgress, BenchRequest, Measurement, Trial
 from udpmsg.compare.trace import Mode
 from udpmsg.lab.processes import sharpen_timers
 
@@ -31,7 +31,7 @@ DELIVERED, TIMES, ROUND_TRIPS = 0.2, 3, 0.4
 """The same where messages are acknowledged or travel in a stream: each of three trials, whose middle one counts, and the rest."""
 
 
-def check(request: Request) -> None:
+def check(request: BenchRequest) -> None:
     """Raise UsageError for what cannot be measured, before anything begins."""
     for size in request.sizes:
         if not 1 <= size <= LARGEST:
@@ -47,10 +47,10 @@ def check(request: Request) -> None:
 
 
 def bench(
-    request: Request,
+    request: BenchRequest,
     *,
     found: Callable[[Benchmark, Measurement], None] = lambda *_: None,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Callable[[BenchProgress], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Benchmark:
     """Measure everything; `found` is told each measurement. Once `stopped` is true, what is under way ends and no other begins.
@@ -74,7 +74,7 @@ def bench(
         )
         try:
             measure_all(benchmark, receiver, found, progress, stopped)
-        except Stopped:
+        except TrialStopped:
             benchmark.interrupted = True
     return benchmark
 
@@ -83,20 +83,20 @@ def measure_all(
     benchmark: Benchmark,
     receiver: OwnReceiver | None,
     found: Callable[[Benchmark, Measurement], None],
-    progress: Callable[[Progress], None],
+    progress: Callable[[BenchProgress], None],
     stopped: Callable[[], bool],
 ) -> None:
-    """Every mode at every size. Raises Stopped."""
+    """Every mode at every size. Raises TrialStopped."""
     request = benchmark.request
     host, port = (receiver.host, receiver.port) if receiver is not None else request.target or ("", 0)
     largest = bench_path.largest_datagram(host, port)
     clockwork = Clockwork(request, progress, Others(None if receiver is None else receiver.pid))
-    ways = []
+    setups = []
     for mode, size in request.cells:
         needed = bench_path.datagram_size(size, acknowledged=mode is Mode.UDP_ACK, largest=largest)
         datagram_size = request.datagram_size or needed
-        ways.append(
-            Way(
+        setups.append(
+            TrialSetup(
                 mode,
                 size,
                 host,
@@ -111,13 +111,15 @@ def measure_all(
             )
         )
     if receiver is None:
-        for transport in dict.fromkeys(way.mode.transport for way in ways):
-            look_for_listener(next(way for way in ways if way.mode.transport == transport))
-    for way in ways:
+        for transport in dict.fromkeys(setup.mode.transport for setup in setups):
+            look_for_listener(next(setup for setup in setups if setup.mode.transport == transport))
+    for setup in setups:
         if stopped():
-            raise Stopped
-        clockwork.begin(way)
-        measurement = concluded(benchmark, way, MEASURED[way.mode](way, request.seconds, clockwork), clockwork.others.mean())
+            raise TrialStopped
+        clockwork.begin(setup)
+        measurement = concluded(
+            benchmark, setup, MEASURED[setup.mode](setup, request.seconds, clockwork), clockwork.others.mean()
+        )
         benchmark.measurements.append(measurement)
         found(benchmark, measurement)
 
@@ -131,60 +133,60 @@ class Made(NamedTuple):
     trips: RoundTrips | None
 
 
-def searched(way: Way, seconds: float, clockwork: "Clockwork") -> Made:
+def searched(setup: TrialSetup, seconds: float, clockwork: "Clockwork") -> Made:
     """Fire and forget: the flood, then rates until the highest is found at which nothing is lost."""
     clockwork.doing(Phrase("flood"))
-    flood = as_fast_as_possible(way, seconds * FLOOD)
+    flood = as_fast_as_possible(setup, seconds * FLOOD)
     search = Search(sent=flood.sent_msgs_per_s, received=flood.received_msgs_per_s, lost=not flood.kept_up)
     trials = [flood]
     while (step := search.next()) is not None:
         duration = seconds * (LONG if step.confirms else SHORT)
         if step.rate is None:
             clockwork.doing(Phrase("as fast as possible, once more"))
-            trial = as_fast_as_possible(way, duration, confirms=True)
+            trial = as_fast_as_possible(setup, duration, confirms=True)
         else:
             words = N_("{:,.0f} msg/s, once more") if step.confirms else N_("{:,.0f} msg/s")
             clockwork.doing(Phrase(words, step.rate))
-            trial = at_rate(way, step.rate, duration, confirms=step.confirms)
+            trial = at_rate(setup, step.rate, duration, confirms=step.confirms)
         trials.append(replace(trial, verifies=step.verifies))
         search.note(step, sent=trial.sent_msgs_per_s, lost=not trial.kept_up, share=trial.loss)
     return Made(trials, decisive(trials, failed_at=search.failed_at), None)
 
 
-def delivered(way: Way, seconds: float, clockwork: "Clockwork") -> Made:
+def delivered(setup: TrialSetup, seconds: float, clockwork: "Clockwork") -> Made:
     """Acknowledged, or over TCP: as fast as the receiver takes it, several times, and then the round trips."""
     clockwork.doing(Phrase("as fast as possible"))
-    trials = [as_fast_as_possible(way, seconds * DELIVERED, confirms=True) for _ in range(TIMES)]
+    trials = [as_fast_as_possible(setup, seconds * DELIVERED, confirms=True) for _ in range(TIMES)]
     middle = sorted(trials, key=lambda trial: trial.carried_msgs_per_s)[TIMES // 2]
     clockwork.doing(Phrase("round trips"))
-    return Made(trials, middle if all(trial.complete for trial in trials) else None, round_trips(way, seconds * ROUND_TRIPS))
+    return Made(trials, middle if all(trial.complete for trial in trials) else None, round_trips(setup, seconds * ROUND_TRIPS))
 
 
 MEASURED = {Mode.UDP: searched, Mode.UDP_ACK: delivered, Mode.TCP: delivered}
 
 
-def concluded(benchmark: Benchmark, way: Way, made: Made, others: float | None) -> Measurement:
+def concluded(benchmark: Benchmark, setup: TrialSetup, made: Made, others: float | None) -> Measurement:
     """What the trials of one measurement come to."""
     trials, decided, trips = made
-    acknowledged, framed = way.mode is Mode.UDP_ACK, way.mode is Mode.TCP
+    acknowledged, framed = setup.mode is Mode.UDP_ACK, setup.mode is Mode.TCP
     throughput = None if decided is None else decided.carried_msgs_per_s
-    flood = trials[0] if way.mode is Mode.UDP else None
-    after = None if way.receiver is None else way.receiver.look()
+    flood = trials[0] if setup.mode is Mode.UDP else None
+    after = None if setup.receiver is None else setup.receiver.look()
     sides = [trials[-1].offload, *([] if after is None else [after.offload])]
     drops = [trial.kernel_drops for trial in trials if trial.kernel_drops is not None]
     over_limit = [trial.over_limit for trial in trials if trial.over_limit is not None]
     shown = decided or trials[-1]
     measurement = Measurement(
-        mode=way.mode,
-        size_bytes=way.size,
-        datagram_size_bytes=None if framed else way.datagram_size,
+        mode=setup.mode,
+        size_bytes=setup.size,
+        datagram_size_bytes=None if framed else setup.datagram_size,
         datagrams_per_message=None
         if framed
-        else bench_path.datagrams(way.size, acknowledged=acknowledged, datagram_size=way.datagram_size),
+        else bench_path.datagrams(setup.size, acknowledged=acknowledged, datagram_size=setup.datagram_size),
         throughput_msgs_per_s=throughput,
         flood_sent_msgs_per_s=None if flood is None else flood.sent_msgs_per_s,
         flood_received_msgs_per_s=None if flood is None else flood.received_msgs_per_s,
-        goodput_bps=None if throughput is None else throughput * way.size * 8,
+        goodput_bps=None if throughput is None else throughput * setup.size * 8,
         rtt_s=None if trips is None else trips.summary(),
         rtt_interval_s=None if trips is None else trips.interval / SECOND,
         rtt_lost=None if trips is None else trips.lost,
@@ -204,21 +206,21 @@ def concluded(benchmark: Benchmark, way: Way, made: Made, others: float | None) 
 class Clockwork:
     """How far a benchmark is: by the time that is planned, which a measurement takes more or less."""
 
-    def __init__(self, request: Request, progress: Callable[[Progress], None], others: Others) -> None:
+    def __init__(self, request: BenchRequest, progress: Callable[[BenchProgress], None], others: Others) -> None:
         """Nothing has begun yet. `others` are looked for whenever progress is told."""
         self.others = others
         self._seconds = request.seconds
         self._count = len(request.cells)
         self._progress = progress
         self._done = -1
-        self._way: Way | None = None
+        self._setup: TrialSetup | None = None
         self._doing = ""
         self._begun = 0
 
-    def begin(self, way: Way) -> None:
+    def begin(self, setup: TrialSetup) -> None:
         """The next measurement."""
         self._done += 1
-        self._way, self._begun = way, clock.now()
+        self._setup, self._begun = setup, clock.now()
 
     def doing(self, words: str) -> None:
         """What is going on now."""
@@ -227,10 +229,10 @@ class Clockwork:
 
     def tick(self) -> None:
         """Tell it."""
-        if self._way is None:
+        if self._setup is None:
             return
         self.others.look()
         passed = min((clock.now() - self._begun) / SECOND / self._seconds, 0.99)
         measured = self._done + passed
         left = (self._count - measured) * self._seconds
-        self._progress(Progress(self._way.mode, self._way.size, self._doing, measured / self._count, left))
+        self._progress(BenchProgress(self._setup.mode, self._setup.size, self._doing, measured / self._count, left))

@@ -46,7 +46,7 @@ ROOM = 4
 """Median round trips from one to the next at least: a schedule that could not be kept would measure itself."""
 
 
-class Stopped(Exception):
+class TrialStopped(Exception):
     """Somebody ended the benchmark."""
 
 
@@ -55,7 +55,7 @@ class NobodyThere(UdpmsgError):
 
 
 @dataclass(frozen=True)
-class Way:
+class TrialSetup:
     """Where one measurement's messages go, and how."""
 
     mode: Mode
@@ -100,26 +100,26 @@ class Way:
         )
 
 
-def look_for_listener(way: Way) -> None:
-    """Make sure that somebody is there who can say what arrived. Raises NobodyThere, Stopped."""
-    with opened(way, acknowledged=False, seconds=0) as (sender, watch):
+def look_for_listener(setup: TrialSetup) -> None:
+    """Make sure that somebody is there who can say what arrived. Raises NobodyThere, TrialStopped."""
+    with opened(setup, acknowledged=False, seconds=0) as (sender, watch):
         for _ in range(int(network.ANSWER_WAIT)):
             if sender.ask(1.0) is not None:
                 return
             if watch.over:
-                raise Stopped
+                raise TrialStopped
             if any(isinstance(event, Unreachable | Disconnected) for event in sender.poll(0)):
                 break
-        raise way.nobody()
+        raise setup.nobody()
 
 
-def at_rate(way: Way, rate: float, seconds: float, *, confirms: bool) -> Trial:
+def at_rate(setup: TrialSetup, rate: float, seconds: float, *, confirms: bool) -> Trial:
     """Fire and forget at a constant rate, in messages a second."""
-    with opened(way, acknowledged=False, seconds=seconds) as (sender, watch):
+    with opened(setup, acknowledged=False, seconds=seconds) as (sender, watch):
         count = max(1, round(rate * seconds))
-        effort = Effort(way)
-        pace = Pace(rate, now=effort.begun, most_at_once=len(way.batch()))
-        messages = way.batch(pace.batch)
+        effort = Effort(setup)
+        pace = Pace(rate, now=effort.begun, most_at_once=len(setup.batch()))
+        messages = setup.batch(pace.batch)
         sent, next_tick = 0, effort.begun + TOLD_EVERY
         while sent < count and not watch.over:
             now = clock.now()
@@ -130,67 +130,67 @@ def at_rate(way: Way, rate: float, seconds: float, *, confirms: bool) -> Trial:
                 sent += taken
             else:
                 if now >= next_tick:
-                    way.tick()
+                    setup.tick()
                     next_tick = now + TOLD_EVERY
                 effort.wait(pace.next_due())
         effort.end(at_least=int(sent * SECOND / rate))
-        return concluded(way, sender, watch, effort, rate, confirms=confirms)
+        return concluded(setup, sender, watch, effort, rate, confirms=confirms)
 
 
-def as_fast_as_possible(way: Way, seconds: float, *, confirms: bool = False) -> Trial:
+def as_fast_as_possible(setup: TrialSetup, seconds: float, *, confirms: bool = False) -> Trial:
     """Without a pace. Fire and forget: the flood. Acknowledged, or over TCP: as fast as the receiver takes it."""
-    acknowledged = way.mode is Mode.UDP_ACK
-    with opened(way, acknowledged=acknowledged, seconds=seconds) as (sender, watch):
-        messages = way.batch()
-        effort = Effort(way)
+    acknowledged = setup.mode is Mode.UDP_ACK
+    with opened(setup, acknowledged=acknowledged, seconds=seconds) as (sender, watch):
+        messages = setup.batch()
+        effort = Effort(setup)
         now, until = effort.begun, effort.begun + int(seconds * SECOND)
         next_tick = now + TOLD_EVERY
         while now < until and not watch.over:
             sender.send_many(messages)
             if acknowledged:
-                check(sender.poll(0), way)
+                check(sender.poll(0), setup)
             now = clock.now()
             if now >= next_tick:
-                way.tick()
+                setup.tick()
                 next_tick = now + TOLD_EVERY
         while sender.unresolved and not watch.over:
-            check(sender.poll(None), way)
+            check(sender.poll(None), setup)
         effort.end()
-        return concluded(way, sender, watch, effort, None, confirms=confirms)
+        return concluded(setup, sender, watch, effort, None, confirms=confirms)
 
 
-def round_trips(way: Way, seconds: float) -> RoundTrips:
+def round_trips(setup: TrialSetup, seconds: float) -> RoundTrips:
     """One acknowledged message at a time, a thousand a second or as many as the path has room for."""
-    with opened(way, acknowledged=True, seconds=seconds) as (sender, watch):
-        message = filled(b"", way.size)
-        interval = max(PROBE_INTERVAL, ROOM * usual_round_trip(way, sender, watch, message))
-        effort = Effort(way)
+    with opened(setup, acknowledged=True, seconds=seconds) as (sender, watch):
+        message = filled(b"", setup.size)
+        interval = max(PROBE_INTERVAL, ROOM * usual_round_trip(setup, sender, watch, message))
+        effort = Effort(setup)
         trips = RoundTrips(interval, now=effort.begun)
         until, next_tick = effort.begun + int(seconds * SECOND), effort.begun + TOLD_EVERY
         while trips.due_at < until and not watch.over:
             effort.wait(trips.due_at)
             sender.send(message)
-            outcome = settled(way, sender, watch)
+            outcome = settled(setup, sender, watch)
             now = clock.now()
             if outcome is not None and outcome.state is State.DELIVERED:
                 trips.returned(now=now)
             else:
                 trips.never_returned()
             if now >= next_tick:
-                way.tick()
+                setup.tick()
                 next_tick = now + TOLD_EVERY
         if watch.over:
-            raise way.nobody() if watch.late else Stopped
+            raise setup.nobody() if watch.late else TrialStopped
         return trips
 
 
 class Effort:
     """The time that a trial takes at the sender, and how much of a core. Waiting awake is no work."""
 
-    def __init__(self, way: Way) -> None:
+    def __init__(self, setup: TrialSetup) -> None:
         """Begin."""
-        self._receiver = way.receiver
-        self._receiver_before = None if way.receiver is None else way.receiver.look().cpu
+        self._receiver = setup.receiver
+        self._receiver_before = None if setup.receiver is None else setup.receiver.look().cpu
         self._awake = 0
         self._cpu = clock.cpu()
         self.begun = clock.now()
@@ -223,11 +223,11 @@ class Effort:
         return share(self._receiver.look().cpu - self._receiver_before, int(seconds * SECOND))
 
 
-def concluded(way: Way, sender: Sender, watch: Watch, effort: Effort, rate: float | None, *, confirms: bool) -> Trial:
-    """Ask the receiver what it has; what became of the trial. Raises NobodyThere, Stopped."""
+def concluded(setup: TrialSetup, sender: Sender, watch: Watch, effort: Effort, rate: float | None, *, confirms: bool) -> Trial:
+    """Ask the receiver what it has; what became of the trial. Raises NobodyThere, TrialStopped."""
     if not watch.over:
         sleep(DRAIN)
-    report = final_report(way, sender, watch)
+    report = final_report(setup, sender, watch)
     statistics: SenderStatistics = sender.statistics()
     sent, took = statistics.messages_sent, effort.took / SECOND
     receiving = report.duration_s or took
@@ -238,7 +238,7 @@ def concluded(way: Way, sender: Sender, watch: Watch, effort: Effort, rate: floa
         messages_sent=sent,
         messages_lost=max(sent - report.arrived, 0),
         messages_unconfirmed=statistics.messages_unconfirmed,
-        kernel_drops=report.kernel_drops if way.mode is not Mode.TCP else None,
+        kernel_drops=report.kernel_drops if setup.mode is not Mode.TCP else None,
         over_limit=report.over_limit,
         duration_s=took,
         sender_cpu=effort.sender_cpu,
@@ -248,53 +248,53 @@ def concluded(way: Way, sender: Sender, watch: Watch, effort: Effort, rate: floa
     )
 
 
-def final_report(way: Way, sender: Sender, watch: Watch) -> SessionReport:
-    """The receiver's answer, once it has stopped changing. Raises NobodyThere, Stopped."""
+def final_report(setup: TrialSetup, sender: Sender, watch: Watch) -> SessionReport:
+    """The receiver's answer, once it has stopped changing. Raises NobodyThere, TrialStopped."""
     answers = [] if watch.over else network.final_answer(sender)
     if watch.over and not watch.late:
-        raise Stopped
+        raise TrialStopped
     if not answers:
-        raise way.nobody()
+        raise setup.nobody()
     return answers[0]
 
 
-def settled(way: Way, sender: Sender, watch: Watch) -> Outcome | None:
+def settled(setup: TrialSetup, sender: Sender, watch: Watch) -> Outcome | None:
     """How the one message that is under way ended; None: the trial is over before it did."""
     while not watch.over:
         events = sender.poll(None)
-        check(events, way)  # first: the end of the connection is the outcome of what was under way
+        check(events, setup)  # first: the end of the connection is the outcome of what was under way
         for event in events:
             if isinstance(event, Outcome):
                 return event
     return None
 
 
-def usual_round_trip(way: Way, sender: Sender, watch: Watch, message: bytes) -> int:
+def usual_round_trip(setup: TrialSetup, sender: Sender, watch: Watch, message: bytes) -> int:
     """The median of the first few, in nanoseconds."""
     times = []
     for _ in range(WARM_UPS):
         begun = clock.now()
         sender.send(message)
-        if settled(way, sender, watch) is None:
+        if settled(setup, sender, watch) is None:
             break
         times.append(clock.now() - begun)
     return sorted(times)[len(times) // 2] if times else 0
 
 
-def check(events: list[Event], way: Way) -> None:
+def check(events: list[Event], setup: TrialSetup) -> None:
     """Raise NobodyThere where the connection is gone."""
     if any(isinstance(event, Disconnected) for event in events):
-        raise way.nobody()
+        raise setup.nobody()
 
 
 @contextmanager
-def opened(way: Way, *, acknowledged: bool, seconds: float) -> Iterator[tuple[Sender, Watch]]:
+def opened(setup: TrialSetup, *, acknowledged: bool, seconds: float) -> Iterator[tuple[Sender, Watch]]:
     """A sender, and who looks after it. Raises NobodyThere where a connection is refused."""
-    with Watch(way.stopped) as watch:
+    with Watch(setup.stopped) as watch:
         try:
-            sender = Sender(way.host, way.port, **way.options(acknowledged=acknowledged))
+            sender = Sender(setup.host, setup.port, **setup.options(acknowledged=acknowledged))
         except CannotConnect:
-            raise way.nobody() from None
+            raise setup.nobody() from None
         with sender:
             limit = clock.now() + int((seconds + DEADLINE) * SECOND) + GRACE
             watch.over_sender(sender, limit, silence=SILENCE)

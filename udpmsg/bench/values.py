@@ -23,7 +23,7 @@ LARGEST = MAX_MESSAGE
 
 
 @dataclass(frozen=True)
-class Request:
+class BenchRequest:
     """What to measure, and where to."""
 
     modes: tuple[Mode, ...] = tuple(Mode)
@@ -167,7 +167,7 @@ class Measurement:
 class Benchmark:
     """Everything that a report needs."""
 
-    request: Request
+    request: BenchRequest
     started: str
     """UTC, ISO 8601, to the second."""
     system: str
@@ -189,7 +189,7 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
-class Progress:
+class BenchProgress:
     """Where a benchmark stands."""
 
     mode: Mode

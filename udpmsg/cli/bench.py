@@ -13,7 +13,7 @@ from udpmsg.base.options import Option, again
 from udpmsg.bench.run import bench as measure
 from udpmsg.bench.run import check
 from udpmsg.bench.trial import NobodyThere
-from udpmsg.bench.values import Benchmark, Measurement, Progress, Request
+from udpmsg.bench.values import Benchmark, BenchProgress, BenchRequest, Measurement
 from udpmsg.cli import options, showing
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.given import Given
@@ -72,14 +72,21 @@ OPTIONS = (
         N_("udp, udp+ack or tcp; may be given again."),
         MODE,
         MEASURED,
-        default=Request.modes,
+        default=BenchRequest.modes,
         unset=N_("all three"),
         many=True,
     ),
     Option(
-        "--size", N_("Bytes of each message; may be given again."), kinds.SOME_BYTES, MEASURED, default=Request.sizes, many=True
+        "--size",
+        N_("Bytes of each message; may be given again."),
+        kinds.SOME_BYTES,
+        MEASURED,
+        default=BenchRequest.sizes,
+        many=True,
     ),
-    Option("--for", N_("How long each measurement takes, more or less."), kinds.SOME_SECONDS, MEASURED, default=Request.seconds),
+    Option(
+        "--for", N_("How long each measurement takes, more or less."), kinds.SOME_SECONDS, MEASURED, default=BenchRequest.seconds
+    ),
     _choice("window", N_("udp+ack: at most N unconfirmed messages at once.")),
     _choice("congestion", N_("udp+ack's congestion control: newreno, cubic or bbr."), default=None, unset=DEFAULT_CONGESTION),
     _choice(
@@ -93,7 +100,7 @@ OPTIONS = (
         N_("The kernel's buffer to ask for, at the receiver on loopback."),
         kinds.BUFFER,
         MEASURED,
-        default=Request.receive_buffer,
+        default=BenchRequest.receive_buffer,
         against=(("destination", N_("a listener on another machine has its own: listen --receive-buffer")),),
     ),
     options.HTML,
@@ -106,7 +113,7 @@ OPTIONS = (
 def bench(context: typer.Context, given: Given) -> int:
     """Check the options, measure, and show it; return the exit code. HELP is what users read."""
     given.check(OPTIONS)
-    request = Request(
+    request = BenchRequest(
         modes=once(given.mode, "mode"),
         sizes=once(given.size, "size"),
         seconds=given.for_,
@@ -140,7 +147,7 @@ def bench(context: typer.Context, given: Given) -> int:
     return Exit.ERROR if data.broken else Exit.WELL
 
 
-def run(request: Request, interrupts: Interrupts, data: Data, words: Words, *, json: bool, quiet: bool) -> Benchmark:
+def run(request: BenchRequest, interrupts: Interrupts, data: Data, words: Words, *, json: bool, quiet: bool) -> Benchmark:
     """Measure, with a bar at the bottom of a terminal, and write what is found to standard output."""
     from udpmsg.bench.jsonlines import BenchLines
 
@@ -152,7 +159,7 @@ def run(request: Request, interrupts: Interrupts, data: Data, words: Words, *, j
         if json:
             data.write(lines.measurement(measurement))
 
-    def progress(state: Progress) -> None:
+    def progress(state: BenchProgress) -> None:
         if not quiet:
             words.status(bar(state))
 
@@ -168,7 +175,7 @@ def run(request: Request, interrupts: Interrupts, data: Data, words: Words, *, j
     if json:
         data.write(lines.whole(benchmark))
     else:
-        from udpmsg.bench.table import lines as table
+        from udpmsg.bench.printed import lines as table
 
         width = columns(data.stream) if data.terminal else showing.PIPE_WIDTH
         for line in table(benchmark, colour=data.colour, width=width):
@@ -176,7 +183,7 @@ def run(request: Request, interrupts: Interrupts, data: Data, words: Words, *, j
     return benchmark
 
 
-def say_duration(request: Request, words: Words) -> None:
+def say_duration(request: BenchRequest, words: Words) -> None:
     """Before it begins, how long it will take."""
     whole = len(request.cells) * request.seconds
     if whole > TALKATIVE:
@@ -185,7 +192,7 @@ def say_duration(request: Request, words: Words) -> None:
         words.say(said.format(counted(len(request.cells), "measurement"), each, minutes(whole)))
 
 
-def bar(state: Progress) -> str:
+def bar(state: BenchProgress) -> str:
     """████████░░░░░░░░ 43 % · 50 s left · udp 1,200 B: flood."""
     filled = round(BAR * state.share)
     drawn, doing = f"{'█' * filled}{'░' * (BAR - filled)} {state.share:4.0%}", told(state.doing)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from udpmsg.base import clock
 from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import PATIENCE, Stage
 
 SENDS = (b"aaa", b"bbb", b"cccc")
@@ -76,7 +76,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("Message boundaries"),
-    question=Question(
+    question=Quiz(
         N_(
             "A program sends “aaa”, “bbb” and “cccc”; the other side begins to read when all have come. What does its first read give?"
         ),

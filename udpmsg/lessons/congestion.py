@@ -7,7 +7,7 @@ from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
 from udpmsg.compare.trace import Choices, Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Question, Terminal
+from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameKind, FrameRecord
 
@@ -126,7 +126,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("Congestion"),
-    question=Question(
+    question=Quiz(
         N_("A program sends 4 Mb/s into a link that carries 2 Mb/s and lets twenty frames wait. What happens?"),
         (
             N_("Over both, the network tells the sender to slow down."),

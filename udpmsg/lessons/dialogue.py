@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import SILENCE, Stage
 
 FAREWELL, STOP = "bye", "stop"
@@ -249,7 +249,7 @@ def ended_and_went_on(turns: tuple[Turn, ...]) -> bool:
 
 LESSON = Lesson(
     title=N_("A dialogue"),
-    question=Question(
+    question=Quiz(
         N_(
             "A client asks, a server answers. The client has no more questions. What does each of them need, to know that it may end?"
         ),

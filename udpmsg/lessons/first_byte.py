@@ -14,7 +14,7 @@ from udpmsg.lessons.lesson import (
     Observations,
     Picture,
     Program,
-    Question,
+    Quiz,
     Terminal,
     for_pictures,
 )
@@ -79,7 +79,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("The first byte"),
-    question=Question(
+    question=Quiz(
         N_("A frame takes 20 ms from host to host. When does the other side have the first message?"),
         (
             N_("After 20 ms over both UDP and TCP."),

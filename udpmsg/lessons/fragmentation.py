@@ -14,7 +14,7 @@ from udpmsg.lessons.lesson import (
     Observations,
     Picture,
     Program,
-    Question,
+    Quiz,
     Terminal,
     for_pictures,
     table,
@@ -116,7 +116,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("Fragmentation"),
-    question=Question(
+    question=Quiz(
         N_(
             "A datagram of 4,000 bytes crosses a network whose frames hold 1,500. One of its frames is lost. What does recv give?"
         ),

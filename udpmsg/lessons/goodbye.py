@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _
 from udpmsg.core.events import Goodbye, Message
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import END, LARGEST, LOOPBACK, PATIENCE, SILENCE, SILENT, Stage, reading, word_for
 from udpmsg.messaging.receiver import Receiver
 from udpmsg.messaging.sender import Sender
@@ -154,7 +154,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("Goodbye"),
-    question=Question(
+    question=Quiz(
         N_("A sender closes its socket and is gone. How does the receiver learn of it?"),
         (
             N_("Its read gives the end (no bytes), over both UDP and TCP."),

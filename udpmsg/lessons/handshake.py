@@ -12,7 +12,7 @@ from udpmsg.lessons.lesson import (
     Observations,
     Picture,
     Program,
-    Question,
+    Quiz,
     Terminal,
     for_pictures,
     table,
@@ -78,7 +78,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("No handshake"),
-    question=Question(
+    question=Quiz(
         N_("A program sends one message to a host that it has never talked to. Which is the first frame on the wire?"),
         (
             N_("Over both UDP and TCP: the message."),

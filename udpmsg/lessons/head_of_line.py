@@ -7,7 +7,7 @@ from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
 from udpmsg.compare.trace import Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, for_pictures
+from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, for_pictures
 from udpmsg.lessons.stage import Stage
 
 COUNT, LOST = 8, 4
@@ -81,7 +81,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("Head-of-line blocking"),
-    question=Question(
+    question=Quiz(
         N_("Eight messages leave, one every 20 ms, and number 4 is lost on the way. What happens to number 5?"),
         (
             N_("Over both UDP and TCP it comes when it would have come anyway."),

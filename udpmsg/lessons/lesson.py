@@ -40,7 +40,7 @@ Seen = TypeVar("Seen", bound=Observations)
 
 
 @dataclass(frozen=True)
-class Question:
+class Quiz:
     """What the class is asked before the run."""
 
     text: str
@@ -153,7 +153,7 @@ class Lesson(Generic[Seen]):
     """One lesson, whole."""
 
     title: str
-    question: Question
+    question: Quiz
     run: Callable[..., Seen]
     """`run(stage, *, …)`: the experiment. Its keyword arguments have the lesson's own values as defaults; tests break them."""
     expectations: tuple[Expectation[Seen], ...]

@@ -6,7 +6,7 @@ from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
 from udpmsg.compare.trace import Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameKind
 
@@ -97,7 +97,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("Loss, duplication and reordering"),
-    question=Question(
+    question=Quiz(
         N_("Eight messages leave. The network loses number 3, doubles number 5 and delays number 7. What comes?"),
         (
             N_("1 2 4 5 6 8 7 over UDP, because the second copy is thrown away by the kernel; 1 to 8 over TCP."),

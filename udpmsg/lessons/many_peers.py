@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _, plural
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import SILENCE, Stage
 
 PEERS = 20
@@ -103,7 +103,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("One socket for many peers"),
-    question=Question(
+    question=Quiz(
         N_("A server answers 20 clients, all at the same time. How many sockets does it have open?"),
         (
             N_("20 over both UDP and TCP."),

@@ -8,7 +8,7 @@ from udpmsg.base.language import N_, _
 from udpmsg.core import wire
 from udpmsg.core.events import Duplicate, Event, Message, Outcome, State
 from udpmsg.core.wire import Kind
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
+from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import LARGEST, LOOPBACK, PATIENCE, SILENT, Stage, reading, word_for
 from udpmsg.messaging.receiver import Receiver
 from udpmsg.messaging.sender import Sender
@@ -48,7 +48,7 @@ class Seen(Observations):
         return tuple(sequence for sequence, _port, given in self.udp_arrivals if given)
 
 
-class Router:
+class HomeRouter:
     """The router between a sender at home and everybody else: it forwards from a port of its own, and may get another one."""
 
     def __init__(self, stage: Stage, target: tuple[str, int]) -> None:
@@ -81,7 +81,7 @@ class Conversation:
         """Open all three."""
         self.stage = stage
         self.receiver = Receiver(LOOPBACK, 0)
-        self.router = Router(stage, (LOOPBACK, self.receiver.endpoints[0].port))
+        self.router = HomeRouter(stage, (LOOPBACK, self.receiver.endpoints[0].port))
         self.sender = Sender(LOOPBACK, self.router.inside.getsockname()[1], acknowledged=True, min_rto=MIN_RTO)
         self.arrivals: list[tuple[int, int, bool]] = []
         self.sessions: set[int] = set()
@@ -193,7 +193,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("The sender that changes its address"),
-    question=Question(
+    question=Quiz(
         N_("A phone leaves its Wi-Fi while it sends, and goes on from another address. What happens to the conversation?"),
         (
             N_("It is over, over both UDP and TCP."),

@@ -14,7 +14,7 @@ from udpmsg.lessons.lesson import (
     Observations,
     Picture,
     Program,
-    Question,
+    Quiz,
     Terminal,
     table,
 )
@@ -158,7 +158,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("Sending to nobody"),
-    question=Question(
+    question=Quiz(
         N_("A program sends a datagram to a port where nobody listens. What does it learn?"),
         (
             N_("Its send call fails at once, as TCP's connect does."),

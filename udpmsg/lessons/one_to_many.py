@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _, plural
-from udpmsg.lessons.lesson import LINUX, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
+from udpmsg.lessons.lesson import LINUX, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import LOOPBACK, SILENCE, Stage, error_name
 
 GROUP = "239.1.2.3"
@@ -131,7 +131,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("One to many"),
-    question=Question(
+    question=Quiz(
         N_("A program has a message for three others. How many sends does it need?"),
         (
             N_("Three, over both UDP and TCP."),

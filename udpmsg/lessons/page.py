@@ -19,7 +19,7 @@ from udpmsg.lessons import story
 from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Picture
 from udpmsg.lessons.printed import typed
 from udpmsg.lessons.running import Result
-from udpmsg.lessons.story import KEYS, Check, Choices, Commands, Failure, Listing, Part, Shown
+from udpmsg.lessons.story import KEYS, Answers, Check, Commands, Failure, LessonPicture, Listing, Part
 from udpmsg.show import page as show_page
 from udpmsg.show.markup import safe
 from udpmsg.show.page import css
@@ -74,7 +74,7 @@ def part(one: Part, number: int) -> str:
     return "\n".join([*parts, f"<ul class='checks'>{checks}</ul>"] if checks else parts)
 
 
-def html(one: Shown, identity: str) -> str:
+def html(one: LessonPicture, identity: str) -> str:
     """One picture; `identity` makes its ids unique."""
     drawn = drawing(one, identity)
     caption = getattr(one, "caption", "")
@@ -84,12 +84,12 @@ def html(one: Shown, identity: str) -> str:
     return f"<p>{safe(caption)}</p>{drawn}" if caption else drawn
 
 
-def drawing(one: Shown, identity: str) -> str:
+def drawing(one: LessonPicture, identity: str) -> str:
     """The picture itself, without its caption."""
     match one:
         case Prose():
             return show_page.html(one)
-        case Choices():
+        case Answers():
             answers = zip(KEYS, one.answers, strict=False)
             return f"<ul class='answers'>{''.join(f'<li><b>{key}</b>{safe(text)}</li>' for key, text in answers)}</ul>"
         case Check():

@@ -6,7 +6,7 @@ from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
 from udpmsg.compare.trace import Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
+from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import Phase
 
@@ -114,7 +114,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("The price of reliability"),
-    question=Question(
+    question=Quiz(
         N_("Nothing is lost. Twenty short messages, one at a time: how many frames does each take?"),
         (
             N_("One, over UDP and over TCP: without a loss there is nothing to repeat."),

@@ -15,8 +15,8 @@ from udpmsg.compare import ladder_text as ladder_lines
 from udpmsg.compare import ledger_text as ledger
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Run
-from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Picture, Question
-from udpmsg.lessons.story import KEYS, Check, Choices, Commands, Failure, Listing, Part, Shown
+from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Picture, Quiz
+from udpmsg.lessons.story import KEYS, Answers, Check, Commands, Failure, LessonPicture, Listing, Part
 from udpmsg.lessons.table import Entry
 from udpmsg.show import text
 from udpmsg.show.pictures import Prose, Table
@@ -62,14 +62,14 @@ def body(part: Part, *, width: int, colour: bool) -> Iterator[str]:
             yield ""
 
 
-def drawn(picture: Shown, *, width: int, colour: bool) -> Iterator[str]:
+def drawn(picture: LessonPicture, *, width: int, colour: bool) -> Iterator[str]:
     """One picture, under its caption."""
     caption = getattr(picture, "caption", "")
     yield from (paint(line, "note", colour) for line in wrap(caption, width))
     match picture:
         case Prose() | Table():
             yield from text.lines(picture, width=width, colour=colour)
-        case Choices():
+        case Answers():
             for key, answer in zip(KEYS, picture.answers, strict=False):
                 yield from _hanging(f"  {key}  ", answer, width)
         case Check():
@@ -95,7 +95,7 @@ def drawn(picture: Shown, *, width: int, colour: bool) -> Iterator[str]:
             yield from _ladder(picture, width, colour)
 
 
-def votes(question: Question, counts: Mapping[str, int], *, colour: bool) -> Iterator[str]:
+def votes(question: Quiz, counts: Mapping[str, int], *, colour: bool) -> Iterator[str]:
     """How the class voted."""
     total = sum(counts.values())
     if not total:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from udpmsg.base import clock
 from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
+from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import END, LOOPBACK, PATIENCE, SILENCE, Stage, error_name, reading, word_for
 
 BEFORE, MEANWHILE, AFTER = b"before", b"meanwhile", b"after"
@@ -169,7 +169,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("The server that is started again"),
-    question=Question(
+    question=Quiz(
         N_("A server ends, and is started again on the same port at once. What happens to a client that goes on sending?"),
         (
             N_("Over both it has to connect again."),

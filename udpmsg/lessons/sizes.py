@@ -13,7 +13,7 @@ from udpmsg.lessons.lesson import (
     Observations,
     Picture,
     Program,
-    Question,
+    Quiz,
     Terminal,
     table,
 )
@@ -105,7 +105,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("How large a datagram may be"),
-    question=Question(
+    question=Quiz(
         N_("Which of these datagrams can be sent over UDP and IPv4: one of 0 bytes, one of 65,507, one of 65,508?"),
         (
             N_("All three: the system cuts large ones into several."),

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _, number
-from udpmsg.lessons.lesson import LINUX, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
+from udpmsg.lessons.lesson import LINUX, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import SILENCE, Stage
 
 SO_RXQ_OVFL = 40
@@ -151,7 +151,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("A slow receiver"),
-    question=Question(
+    question=Quiz(
         N_("A program keeps sending, and the other one, on the same machine, does not read. What happens to the sender?"),
         (
             N_("Over both, send waits until the receiver reads."),

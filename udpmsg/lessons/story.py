@@ -16,7 +16,7 @@ KEYS = "abcd"
 
 
 @dataclass(frozen=True)
-class Choices:
+class Answers:
     """The answers among which a class chooses."""
 
     answers: tuple[str, ...]
@@ -55,20 +55,20 @@ class Listing:
     caption: str = ""
 
 
-Shown = Prose | Choices | Check | Failure | Commands | Listing | Picture
+LessonPicture = Prose | Answers | Check | Failure | Commands | Listing | Picture
 
 
 class Part(NamedTuple):
     """One part of a lesson."""
 
     heading: str
-    pictures: tuple[Shown, ...]
+    pictures: tuple[LessonPicture, ...]
 
 
 def question(lesson: Lesson[Any]) -> Part:
     """What the class is asked."""
-    choices = Choices(tuple(_(answer) for answer in lesson.question.answers))
-    return Part(_("Question"), (Prose((_(lesson.question.text),)), choices))
+    answers = Answers(tuple(_(answer) for answer in lesson.question.answers))
+    return Part(_("Question"), (Prose((_(lesson.question.text),)), answers))
 
 
 def seen(result: Result) -> Part:

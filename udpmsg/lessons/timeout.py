@@ -16,7 +16,7 @@ from udpmsg.lessons.lesson import (
     Observations,
     Picture,
     Program,
-    Question,
+    Quiz,
     Terminal,
     for_pictures,
 )
@@ -131,7 +131,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("Acknowledgment, timeout and back-off"),
-    question=Question(
+    question=Quiz(
         N_(
             "A sender waits 200 ms for an acknowledgment and gets none. It sends the message again, and again there is silence. "
             "What should it do?"

@@ -4,7 +4,7 @@ import socket
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
+from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import Stage
 
 MESSAGE, NEXT = b"0123456789", b"next"
@@ -73,7 +73,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("A buffer that is too small"),
-    question=Question(
+    question=Quiz(
         N_("A datagram of ten bytes has arrived, and the program reads four. What does its next read give?"),
         (
             N_("The other six bytes."),

@@ -10,7 +10,7 @@ from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
 from udpmsg.compare.trace import Choices, Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, table
+from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameKind, FrameRecord
 
@@ -21,7 +21,7 @@ AGAIN_GOING_BACK = (3, 4, 5, 6, 8, 9, 10, 11)
 
 
 @dataclass(frozen=True)
-class Way(Observations):
+class Strategy(Observations):
     """One way to send again."""
 
     frames: int
@@ -38,9 +38,9 @@ class Way(Observations):
 class Seen(Observations):
     """The three, over the same faults."""
 
-    stop_and_wait: Way
-    go_back_n: Way
-    selective_repeat: Way
+    stop_and_wait: Strategy
+    go_back_n: Strategy
+    selective_repeat: Strategy
 
     def told(self) -> dict[str, object]:
         """The ways as objects of their own."""
@@ -59,7 +59,7 @@ def run(stage: Stage, *, lost: tuple[int, ...] = LOST, window: int = WINDOW) -> 
     return Seen(stopping, go_back_n(lost, window), selective)
 
 
-def in_the_lab(stage: Stage, lost: tuple[int, ...], window: int) -> Way:
+def in_the_lab(stage: Stage, lost: tuple[int, ...], window: int) -> Strategy:
     """udpmsg's own sender, with so many messages under way."""
     over = link(f"{ONE_WAY_MS}ms", *(f"drop:data:{sequence}" for sequence in lost))
     workload, choices = Workload(count=COUNT, interval_ns=MILLISECOND // 10, size=100), Choices(window=window)
@@ -69,7 +69,7 @@ def in_the_lab(stage: Stage, lost: tuple[int, ...], window: int) -> Way:
 
     made = in_lab(stage, over, modes=(Mode.UDP_ACK,), workload=workload, choices=choices, good=calm).runs[0]
     settled = max((row.settled_at or 0 for row in made.sent), default=0)
-    way = Way(len(data(made)), sent_again(made), in_flight(made), round(settled / MILLISECOND, 1))
+    way = Strategy(len(data(made)), sent_again(made), in_flight(made), round(settled / MILLISECOND, 1))
     stage.say(_("window {}: {} frames, {} ms").format(window, way.frames, number(settled / MILLISECOND, ",.0f")))
     return way
 
@@ -100,7 +100,7 @@ def in_flight(made: Run) -> int:
     return max(map(under_way, begun.values()), default=0)
 
 
-def go_back_n(lost: tuple[int, ...], window: int) -> Way:
+def go_back_n(lost: tuple[int, ...], window: int) -> Strategy:
     """What a sender does that goes back: its receiver takes nothing out of order, so after a loss it sends the whole window again.
 
     In each round trip it sends what the window allows; where that is nothing, its timer expires.
@@ -119,7 +119,7 @@ def go_back_n(lost: tuple[int, ...], window: int) -> Way:
                 expected += 1
         following = burst.stop
     again = tuple(sequence for place, sequence in enumerate(sent) if sequence in sent[:place])
-    return Way(len(sent), again, min(window, COUNT), None)
+    return Strategy(len(sent), again, min(window, COUNT), None)
 
 
 def shows(seen: Seen) -> tuple[Picture, ...]:
@@ -147,7 +147,7 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
 
 LESSON = Lesson(
     title=N_("Stop-and-wait, go-back-N, selective repeat"),
-    question=Question(
+    question=Quiz(
         N_(
             "Twelve messages, at most four under way and not acknowledged; the third and the eighth are lost. What is sent again?"
         ),

@@ -1,7 +1,7 @@
 """The lesson `window-over-time`: a full queue before a bottleneck, and the saw tooth of the window that follows from it.
 
 Over UDP with acknowledgments and over TCP, one after the other, by what each sender knew (`Run.known`). A sender that probes
-otherwise, as BBR does, joins as one more `Flow` here.
+otherwise, as BBR does, joins as one more `Sawtooth` here.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
 from udpmsg.compare.trace import Choices, Known, Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Curve, Expectation, Lesson, Observations, Picture, Program, Question, Terminal, for_pictures
+from udpmsg.lessons.lesson import Curve, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, for_pictures
 from udpmsg.lessons.stage import Stage
 
 COUNT, SIZE = 750, 1000
@@ -29,7 +29,7 @@ TEETH = 3
 
 
 @dataclass(frozen=True)
-class Flow(Observations):
+class Sawtooth(Observations):
     """What one sender knew over time, and what became of its messages."""
 
     falls: int
@@ -51,15 +51,15 @@ class Flow(Observations):
 class Seen(Observations):
     """The two, over the same bottleneck."""
 
-    udp_ack: Flow
-    tcp: Flow
+    udp_ack: Sawtooth
+    tcp: Sawtooth
 
     def told(self) -> dict[str, object]:
         """The flows as objects of their own."""
         return {"udp_ack": self.udp_ack.told(), "tcp": self.tcp.told()}
 
     @property
-    def flows(self) -> tuple[Flow, Flow]:
+    def flows(self) -> tuple[Sawtooth, Sawtooth]:
         """Both."""
         return self.udp_ack, self.tcp
 
@@ -84,12 +84,12 @@ def run(stage: Stage, *, rate: int | None = RATE, ours: Mode = Mode.UDP_ACK, con
     return Seen(*flows)
 
 
-def flow(made: Run) -> Flow:
+def flow(made: Run) -> Sawtooth:
     """What a run's sender knew."""
     found = falls(made.known)
     later = [left / before for before, left in found[1:]]
     windows = tuple((round(row.at / MILLISECOND, 1), float(row.window or 0)) for row in made.known)
-    return Flow(
+    return Sawtooth(
         falls=len(found),
         left_after_a_fall=round(median(later), 3) if later else None,
         largest_window_bytes=max((row.window or 0 for row in made.known), default=0),
@@ -130,14 +130,14 @@ def shows(seen: Seen) -> tuple[Picture, ...]:
     )
 
 
-def left_within(one: Flow, least: float, most: float) -> bool:
+def left_within(one: Sawtooth, least: float, most: float) -> bool:
     """Whether a fall leaves about so much."""
     return one.left_after_a_fall is not None and least < one.left_after_a_fall < most
 
 
 LESSON = Lesson(
     title=N_("The window over time"),
-    question=Question(
+    question=Quiz(
         N_(
             "A sender has more to send than a bottleneck carries, where ten frames may wait. Its window says how much may be in "
             "flight. How does that change over time?"

@@ -14,7 +14,7 @@ from udpmsg.base.language import _, spoken
 from udpmsg.lessons import story
 from udpmsg.lessons.lesson import Lesson
 from udpmsg.lessons.page import part
-from udpmsg.lessons.story import Check, Commands, Listing, Part, Shown
+from udpmsg.lessons.story import Check, Commands, LessonPicture, Listing, Part
 from udpmsg.show.markup import safe
 from udpmsg.show.shell import quiet_shell
 
@@ -55,7 +55,7 @@ def sheet(name: str, lesson: Lesson[Any], number: int) -> str:
     return f'<section class="lesson sheet" id="{safe(name)}">{"".join(parts)}</section>'
 
 
-def unanswered(picture: Shown) -> Shown:
+def unanswered(picture: LessonPicture) -> LessonPicture:
     """Commands or a program, without what is to be found out by them."""
     if isinstance(picture, Listing):
         return replace(picture, prints=(), caption=_("Without udpmsg, in Python:"))

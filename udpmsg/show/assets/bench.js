@@ -1,4 +1,4 @@
-// A benchmark's charts, drawn with drawing.js. Reads the data that report/bench_page.py wrote; rates are messages a second.
+// A benchmark's charts, drawn with drawing.js. Reads the data that bench/page.py wrote; rates are messages a second.
 "use strict";
 
 const short = (value) => value >= 1e6 ? `${written(value / 1e6)} M` : value >= 1e4 ? `${written(value / 1e3)} k` : written(value);
