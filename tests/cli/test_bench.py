@@ -46,7 +46,7 @@ def test_json_has_a_line_a_mode_and_size_and_the_page_has_the_same_numbers(comma
         if line["throughput_msgs_per_s"] is not None:
             assert f'data-key="throughput_msgs_per_s" value="{line["throughput_msgs_per_s"]!r}"' in text
         if line["rtt_s"] is not None:
-            assert f'data-key="rtt_s:p50" value="{line["rtt_s"]["p50"]!r}"' in text
+            assert f'data-key="rtt_s.p50" value="{line["rtt_s"]["p50"]!r}"' in text
 
 
 def test_one_mode_and_the_environment_choose_what_is_measured(commands: Commands) -> None:
