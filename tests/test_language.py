@@ -23,7 +23,7 @@ SAMPLE = "Question"
 
 
 @pytest.fixture(autouse=True)
-def nobody_s_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_settings_of_a_user(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No language of the system, and none chosen; afterwards that of the system again."""
     for variable in language.SYSTEM:
         monkeypatch.delenv(variable, raising=False)

@@ -1,4 +1,4 @@
-"""`udpmsg listen`: whose word ends it. A word counts only from whom it concerns."""
+"""`udpmsg listen`: whose word ends it. A word counts only from the peer that it concerns."""
 
 import socket
 from typing import Any

@@ -114,7 +114,7 @@ def test_an_interrupted_command_goes_on_where_it_stopped(commands: Commands, spo
 
 
 def test_another_input_comes_behind_what_is_left(commands: Commands, spool: str, lines: Path, tmp_path: Path) -> None:
-    """It is another if its beginning is; what was added at the end of a file is new, and the rest of it is not."""
+    """An input is another one if its beginning differs; what was added at its end is new, and the rest is not."""
     port = free_port()
     send = [f"127.0.0.1:{port}", "--ack", "--spool", spool]
 

@@ -238,7 +238,7 @@ def a_wary_receiver(*, now: int = START, receiver: type[CoreReceiver] = Receiver
 
 
 def proves(receiver: CoreReceiver, remote: RemoteSender, peer: tuple[str, int], now: int) -> None:
-    """The sender at this address returns the cookie that it is given there, for a probe of nobody's session."""
+    """The sender at this address returns the cookie that it is given there, for a probe of a session that nobody has."""
     receiver.receive([RemoteSender(1 << 63).probe()], now=now, peer=peer)
     receiver.challenge(remote.session, peer, now=now)
     (cookie,) = [data[40:52] for data, to in receiver.data_to_send(now=now) if to == peer and data[3] == Kind.CHALLENGE]

@@ -1,6 +1,5 @@
-"""A word counts only from whom it concerns: who is nobody's peer ends nothing, answers for nobody, and starts no conversation
-without end.
-"""
+"""A word counts only from the peer that it concerns: a stranger ends nothing, cannot answer for another, and
+starts no conversation without end."""
 
 import socket
 import time
@@ -20,7 +19,7 @@ FEW = 100
 SAME = "127.0.0.1"
 """The address of the honest peers: who shares it is a stranger all the same."""
 STRANGER, OTHER = 0x5757_5757_5757_5757, 0x6868_6868_6868_6869
-"""Sessions that nobody's peer invents."""
+"""Sessions that a stranger invents."""
 
 
 def carry(ways: dict[socket.socket, tuple[socket.socket, int]]) -> int:
