@@ -1,6 +1,7 @@
 """Runs a command on a terminal of its own and prints what it showed there as an SVG: how docs/comparison.svg is made.
 
 python scripts/picture.py udpmsg compare --count 60 --loss 8% --seed 3 > docs/comparison.svg
+With UDPMSG_LANG=pt-BR, docs/comparison.pt-BR.svg.
 """
 
 import argparse
