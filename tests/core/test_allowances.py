@@ -43,6 +43,16 @@ def test_a_proved_address_may_be_sent_anything_and_is_told_once() -> None:
     assert (allowances.take_proved(), allowances.take_proved()) == ([PEER], [])
 
 
+def test_an_address_that_proves_itself_again_pushes_no_other_out() -> None:
+    allowances = Allowances()
+    for number in range(PEERS_KEPT):
+        allowances.prove(number)
+    allowances.prove(1)
+    assert allowances.proved(0)
+    allowances.prove("one more")  # now the oldest goes, and that is not 1 any more
+    assert [allowances.proved(peer) for peer in (0, 1, 2)] == [False, True, True]
+
+
 def test_connections_have_proved_their_addresses() -> None:
     allowances = Allowances(of_everybody=True)
     allowances.received(PEER, 1)

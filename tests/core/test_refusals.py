@@ -2,6 +2,7 @@
 
 from tests.core.support import MILLISECOND, SECOND, RemoteReceiver, acknowledged_sender, at, numbers, outcomes, read
 from udpmsg.core.events import Outcome, State
+from udpmsg.core.refusals import Refusals
 from udpmsg.core.wire import Kind
 
 
@@ -33,6 +34,11 @@ def test_five_seconds_of_nothing_but_refusals_end_every_message() -> None:
     assert outcomes(sender) == [Outcome(number, State.UNCONFIRMED, reason, 4) for number in (1, 2)]
     assert sender.refused_for_long
     assert sender.next_timeout() is None
+
+
+def test_a_row_of_refusals_is_long_enough_at_the_nanosecond() -> None:
+    refusals = Refusals(5)
+    assert [refusals.note(now) for now in (10, 14, 15)] == [False, False, True]
 
 
 def test_silence_after_a_refusal_is_no_refusal() -> None:

@@ -44,3 +44,21 @@ def test_who_comes_back_leaves_no_tombstone() -> None:
     tombstones.take(long)
     assert list(tombstones) == [other]
     assert (tombstones.of("here"), tombstones.of("there")) == (0, 1)
+
+
+def test_half_of_the_room_is_for_sessions_that_have_proved_themselves() -> None:
+    tombstones = Tombstones(5, lambda _: None)
+    room = []
+    for identity in range(1, 6):
+        room.append((tombstones.make_room(0, proved=False), tombstones.make_room(0)))
+        tombstones.keep(session(identity, ended=identity == 1))
+    assert room == [(True, True), (True, True), (False, True), (False, True), (False, True)]
+    assert not tombstones.make_room(0)
+
+
+def test_a_session_is_counted_with_its_address_until_it_is_forgotten() -> None:
+    forgotten: list[Session] = []
+    tombstones = Tombstones(1, forgotten.append)
+    tombstones.keep(session(1, ended=True))
+    assert tombstones.make_room(ENDED_KEPT)
+    assert (tombstones.of("here"), [one.identity for one in forgotten]) == (0, [1])
