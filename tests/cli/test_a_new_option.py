@@ -1,4 +1,4 @@
-"""A new option is one row: it is parsed, helped, read from the environment, refused, written again and kept in a scenario."""
+"""A new option is one row: parsed, helped, read from the environment, refused, written again, kept in a scenario, and told."""
 
 import json
 import subprocess
@@ -80,14 +80,22 @@ from udpmsg.compare import trace
 
 @dataclass(frozen=True)
 class Choices(trace.Choices):
-    patience_ns: int = trace.choice(7_000_000, kinds.SOME_TIME, "How long to wait for nothing.")
+    patience_ns: int = trace.choice(7_000_000, kinds.SOME_TIME, "How long to wait for nothing.",
+                                    said=trace.Said(trace.Mode.TCP, "a patience of {}"))
 
 trace.Choices, trace.CHOICES = Choices, trace.options_of(Choices)  # as if the field stood there
+trace.SAID = trace.said_of(Choices)
 
 from udpmsg.cli import app, compare
 
 def run(request, *_others):
-    print(json.dumps([request.choices.patience_ns, request.command]), file=sys.stderr)
+    from udpmsg.compare.jsonlines import _choices
+    from udpmsg.compare.setting import details, setting
+
+    made = trace.Comparison(request.link, 1, request.workload, request.choices, request.where, [], "", "", "")
+    (page,) = [pair.text for pair in details(made).pairs if pair.name == "TCP"]
+    told = [setting(made)[-1], page, _choices(made)["patience_s"]]
+    print(json.dumps([request.choices.patience_ns, request.command, *told]), file=sys.stderr)
     raise SystemExit(0)
 
 compare.run = run
@@ -103,9 +111,12 @@ def compare(*arguments: str, text: str = "") -> tuple[str, str]:
 
 def test_a_choice_of_a_comparison_is_one_field() -> None:
     scenario, told = compare("--save", "-", "--seed", "1", "--patience", "20ms")
-    patience, command = json.loads(told)
+    patience, command, terminal, page, plain = json.loads(told)
     assert patience == 20_000_000
     assert command.endswith("--patience 20ms")
+    assert terminal.endswith("TCP: the system's congestion control, Nagle off, a patience of 20 ms")
+    assert page.endswith(", a patience of 20 ms")
+    assert plain == 0.02
     assert 'patience = "20ms"' in scenario
     assert json.loads(compare("--scenario", "-", text=scenario)[1])[0] == 20_000_000
     assert "[choices] patience: '5' has no unit" in compare("--scenario", "-", text="[choices]\npatience = 5")[1]

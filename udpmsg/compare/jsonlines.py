@@ -10,11 +10,12 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from udpmsg.base import kinds
 from udpmsg.base.distribution import rounded
 from udpmsg.compare.figures import median_of
 from udpmsg.compare.ledger import Row
 from udpmsg.compare.reading import Reading
-from udpmsg.compare.trace import Comparison, Run
+from udpmsg.compare.trace import CHOICES, Comparison, Run
 from udpmsg.link.faults import Link
 from udpmsg.link.fields import FIELDS, text_of
 from udpmsg.link.script import fault_text
@@ -109,22 +110,15 @@ def _link(link: Link) -> dict[str, Any]:
 
 
 def _choices(comparison: Comparison) -> dict[str, Any]:
-    choices = comparison.choices
-    return {
-        "modes": [mode.value for mode in choices.modes],
-        "repeat": choices.repeat,
-        "tcp_congestion": choices.tcp_congestion,
-        "nagle": choices.nagle,
-        "tcp_ack": choices.tcp_ack,
-        "ordered": choices.ordered,
-        "window": choices.window,
-        "congestion": choices.congestion,
-        "max_transmissions": choices.max_transmissions,
-        "deadline_s": _seconds(choices.deadline_ns),
-        "min_rto_s": _seconds(choices.min_rto_ns),
-        "datagram_size_bytes": choices.datagram_size,
-        "late_s": _seconds(comparison.late_ns),
-    }
+    """Every choice, with its unit in its key. What is late is told in every case."""
+    plain: dict[str, Any] = {}
+    for name, row in CHOICES.items():
+        value = getattr(comparison if name == "late_ns" else comparison.choices, name)
+        if name.endswith("_ns"):
+            plain[f"{row.parameter}_s"] = _seconds(value)
+        else:
+            plain[f"{name}_bytes" if row.kind is kinds.DATAGRAM else name] = value
+    return plain
 
 
 def _seconds(time: int | None) -> float | None:

@@ -7,12 +7,11 @@ all of it. Escapes nothing: that is its printer's.
 from udpmsg.base.language import N_, _, number, plural
 from udpmsg.base.units import duration_text
 from udpmsg.compare.page.words import MODES
-from udpmsg.compare.trace import LATE, Choices, Comparison, Mode, Where, Workload
+from udpmsg.compare.trace import CHOICES, LATE, SAID, Comparison, Mode, Where, Workload
 from udpmsg.show.pictures import Pair, Pairs
 from udpmsg.show.telling import link_words, quantity
 from udpmsg.show.terminal import byte_count
 
-USUAL = Choices()
 UNIMPAIRED = N_(
     "Through a relay on this machine: UDP meets these faults; TCP is unimpaired, as a relay cannot drop its segments."
 )
@@ -33,10 +32,9 @@ def setting(comparison: Comparison) -> list[str]:
     if comparison.seed is not None:
         words = _("seed {}") if choices.repeat == 1 else _("seeds {} to {}")
         parts.append(words.format(comparison.seed, _last_seed(comparison)))
-    if Mode.TCP in choices.modes:  # always, because nobody knows what is usual for a system
-        parts.append(f"TCP: {', '.join(_tcp(comparison)[: None if choices.tcp_ack else -1])}")
-    if Mode.UDP_ACK in choices.modes and (special := [words for words, usual in _acknowledged(choices) if not usual]):
-        parts.append(f"udp+ack: {', '.join(special)}")
+    for mode, name in ((Mode.TCP, "TCP"), (Mode.UDP_ACK, "udp+ack")):
+        if told := _told(mode, comparison):
+            parts.append(f"{name}: {told}")
     if choices.datagram_size is not None:
         parts.append(_("datagrams of at most {}").format(byte_count(choices.datagram_size)))
     return [*paragraphs, *([" · ".join(parts)] if parts else [])]
@@ -58,11 +56,9 @@ def asked(comparison: Comparison) -> Pairs:
 def details(comparison: Comparison) -> Pairs:
     """All else that changes a comparison, and where and when it was run."""
     choices = comparison.choices
-    acknowledged = ", ".join(words for words, _usual in _acknowledged(choices))
     return _pairs(
         (_("Carried by"), _(CARRIERS[comparison.where])),
-        (_(MODES[Mode.UDP_ACK]), acknowledged if Mode.UDP_ACK in choices.modes else ""),
-        (MODES[Mode.TCP], ", ".join(_tcp(comparison)) if Mode.TCP in choices.modes else ""),
+        *((_(MODES[mode]), _told(mode, comparison, everything=True)) for mode in (Mode.UDP_ACK, Mode.TCP)),
         (_("Datagrams"), _("of at most {} bytes").format(number(choices.datagram_size)) if choices.datagram_size else ""),
         (_("Late"), _late(comparison)),
         (_("When"), comparison.started),
@@ -96,36 +92,23 @@ def _last_seed(comparison: Comparison) -> int:
     return (comparison.seed or 0) + comparison.choices.repeat - 1
 
 
-def _acknowledged(choices: Choices) -> list[tuple[str, bool]]:
-    """What udp+ack was told, each with whether that is usual."""
-    window, most = choices.window, choices.max_transmissions
-    times = plural("at most {} transmission", "at most {} transmissions", most).format(number(most))
-    return [
-        (_("delivered in order") if choices.ordered else _("delivered as they come"), not choices.ordered),
-        (_("congestion control {}").format(choices.congestion), _is_usual(choices, "congestion")),
-        (
-            _("the window that congestion allows") if window is None else _("a window of {}").format(number(window)),
-            window is None,
-        ),
-        (times, _is_usual(choices, "max_transmissions")),
-        (_("a deadline of {}").format(_time(choices.deadline_ns)), _is_usual(choices, "deadline_ns")),
-        (_("an RTO of at least {}").format(_time(choices.min_rto_ns)), _is_usual(choices, "min_rto_ns")),
-    ]
-
-
-def _is_usual(choices: Choices, name: str) -> bool:
-    return bool(getattr(choices, name) == getattr(USUAL, name))
-
-
-def _tcp(comparison: Comparison) -> list[str]:
-    """What TCP was told; last, who acknowledges its messages."""
-    choices = comparison.choices
-    control = comparison.tcp_congestion or choices.tcp_congestion
-    return [
-        _("congestion control {}").format(control) if control else _("the system's congestion control"),
-        _("Nagle on") if choices.nagle else _("Nagle off"),
-        _("acknowledgments the kernel's and ours") if choices.tcp_ack else _("acknowledgments the kernel's alone"),
-    ]
+def _told(mode: Mode, comparison: Comparison, *, everything: bool = False) -> str:
+    """The choices about a mode, as their rows say them; without `everything` those that are not usual."""
+    phrases = []
+    for name, said in SAID.items() if mode in comparison.choices.modes else ():
+        value = getattr(comparison.choices, name)
+        if said.mode is not mode or not (everything or said.always or value != CHOICES[name].default):
+            continue
+        if name == "tcp_congestion":
+            value = comparison.tcp_congestion or value
+        if value is None or value is False:
+            phrases.append(_(said.otherwise))
+        elif isinstance(said.text, tuple):
+            phrases.append(plural(*said.text, value).format(number(value)))
+        else:
+            shown = value if isinstance(value, str) else _time(value) if name.endswith("_ns") else number(value)
+            phrases.append(_(said.text).format(shown))
+    return ", ".join(phrases)
 
 
 def _late(comparison: Comparison) -> str:

@@ -8,12 +8,13 @@ a run over a real network has the sender's clock alone. Sizes are bytes. None: n
 
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from udpmsg.base import kinds
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.errors import N_, Phrase, UsageError
 from udpmsg.base.kinds import Kind
+from udpmsg.base.language import N_plural
 from udpmsg.base.options import Option
 from udpmsg.base.units import one_of
 from udpmsg.core.config import DATAGRAM_SIZE, DEADLINE, MIN_RTO, TRANSMISSIONS
@@ -137,15 +138,34 @@ class Run:
     """What the sender knew over time, at most MOST_KNOWN rows; empty where nobody tells it anything."""
 
 
-def choice(default: Any, kind: Kind | None, words: str, *, unset: str = "") -> Any:
-    """A field that is an option of a comparison: its default and the row of that option, which is named as the field is."""
-    return field(default=default, metadata={"row": Option("", words, kind, default=default, unset=unset)})
+class Said(NamedTuple):
+    """A choice in the words of a result. On a terminal it is said where it is not the default."""
+
+    mode: Mode
+    """Which mode it is about."""
+    text: str | tuple[str, str]
+    """With its value in it; for one and for many, where that makes a difference."""
+    otherwise: str = ""
+    """Where the value is False or None."""
+    always: bool = False
+    """Whether a terminal is told the default too, as no system has to have it."""
+
+
+def choice(default: Any, kind: Kind | None, words: str, *, unset: str = "", said: Said | None = None) -> Any:
+    """A field that is an option of a comparison: its default, the row of that option, which is named as the field is, and how a
+    result says it, where it has no place of its own there."""
+    return field(default=default, metadata={"row": Option("", words, kind, default=default, unset=unset), "said": said})
 
 
 def options_of(values: type) -> dict[str, Option]:
     """The rows of a class's fields, by field. A name says the unit, as in deadline_ns; that of an option has no need to."""
     rows = {field.name: field.metadata["row"] for field in fields(values)}
     return {name: row._replace(name=f"--{name.removesuffix('_ns').replace('_', '-')}") for name, row in rows.items()}
+
+
+def said_of(values: type) -> dict[str, Said]:
+    """How a result says them, by field."""
+    return {field.name: field.metadata["said"] for field in fields(values) if field.metadata["said"]}
 
 
 def mode_named(text: str) -> Mode:
@@ -192,18 +212,63 @@ class Choices:
 
     modes: tuple[Mode, ...] = choice(tuple(Mode), MODES, N_("Which, in which order."))
     repeat: int = choice(1, kinds.COUNT, N_("Repetitions, the modes in turn, each with the next seed: median and spread."))
-    tcp_congestion: str | None = choice(None, Kind("NAME", name_given), N_("TCP's congestion control."), unset=N_("the system's"))
-    """Its name is in `Comparison.tcp_congestion`."""
-    nagle: bool = choice(False, None, N_("Leave Nagle's algorithm on in TCP."))
-    tcp_ack: bool = choice(False, None, N_("Have messages over TCP acknowledged too."))
-    ordered: bool = choice(False, None, N_("Have udp+ack deliver in order, as TCP does."))
-    window: int | None = choice(
-        None, kinds.COUNT, N_("At most N unconfirmed messages at once."), unset=N_("as the network takes")
+    tcp_congestion: str | None = choice(
+        None,
+        Kind("NAME", name_given),
+        N_("TCP's congestion control."),
+        unset=N_("the system's"),
+        said=Said(Mode.TCP, N_("congestion control {}"), N_("the system's congestion control"), always=True),
     )
-    congestion: str = choice(DEFAULT_CONGESTION, CONGESTION, N_("udp+ack's congestion control: newreno, cubic or bbr."))
-    max_transmissions: int = choice(TRANSMISSIONS, kinds.TRANSMISSIONS, N_("udp+ack sends a datagram at most N times."))
-    deadline_ns: int = choice(DEADLINE, kinds.SOME_TIME, N_("An unconfirmed message is given up after this."))
-    min_rto_ns: int = choice(MIN_RTO, kinds.SOME_TIME, N_("udp+ack's smallest retransmission timeout."))
+    """Its name is in `Comparison.tcp_congestion`."""
+    nagle: bool = choice(
+        False,
+        None,
+        N_("Leave Nagle's algorithm on in TCP."),
+        said=Said(Mode.TCP, N_("Nagle on"), N_("Nagle off"), always=True),
+    )
+    tcp_ack: bool = choice(
+        False,
+        None,
+        N_("Have messages over TCP acknowledged too."),
+        said=Said(Mode.TCP, N_("acknowledgments the kernel's and ours"), N_("acknowledgments the kernel's alone")),
+    )
+    ordered: bool = choice(
+        False,
+        None,
+        N_("Have udp+ack deliver in order, as TCP does."),
+        said=Said(Mode.UDP_ACK, N_("delivered in order"), N_("delivered as they come")),
+    )
+    window: int | None = choice(
+        None,
+        kinds.COUNT,
+        N_("At most N unconfirmed messages at once."),
+        unset=N_("as the network takes"),
+        said=Said(Mode.UDP_ACK, N_("a window of {}"), N_("the window that congestion allows")),
+    )
+    congestion: str = choice(
+        DEFAULT_CONGESTION,
+        CONGESTION,
+        N_("udp+ack's congestion control: newreno, cubic or bbr."),
+        said=Said(Mode.UDP_ACK, N_("congestion control {}")),
+    )
+    max_transmissions: int = choice(
+        TRANSMISSIONS,
+        kinds.TRANSMISSIONS,
+        N_("udp+ack sends a datagram at most N times."),
+        said=Said(Mode.UDP_ACK, N_plural("at most {} transmission", "at most {} transmissions")),
+    )
+    deadline_ns: int = choice(
+        DEADLINE,
+        kinds.SOME_TIME,
+        N_("An unconfirmed message is given up after this."),
+        said=Said(Mode.UDP_ACK, N_("a deadline of {}")),
+    )
+    min_rto_ns: int = choice(
+        MIN_RTO,
+        kinds.SOME_TIME,
+        N_("udp+ack's smallest retransmission timeout."),
+        said=Said(Mode.UDP_ACK, N_("an RTO of at least {}")),
+    )
     datagram_size: int | None = choice(
         None,
         kinds.DATAGRAM,
@@ -219,6 +284,7 @@ class Choices:
 
 
 WORKLOAD, CHOICES = options_of(Workload), options_of(Choices)
+SAID = said_of(Choices)
 """The options of a comparison, by field."""
 
 
