@@ -75,7 +75,8 @@ SAY_INSTEAD = {
 
 
 def test_portuguese_is_what_a_teacher_in_brazil_says(translate: Any) -> None:
-    texts = {"README.pt-BR.md": (PROJECT / "README.pt-BR.md").read_text(encoding="utf-8")}
+    pages = [*PROJECT.glob("*.pt-BR.md"), *PROJECT.glob("docs/*.pt-BR.md")]
+    texts = {page.name: page.read_text(encoding="utf-8") for page in pages}
     for file in translate.LOCALE.glob("pt_BR/LC_MESSAGES/udpmsg.po"):
         texts |= {message.id: str(message.string) for message in translate.read(file) if message.id}
     said = [
@@ -91,7 +92,7 @@ PLAINLY = {
     r"\bhangs? (up)?on\b": "depends on",
     r"\bin the mean\b": "on average",
     r"\bwhose?soever\b|\bwhosever\b|\bwhom(so)?ever\b": "from any sender",
-    r"\bbefalls?\b": "what happens to",
+    r"\bbef(all|alls|ell)\b": "what happens to, happened",
     r"nobody knows how long": "for an unknown time",
     r"\b(an?|one) (?!with|fails)[a-z]+ an? (call|fault|figure|frame|message|mode|repetition|row|run|size|trial)\b": "one … per …",
     r"\b(frame|datagram|segment)s a message\b(?! [a-z]+s\b)": "… per message",
@@ -102,6 +103,7 @@ PLAINLY = {
     r"\bRight is [a-d{]": "The answer is",
     r"\bstands below it\b": "is shown below",
     r"\bmore of the like\b": "further cases",
+    r"\bin peace\b": "without an exception",
     r"\bno way leads\b": "no route leads",
 }
 """English that is compressed into a riddle, or translated word by word, and what to say."""

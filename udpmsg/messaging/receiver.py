@@ -4,7 +4,7 @@ Owns the order in which things happen: input, timeouts, events, data to send, wa
 fields nor socket options. Replies are sent by `udpmsg.messaging.replies`.
 
 Delivery is a commit: what `poll` returns is in the application's hands. It is delivered, and acknowledged, when the application
-is done with it: when it asks for more, says `done`, or leaves the `with` block in peace.
+is done with it: when it asks for more, says `done`, or leaves the `with` block without an exception.
 """
 
 import os
