@@ -350,6 +350,7 @@ FIGURES = (
         MESSAGES,
         LATE,
         N_("messages|Late"),
+        N_("more than {} after they were due"),
         bad=True,
     ),
     Figure("connect_s", lambda facts: _seconds(facts.run.connect_ns), START, N_("handshake"), N_("Handshake")),

@@ -114,7 +114,7 @@ def _row(figure: Figure, columns: Sequence[list[Figures]], late: str) -> Row:
         tuple(map(_cell, [figure] * len(columns), columns, _purposes(figure, columns))),
         None if figure.word is None else said(figure.word).format(late),
         None if figure.title is None else said(figure.title),
-        _(figure.more),
+        _(figure.more).format(late),
     )
 
 
