@@ -9,17 +9,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from udpmsg.base.durations import SECOND
-from udpmsg.bench.search import (
-    CATCH_UP,
-    MOST_LONG_TRIALS,
-    MOST_TRIALS,
-    RESOLUTION,
-    Pace,
-    RoundTrips,
-    Search,
-    Step,
-    decisive,
-)
+from udpmsg.bench.search import CATCH_UP, MOST_LONG_TRIALS, MOST_TRIALS, RESOLUTION, Pace, RoundTrips, Search, Step, decisive
 from udpmsg.bench.values import Trial
 
 MILLISECOND = 1_000_000

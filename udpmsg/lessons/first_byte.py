@@ -6,18 +6,7 @@ from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
 from udpmsg.compare.trace import Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import (
-    Bars,
-    Expectation,
-    Ladder,
-    Lesson,
-    Observations,
-    Picture,
-    Program,
-    Quiz,
-    Terminal,
-    for_pictures,
-)
+from udpmsg.lessons.lesson import Bars, Expectation, Ladder, Lesson, Observations, Picture, Program, Quiz, Terminal, for_pictures
 from udpmsg.lessons.stage import Stage
 
 ONE_WAY_MS = 20.0

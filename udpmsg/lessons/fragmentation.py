@@ -7,18 +7,7 @@ from udpmsg.base.language import N_, _, number
 from udpmsg.compare import passage
 from udpmsg.compare.trace import Choices, Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import (
-    Expectation,
-    Ladder,
-    Lesson,
-    Observations,
-    Picture,
-    Program,
-    Quiz,
-    Terminal,
-    for_pictures,
-    table,
-)
+from udpmsg.lessons.lesson import Expectation, Ladder, Lesson, Observations, Picture, Program, Quiz, Terminal, for_pictures, table
 from udpmsg.lessons.stage import Stage
 
 COUNT, HIT, SIZE, MTU = 4, 3, 4000, 1500

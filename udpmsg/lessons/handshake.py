@@ -5,18 +5,7 @@ from dataclasses import dataclass
 from udpmsg.base.language import N_, _
 from udpmsg.compare.trace import Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import (
-    Expectation,
-    Ladder,
-    Lesson,
-    Observations,
-    Picture,
-    Program,
-    Quiz,
-    Terminal,
-    for_pictures,
-    table,
-)
+from udpmsg.lessons.lesson import Expectation, Ladder, Lesson, Observations, Picture, Program, Quiz, Terminal, for_pictures, table
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import Phase
 

@@ -5,19 +5,7 @@ import sys
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import (
-    LINUX,
-    UNIX,
-    WINDOWS,
-    Expectation,
-    Lesson,
-    Observations,
-    Picture,
-    Program,
-    Quiz,
-    Terminal,
-    table,
-)
+from udpmsg.lessons.lesson import LINUX, UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import SILENCE, SILENT, Stage
 
 IP_RECVERR = 11

@@ -8,18 +8,7 @@ from udpmsg.base.language import N_, _, number
 from udpmsg.compare import passage
 from udpmsg.compare.trace import Choices, Mode, Run, Workload
 from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import (
-    Bars,
-    Expectation,
-    Ladder,
-    Lesson,
-    Observations,
-    Picture,
-    Program,
-    Quiz,
-    Terminal,
-    for_pictures,
-)
+from udpmsg.lessons.lesson import Bars, Expectation, Ladder, Lesson, Observations, Picture, Program, Quiz, Terminal, for_pictures
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameRecord
 
