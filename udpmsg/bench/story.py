@@ -199,7 +199,9 @@ def details(benchmark: Benchmark) -> Pairs:
         (_("Several datagrams per system call"), _("as far as the system can") if request.offload else _("switched off")),
         (
             _("Window"),
-            _("at most {} messages unconfirmed").format(number(request.window)) if request.window else _("as the network takes"),
+            _("at most {} messages unconfirmed").format(number(request.window))
+            if request.window
+            else _("as many as the network takes"),
         ),
         (_("Congestion control"), request.congestion or ""),
         (_("Each measurement"), duration(request.seconds)),

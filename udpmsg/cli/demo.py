@@ -67,7 +67,7 @@ OPTIONS = (
         N_("A lesson, or all; without it, a list of them."),
         Kind("[NAME]", str, names=(*(row.name for row in LESSONS), ALL)),
     ),
-    Option("--ask", N_("Wait for the class's vote, by the keys a to d; then for a key before each part."), panel=CLASS),
+    Option("--ask", N_("Wait for the class's vote, with the keys a to d; then for a key before each part."), panel=CLASS),
     Option(
         "--step",
         N_("Wait for a key before each step and part."),

@@ -71,12 +71,12 @@ REPLAYED = (("replay",), N_("nothing is sent"))
 
 OPTIONS = (
     options.argument("file", "FILE", N_("What listen --store writes to.")),
-    Option("--session", N_("Those of this session."), Kind("SESSION", parse_session), SELECTION),
-    Option("--after", N_("Those behind the one with this id."), Kind("ID", units.parse_count), SELECTION),
-    Option("--follow", N_("Go on as messages come."), panel=SELECTION),
+    Option("--session", N_("Only messages of this session."), Kind("SESSION", parse_session), SELECTION),
+    Option("--after", N_("Only messages after the one with this id."), Kind("ID", units.parse_count), SELECTION),
+    Option("--follow", N_("Go on, and show messages as they come."), panel=SELECTION),
     Option(
         "--replay",
-        N_("Send each of them there, as far apart as they came."),
+        N_("Send each message there, at the intervals at which they came."),
         Kind("HOST[:PORT]", str),
         AGAIN,
         against=(
@@ -94,7 +94,7 @@ OPTIONS = (
     options.JSON._replace(against=(("csv", N_("the output has one form")),)),
     Option(
         "--csv",
-        N_("A table with a header row (RFC 4180); what is no text is base64."),
+        N_("A table with a header row (RFC 4180); what is not text is base64."),
         panel=OUTPUT,
         against=(("save", N_("a table has the messages themselves")),),
     ),

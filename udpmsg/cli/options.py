@@ -107,7 +107,7 @@ INTERVAL = Option(
     kinds.SOME_SECONDS,
     against=(("rate", N_("they say the same: --interval 100ms is --rate 10/s")),),
 )
-ACK = Option("--ack", N_("Have each message confirmed, and retransmit until it is."))
+ACK = Option("--ack", N_("Ask for a confirmation of each message, and retransmit until it comes."))
 SAVE = Option("--save", N_("Write each message to a file there."), FOLDER, OUTPUT)
 LEDGER = Option("--ledger", N_("One row per message and mode: outcome and cause."), panel=OUTPUT)
 LADDER = Option("--ladder", N_("The frames between sender and receiver."), panel=OUTPUT)

@@ -89,7 +89,11 @@ OPTIONS = (
         needs=(("text", "file", "size"), N_("each line of standard input is sent once")),
     ),
     Option(
-        "--size", N_("Fill the message up to this."), kinds.SIZE, CONTENT, against=(("file", N_("the file is sent as it is")),)
+        "--size",
+        N_("Fill the message up to this size."),
+        kinds.SIZE,
+        CONTENT,
+        against=(("file", N_("the file is sent as it is")),),
     ),
     options.RATE._replace(panel=CONTENT, unset=N_("as fast as possible")),
     options.INTERVAL._replace(panel=CONTENT),
@@ -101,7 +105,7 @@ OPTIONS = (
         default=options.FAREWELL,
         against=tuple((name, ONE_FAREWELL) for name in ("text", "file", "size")),
     ),
-    Option("--raw", N_("Without our header, for any other program."), panel=CONTENT),
+    Option("--raw", N_("Without udpmsg's header, for any other program."), panel=CONTENT),
     options.ACK._replace(
         panel=DELIVERY,
         against=(
@@ -135,12 +139,12 @@ OPTIONS = (
         N_("At most N unconfirmed messages at once."),
         kinds.COUNT,
         DELIVERY,
-        unset=N_("as the network takes"),
+        unset=N_("as many as the network takes"),
         needs=_needs_ack(N_("it bounds the messages that are not acknowledged yet")),
     ),
     Option(
         "--congestion",
-        N_("What the window and the pace follow: newreno, cubic or bbr (with --ack)."),
+        N_("The congestion control: newreno, cubic or bbr (with --ack)."),
         CONGESTION,
         DELIVERY,
         unset=DEFAULT_CONGESTION,
@@ -158,7 +162,7 @@ OPTIONS = (
     ),
     Option(
         "--deadline",
-        N_("Give a message up after this."),
+        N_("Give a message up after this time."),
         kinds.SOME_SECONDS,
         DELIVERY,
         default=DEADLINE / SECOND,

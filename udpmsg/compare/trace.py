@@ -210,7 +210,7 @@ satellite is not late by being far."""
 class Choices:
     """What changes the comparison besides link and workload. Shown with every result. A new option is a new field."""
 
-    modes: tuple[Mode, ...] = choice(tuple(Mode), MODES, N_("Which, in which order."))
+    modes: tuple[Mode, ...] = choice(tuple(Mode), MODES, N_("Which modes, in which order."))
     repeat: int = choice(1, kinds.COUNT, N_("Repetitions, the modes in turn, each with the next seed: median and spread."))
     tcp_congestion: str | None = choice(
         None,
@@ -229,7 +229,7 @@ class Choices:
     tcp_ack: bool = choice(
         False,
         None,
-        N_("Have messages over TCP acknowledged too."),
+        N_("Ask for acknowledgments of messages over TCP too."),
         said=Said(Mode.TCP, N_("acknowledgments the kernel's and ours"), N_("acknowledgments the kernel's alone")),
     )
     ordered: bool = choice(
@@ -242,7 +242,7 @@ class Choices:
         None,
         kinds.COUNT,
         N_("At most N unconfirmed messages at once."),
-        unset=N_("as the network takes"),
+        unset=N_("as many as the network takes"),
         said=Said(Mode.UDP_ACK, N_("a window of {}"), N_("the window that congestion allows")),
     )
     congestion: str = choice(
@@ -260,7 +260,7 @@ class Choices:
     deadline_ns: int = choice(
         DEADLINE,
         kinds.SOME_TIME,
-        N_("An unconfirmed message is given up after this."),
+        N_("An unconfirmed message is given up after this time."),
         said=Said(Mode.UDP_ACK, N_("a deadline of {}")),
     )
     min_rto_ns: int = choice(
