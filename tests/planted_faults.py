@@ -140,9 +140,9 @@ FAULTS = (
     ),
     Fault(
         "lowest unresolved off by one",
-        "core/sender.py",
-        "now=now, lowest=self._lowest, ordered",
-        "now=now, lowest=self._lowest + 1, ordered",
+        "core/transmitter.py",
+        "now=now, lowest=self.lowest, ordered",
+        "now=now, lowest=self.lowest + 1, ordered",
     ),
     Fault(
         "what a restarted receiver lost is not sent again",
@@ -298,14 +298,14 @@ FAULTS = (
     ),
     Fault(
         "runs of fragments: what fits no more is not cut anew before it leaves",
-        "core/sender.py",
+        "core/transmitter.py",
         "if not [message for message in cut if self._cut_anew(message, message.next_fragment)]:",
         "if cut:",
         suite=PATH,
     ),
     Fault(
         "runs of fragments: of those that are cut alike one is cut anew alone",
-        "core/sender.py",
+        "core/transmitter.py",
         "if not [message for message in cut if self._cut_anew(message, message.next_fragment)]:",
         "if not self._cut_anew(cut[0], cut[0].next_fragment):",
         suite=PATH,
@@ -927,14 +927,14 @@ FAULTS = (
     ),
     Fault(
         "the path: what fits no more is sent as it was",
-        "core/sender.py",
-        "            if length <= self._path.size:\n",
+        "core/transmitter.py",
+        "            if length <= (way.datagram_size or 0):\n",
         "            if length > 0:\n",
         suite=PATH,
     ),
     Fault(
         "the path: ordinary messages that fit no more are sent whole",
-        "core/sender.py",
+        "core/transmitter.py",
         "        if run.start > self._recheck:\n",
         "        if run.start > 0:\n",
         suite=PATH,
@@ -1188,8 +1188,8 @@ FAULTS = (
     ),
     Fault(
         "lives: what was given up is called gone",
-        "core/sender.py",
-        "return min(self._outbox.lowest, self._left) if",
+        "core/transmitter.py",
+        "return min(self._outbox.lowest, self.left) if",
         "return self._outbox.lowest if",
         suite=("tests/core/test_lives.py", "tests/property/test_lives.py"),
     ),

@@ -12,7 +12,6 @@ Ordinary messages (see `udpmsg.core.outbox`) go this way in runs; what happens t
 from bisect import insort
 from collections import deque
 from collections.abc import Sequence
-from itertools import groupby
 
 from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.base.errors import MalformedDatagram, Phrase
@@ -22,14 +21,14 @@ from udpmsg.core.config import Earlier, SenderConfig
 from udpmsg.core.congestion import CONTROLLERS
 from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import NOTICES_KEPT, Event, Malformed, Outcome, Peer, PeerRestarted, State
-from udpmsg.core.fragments import Cutter
 from udpmsg.core.framing import Run
-from udpmsg.core.outbox import RUN, Outbox, Outgoing
+from udpmsg.core.outbox import Outbox, Outgoing
 from udpmsg.core.path_mtu import FLOOR, PathMtu
 from udpmsg.core.refusals import Refusals
 from udpmsg.core.retransmission import Flight, InFlight
 from udpmsg.core.rtt import CLOCK_GRANULARITY, MAX_RTO, NEVER, RttEstimator
 from udpmsg.core.timers import Timers
+from udpmsg.core.transmitter import Transmitter
 from udpmsg.core.wire import Acknowledgment, Datagram, Kind, Report
 
 GOODBYES = 3
@@ -58,14 +57,9 @@ class Sender:
         earlier = earlier or Earlier(started=now)
         self._started = earlier.started
         self._encoder = Encoder(session=session, started=earlier.started, framed=self._framed, number=earlier.datagrams)
-        self._cutter = self._cutter_of(config.datagram_size)
         self._path = PathMtu() if config.follows_path else None
-        self._smallest = self._cutter if self._path is None else self._cutter_of(FLOOR)
-        """Into datagrams of this size every message must go that is accepted."""
         self._black_holes = 0
         """How many of the path are known here."""
-        self._recheck = 0
-        """Messages up to this number were accepted when datagrams were larger."""
         self._outbox = Outbox(config.window)
         self._ready: list[bytes | Run] = []
         """Encoded already: what is not acknowledged leaves without being asked for again."""
@@ -74,8 +68,6 @@ class Sender:
         # other lives of this session
         self._accepted_earlier = earlier.accepted
         self._delivered_earlier = 0
-        self._left = NEVER
-        """The first message that is left to a later life; the receiver must not be told that it has ended."""
         # the receiver
         self._receiver: int | None = None
         self._former_receivers: deque[int] = deque(maxlen=FORMER_RECEIVERS)
@@ -95,7 +87,7 @@ class Sender:
         self.rtt = RttEstimator(config.min_rto)
         self.congestion = CONTROLLERS[config.congestion](config.datagram_size or 1200, session)
         self._in_flight = InFlight(self.rtt, seed=session, jitter=config.jitter, lossless=self._framed)
-        self._window_was_limit = False
+        self._transmitter = Transmitter(config, self._encoder, self._outbox, self._in_flight, self.congestion)
         self._paced_until = NEVER
         self._probe_at = NEVER
         self._probes = 0
@@ -108,14 +100,9 @@ class Sender:
         # what the receiver is asked
         self._question: Question | None = None
         # counts
-        self.messages_sent = 0
-        """Messages of which something was handed to the transport."""
-        self.retransmissions = 0
         self.losses = 0
         """Datagrams that are deemed lost, or went where nobody is, less those that arrived after all."""
         self.malformed = 0
-        self.payload_bytes = 0
-        """Payload of the messages sent, each counted once."""
         self.delivered_bytes = 0
         """Payload of the messages that ended DELIVERED."""
         self.ended = dict.fromkeys(State, 0)
@@ -159,6 +146,21 @@ class Sender:
         return self._outbox.sequence
 
     @property
+    def messages_sent(self) -> int:
+        """Messages of which something was handed to the transport."""
+        return self._transmitter.messages_sent
+
+    @property
+    def payload_bytes(self) -> int:
+        """Payload of the messages sent, each counted once."""
+        return self._transmitter.payload_bytes
+
+    @property
+    def retransmissions(self) -> int:
+        """Datagrams that were sent again."""
+        return self._transmitter.retransmissions
+
+    @property
     def messages_of_session(self) -> int:
         """Messages of which something was handed to the transport, in this life or an earlier one."""
         return self.messages_sent + self._delivered_earlier
@@ -166,7 +168,7 @@ class Sender:
     @property
     def datagram_size(self) -> int | None:
         """Bytes of the largest datagram now; None: frames of a stream carry the messages."""
-        return self._cutter.datagram_size
+        return self._transmitter.cutter.datagram_size
 
     @property
     def whole(self) -> bool:
@@ -175,7 +177,7 @@ class Sender:
 
     def check(self, size: int, title: str = "") -> None:
         """Raise MessageTooLarge if no message of so many bytes, called so, can be sent."""
-        self._smallest.check(size, reply=False, title=title)
+        self._transmitter.check(size, reply=False, title=title)
 
     def skip(self, messages: int) -> None:
         """The next so many numbers are of messages that were delivered in an earlier life. Nothing may wait to be sent."""
@@ -186,20 +188,16 @@ class Sender:
         """Accept messages, each called `title`; return their sequence numbers. Raises MessageTooLarge before anything of them is
         queued."""
         largest = max(map(len, payloads), default=0)
-        ordinary = largest <= self._cutter.ordinary and not (reply_to or title)
+        ordinary = largest <= self._transmitter.cutter.ordinary and not (reply_to or title)
         if not ordinary:
-            self._smallest.check(largest, reply=reply_to > 0, title=title)
+            self._transmitter.check(largest, reply=reply_to > 0, title=title)
         if self.config.acknowledged:
             first = self._outbox.accept(payloads, now + self.config.deadline)
-            if not ordinary:
-                self._set_apart(payloads, first, reply_to, title)
+            if not ordinary and self._transmitter.set_apart(payloads, first, reply_to, title) and self._path is not None:
+                self._path.want_more()
         else:
             first = self._outbox.skip(len(payloads))
-            self._count_sent(len(payloads), sum(map(len, payloads)))
-            if ordinary:
-                self._ready += self._encoder.encode_run(payloads, sequence=first, now=now)
-            else:
-                self._ready += self._encode_each(payloads, first, reply_to, title, now)
+            self._ready += self._transmitter.at_once(payloads, first, reply_to, title, now, ordinary=ordinary)
         return range(first, first + len(payloads))
 
     @property
@@ -252,7 +250,7 @@ class Sender:
                     self._give_up(message, message.refusal)
             elif not self.config.acknowledged and datagram.sequence > self._last_refused:  # one fragment refuses the whole
                 self._last_refused = datagram.sequence
-                self._count_sent(-1, -(datagram.fragment[3] if datagram.fragment else len(datagram.payload)))
+                self._transmitter.count_sent(-1, -(datagram.fragment[3] if datagram.fragment else len(datagram.payload)))
                 self.ended[State.REFUSED] += 1
                 self._events.append(Outcome(datagram.sequence, State.REFUSED, Phrase("not sent ({})", reason)))
 
@@ -312,23 +310,11 @@ class Sender:
     def data_to_send(self, *, now: int) -> list[bytes | Run]:
         """Everything that may leave now, encoded, in order, in runs where that goes; retransmissions before new messages."""
         batch, self._ready = self._ready, []
-        self._paced_until = NEVER
-        self._window_was_limit = False
-        while self._outbox.anything_to_send and not self._window_was_limit:
-            if (due := self._outbox.next_fragment(self.credit, self.credit_bytes)) is not None:
-                if not self._cut_anew(*due):
-                    batch += self._transmit(*due, now)
-            elif cut := self._outbox.next_cut(self.credit, self.credit_bytes):
-                if not [message for message in cut if self._cut_anew(message, message.next_fragment)]:
-                    batch += self._transmit_cut(cut, now)
-            elif run := self._outbox.next_run(self.credit, self.credit_bytes):
-                if run := self._fitting(run):
-                    batch += self._transmit_run(run, now)
-            else:
-                break
-        if self._window_was_limit:
+        batch += self._transmitter.data_to_send(self.credit, self.credit_bytes, now)
+        if self._transmitter.window_was_limit:
             self._paced_until = self.congestion.paced_until(now) or NEVER
         else:
+            self._paced_until = NEVER
             self.congestion.on_application_limited()
         self._schedule_probe(now)
         return batch
@@ -343,9 +329,7 @@ class Sender:
         self._follow_path(now)
         if size is None:
             return None
-        data = self._encoder.encode(
-            Kind.PROBE, now=now, payload=bytes(size - PROBE_OVERHEAD), lowest=self._lowest, transmission=1
-        )
+        data = self._transmitter.control(Kind.PROBE, now, bytes(size - PROBE_OVERHEAD))
         srtt, rttvar = self.rtt.srtt, self.rtt.rttvar
         timeout = self.rtt.rto if srtt is None else srtt + max(4 * rttvar, CLOCK_GRANULARITY)  # RFC 9002 section 6.2.1
         self._path.sent(size, self._encoder.number, now, timeout)
@@ -426,178 +410,22 @@ class Sender:
         assert self._question is not None
         self._query(self._question, now)
 
-    # Helpers: transmission -----------------------------------------------------------------------------------------------
-
-    def _set_apart(self, payloads: Sequence[bytes], first: int, reply_to: int, title: str) -> None:
-        """Of the messages just accepted, tell which are cut up, are replies, or have a title."""
-        for sequence, payload in enumerate(payloads, first):
-            fragments = self._cutter.count(len(payload), reply=reply_to > 0, title=title)
-            if fragments > 1 or reply_to or title:
-                self._outbox.set_apart(sequence, fragments, reply_to, title, self._cutter)
-            if fragments > 1 and self._path is not None:
-                self._path.want_more()
-
-    def _encode_each(self, payloads: Sequence[bytes], first: int, reply_to: int, title: str, now: int) -> list[bytes | Run]:
-        """Fire-and-forget messages of which some are cut up, or all are replies or have a title."""
-        batch: list[bytes | Run] = []
-        for size, neighbours in groupby(enumerate(payloads, first), key=lambda numbered: len(numbered[1])):
-            fragments = self._cutter.count(size, reply=reply_to > 0, title=title)
-            messages = [Outgoing(sequence, payload, fragments, reply_to, title) for sequence, payload in neighbours]
-            apart = [[message] for message in messages] if title or fragments == 1 else [messages]
-            for alike in apart:
-                batch += self._encode_cut(alike, 0, len(alike) * fragments, now)
-        return batch
-
-    def _transmit_run(self, run: range, now: int) -> list[bytes | Run]:
-        """Send these ordinary messages for the first time, as many as may leave."""
-        payloads, overhead = self._outbox.payloads(run), self._cutter.overhead
-        sizes = [len(payload) + overhead for payload in payloads]
-        count = self._admit(sizes, now)
-        if count < len(run):
-            payloads, sizes = payloads[:count], sizes[:count]
-        if not payloads:
-            return []
-        batch = self._encoder.encode_run(payloads, sequence=run.start, now=now, lowest=self._lowest, ordered=self.config.ordered)
-        self._outbox.sent_run(run.start + count - 1)
-        self._depart(Flight(self._encoder.number - count + 1, run.start, sizes, now))
-        self._count_sent(count, sum(sizes) - count * overhead)
-        return batch
-
-    def _transmit_cut(self, messages: list[Outgoing], now: int) -> list[bytes | Run]:
-        """Send fragments of these messages, which are cut alike, for the first time: as many as may leave."""
-        first, new = messages[0], [message for message in messages if not message.started]
-        begin, fragments = first.next_fragment, len(first.transmissions)
-        length = self._cutter.datagram_length(len(first.payload), 1, fragments, reply=first.reply_to > 0, title=first.title)
-        sizes = [length] * min(len(messages) * fragments - begin, RUN)
-        if first.title and not begin:
-            sizes[0] += len(wire.title_block(first.title))
-        count = self._admit(sizes, now)
-        if not count:
-            return []
-        batch = self._encode_cut(messages, begin, begin + count, now)
-        name = first.name_of(begin)
-        self._depart(Flight(self._encoder.number - count + 1, first.sequence, sizes[:count], now, name, fragments))
-        self._outbox.sent_cut(messages, count)
-        started = [message for message in new if message.started]
-        self._count_sent(len(started), len(first.payload) * len(started))
-        return batch
-
-    def _transmit(self, message: Outgoing, fragment: int, now: int) -> list[bytes]:
-        """Send what is sent again, or a whole message that is not ordinary, if it may leave."""
-        reply, title, fragments = message.reply_to > 0, message.title, len(message.transmissions)
-        sizes = [self._cutter.datagram_length(len(message.payload), fragment, fragments, reply=reply, title=title)]
-        if not self._admit(sizes, now):
-            return []
-        data = self._encode(message, fragment, now)
-        if message.transmissions[fragment]:
-            self.retransmissions += 1
-        else:
-            self._count_sent(1, len(message.payload))
-        self._outbox.sent(message, fragment)
-        ordinal = message.transmissions[fragment]
-        name = message.name_of(fragment)
-        self._depart(Flight(self._encoder.number, message.sequence, sizes, now, name, fragments, ordinal))
-        return [data]
-
-    def _cutter_of(self, datagram_size: int | None) -> Cutter:
-        config = self.config
-        return Cutter(datagram_size=datagram_size, max_message=config.max_message, acknowledged=config.acknowledged)
-
-    def _cut_anew(self, message: Outgoing, fragment: int) -> bool:
-        """Whether this fragment of a message had to be cut anew, because it is too large now, or because nothing was sent of the
-        message and the path takes other datagrams than when it was accepted."""
-        way = self._cutter
-        if message.way is way or self._path is None:
-            return False
-        size, reply, title = len(message.payload), message.reply_to > 0, message.title
-        if message.started:
-            count = len(message.transmissions)
-            length = way.datagram_length(size, fragment, count, reply=reply, title=title)
-            if length <= self._path.size:
-                return False
-        self._outbox.cut_anew(message, way.count(size, reply=reply, title=title), way)
-        return True
-
-    def _fitting(self, run: range) -> range:
-        """Of these ordinary messages those up to the first that has become too large for one datagram: that one is cut up."""
-        if run.start > self._recheck:
-            return run
-        for place, payload in enumerate(self._outbox.payloads(run)):
-            if len(payload) > self._cutter.ordinary:
-                if not place:
-                    self._outbox.set_apart_next(self._cutter.count(len(payload), reply=False), self._cutter)
-                return run[:place]
-        return run
+    # Helpers: what leaves beside the messages ----------------------------------------------------------------------------
 
     def _follow_path(self, now: int) -> None:
         """From now on cut to what the path takes."""
         path = self._path
         assert path is not None
-        if path.size == self._cutter.datagram_size:
+        if path.size == self._transmitter.cutter.datagram_size:
             return
-        self._recheck = self._outbox.sequence
-        self._cutter = self._cutter_of(path.size)
+        self._transmitter.cut_to(path.size)
         self.congestion.set_datagram_size(path.size)
         if path.black_holes > self._black_holes:
             self._black_holes = path.black_holes
             self._lose(self._in_flight.too_large(path.size), now, give_up_at=now + self.rtt.rto)
 
-    def _admit(self, sizes: Sequence[int], now: int) -> int:
-        """How many of these datagrams the congestion window and the pace let go now."""
-        if self._framed:
-            self.congestion.bytes_in_flight += sum(sizes)
-            return len(sizes)
-        admitted = self.congestion.admit(sizes, now)
-        self._window_was_limit = admitted < len(sizes)
-        return admitted
-
-    def _depart(self, flight: Flight) -> None:
-        self.congestion.on_sent(flight, flight.sent_at)
-        self._in_flight.add(flight)
-
-    def _encode_cut(self, messages: Sequence[Outgoing], begin: int, end: int, now: int) -> list[bytes | Run]:
-        """Fragments of these messages, which are cut alike, as they leave for the first time: from one up to another, counted
-        from the first message's first on. What has a title, or is whole, is encoded by itself."""
-        first, fragments = messages[0], len(messages[0].transmissions)
-        alone = [self._encode(first, 0, now)] if not begin and (first.title or fragments == 1) else []
-        begin += len(alone)
-        payloads = [message.payload for message in messages]
-        return alone + self._encoder.encode_cut(
-            self._cutter.pieces(payloads, begin, end, fragments),
-            range(begin, end),
-            fragments=fragments,
-            total=len(first.payload),
-            now=now,
-            sequence=first.sequence,
-            lowest=self._lowest,
-            reply_to=first.reply_to,
-            ordered=self.config.ordered,
-        )
-
-    def _encode(self, message: Outgoing, index: int, now: int) -> bytes:
-        payload, fragment = self._cutter.cut(
-            message.payload, index, len(message.transmissions), reply=message.reply_to > 0, title=message.title
-        )
-        return self._encoder.encode(
-            Kind.MESSAGE,
-            now=now,
-            sequence=message.sequence,
-            payload=payload,
-            lowest=self._lowest,
-            transmission=message.transmissions[index] + 1,
-            fragment=fragment,
-            reply_to=message.reply_to,
-            ordered=self.config.ordered,
-            title="" if index else message.title,
-        )
-
     def _control(self, kind: Kind, now: int, payload: bytes = b"") -> None:
-        self._ready.append(self._encoder.encode(kind, now=now, payload=payload, lowest=self._lowest, transmission=1))
-
-    @property
-    def _lowest(self) -> int:
-        """What the receiver is told: everything below has ended for good. 0: nobody asks for acknowledgments."""
-        return min(self._outbox.lowest, self._left) if self.config.acknowledged else 0
+        self._ready.append(self._transmitter.control(kind, now, payload))
 
     def _say_goodbye(self, now: int) -> None:
         self._control(Kind.GOODBYE, now, wire.NUMBER.pack(self.messages_of_session))
@@ -610,10 +438,6 @@ class Sender:
         timeout = min(self.rtt.rto << min(question.attempts, 16), MAX_RTO)
         repeat_at = NEVER if self._framed else now + self._in_flight.spread(timeout)
         question.asked(self._encoder.number, now, repeat_at=repeat_at)
-
-    def _count_sent(self, messages: int, size: int) -> None:
-        self.messages_sent += messages
-        self.payload_bytes += size
 
     def _schedule_probe(self, now: int) -> None:
         """Nothing in flight and something unresolved: no acknowledgment can be on its way, so ask (RFC 9293, 3.8.6.1)."""
@@ -642,7 +466,7 @@ class Sender:
                 self.losses -= 1
                 self.congestion.on_late(flight, now)
             else:
-                self.congestion.on_acknowledged(flight, now, self._window_was_limit)
+                self.congestion.on_acknowledged(flight, now, self._transmitter.window_was_limit)
         if self._path is not None:
             self._probes_arrived(self._path, acknowledgment, arrived, now)
         if arrived:
@@ -806,7 +630,7 @@ class Sender:
             self._end(message.sequence, message.sequence, State.UNCONFIRMED, reason)
         else:
             if message.started:
-                self._count_sent(-1, -len(message.payload))
+                self._transmitter.count_sent(-1, -len(message.payload))
             self._end(message.sequence, message.sequence, State.REFUSED, message.refusal or reason)
 
     def _end(self, first: int, last: int, state: State, reason: str | None) -> None:
@@ -814,7 +638,7 @@ class Sender:
             return
         outcomes = self._outbox.end(first, last, state, reason)
         if self._has_lives and state is not State.DELIVERED and outcomes:
-            self._left = min(self._left, outcomes[0].sequence)
+            self._transmitter.left = min(self._transmitter.left, outcomes[0].sequence)
         self.ended[state] += len(outcomes)
         self._events += outcomes
         if not self._outbox:
