@@ -550,8 +550,8 @@ FAULTS = (
     Fault(
         "duplicate not suppressed",
         "core/receiver.py",
-        "if arrival is Arrival.DUPLICATE or arrival is Arrival.STALE:",
-        "if arrival is Arrival.STALE:",
+        "if novelty is Novelty.DUPLICATE or novelty is Novelty.STALE:",
+        "if novelty is Novelty.STALE:",
     ),
     Fault(
         "order not kept",
@@ -775,7 +775,7 @@ FAULTS = (
     Fault(
         "BBR does not look for the smallest round trip",
         "core/congestion/bbr.py",
-        "if expired and self.state is not State.PROBE_RTT and not self._idle_restart:",
+        "if expired and self.state is not BbrState.PROBE_RTT and not self._idle_restart:",
         "if False:",
     ),
     Fault(
@@ -792,7 +792,7 @@ FAULTS = (
     ),
     Fault(
         "a rate that the application limited lowers nothing, and is taken for the path's",
-        "core/congestion/delivery.py",
+        "core/congestion/delivery_rate.py",
         "limited = self.app_limited > 0",
         "limited = False",
     ),

@@ -1,8 +1,8 @@
 """New, duplicate, reordered, missing: a set difference over sequence numbers, in which nothing cancels anything."""
 
-from udpmsg.core.arrivals import Arrival, Arrivals
+from udpmsg.core.arrivals import Arrivals, Novelty
 
-NEW, REORDERED, DUPLICATE, STALE = Arrival.NEW, Arrival.REORDERED, Arrival.DUPLICATE, Arrival.STALE
+NEW, REORDERED, DUPLICATE, STALE = Novelty.NEW, Novelty.REORDERED, Novelty.DUPLICATE, Novelty.STALE
 
 
 def after(*sequences: int, gap_limit: int = 10) -> Arrivals:

@@ -6,8 +6,8 @@ import pytest
 
 from tests.core.flights import MS, SECOND, flight, leaves
 from tests.core.pipe import SIZE, START, Pipe
-from udpmsg.core.congestion.bbr import BBR, PACING_GAIN, PROBE_BW, State
-from udpmsg.core.congestion.delivery import RateSample
+from udpmsg.core.congestion.bbr import BBR, PACING_GAIN, PROBE_BW, BbrState
+from udpmsg.core.congestion.delivery_rate import RateSample
 from udpmsg.core.congestion.path_model import INFINITE, PathModel
 
 RATE = 1_250_000
@@ -20,9 +20,9 @@ def pipe(**path: object) -> tuple[Pipe, BBR]:
     return Pipe(control, **{"rate": RATE, **path}), control  # type: ignore[arg-type]
 
 
-def states_of(path: Pipe, control: BBR, seconds: float) -> list[tuple[State, int]]:
+def states_of(path: Pipe, control: BBR, seconds: float) -> list[tuple[BbrState, int]]:
     """Which states it goes through, and when each begins, in nanoseconds."""
-    seen: list[tuple[State, int]] = []
+    seen: list[tuple[BbrState, int]] = []
 
     def look(now: int) -> None:
         if not seen or seen[-1][0] is not control.state:
@@ -55,17 +55,17 @@ def test_startup_ends_within_three_rounds_without_growth_and_drain_empties_the_q
     rounds: list[int] = []
     path.look = lambda now: rounds.append(control._model.round_count) if control._model.max_bw < 0.9 * RATE else None
     filled = 0
-    while control.state is State.STARTUP:
+    while control.state is BbrState.STARTUP:
         assert control._full_bw_count < 3
         path.run(0.001)
         filled = filled or (control._model.max_bw >= 0.98 * RATE and control._model.round_count)
     assert control.full_bw_reached
     assert control._model.round_count <= rounds[-1] + 5  # the round in which it was found, and three that added nothing
     assert control._model.max_bw == pytest.approx(RATE, rel=0.02)
-    assert control.state is State.DRAIN
+    assert control.state is BbrState.DRAIN
     assert control.pace == pytest.approx(0.5 * 0.99 * RATE, rel=0.02)
     before = path.waiting()
-    while control.state is State.DRAIN:
+    while control.state is BbrState.DRAIN:
         path.run(0.001)
     assert control.bytes_in_flight <= PRODUCT * 1.05
     assert path.waiting() < before / 2
@@ -76,17 +76,17 @@ def test_it_goes_round_its_cycle() -> None:
     path, control = pipe()
     seen = states_of(path, control, 9)
     order = [state for state, _ in seen if state in PROBE_BW]
-    assert {State.DOWN, State.CRUISE, State.REFILL, State.UP} <= set(order)
+    assert {BbrState.DOWN, BbrState.CRUISE, BbrState.REFILL, BbrState.UP} <= set(order)
     follows = {
-        State.DOWN: {State.CRUISE, State.REFILL},
-        State.CRUISE: {State.REFILL},
-        State.REFILL: {State.UP},
-        State.UP: {State.DOWN},
+        BbrState.DOWN: {BbrState.CRUISE, BbrState.REFILL},
+        BbrState.CRUISE: {BbrState.REFILL},
+        BbrState.REFILL: {BbrState.UP},
+        BbrState.UP: {BbrState.DOWN},
     }
     for (before, _), (after, _) in itertools.pairwise(seen):
         if {before, after} <= PROBE_BW:
             assert after in follows[before], (before, after)
-    began = [at for state, at in seen if state is State.REFILL]
+    began = [at for state, at in seen if state is BbrState.REFILL]
     assert all(later - earlier < 4 * SECOND for earlier, later in itertools.pairwise(began))
 
 
@@ -96,24 +96,24 @@ def test_it_looks_for_the_smallest_round_trip_every_five_seconds() -> None:
     least = []
 
     def look(now: int) -> None:
-        if control.state is State.PROBE_RTT:
+        if control.state is BbrState.PROBE_RTT:
             least.append(control.bytes_in_flight)
             assert control.window <= max(PRODUCT * 0.55, 4 * SIZE)
 
     seen = states_of(path, control, 4)
     path.look = look
     path.run(8)
-    assert State.PROBE_RTT not in {state for state, _ in seen}
+    assert BbrState.PROBE_RTT not in {state for state, _ in seen}
     assert least
     assert min(least) <= PRODUCT * 0.55
     again = states_of(path, control, 12)
-    begins = [at for state, at in again if state is State.PROBE_RTT]
-    ends = [later[1] for earlier, later in itertools.pairwise(again) if earlier[0] is State.PROBE_RTT]
+    begins = [at for state, at in again if state is BbrState.PROBE_RTT]
+    ends = [later[1] for earlier, later in itertools.pairwise(again) if earlier[0] is BbrState.PROBE_RTT]
     assert len(begins) >= 2
     for begin, end in zip(begins, ends, strict=False):
         assert 200 * MS <= end - begin <= 400 * MS
-    after = [later[0] for earlier, later in itertools.pairwise(again) if earlier[0] is State.PROBE_RTT]
-    assert set(after) == {State.CRUISE}
+    after = [later[0] for earlier, later in itertools.pairwise(again) if earlier[0] is BbrState.PROBE_RTT]
+    assert set(after) == {BbrState.CRUISE}
 
 
 def test_a_shallow_queue_bounds_what_is_in_flight() -> None:
@@ -125,7 +125,7 @@ def test_a_shallow_queue_bounds_what_is_in_flight() -> None:
     assert longterm <= PRODUCT + 12 * SIZE
 
     def look(now: int) -> None:
-        if control.state is State.CRUISE:
+        if control.state is BbrState.CRUISE:
             longterm = control._model.inflight_longterm
             assert control.window <= max(longterm - max(SIZE, 0.15 * longterm), 4 * SIZE) + 1
 
@@ -174,7 +174,7 @@ def test_an_application_that_is_the_limit_ends_no_startup_and_lowers_no_rate() -
     path, control = pipe()
     path.application = lambda now: (now - START) % (50 * MS) < MS
     path.run(3)
-    assert control.state in (State.STARTUP, State.PROBE_RTT)
+    assert control.state in (BbrState.STARTUP, BbrState.PROBE_RTT)
     assert not control.full_bw_reached
     path.application = lambda now: True
     path.run(3)
@@ -196,42 +196,42 @@ def test_an_idle_time_is_as_good_as_probing_for_the_round_trip() -> None:
     control.bytes_in_flight = 0
     path.application = lambda now: True
     seen = states_of(path, control, 0.3)
-    assert State.PROBE_RTT not in {state for state, _ in seen}
+    assert BbrState.PROBE_RTT not in {state for state, _ in seen}
 
 
 def test_probing_for_the_round_trip_in_startup_goes_back_to_startup() -> None:
     """ "Entering and Exiting PROBE_RTT During STARTUP"."""
     path, control = pipe()
-    path.application = lambda now: (now - START) % (30 * MS) < MS or control.state is State.PROBE_RTT
+    path.application = lambda now: (now - START) % (30 * MS) < MS or control.state is BbrState.PROBE_RTT
     seen = states_of(path, control, 7)
     order = [state for state, _ in seen]
-    assert State.PROBE_RTT in order
-    assert order[order.index(State.PROBE_RTT) + 1] is State.STARTUP
+    assert BbrState.PROBE_RTT in order
+    assert order[order.index(BbrState.PROBE_RTT) + 1] is BbrState.STARTUP
 
 
 def test_an_idle_time_while_it_probes_for_the_round_trip_ends_that() -> None:
     path, control = pipe()
     path.run(3)
-    control.state = State.PROBE_RTT
+    control.state = BbrState.PROBE_RTT
     control._probe_rtt_done_stamp = path.now + 200 * MS
     control._prior_cwnd = 77_000
     path.application = lambda now: False
     path.run(0.1)
     assert control.bytes_in_flight == 0
     assert control.admit([SIZE], path.now) == 1
-    assert control.state is State.PROBE_RTT
+    assert control.state is BbrState.PROBE_RTT
     control.bytes_in_flight = 0
     assert control.admit([SIZE], path.now + 200 * MS) == 1
-    assert (control.state, control.window >= 77_000) == (State.CRUISE, True)
+    assert (control.state, control.window >= 77_000) == (BbrState.CRUISE, True)
 
 
 def test_a_queue_that_does_not_drain_is_left_after_three_rounds() -> None:
     """ "Exiting DRAIN Based on Time": the rate was overestimated."""
     path, control = pipe(queue=10_000)
-    while control.state is not State.DRAIN:
+    while control.state is not BbrState.DRAIN:
         path.run(0.001)
     path.rate = RATE // 10
-    while control.state is State.DRAIN:
+    while control.state is BbrState.DRAIN:
         path.run(0.001)
     assert control._model.round_count == control._drain_start_round + 4
     assert control.bytes_in_flight > control._inflight(1.0)
@@ -278,15 +278,15 @@ def test_a_loss_that_was_none_gives_back_what_it_took() -> None:
 @pytest.mark.parametrize(
     ("was", "now_in", "then"),
     [
-        (State.STARTUP, State.DRAIN, State.STARTUP),
-        (State.STARTUP, State.PROBE_RTT, State.PROBE_RTT),
-        (State.STARTUP, State.STARTUP, State.STARTUP),
-        (State.UP, State.DOWN, State.REFILL),
-        (State.UP, State.PROBE_RTT, State.PROBE_RTT),
-        (None, State.CRUISE, State.CRUISE),
+        (BbrState.STARTUP, BbrState.DRAIN, BbrState.STARTUP),
+        (BbrState.STARTUP, BbrState.PROBE_RTT, BbrState.PROBE_RTT),
+        (BbrState.STARTUP, BbrState.STARTUP, BbrState.STARTUP),
+        (BbrState.UP, BbrState.DOWN, BbrState.REFILL),
+        (BbrState.UP, BbrState.PROBE_RTT, BbrState.PROBE_RTT),
+        (None, BbrState.CRUISE, BbrState.CRUISE),
     ],
 )
-def test_it_goes_back_to_probing(was: State | None, now_in: State, then: State) -> None:
+def test_it_goes_back_to_probing(was: BbrState | None, now_in: BbrState, then: BbrState) -> None:
     path, control = pipe()
     path.run(0.5)
     control.state, control.full_bw_reached = now_in, True
@@ -302,7 +302,7 @@ def test_it_goes_back_to_probing(was: State | None, now_in: State, then: State) 
     assert control.state is now_in
     control.on_late(gone[1], path.now)
     assert control.state is then
-    assert control.full_bw_reached is not (was is State.STARTUP and now_in is not State.STARTUP)
+    assert control.full_bw_reached is not (was is BbrState.STARTUP and now_in is not BbrState.STARTUP)
 
 
 def test_persistent_congestion_leaves_two_datagrams_and_the_model() -> None:
@@ -353,14 +353,14 @@ def test_bursts_with_pauses_between_them_do_not_add_up_to_an_aggregation() -> No
 
 
 def test_every_state_has_a_pace() -> None:
-    assert set(PACING_GAIN) == set(State)
+    assert set(PACING_GAIN) == set(BbrState)
 
 
 # Precautionary probing, and what the stories above do not meet ---------------------------------------------------------------
 
 
 def probing_up(path: Pipe, control: BBR) -> None:
-    while control.state is not State.UP:
+    while control.state is not BbrState.UP:
         path.run(0.001)
 
 
@@ -379,7 +379,7 @@ def test_after_a_probe_that_went_too_high_the_next_is_brief_and_one_more_follows
     control._start_down(path.now)
     control._model.round_start = True
     assert control._adapt_long_term(path.now)
-    assert (control.state, control._prev_probe_precautionary) == (State.REFILL, False)
+    assert (control.state, control._prev_probe_precautionary) == (BbrState.REFILL, False)
 
 
 def test_nothing_delivered_ends_no_idle_time() -> None:
@@ -404,16 +404,16 @@ def test_losses_while_the_application_is_the_limit_leave_inflight_longterm() -> 
     control = BBR(SIZE)
     control._handle_inflight_too_high(5000.0, True, START)
     assert control._model.inflight_longterm == INFINITE
-    assert control.state is State.STARTUP
+    assert control.state is BbrState.STARTUP
     control._handle_inflight_too_high(50_000.0, False, START)
     assert control._model.inflight_longterm == 50_000.0
 
 
 def test_an_idle_time_in_probe_rtt_that_did_not_begin_to_count_changes_nothing() -> None:
     control = BBR(SIZE)
-    control.state = State.PROBE_RTT
+    control.state = BbrState.PROBE_RTT
     control._check_probe_rtt_done(START)
-    assert control.state is State.PROBE_RTT
+    assert control.state is BbrState.PROBE_RTT
 
 
 def test_an_application_that_waits_for_the_window_is_not_the_limit() -> None:

@@ -16,7 +16,7 @@ from tests.core.support import (
     read,
     reports,
 )
-from udpmsg.core.asking import Question
+from udpmsg.core.asking import Query
 from udpmsg.core.events import Malformed
 from udpmsg.core.framing import each
 from udpmsg.core.receiver import Receiver
@@ -535,7 +535,7 @@ def test_what_was_dropped_is_what_is_missing(lost: set[int]) -> None:
     assert receiver.session == RECEIVER
 
 
-def what_is_missing(question: Question, last: int) -> set[int]:
+def what_is_missing(question: Query, last: int) -> set[int]:
     """By the answer, and behind its highest number."""
     if question.report is None:
         return set(range(1, last + 1))

@@ -19,7 +19,7 @@ from udpmsg.link.record import Direction
 from udpmsg.relay import pipe
 from udpmsg.relay import relay as relay_module
 from udpmsg.relay import tcp as relay_tcp
-from udpmsg.relay.values import Cut
+from udpmsg.relay.values import CutOff
 
 NO_FAULTS = Link()
 
@@ -121,7 +121,7 @@ def test_an_end_of_one_direction_leaves_the_other_one_open(relays: Relays) -> No
 
 
 def test_a_connection_is_cut_after_so_many_bytes(relays: Relays) -> None:
-    running, client, target = through(relays, cut=Cut(after_bytes=1000, text="1000"))
+    running, client, target = through(relays, cut=CutOff(after_bytes=1000, text="1000"))
     client.sendall(b"x" * 999)
     got = b""
     while len(got) < 999:
@@ -143,7 +143,7 @@ def test_a_connection_is_cut_after_so_many_bytes(relays: Relays) -> None:
 
 
 def test_a_connection_is_cut_after_a_time(relays: Relays) -> None:
-    running, client, target = through(relays, cut=Cut(after=30 * MILLISECOND, text="30ms"))
+    running, client, target = through(relays, cut=CutOff(after=30 * MILLISECOND, text="30ms"))
     for opened in (client, target):
         with pytest.raises(ConnectionResetError):
             opened.recv(1)

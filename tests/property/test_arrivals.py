@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from udpmsg.core.arrivals import Arrival, Arrivals
+from udpmsg.core.arrivals import Arrivals, Novelty
 from udpmsg.core.ranges import RangeSet
 
 small = st.integers(1, 40)
@@ -88,13 +88,13 @@ def test_arrivals_agree_with_a_naive_set(numbers: list[int]) -> None:
     seen: set[int] = set()
     for number in numbers:
         if number in seen:
-            expected = Arrival.DUPLICATE
+            expected = Novelty.DUPLICATE
         elif seen and number < max(seen):
-            expected = Arrival.REORDERED
+            expected = Novelty.REORDERED
         else:
-            expected = Arrival.NEW
+            expected = Novelty.NEW
         assert arrivals.classify(number) is expected
-        if expected is not Arrival.DUPLICATE:
+        if expected is not Novelty.DUPLICATE:
             arrivals.record(number)
             seen.add(number)
         assert arrivals.unique == len(seen)
@@ -111,7 +111,7 @@ def test_over_the_gap_limit_nothing_is_delivered_twice_and_no_count_is_negative(
     arrivals = Arrivals(gap_limit=limit)
     given_over: set[int] = set()
     for number in numbers:
-        if arrivals.classify(number) in (Arrival.NEW, Arrival.REORDERED):
+        if arrivals.classify(number) in (Novelty.NEW, Novelty.REORDERED):
             arrivals.record(number)
             assert number not in given_over
             given_over.add(number)
@@ -131,8 +131,8 @@ def test_what_the_sender_resolved_is_stale_or_a_duplicate_but_never_new(steps: l
         else:
             kind = arrivals.classify(number)
             if number < floor:
-                assert kind in (Arrival.STALE, Arrival.DUPLICATE)
-            if kind in (Arrival.NEW, Arrival.REORDERED):
+                assert kind in (Novelty.STALE, Novelty.DUPLICATE)
+            if kind in (Novelty.NEW, Novelty.REORDERED):
                 arrivals.record(number)
         assert arrivals.lowest == floor
         assert arrivals.missing() >= 0

@@ -20,7 +20,7 @@ from udpmsg.cli.output import conduct
 from udpmsg.cli.signals import Interrupts
 from udpmsg.relay.pipe import streaming
 from udpmsg.relay.relay import Relay
-from udpmsg.relay.values import Cut
+from udpmsg.relay.values import CutOff
 from udpmsg.show.relaying import HumanRelay, JsonRelay
 from udpmsg.show.schema import empty_summary
 from udpmsg.show.stream import Data, Words, forgiving
@@ -93,14 +93,14 @@ def parse_target(text: str) -> tuple[str, int]:
     return options.parse_destination(text, None)
 
 
-def parse_cut(text: str) -> Cut:
+def parse_cut(text: str) -> CutOff:
     """After how many bytes, or after how long; a bare number is bytes."""
     try:
-        return Cut(after_bytes=units.parse_positive_size(text), text=text)
+        return CutOff(after_bytes=units.parse_positive_size(text), text=text)
     except UsageError:
         pass
     try:
-        return Cut(after=units.parse_positive_nanoseconds(text), text=text)
+        return CutOff(after=units.parse_positive_nanoseconds(text), text=text)
     except UsageError:
         raise UsageError("{!r} is neither a size nor a time; write 64KiB or 5s", text) from None
 

@@ -9,7 +9,7 @@ from enum import Enum
 from udpmsg.core.ranges import RangeSet
 
 
-class Arrival(Enum):
+class Novelty(Enum):
     """What one sequence number is, when it arrives."""
 
     NEW = "new"
@@ -48,13 +48,13 @@ class Arrivals:
             arrivals.highest = last
         return arrivals
 
-    def classify(self, sequence: int) -> Arrival:
+    def classify(self, sequence: int) -> Novelty:
         """What this number would be now; changes nothing."""
         if sequence > self.highest:
-            return Arrival.NEW if sequence >= self.lowest else Arrival.STALE
+            return Novelty.NEW if sequence >= self.lowest else Novelty.STALE
         if sequence in self._missing:
-            return Arrival.REORDERED if sequence >= self.lowest else Arrival.STALE
-        return Arrival.DUPLICATE if sequence > self.forgotten else Arrival.STALE
+            return Novelty.REORDERED if sequence >= self.lowest else Novelty.STALE
+        return Novelty.DUPLICATE if sequence > self.forgotten else Novelty.STALE
 
     @property
     def gaps(self) -> int:

@@ -10,7 +10,7 @@ CLOCKS_DIFFER = 1000
 """Two clocks are not apart by more than a thousandth of the time that both measured."""
 
 
-class Question:
+class Query:
     """Asked page by page, each page again after a timeout, until the list of what is missing is whole."""
 
     __slots__ = ("_asked", "_missing", "_receiver", "attempts", "begins_at", "repeat_at", "report", "unknown")

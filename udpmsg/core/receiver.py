@@ -14,7 +14,7 @@ from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import MalformedDatagram
 from udpmsg.core import runs, wire
 from udpmsg.core.allowances import Allowances
-from udpmsg.core.arrivals import Arrival
+from udpmsg.core.arrivals import Novelty
 from udpmsg.core.budget import MESSAGE_COST, REASSEMBLY_COST, Budget, title_cost
 from udpmsg.core.config import Limits
 from udpmsg.core.cookies import Cookies
@@ -248,9 +248,9 @@ class Receiver:
         if session is None:
             return
         self._resolve_below(session, datagram.lowest)
-        arrival = session.arrivals.classify(datagram.sequence)
-        if arrival is Arrival.DUPLICATE or arrival is Arrival.STALE:
-            self._suppress(session, datagram, arrival, now, peer)
+        novelty = session.arrivals.classify(datagram.sequence)
+        if novelty is Novelty.DUPLICATE or novelty is Novelty.STALE:
+            self._suppress(session, datagram, novelty, now, peer)
             return
         payload: bytes | None = datagram.payload
         transmission, title = datagram.transmission or 1, datagram.title
@@ -271,7 +271,7 @@ class Receiver:
             return
         if transmission == 1 and datagram.fragment is None:
             session.note_transit(datagram.sent_at, now)
-        self._arrived(session, datagram, payload, transmission, title, now, reordered=arrival is Arrival.REORDERED)
+        self._arrived(session, datagram, payload, transmission, title, now, reordered=novelty is Novelty.REORDERED)
 
     def _arrived(
         self, session: Session, datagram: Datagram, payload: bytes, transmission: int, title: str, now: int, *, reordered: bool
@@ -452,9 +452,9 @@ class Receiver:
             session.last_seen_at = now  # whoever asks may ask again, also after a goodbye
             self._owed.report(session, datagram.number, begins_at, peer)
 
-    def _suppress(self, session: Session, datagram: Datagram, arrival: Arrival, now: int, peer: Peer) -> None:
+    def _suppress(self, session: Session, datagram: Datagram, novelty: Novelty, now: int, peer: Peer) -> None:
         """It came before, or too late: not delivered again, but its sender must learn that it need not be sent again."""
-        if arrival is Arrival.STALE:
+        if novelty is Novelty.STALE:
             session.over_limit += 1
         elif datagram.fragment is None or datagram.fragment[0] == 0:  # a repeated fragment is not a repeated message
             session.duplicates += 1

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.base.errors import MalformedDatagram, Phrase
 from udpmsg.core import wire
-from udpmsg.core.asking import Question, possible
+from udpmsg.core.asking import Query, possible
 from udpmsg.core.config import Earlier, SenderConfig
 from udpmsg.core.congestion import CONTROLLERS
 from udpmsg.core.encoder import Encoder
@@ -98,7 +98,7 @@ class Sender:
         self._goodbye_number = 0
         self._goodbye_at = NEVER
         # what the receiver is asked
-        self._question: Question | None = None
+        self._question: Query | None = None
         # counts
         self.losses = 0
         """Datagrams that are deemed lost, or went where nobody is, less those that arrived after all."""
@@ -219,10 +219,10 @@ class Sender:
             for _ in range(repeat):
                 self._control(Kind.GOODBYE, now, wire.NUMBER.pack(self.messages_of_session))
 
-    def ask(self, *, now: int) -> Question:
+    def ask(self, *, now: int) -> Query:
         """Ask the receiver what it has of this session; the answer will be in the question that is returned. One at a time:
         an earlier one is asked no more."""
-        self._question = Question()
+        self._question = Query()
         self._query(self._question, now)
         return self._question
 
@@ -432,7 +432,7 @@ class Sender:
         self._goodbyes_left -= 1
         self._goodbye_at = now + self._in_flight.spread(self.rtt.rto) if self._goodbyes_left else NEVER
 
-    def _query(self, question: Question, now: int) -> None:
+    def _query(self, question: Query, now: int) -> None:
         """Ask for a page, and again after each RTO, which doubles (RFC 8085, section 3.1.1). A stream brings it for certain."""
         self._ready.append(self._encoder.encode(Kind.QUERY, now=now, payload=wire.encode_query(question.begins_at)))
         timeout = min(self.rtt.rto << min(question.attempts, 16), MAX_RTO)

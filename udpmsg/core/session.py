@@ -6,7 +6,7 @@ Knows neither the other sessions nor the queue to the application; `udpmsg.core.
 from collections.abc import Hashable, Sequence
 from itertools import groupby
 
-from udpmsg.core.arrivals import Arrival, Arrivals
+from udpmsg.core.arrivals import Arrivals, Novelty
 from udpmsg.core.events import Message, Peer
 from udpmsg.core.fragments import Reassembly
 from udpmsg.core.ranges import RangeSet
@@ -219,7 +219,7 @@ class Session:
     @property
     def reneged(self) -> bool:
         """What was dropped must be sent anew, and did not come yet: its sender may not have heard of it."""
-        return self.arrivals.classify(self._dropped) in (Arrival.NEW, Arrival.REORDERED)
+        return self.arrivals.classify(self._dropped) in (Novelty.NEW, Novelty.REORDERED)
 
     def in_order(self, message: Message) -> list[Message]:
         """Take an ordered message; return what may be delivered now, in order."""

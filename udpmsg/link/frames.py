@@ -242,22 +242,22 @@ class Tracker:
 
     def _bytes(self, stream: Stream, number: int, data: bytes, begin: int, end: int, flags: int, direction: Direction) -> Content:
         """A segment with bytes: new ones, old ones, or both."""
-        cut, first, last, partial = stream.carry(number, data, begin, end)
-        content = cut.content
+        portion, first, last, partial = stream.carry(number, data, begin, end)
+        content = portion.content
         kind, phase = DATA, MESSAGES
         if content > NOT_OURS:
             index = content
             label = f"message {first or index}" if first == last else f"messages {first}–{last}"
             if partial:
-                label = f"{label}, part {cut.part + 1}"
+                label = f"{label}, part {portion.part + 1}"
         else:
             kind, phase, label = CONTENTS.get(-content, (DATA, MESSAGES, "segment {}"))
-            index = cut.index or self._next(kind, direction)
-            cut.index = index
+            index = portion.index or self._next(kind, direction)
+            portion.index = index
             label = label.format(index)
         if flags & FIN:
             label += ", FIN"
-        return Content(Identity(direction, kind, index, cut.seen, cut.part), phase, "tcp", label, first, last)
+        return Content(Identity(direction, kind, index, portion.seen, portion.part), phase, "tcp", label, first, last)
 
     def _stream(self, key: bytes, number: int, flags: int) -> Stream:
         """The stream of a direction that is new, or begins again: the same addresses and ports with another SYN."""

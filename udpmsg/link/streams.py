@@ -22,7 +22,7 @@ NOT_OURS = 0
 """The content of bytes that are no frame of ours. Otherwise: a message's sequence number, or minus the kind of what is none."""
 
 
-class Cut:
+class Portion:
     """The new bytes that one segment brought, and how often a segment has begun among them since."""
 
     __slots__ = ("content", "index", "part", "seen")
@@ -37,9 +37,9 @@ class Cut:
         """For whoever counts segments without messages."""
 
 
-Carried = tuple[Cut, int, int, bool]
-"""The cut that brought a segment's first byte (`seen` counts this time too), the first and the last message of which anything is
-in the segment (0 and 0: none), and whether it is a single message of which the segment has not all."""
+Carried = tuple[Portion, int, int, bool]
+"""The portion that brought a segment's first byte (`seen` counts this time too), the first and the last message of which the
+segment has anything (0 and 0: none), and whether it is a single message of which the segment has not all."""
 
 
 class Stream:
@@ -49,12 +49,12 @@ class Stream:
         "_begun_inside",
         "_boundary",
         "_contents",
-        "_cut_starts",
-        "_cuts",
         "_frame_starts",
         "_header",
         "_last_message",
         "_ours",
+        "_portion_starts",
+        "_portions",
         "base",
         "closes_at",
         "end",
@@ -74,8 +74,8 @@ class Stream:
         self.closes_at: int | None = None
         """The acknowledgment number that confirms this side's FIN; None: it has sent none."""
         self._ours = True
-        self._cut_starts: list[int] = []
-        self._cuts: list[Cut] = []
+        self._portion_starts: list[int] = []
+        self._portions: list[Portion] = []
         self._frame_starts: list[int] = []
         self._contents: list[int] = []
         """Of each frame, in the order of `_frame_starts`."""
@@ -99,32 +99,32 @@ class Stream:
         if position < 0:  # a byte from before the stream, which some systems send to see whether the other side lives
             at, position = at - position, 0
             if at >= stop:
-                return Cut(NOT_OURS, 0), 0, 0, False
+                return Portion(NOT_OURS, 0), 0, 0, False
         last = position + stop - at
         starts = self._frame_starts
         if position < self.end:
-            cut = self._cuts[bisect_right(self._cut_starts, position) - 1]
-            cut.seen += 1
+            portion = self._portions[bisect_right(self._portion_starts, position) - 1]
+            portion.seen += 1
             if last > self.end:  # old and new: the first byte decides what it is, and what its new bytes will have been
-                self._extend(data, stop - (last - self.end), stop, cut)
+                self._extend(data, stop - (last - self.end), stop, portion)
             frame, behind = bisect_right(starts, position) - 1, bisect_left(starts, last)
         else:
             if position > self.end:
                 self._leave_hole(position)
             frame = self._extend(data, at, stop, None)
-            cut, behind = self._cuts[-1], len(starts)
+            portion, behind = self._portions[-1], len(starts)
         if behind > frame + 1:
             messages = [content for content in self._contents[frame:behind] if content > 0]
-            return (cut, messages[0], messages[-1], False) if messages else (cut, 0, 0, False)
+            return (portion, messages[0], messages[-1], False) if messages else (portion, 0, 0, False)
         content = self._contents[frame]
         if content <= 0:
-            return cut, 0, 0, False
+            return portion, 0, 0, False
         ends = starts[behind] if behind < len(starts) else self._boundary if not self._header else last + 1
-        return cut, content, content, position > starts[frame] or last < ends
+        return portion, content, content, position > starts[frame] or last < ends
 
-    def _extend(self, data: bytes, at: int, stop: int, repeated: Cut | None) -> int:
+    def _extend(self, data: bytes, at: int, stop: int, repeated: Portion | None) -> int:
         """New bytes that follow what was seen; tell which frame the first is of. `repeated`: the segment begins with older bytes,
-        and this cut is theirs."""
+        and this portion is theirs."""
         position = self.end
         self.end += stop - at
         frame = len(self._contents)
@@ -137,9 +137,9 @@ class Stream:
             self._read(data, at, stop, position)
         if repeated is None:
             content = self._contents[frame]
-            repeated = Cut(content, part if content > 0 else 0)
-        self._cut_starts.append(position)
-        self._cuts.append(repeated)
+            repeated = Portion(content, part if content > 0 else 0)
+        self._portion_starts.append(position)
+        self._portions.append(repeated)
         return frame
 
     def _read(self, data: bytes, at: int, stop: int, position: int) -> None:
@@ -185,10 +185,10 @@ class Stream:
 
     def _leave_hole(self, position: int) -> None:
         """Bytes are missing that never crossed the link: nobody can say where the next frame begins."""
-        hole = Cut(NOT_OURS, 0)
+        hole = Portion(NOT_OURS, 0)
         hole.seen = 0
-        self._cut_starts.append(self.end)
-        self._cuts.append(hole)
+        self._portion_starts.append(self.end)
+        self._portions.append(hole)
         self._frame_starts.append(self.end)
         self._contents.append(NOT_OURS)
         self._ours = False

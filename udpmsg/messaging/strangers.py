@@ -38,7 +38,7 @@ class Held(NamedTuple):
     until: int
 
 
-class Exchange(NamedTuple):
+class RawExchange(NamedTuple):
     """What a raw peer last said and was answered (a hash of both), when, and how often in a row."""
 
     what: int
@@ -57,7 +57,7 @@ class Strangers:
         """What is charged for them."""
         self._in_order: deque[tuple[int, Endpoint]] = deque()
         """When something that waits is over, and for whom; in order of time."""
-        self._exchanges: dict[Endpoint, Exchange] = {}
+        self._exchanges: dict[Endpoint, RawExchange] = {}
         self._events: list[Event] = []
         self._cutter = Cutter(datagram_size=DATAGRAM_SIZE, max_message=MAX_DATAGRAM_SIZE, acknowledged=False)
         self.challenges: list[tuple[int, Endpoint]] = []
@@ -145,9 +145,9 @@ class Strangers:
     def _says_the_same(self, said: bytes, peer: Endpoint, answer: bytes, now: int) -> bool:
         what, last = hash((said, answer)), self._exchanges.pop(peer, None)
         if last is None or last.what != what:
-            last = Exchange(what, now - SECOND, 0)
+            last = RawExchange(what, now - SECOND, 0)
         again = last.times >= SAME_AGAIN and now - last.at < SECOND
         if len(self._exchanges) >= PEERS_KEPT:
             del self._exchanges[next(iter(self._exchanges))]
-        self._exchanges[peer] = last if again else Exchange(what, now, last.times + 1)
+        self._exchanges[peer] = last if again else RawExchange(what, now, last.times + 1)
         return again

@@ -48,7 +48,7 @@ class Half:
         """Its end was passed on, or there is nobody to pass it to."""
 
 
-class Connection:
+class Relayed:
     """A client, the target, and both directions between them."""
 
     __slots__ = ("accepted_at", "attempt", "back", "client", "closed", "connect_by", "forward", "hops", "peer", "target")

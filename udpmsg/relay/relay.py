@@ -17,7 +17,7 @@ from udpmsg.link.faults import Link
 from udpmsg.link.record import Direction, FrameRecord
 from udpmsg.relay.tcp import TcpRelay
 from udpmsg.relay.udp import UdpRelay
-from udpmsg.relay.values import Cut, RelayEvent, RelayStatistics, Traffic
+from udpmsg.relay.values import CutOff, RelayEvent, RelayStatistics, Traffic
 from udpmsg.sockets.endpoint import Address, Endpoint, check_port, endpoint_of, resolve
 from udpmsg.sockets.waiting import Waiter, earliest, passed
 
@@ -42,7 +42,7 @@ class Relay:
         seed: int,
         transport: str = "udp",
         record: bool = False,
-        cut: Cut | None = None,
+        cut: CutOff | None = None,
     ) -> None:
         """Bind and listen; nothing is sent.
 
@@ -73,7 +73,7 @@ class Relay:
         try:
             for attempts_left in reversed(range(SAME_PORT_ATTEMPTS)):
                 try:
-                    self._listen(listen_host, listen_port, target_host, target_port, link, seed, record, cut or Cut())
+                    self._listen(listen_host, listen_port, target_host, target_port, link, seed, record, cut or CutOff())
                     break
                 except CannotListen:  # the port that the system chose for one may be taken for the other
                     if listen_port or self._udp is None or not attempts_left:
@@ -173,7 +173,7 @@ class Relay:
         return [part for part in (self._udp, self._tcp) if part is not None]
 
     def _listen(
-        self, host: str, port: int, target_host: str, target_port: int, link: Link, seed: int, record: bool, cut: Cut
+        self, host: str, port: int, target_host: str, target_port: int, link: Link, seed: int, record: bool, cut: CutOff
     ) -> None:
         for name in TRANSPORTS[self._transport]:
             kind = socket.SOCK_DGRAM if name == "udp" else socket.SOCK_STREAM

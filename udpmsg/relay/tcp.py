@@ -21,9 +21,9 @@ from udpmsg.link.changing import Beginning, Bottleneck
 from udpmsg.link.faults import Link
 from udpmsg.link.record import Direction
 from udpmsg.relay import hops
-from udpmsg.relay.pairs import Connection, Half, Side, close, prepared
+from udpmsg.relay.pairs import Half, Relayed, Side, close, prepared
 from udpmsg.relay.pipe import Pipe
-from udpmsg.relay.values import Cut, HopsUsedUp, RelayEvent, Traffic
+from udpmsg.relay.values import CutOff, HopsUsedUp, RelayEvent, Traffic
 from udpmsg.sockets.endpoint import Address, Endpoint, endpoint_of
 from udpmsg.sockets.listening import bind, own_address
 from udpmsg.sockets.waiting import earliest
@@ -52,7 +52,7 @@ class TcpRelay:
         selector: selectors.BaseSelector,
         link: Link,
         seed: int,
-        cut: Cut,
+        cut: CutOff,
         tell: Callable[[RelayEvent], None],
     ) -> None:
         """Bind and listen. `target` has every address of it, in the order of trying. Raises CannotListen and UsageError."""
@@ -71,11 +71,11 @@ class TcpRelay:
         self._bottlenecks = {
             direction: Bottleneck(path.rate, path.later_rates, beginning=beginning) for direction, path in self._paths.items()
         }
-        self._connections: dict[Connection, None] = {}
+        self._connections: dict[Relayed, None] = {}
         """In the order in which they were accepted, which is the order in which they are cut."""
-        self._connecting: dict[Connection, None] = {}
+        self._connecting: dict[Relayed, None] = {}
         """In the order in which their time is over."""
-        self._due: list[tuple[int, int, Connection, Half]] = []
+        self._due: list[tuple[int, int, Relayed, Half]] = []
         """A heap of the directions in which something is on its way, each once: when its first piece leaves, a running number."""
         self._scheduled = 0
         self._accept_again_at: int | None = None
@@ -172,7 +172,7 @@ class TcpRelay:
             return []
         client, target = Side(N_("client"), prepared(accepted), connected=True), Side(N_("target"), opened, connected=False)
         forward = self._half(client, target, Direction.FORWARD)
-        connection = Connection(peer, forward, self._half(target, client, Direction.BACK), now, left)
+        connection = Relayed(peer, forward, self._half(target, client, Direction.BACK), now, left)
         self._connections[connection] = None
         self._try(connection, now)
         return []
@@ -181,7 +181,7 @@ class TcpRelay:
         pipe = Pipe(self._paths[direction], direction=direction, seed=self._seed, bottleneck=self._bottlenecks[direction])
         return Half(source, sink, pipe, self.traffic[direction])
 
-    def _try(self, connection: Connection, now: int) -> None:
+    def _try(self, connection: Relayed, now: int) -> None:
         """Begin to connect to the address whose turn it is. What comes from the client meanwhile is on its way already."""
         hops.limit(connection.target.socket, connection.hops)
         number = connection.target.socket.connect_ex(self._target[connection.attempt].sockaddr)
@@ -192,7 +192,7 @@ class TcpRelay:
         self._connecting[connection] = None
         self._watch(connection)
 
-    def _try_next(self, connection: Connection, reason: str, now: int) -> None:
+    def _try_next(self, connection: Relayed, reason: str, now: int) -> None:
         """That address does not accept. Without another one, the client is refused as the relay was: with a RST."""
         self._connecting.pop(connection, None)
         self._unwatch(connection.target)
@@ -214,7 +214,7 @@ class TcpRelay:
         self.refused += 1
         self._tell(Disconnected(peer, Phrase("the target did not accept: {}", reason)))
 
-    def _connected(self, connection: Connection, now: int) -> None:
+    def _connected(self, connection: Relayed, now: int) -> None:
         """The address that was tried has answered, one way or the other."""
         number = connection.target.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
@@ -226,7 +226,7 @@ class TcpRelay:
 
     # Bytes on their way --------------------------------------------------------------------------------------------------
 
-    def _on_side_ready(self, connection: Connection, side: Side, mask: int, now: int) -> Ready:
+    def _on_side_ready(self, connection: Relayed, side: Side, mask: int, now: int) -> Ready:
         """The selector's call for one side of a connection."""
         if not side.connected:
             self._connected(connection, now)
@@ -237,7 +237,7 @@ class TcpRelay:
             self._read(connection, connection.outward(side), now)
         return []
 
-    def _read(self, connection: Connection, half: Half, now: int) -> None:
+    def _read(self, connection: Relayed, half: Half, now: int) -> None:
         if half.source.ended or not half.pipe.room:
             return
         try:
@@ -254,7 +254,7 @@ class TcpRelay:
             half.pipe.end(now=now)
         self._pass_on(connection, half, now)
 
-    def _pass_on(self, connection: Connection, half: Half, now: int) -> None:
+    def _pass_on(self, connection: Relayed, half: Half, now: int) -> None:
         """Give the sink what has come through; then wait for more of it, for room, or for the next piece's time."""
         pipe = half.pipe
         pipe.handle_timeout(now=now)
@@ -297,7 +297,7 @@ class TcpRelay:
 
     # A connection's end --------------------------------------------------------------------------------------------------
 
-    def _lose(self, connection: Connection, side: Side, now: int) -> None:
+    def _lose(self, connection: Relayed, side: Side, now: int) -> None:
         """A side was reset. The other one learns of it behind what is still on its way to it."""
         outward, inward = connection.outward(side), connection.inward(side)
         side.ended = side.gone = True
@@ -311,11 +311,11 @@ class TcpRelay:
         outward.pipe.end(now=now, reset=True)
         self._pass_on(connection, outward, now)
 
-    def _cut_off(self, connection: Connection) -> None:
+    def _cut_off(self, connection: Relayed) -> None:
         self.cut += 1
         self._close(connection, Phrase("cut after {}", self._cut.text), reset=True)
 
-    def _close(self, connection: Connection, reason: str | None = None, *, reset: bool = False) -> None:
+    def _close(self, connection: Relayed, reason: str | None = None, *, reset: bool = False) -> None:
         """Close both sides; the reason is told if there is one."""
         connection.closed = True
         del self._connections[connection]
@@ -326,7 +326,7 @@ class TcpRelay:
         if reason is not None:
             self._tell(Disconnected(connection.peer, reason))
 
-    def _watch(self, connection: Connection) -> None:
+    def _watch(self, connection: Relayed) -> None:
         """Have the selector wait for what each side can do next."""
         for side in (connection.client, connection.target):
             if side.gone:

@@ -45,7 +45,7 @@ RelayEvent = Faulted | NotSent | Unreachable | LimitReached | HopsUsedUp | Disco
 """Unreachable: ICMP, the target was not reached. LimitReached: a client got no place. Disconnected: a TCP connection ended."""
 
 
-class Cut(NamedTuple):
+class CutOff(NamedTuple):
     """When each TCP connection is reset, whichever comes first; None: not for this reason."""
 
     after_bytes: int | None = None

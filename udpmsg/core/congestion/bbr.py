@@ -9,7 +9,7 @@ from enum import Enum
 
 from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.core.congestion.controller import Controller, initial_window
-from udpmsg.core.congestion.delivery import Delivery, RateSample
+from udpmsg.core.congestion.delivery_rate import DeliveryRate, RateSample
 from udpmsg.core.congestion.path_model import BETA, INFINITE, LOSS_THRESH, PathModel
 from udpmsg.core.retransmission import Flight, fraction
 
@@ -35,7 +35,7 @@ QUANTUM = 64 << 10
 """Bytes that leave at once at most (BBR.SendQuantum)."""
 
 
-class State(Enum):
+class BbrState(Enum):
     """The states of "State Machine Overview"."""
 
     STARTUP = "Startup"
@@ -58,17 +58,17 @@ class Acks(Enum):
 
 
 PACING_GAIN = {
-    State.STARTUP: STARTUP_PACING_GAIN,
-    State.DRAIN: DRAIN_PACING_GAIN,
-    State.DOWN: 0.9,
-    State.CRUISE: 1.0,
-    State.REFILL: 1.0,
-    State.UP: 1.25,
-    State.PROBE_RTT: 1.0,
+    BbrState.STARTUP: STARTUP_PACING_GAIN,
+    BbrState.DRAIN: DRAIN_PACING_GAIN,
+    BbrState.DOWN: 0.9,
+    BbrState.CRUISE: 1.0,
+    BbrState.REFILL: 1.0,
+    BbrState.UP: 1.25,
+    BbrState.PROBE_RTT: 1.0,
 }
-CWND_GAIN = {State.UP: PROBE_UP_CWND_GAIN, State.PROBE_RTT: PROBE_RTT_CWND_GAIN}
-PROBE_BW = frozenset({State.DOWN, State.CRUISE, State.REFILL, State.UP})
-PROBING = frozenset({State.STARTUP, State.REFILL, State.UP})
+CWND_GAIN = {BbrState.UP: PROBE_UP_CWND_GAIN, BbrState.PROBE_RTT: PROBE_RTT_CWND_GAIN}
+PROBE_BW = frozenset({BbrState.DOWN, BbrState.CRUISE, BbrState.REFILL, BbrState.UP})
+PROBING = frozenset({BbrState.STARTUP, BbrState.REFILL, BbrState.UP})
 """IsProbingBW."""
 
 
@@ -113,10 +113,10 @@ class BBR(Controller):
     def __init__(self, datagram_size: int, seed: int = 0) -> None:
         super().__init__(datagram_size, seed)
         self._seed, self._draws = seed, 0
-        self._delivery = Delivery()
+        self._delivery = DeliveryRate()
         self._model = PathModel()
         self._pace: int | None = None
-        self.state = State.STARTUP
+        self.state = BbrState.STARTUP
         self.full_bw_reached = False
         """Whether it ever filled the path."""
         self._full_bw = 0.0
@@ -144,7 +144,7 @@ class BBR(Controller):
         self._last_lost = 0
         self._doubtful = 0
         """How many datagrams of the last episode are still taken for lost."""
-        self._undo: tuple[State | None, float, float, float] = (None, 0.0, 0.0, 0.0)
+        self._undo: tuple[BbrState | None, float, float, float] = (None, 0.0, 0.0, 0.0)
         """undo_state, and bw_shortterm, inflight_shortterm and inflight_longterm from before the episode."""
 
     @property
@@ -166,7 +166,7 @@ class BBR(Controller):
             self._model.restart_aggregation(now)
             if self.state in PROBE_BW:
                 self._set_pace(1.0)
-            elif self.state is State.PROBE_RTT:
+            elif self.state is BbrState.PROBE_RTT:
                 self._check_probe_rtt_done(now)
         return super().admit(sizes, now)
 
@@ -252,7 +252,7 @@ class BBR(Controller):
         model.update_aggregation(rs, now, self.window, filled=self.full_bw_reached)
         self._check_full_bw_reached()
         self._check_startup_done(loss_round_start, now)
-        if self.state is State.DRAIN and (
+        if self.state is BbrState.DRAIN and (
             self.bytes_in_flight <= self._inflight(1.0) or model.round_count > self._drain_start_round + DRAIN_ROUNDS
         ):
             self._start_down(now)
@@ -287,14 +287,14 @@ class BBR(Controller):
         self.full_bw_reached = self.full_bw_reached or self._full_bw_now
 
     def _check_startup_done(self, loss_round_start: bool, now: int) -> None:
-        if self.state is not State.STARTUP:
+        if self.state is not BbrState.STARTUP:
             return
         if loss_round_start and self._losses_in_round >= STARTUP_LOSSES and self._inflight_too_high():
-            self._undo = (State.STARTUP, *self._undo[1:])
+            self._undo = (BbrState.STARTUP, *self._undo[1:])
             self.full_bw_reached = True
             self._model.inflight_longterm = max(self._bdp(1.0), self._model.inflight_latest)
         if self.full_bw_reached:
-            self.state = State.DRAIN
+            self.state = BbrState.DRAIN
             self._drain_start_round = self._model.round_count
 
     # ProbeBW -------------------------------------------------------------------------------------------------------------
@@ -307,7 +307,7 @@ class BBR(Controller):
         self._cycle_stamp = now
         self._ack_phase = Acks.PROBE_STOPPING
         self._model.start_round(self._delivery.delivered)
-        self.state = State.DOWN
+        self.state = BbrState.DOWN
 
     def _start_refill(self) -> None:
         self._model.reset_short_term()
@@ -315,29 +315,29 @@ class BBR(Controller):
         self._prev_probe_precautionary = False
         self._ack_phase = Acks.REFILLING
         self._model.start_round(self._delivery.delivered)
-        self.state = State.REFILL
+        self.state = BbrState.REFILL
 
     def _start_up(self) -> None:
         self._ack_phase = Acks.PROBE_STARTING
         self._model.start_round(self._delivery.delivered)
         self._reset_full_bw(self._rs.rate)
-        self.state = State.UP
+        self.state = BbrState.UP
         self._raise_slope()
 
     def _update_cycle_phase(self, now: int) -> None:
         if not self.full_bw_reached or self._adapt_long_term(now):
             return
         model = self._model
-        if self.state in (State.DOWN, State.CRUISE) and self._is_time_to_probe(now):
+        if self.state in (BbrState.DOWN, BbrState.CRUISE) and self._is_time_to_probe(now):
             self._start_refill()
-        elif self.state is State.DOWN:
+        elif self.state is BbrState.DOWN:
             if self.bytes_in_flight <= min(self._inflight_with_headroom(), self._inflight(1.0, model.max_bw)):
-                self.state = State.CRUISE
-        elif self.state is State.REFILL:
+                self.state = BbrState.CRUISE
+        elif self.state is BbrState.REFILL:
             if model.round_start:
                 self._is_bw_probe_sample = True
                 self._start_up()
-        elif self.state is State.UP and self._is_time_to_go_down():
+        elif self.state is BbrState.UP and self._is_time_to_go_down():
             self._prev_probe_too_high = False
             self._start_down(now)
 
@@ -371,7 +371,7 @@ class BBR(Controller):
                     return True
         if not self._inflight_too_high() and model.inflight_longterm < INFINITE:
             model.inflight_longterm = max(model.inflight_longterm, rs.tx_in_flight)
-            if self.state is State.UP:
+            if self.state is BbrState.UP:
                 self._probe_upward()
         return False
 
@@ -400,8 +400,8 @@ class BBR(Controller):
         self._is_bw_probe_sample = False
         if not application_limited:
             self._model.inflight_longterm = max(inflight, self._target_inflight() * BETA)
-        if self.state is State.UP:
-            self._undo = (State.UP, *self._undo[1:])
+        if self.state is BbrState.UP:
+            self._undo = (BbrState.UP, *self._undo[1:])
             self._start_down(now)
 
     def _undo_episode(self, now: int) -> None:
@@ -414,24 +414,24 @@ class BBR(Controller):
         model.bw_shortterm = max(model.bw_shortterm, bw)
         model.inflight_shortterm = max(model.inflight_shortterm, shortterm)
         model.inflight_longterm = max(model.inflight_longterm, longterm)
-        if state is State.STARTUP and self.state is not State.STARTUP:
+        if state is BbrState.STARTUP and self.state is not BbrState.STARTUP:
             self.full_bw_reached = False
-            if self.state is not State.PROBE_RTT:
-                self.state = State.STARTUP
-        elif state is State.UP and self.state not in (State.UP, State.PROBE_RTT):
+            if self.state is not BbrState.PROBE_RTT:
+                self.state = BbrState.STARTUP
+        elif state is BbrState.UP and self.state not in (BbrState.UP, BbrState.PROBE_RTT):
             self._start_refill()
         self._undo = (None, *self._undo[1:])
 
     # ProbeRTT ------------------------------------------------------------------------------------------------------------
 
     def _check_probe_rtt(self, expired: bool, now: int) -> None:
-        if expired and self.state is not State.PROBE_RTT and not self._idle_restart:
+        if expired and self.state is not BbrState.PROBE_RTT and not self._idle_restart:
             self._save_cwnd()
-            self.state = State.PROBE_RTT
+            self.state = BbrState.PROBE_RTT
             self._probe_rtt_done_stamp = 0
             self._ack_phase = Acks.PROBE_STOPPING
             self._model.start_round(self._delivery.delivered)
-        if self.state is State.PROBE_RTT:
+        if self.state is BbrState.PROBE_RTT:
             self._delivery.limited(self.bytes_in_flight)  # low rates here say nothing about the path
             if not self._probe_rtt_done_stamp:
                 if self.bytes_in_flight <= self._probe_rtt_cwnd():
@@ -452,9 +452,9 @@ class BBR(Controller):
             self._model.reset_short_term()
             if self.full_bw_reached:
                 self._start_down(now)
-                self.state = State.CRUISE
+                self.state = BbrState.CRUISE
             else:
-                self.state = State.STARTUP
+                self.state = BbrState.STARTUP
 
     def _probe_rtt_cwnd(self) -> int:
         return max(self._bdp(PROBE_RTT_CWND_GAIN), self.min_pipe_cwnd)
@@ -474,13 +474,13 @@ class BBR(Controller):
         elif window < most or self._delivery.delivered < initial_window(self.datagram_size):
             window += newly_acked
         window = max(window, self.min_pipe_cwnd)
-        if self.state is State.PROBE_RTT:
+        if self.state is BbrState.PROBE_RTT:
             window = min(window, self._probe_rtt_cwnd())
         # BoundCwndForModel
         cap = INFINITE
-        if self.state in PROBE_BW and self.state is not State.CRUISE:
+        if self.state in PROBE_BW and self.state is not BbrState.CRUISE:
             cap = self._model.inflight_longterm
-        elif self.state in (State.PROBE_RTT, State.CRUISE):
+        elif self.state in (BbrState.PROBE_RTT, BbrState.CRUISE):
             cap = self._inflight_with_headroom()
         cap = max(min(cap, self._model.inflight_shortterm), self.min_pipe_cwnd)
         self.window = int(min(window, cap))
@@ -495,7 +495,7 @@ class BBR(Controller):
         """QuantizationBudget: room for what is sent at once, and for acknowledgments of every second datagram."""
         quantum = max(min((self._pace or 0) // 1000, QUANTUM), 2 * self.datagram_size)
         inflight = max(int(inflight), quantum, self.min_pipe_cwnd)
-        return inflight + 2 * self.datagram_size * (self.state is State.UP)
+        return inflight + 2 * self.datagram_size * (self.state is BbrState.UP)
 
     def _inflight(self, gain: float, bw: float | None = None) -> int:
         return self._quantized(self._bdp(gain, bw))
@@ -510,7 +510,7 @@ class BBR(Controller):
         return min(self._bdp(1.0), self.window)
 
     def _save_cwnd(self) -> None:
-        self._prior_cwnd = self.window if self.state is not State.PROBE_RTT else max(self._prior_cwnd, self.window)
+        self._prior_cwnd = self.window if self.state is not BbrState.PROBE_RTT else max(self._prior_cwnd, self.window)
 
     def _draw(self) -> float:
         """A number from 0 up to 1."""

@@ -7,7 +7,7 @@ short-term ones, from losses since. Knows no state of BBR's, no window and no pa
 from collections import deque
 
 from udpmsg.base.durations import SECOND
-from udpmsg.core.congestion.delivery import RateSample
+from udpmsg.core.congestion.delivery_rate import RateSample
 
 INFINITE = float("inf")
 LOSS_THRESH = 0.02

@@ -28,7 +28,7 @@ class RateSample(NamedTuple):
     is_app_limited: bool
 
 
-class Delivery:
+class DeliveryRate:
     """C of the draft, as far as it is about delivery."""
 
     __slots__ = ("_acked", "_first_sent_at", "_newest", "_newest_sent_at", "app_limited", "delivered", "delivered_at", "lost")
