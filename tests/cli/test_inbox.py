@@ -338,7 +338,7 @@ def test_a_file_that_is_no_store(run, tmp_path: Path) -> None:
         str(foreign): "this is no store",
         str(text): "this is no store",
         str(tmp_path): "that is no file",
-        "-": "a store is a database, and needs a file: - names none",
+        "-": "a store is a database in a file, and cannot be standard input or output (-): name a file",
     }.items():
         code, output, words = run("inbox", name)
         assert (code, output) == (2, "")

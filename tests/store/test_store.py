@@ -200,7 +200,7 @@ def test_what_cannot_be_a_database_is_refused(tmp_path: Path) -> None:
                 use(name)
         with pytest.raises(UsageError, match="this cannot be the name of a file"):
             use("a\0b")
-        with pytest.raises(UsageError, match="a store is a database, and needs a file: - names none"):
+        with pytest.raises(UsageError, match="a store is a database in a file, and cannot be standard input"):
             use("-")
     with pytest.raises(UsageError, match="cannot be written: No such file or directory; name another file"):
         Store(tmp_path / "missing" / "inbox.db")

@@ -62,7 +62,7 @@ class Lab:
             interfaces = (SENDER.router_interface, RECEIVER.router_interface)
             self.router.call(carry, link, seed, interfaces, capture)
             if self.router.hear(START_LIMIT) is None:
-                raise ChildFailed("the router did not begin to carry frames")
+                raise ChildFailed("the router did not begin to carry frames: try again")
         except BaseException:
             self.close()
             raise
@@ -127,7 +127,7 @@ def build(connections: list[Connection], parent: int, mtu: int) -> None:
         try:
             ours.recv()
         except EOFError:
-            raise ChildFailed("a host of the lab did not start") from None
+            raise ChildFailed("a host of the lab did not start: try again") from None
     namespaces.wire_up(processes)
     for ours in waiting:
         ours.send("wired")

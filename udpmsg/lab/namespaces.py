@@ -123,7 +123,7 @@ def wire_up(hosts: dict[Host, int]) -> None:
                 route.link("set", index=index, state="up")
     except Exception as error:
         if errno_of(error) == errno.ESRCH:
-            raise ChildFailed("a host of the lab ended unexpectedly") from None
+            raise ChildFailed("a host of the lab ended unexpectedly: try again") from None
         raise explained(Phrase("make a virtual cable (veth)"), errno_of(error), setting, sys.platform) from None
 
 

@@ -256,7 +256,7 @@ def _later(written: str, rest: list[str], parse: Callable[[str], Any]) -> tuple[
             )
         changes.append(Later(units.parse_positive_nanoseconds(time), parse(value)))
     if any(after.at <= before.at for before, after in pairwise(changes)):
-        raise UsageError("{!r}: the times of the changes must rise", written)
+        raise UsageError("{!r}: the times of the changes must rise; write them in order, as in VALUE,VALUE@1s,VALUE@2s", written)
     return tuple(changes)
 
 

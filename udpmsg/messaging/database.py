@@ -84,13 +84,17 @@ class DatabaseReader:
     def _place(self) -> Path:
         """Where the file really is: two names of one file are one database. Raises UsageError for what can't be one."""
         if self.path == "-":
-            raise UsageError("a {} is a database, and needs a file: - names none", Phrase(self.form.name))
+            raise UsageError(
+                "a {} is a database in a file, and cannot be standard input or output (-): name a file", Phrase(self.form.name)
+            )
         try:
             place = Path(os.path.realpath(self.path))
             if place.exists() and not place.is_file():
                 raise UsageError("{}: that is no file; a {} is a database in a file: name one", self.path, Phrase(self.form.name))
         except (OSError, ValueError) as error:
-            raise UsageError("{}: this cannot be the name of a file: {}", self.path, Phrase(str(error))) from None
+            raise UsageError(
+                "{}: this cannot be the name of a file ({}): choose another name", self.path, Phrase(str(error))
+            ) from None
         return place
 
     def _opened(self, place: Path, mode: str) -> tuple[sqlite3.Connection, bool]:
@@ -181,7 +185,7 @@ class Database(DatabaseReader):
             yield connection
             if identity_of(self._file) != self._identity:
                 raise CannotStore(
-                    "{}: the file was removed or replaced while it was open: nothing is kept there any more", self.path
+                    "{}: the file was removed or replaced while it was open: nothing more is kept there; start again", self.path
                 )
             connection.execute("COMMIT")
         except BaseException as error:
@@ -241,7 +245,11 @@ class Database(DatabaseReader):
                 raise CannotStore(
                     "{}: another udpmsg has this {} open: end it, or name another file", self.path, Phrase(self.form.name)
                 ) from None
-            raise CannotStore("{}: cannot be locked: {}", self.path, Phrase(error.strerror or str(error))) from None
+            raise CannotStore(
+                "{}: cannot be locked: {}; choose a path on a disk of this machine",
+                self.path,
+                Phrase(error.strerror or str(error)),
+            ) from None
         return file
 
 

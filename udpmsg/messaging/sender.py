@@ -322,7 +322,9 @@ class Sender:
             raise UsageError("this sender is closed: ask before you close it")
         if self.raw or self.one_to_many:
             if self.raw:
-                raise UsageError("raw bytes belong to no session: nobody can say what became of these messages")
+                raise UsageError(
+                    "raw bytes belong to no session: nobody can say what became of these messages; to ask, send without raw"
+                )
             raise UsageError(
                 "{} reaches many receivers: none can say for all of them what became of these messages", self.endpoint.host
             )
