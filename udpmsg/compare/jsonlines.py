@@ -12,6 +12,7 @@ from typing import Any
 
 from udpmsg.base import kinds
 from udpmsg.base.distribution import rounded
+from udpmsg.compare.facts import seconds
 from udpmsg.compare.figures import median_of
 from udpmsg.compare.ledger import Row
 from udpmsg.compare.reading import Reading
@@ -40,11 +41,11 @@ def _message(run: Run, row: Row) -> dict[str, Any]:
         "mode": run.mode.value,
         "repetition": run.repetition,
         "sequence": row.sequence,
-        "due_at_s": _seconds(row.due_at),
-        "sent_at_s": _seconds(row.sent_at),
+        "due_at_s": seconds(row.due_at),
+        "sent_at_s": seconds(row.sent_at),
         "transmissions": row.transmissions,
-        "delivered_at_s": _seconds(row.delivered_at),
-        "delay_s": _seconds(row.delay),
+        "delivered_at_s": seconds(row.delivered_at),
+        "delay_s": seconds(row.delay),
         "outcome": row.outcome.value,
         "cause": None if row.cause is None else row.cause.value,
         "reason": row.reason,
@@ -61,7 +62,7 @@ def _path(run: Run) -> dict[str, Any]:
         return [getattr(row, name) for row in run.known]
 
     def times(name: str) -> list[float | None]:
-        return [_seconds(time) for time in column(name)]
+        return [seconds(time) for time in column(name)]
 
     return {
         "mode": run.mode.value,
@@ -87,7 +88,7 @@ def _whole(reading: Reading) -> dict[str, Any]:
         "seed": comparison.seed,
         "workload": {
             "messages": workload.count,
-            "interval_s": _seconds(workload.interval_ns),
+            "interval_s": seconds(workload.interval_ns),
             "size_bytes": workload.size,
         },
         "choices": _choices(comparison),
@@ -115,14 +116,10 @@ def _choices(comparison: Comparison) -> dict[str, Any]:
     for name, row in CHOICES.items():
         value = getattr(comparison if name == "late_ns" else comparison.choices, name)
         if name.endswith("_ns"):
-            plain[f"{row.parameter}_s"] = _seconds(value)
+            plain[f"{row.parameter}_s"] = seconds(value)
         else:
             plain[f"{name}_bytes" if row.kind is kinds.DATAGRAM else name] = value
     return plain
-
-
-def _seconds(time: int | None) -> float | None:
-    return None if time is None else rounded(time / 1e9)
 
 
 def _tidy(value: Any) -> Any:

@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 from udpmsg.compare.audit import audit
-from udpmsg.compare.figures import Facts, figures
+from udpmsg.compare.facts import Facts
+from udpmsg.compare.figures import figures
 from udpmsg.compare.ladder import Arrow, Wait, arrows, waits
 from udpmsg.compare.ledger import Row, rows
 from udpmsg.compare.passage import passed

@@ -59,7 +59,7 @@ def _strip(strip: Strip, width: int, colour: bool) -> Iterator[str]:
 def _words(table: Table, width: int, colour: bool) -> Iterator[str]:
     """A table of texts. The widest column gives way, and its cells take several lines."""
     heads = tuple(column.word for column in table.columns)
-    rows = [heads, *(tuple(map(str, row.cells)) for group in table.groups for row in group.rows)]
+    rows = [heads, *(tuple(map(printable, row.cells)) for group in table.groups for row in group.rows)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     room = width - GAP * (len(widths) - 1)
     while sum(widths) > room:
@@ -118,7 +118,7 @@ class _Numbers:
     def _text(self, cell: Cell | str) -> str:
         """What a cell says. Of several measurements it has the first number alone: the median, and from where to where."""
         if isinstance(cell, str):
-            return cell
+            return printable(cell)
         if not cell.numbers or cell.numbers[0].least is None:
             return cell.text.format(*(number.write(number.value) for number in cell.numbers))
         number = cell.numbers[0]
