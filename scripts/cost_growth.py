@@ -380,7 +380,7 @@ def _drive_udp(port: int, sessions: int, messages: int) -> Iterator[None]:
 
         def read(sender: CoreSender) -> None:
             datagram = line.recv(65_535)
-            if wire.kind_of(datagram) != Kind.CHALLENGE:  # it names no session: it is for who waits
+            if wire.kind_of(datagram) != Kind.CHALLENGE:  # it names no session: it is for whichever waits
                 sender = by_session[wire.acknowledged_session(datagram)]
             sender.receive([datagram], now=time.monotonic_ns())
             write(sender)  # what pace or window held back

@@ -104,6 +104,7 @@ PLAINLY = {
     r"\bstands below it\b": "is shown below",
     r"\bmore of the like\b": "further cases",
     r"\bin peace\b": "without an exception",
+    r"\b(accept|closing|from|than|to) who\b|\bfor who(?!,)\b": "a peer that, those that, a caller that",
     r"\bno way leads\b": "no route leads",
 }
 """English that is compressed into a riddle, or translated word by word, and what to say."""

@@ -43,8 +43,8 @@ class Saver:
     """Writes messages into one directory, which is made if it is not there. Use it as a context manager, or close it."""
 
     def __init__(self, directory: Path, advice: str = END_OF_LISTENING, *, durable: bool = True) -> None:
-        """`advice`: what a message that can't be written means, in a sentence. `durable`: what is saved is on the disk; for who
-        has the messages elsewhere too, it may still be on its way there. Raises UsageError.
+        """`advice`: what a message that can't be written means, in a sentence. `durable`: what is saved is on the disk;
+        otherwise, for a caller that has the messages elsewhere too, it may still be on its way there. Raises UsageError.
         """
         self.directory = directory
         self._advice = advice

@@ -19,7 +19,7 @@ RAW_AT_ONCE, RAW_RATE = 16 << 10, 4 << 10
 """Bytes, and bytes a second, that one address may be sent above what came from it, when it can prove nothing: raw datagrams.
 So that `nc -u` gets its answer, and nobody an amplifier."""
 ANSWERS_KEPT = 16
-"""Bare answers that an address may be owed: they go to who has just asked, and not to who once did."""
+"""Bare answers that an address may be owed: they go to a peer that has just asked, and not to one that once did."""
 RAW_RATE_OF_ALL = 256 << 10
 """Bytes a second of the same for all addresses together, and as many at once."""
 

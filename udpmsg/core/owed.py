@@ -116,7 +116,7 @@ class Owed:
         return next(iter(self._later.values()))[0] if self._later else None
 
     def urgent(self, now: int) -> bool:
-        """Whether something is due that can't wait until the application asks for more: an answer to who asked, or an
+        """Whether something is due that can't wait until the application asks for more: an answer to a question, or an
         acknowledgment that is owed for as long as one may be. What has just come is acknowledged with its delivery."""
         if self._answers or self._questions:
             return True

@@ -192,7 +192,7 @@ class Receiver:
     # What leaves, and when -----------------------------------------------------------------------------------------------
 
     def data_to_send(self, *, now: int) -> list[tuple[bytes, Peer]]:
-        """The acknowledgments that are due, and answers to who asked, each with whom it is for."""
+        """The acknowledgments that are due, and answers to questions, each with the address that it is for."""
         return self._owed.data_to_send(now, self.kernel_drops)
 
     def challenge(self, session: int, peer: Peer, *, now: int) -> None:

@@ -2,10 +2,10 @@
 
 Knows neither bytes of the wire format nor the queue to the application.
 
-Places: half of them are for anyone, without a handshake; the others for who has proved its address. Who only sends, and so can
-prove nothing, gets the place of another that has not, where that half is taken. When all are taken, whoever was silent longest
-gives way: first of those that have proved nothing, then of an address that has more than an eighth of the places, then of all
-that were silent for a while. A tombstone is left of it.
+Places: half of them are for anyone, without a handshake; the others for peers that have proved their addresses. A peer that only
+sends, and so can prove nothing, gets the place of another that has not, where that half is taken. When all are taken, whoever
+was silent longest gives way: first of those that have proved nothing, then of an address that has more than an eighth of the
+places, then of all that were silent for a while. A tombstone is left of it.
 """
 
 from collections import Counter, deque
@@ -252,7 +252,7 @@ class Sessions:
         return cost <= self.budget.left or self._lossless
 
     def _relieve(self, cost: int, now: int) -> None:
-        """Memory is short: who has sent nothing for a second loses what is unfinished, the longest silent first."""
+        """Memory is short: a peer that has sent nothing for a second loses what is unfinished, the longest silent first."""
         if now < self._next_relief:
             return
         unfinished = [session for session in self._table.values() if session.reassemblies or session.held]
@@ -361,7 +361,7 @@ class Sessions:
         return -(-self.limits.sessions // 2)
 
     def _free(self, proved: bool) -> bool:
-        """Whether there is a free place: any for who has proved its address, half of them for the others."""
+        """Whether there is a free place: any for a peer that has proved its address, half of them for the others."""
         return len(self._table) < self.limits.sessions and (proved or self._unproved < self._half)
 
     def _give_way(self, those: Iterable[Session], now: int, share: int = 0) -> None:

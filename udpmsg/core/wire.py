@@ -62,8 +62,8 @@ HEADER = struct.Struct(">HBBHHQQQQ")
 PREFIX = struct.Struct(">HBBHHQ")
 """The first part of a header: magic, version, kind, flags, payload length, session. The messages of a run have it in common."""
 PEEK = struct.Struct(">IH2xQQQ")
-"""What is read of a header by who passes it on: magic, version and kind as one number, flags, session, datagram number, sequence
-number."""
+"""What a program that passes a datagram on reads of its header: magic, version and kind as one number, flags, session, datagram
+number, sequence number."""
 FRAMED_PEEK = struct.Struct(">II20xQ")
 """The same of a frame on a stream: its length, magic, version and kind as one number, sequence number."""
 ACK_REQUESTED_BLOCK = struct.Struct(">QHH")
@@ -509,8 +509,8 @@ def decode_cookie(payload: bytes) -> bytes:
 
 
 def reply_session(asked: int, lots: int) -> int:
-    """The session of who answers the session `asked`, of 32 random bits `lots`: its upper half shows that it saw a message of
-    that session, whose id nobody can guess."""
+    """The session of a peer that answers the session `asked`, of 32 random bits `lots`: its upper half shows that it saw
+    a message of that session, whose id nobody can guess."""
     return crc32(NUMBER.pack(asked)) << 32 | lots
 
 

@@ -154,7 +154,7 @@ def start(name: str, *, prepare: Callable[[], None] | None = None, keep: Iterabl
     ours, theirs = Pipe()
     parent = os.getpid()
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # None: closed by who started us
+        if stream is not None:  # None: closed by the program that started us
             stream.flush()
     # A signal on the way would find the parent's handlers in the child, and its stack: it waits until the child has its own.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from udpmsg.core.events import NOTICES_KEPT, Disconnected, Event, Malformed, Message, Outcome
 
 REPLY_BYTES = 64 << 20
-"""What replies that wait may take; who answers more than that is not listened to until some were taken."""
+"""What replies that wait may take; a peer that answers more than that is not listened to until some were taken."""
 REPLY_COST = 512
 """Bytes that a reply takes besides its payload, roughly."""
 MALFORMED_TOLD = 16

@@ -86,8 +86,8 @@ class Receiver:
             limits: what this receiver takes on.
             offload: over UDP, have the kernel hand over runs of datagrams in one call where it can (UDP_GRO, Linux). A run that
                 it discards for want of room is one kernel drop.
-            counting_only: count messages, and acknowledge them as delivered, when they come, and hand none over: for who wants
-                the figures alone. `poll` tells everything else.
+            counting_only: count messages, and acknowledge them as delivered, when they come, and hand none over: for a caller
+                that wants the figures alone. `poll` tells everything else.
             store: keep every message there before `poll` returns it: then it is delivered when it is on the disk, and once also
                 across restarts. Who opened the store closes it. `poll` raises CannotStore when it cannot be kept: then it is not
                 delivered, and the next `poll` tries again.

@@ -31,7 +31,7 @@ REPLY_COST = 512
 ANSWERED_COST = 8 << 10
 """Bytes that it takes to answer a session at all, roughly: a sender of its own."""
 FIRST_DEADLINE, DEADLINE = 5 * SECOND, 60 * SECOND
-"""How long a reply is sent again and again: to who has never confirmed one, and to others."""
+"""How long a reply is sent again and again: to a peer that has never confirmed one, and to others."""
 
 
 class Answered:

@@ -143,7 +143,7 @@ class TcpRelay:
     # A connection's beginning --------------------------------------------------------------------------------------------
 
     def _on_ready(self, mask: int, now: int) -> Ready:
-        """The selector's call for the listening socket: accept who waits."""
+        """The selector's call for the listening socket: accept the clients that wait."""
         try:
             accepted, sockaddr = self._socket.accept()
         except OSError as error:

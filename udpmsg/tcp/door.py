@@ -2,8 +2,8 @@
 
 Most connections of a flood show by their first bytes that they are not ours (`udpmsg.tcp.beginning`). They are turned away here
 before anything is made for them: a place and a key of the selector take longer than to look again. What need not be done while
-others wait to be accepted is put off: a place for who says nothing yet, and closing who was turned away. Does not decide who has
-a place: `udpmsg.tcp.receiver` does.
+others wait to be accepted is put off: a place for a peer that says nothing yet, and closing one that was
+turned away. Does not decide who has a place: `udpmsg.tcp.receiver` does.
 """
 
 import os
@@ -28,7 +28,7 @@ FOREIGN = N_("does not speak udpmsg: {}")
 
 
 class Door:
-    """The door of one listening socket. `connections` and `places`: of those who are in. `tell` hears of who was turned away."""
+    """The door of one listening socket. `connections` and `places`: of those who are in. `tell` hears of those turned away."""
 
     def __init__(
         self,

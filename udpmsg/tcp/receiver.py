@@ -7,7 +7,7 @@ Who can't be ours, by the first bytes of its stream, is turned away before anyth
 
 Connections are served in turns: of what one has sent a little is taken, then it is the next one's turn, and nothing more is read
 from a connection before all that was read is taken. A peer can hold a connection open, but not for nothing: an unfinished frame
-and an unread answer each have a deadline, and who is silent gives its place to who asks for one (`udpmsg.tcp.places`).
+and an unread answer each have a deadline, and a silent peer gives its place to one that asks (`udpmsg.tcp.places`).
 
 What is kept for a connection is charged (`udpmsg.tcp.memory`). When memory is short, nothing is read for which there is none, and
 the connection that has held much longest without a whole message gives way.
@@ -290,7 +290,7 @@ class TcpReceiver:
         self._accept_again_at = now + ACCEPT_PAUSE * (not self._queued)
 
     def _make_place(self, now: int) -> bool:
-        """Have somebody give way to who asks for a place, if the rules say so by now."""
+        """Have somebody give way to a peer that asks for a place, if the rules say so by now."""
         if self._asking_since is None:
             self._asking_since = now
         found = self._places.who_gives_way(now=now - self._excused, waited=now - self._asking_since)
