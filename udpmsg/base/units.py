@@ -14,6 +14,8 @@ LARGEST_DATAGRAM = 65_507
 """65,535 less 20 bytes of IPv4 header and 8 of UDP's."""
 SMALLEST_DATAGRAM = 128
 """A header with all its blocks, a checksum, and room for some bytes of a message."""
+MOST_TRANSMISSIONS = 255
+"""Of one datagram: the header counts them in a byte."""
 MOST_SESSIONS = 100_000
 """Of one listener: each takes some KiB, and may be remembered eight times over when it has ended."""
 LARGEST_SEED = 2**64 - 1
@@ -136,10 +138,10 @@ def parse_count(text: str) -> int:
 
 
 def parse_transmissions(text: str) -> int:
-    """From 1 to 255: the header has one byte's worth."""
+    """From 1 to MOST_TRANSMISSIONS."""
     count = parse_count(text)
-    if count > 255:
-        raise UsageError("{} transmissions are too many; choose from 1 to 255", text)
+    if count > MOST_TRANSMISSIONS:
+        raise UsageError("{} transmissions are too many; choose from 1 to {}", text, MOST_TRANSMISSIONS)
     return count
 
 

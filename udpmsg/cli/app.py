@@ -46,7 +46,7 @@ def main() -> NoReturn:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:  # before there was a handler of ours
         code = 130
-    except Exception as error:  # the last catch: whatever it is, its user reads a sentence
+    except Exception as error:  # the last catch: the user reads a sentence, and no traceback
         code = _fail(error)
     code = _flush(code)
     # Safe: every file and socket of ours is closed by now, nothing is registered to run at exit, and the one thread that may

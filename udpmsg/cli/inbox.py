@@ -82,7 +82,7 @@ OPTIONS = (
         against=(
             ("csv", N_("the messages are sent, and not shown")),
             ("save", N_("do one after the other")),
-            ("follow", N_("what is stored is sent again, and that has an end; --after begins behind it")),
+            ("follow", N_("a replay ends with the last stored message; --after chooses where it begins")),
         ),
     ),
     options.RATE._replace(panel=AGAIN, needs=REPLAYED),

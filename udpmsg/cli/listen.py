@@ -228,7 +228,7 @@ def listen(context: typer.Context, given: Given) -> int:
 
 
 def allow_descriptors(wanted: int) -> None:
-    """Have the system let this process open so many files and connections, as far as it needs no privilege for that."""
+    """Raise the limit on open files and connections to this number, or to what is allowed without special privileges."""
     try:
         import resource
     except ImportError:  # Windows has no such limit

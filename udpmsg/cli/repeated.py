@@ -11,7 +11,7 @@ from udpmsg.compare.workload import BATCH, Schedule, batches
 from udpmsg.sockets.waiting import nanoseconds
 
 FEW = 20
-"""So many messages get a line each when they are confirmed; of more, only those that are not."""
+"""Up to this many messages, each confirmation is one line; of more, only what is not confirmed is told."""
 
 
 class Repeated:

@@ -52,8 +52,8 @@ def bounded(plain: Any, within: Range) -> Any:
 
 
 def check_run(run: Run, count: int) -> None:
-    """Raise Broken where a run of so many messages has more, or frames that carry them in a way that none can, or where its
-    sender knew more than is ever kept, or in another order than that of time."""
+    """Raise Broken where a run has more than `count` messages or frames that carry them in a way that none can, or where what its
+    sender knew has more rows than are kept, or rows that are not in the order of time."""
     if len(run.sent) > count:
         raise Broken(N_("a run has {} messages of {}"), len(run.sent), count)
     carried = 0

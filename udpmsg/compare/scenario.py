@@ -25,7 +25,7 @@ LARGEST_TOML_INTEGER = 2**63 - 1
 """TOML 1.0: what every reader must understand. A larger seed is written as text."""
 
 MOST_DOTS = 5000
-"""In a file: Python's TOML reader takes a second for one key of so many parts, and four times as long for twice as many."""
+"""In a file: for one key of this many parts Python's TOML reader takes a second, and for twice as many four seconds."""
 
 COMPLAINTS = (
     N_("line {}, column {}"),

@@ -2,15 +2,16 @@
 
 from typing import NamedTuple
 
+from udpmsg.base import units
 from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.base.errors import UsageError
 from udpmsg.core.congestion import CONTROLLERS, DEFAULT
 
 DATAGRAM_SIZE = 1200
 """Bytes: every path takes them whole, as RFC 9000 section 14 has it."""
-MIN_DATAGRAM_SIZE = 128
+MIN_DATAGRAM_SIZE = units.SMALLEST_DATAGRAM
 """Bytes: the header, all blocks and a little payload fit."""
-MAX_DATAGRAM_SIZE = 65_507
+MAX_DATAGRAM_SIZE = units.LARGEST_DATAGRAM
 """Bytes: what one datagram carries over IPv4, 65,535 less the IP and UDP headers."""
 MAX_MESSAGE = 1 << 20
 """Bytes of the largest message, where nothing else is said."""
@@ -20,7 +21,7 @@ DEADLINE = 60 * SECOND
 """The same of the time after which a message ends."""
 MIN_RTO = 200 * MILLISECOND
 """The same of the smallest retransmission timeout."""
-MOST_TRANSMISSIONS = 255
+MOST_TRANSMISSIONS = units.MOST_TRANSMISSIONS
 """Transmissions of one datagram are counted in a byte."""
 
 
