@@ -105,7 +105,7 @@ def test_listen_refuses_each_option_that_means_nothing_alone(run, option: str, a
         (["send", "127.0.0.1", "x", "--bogus"], "No such option: --bogus"),
         (["send"], "Missing argument 'HOST[:PORT]'"),
         (["send", "127.0.0.1", "hello", "--size", "3"], "--size 3 is smaller than the text, which has 5 bytes"),
-        (["send", "127.0.0.1", "--file", "/nonexistent"], "--file /nonexistent: cannot read it: No such file"),
+        (["send", "127.0.0.1", "--file", "/nonexistent/file"], "--file /nonexistent/file: cannot read it: No such file"),
         (["send", "127.0.0.1", "--file", "/"], "--file /: cannot read it: Is a directory"),
         (["send", "255.255.255.255", "x"], "255.255.255.255 is a broadcast address: add --broadcast"),
         (["send", "127.255.255.255", "x"], "127.255.255.255 is a broadcast address: add --broadcast"),
