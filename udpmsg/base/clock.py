@@ -17,7 +17,7 @@ def utc() -> str:
 
 
 def time_of_day(later: float) -> str:
-    """The local time of day for people in so many seconds, as in 14:03:27."""
+    """The local time of day for people in this many seconds, as in 14:03:27."""
     return time.strftime("%H:%M:%S", time.localtime(time.time() + later))
 
 

@@ -30,7 +30,7 @@ START_LIMIT = 20.0
 LAST_WORDS = 0.5
 """Once one process has failed: seconds in which another may give a better reason."""
 STOP_LIMIT = 60.0
-"""Seconds that the router may take to hand over its record: 10 million frames need about so long."""
+"""Seconds that the router may take to hand over its record: 10 million frames need about that long."""
 QUIET = 200 * MILLISECOND
 """Besides a round trip: longer than a delayed acknowledgment (40 ms) takes, and than a loaded machine sits on a frame."""
 

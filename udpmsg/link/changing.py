@@ -63,7 +63,7 @@ class Bottleneck:
         self._rates = Changing(rate, later, self.beginning) if rate is not None and later else None
 
     def through_at(self, size: int, *, now: int) -> int:
-        """When so many bytes, which come now, have passed it."""
+        """When this many bytes, which come now, have passed it."""
         if self._rate is None:
             return now
         begins_at = max(now, self.free_at)

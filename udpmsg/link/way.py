@@ -116,7 +116,7 @@ class Policer:
         self._filled_at = 0
 
     def lets_pass(self, size: int, *, now: int) -> bool:
-        """Whether it holds what a frame of so many bytes takes; if so, that is taken."""
+        """Whether it holds what a frame of this many bytes takes; if so, that is taken."""
         self._holds = min(self._full, self._holds + (now - self._filled_at) * self._rate)
         self._filled_at = now
         takes = size * 8 * SECOND

@@ -62,7 +62,7 @@ def left(hops: int | None) -> int | None:
 
 
 def limit(opened: socket.socket, hops: int | None) -> None:
-    """Let what this socket sends live for so many."""
+    """Let what this socket sends live for this many hops."""
     if hops is not None:
         ipv6 = opened.family == socket.AF_INET6
         level, option = (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) if ipv6 else (socket.IPPROTO_IP, socket.IP_TTL)

@@ -101,7 +101,7 @@ class Pipe:
         self.reset = self._reset_at is not None and self._reset_at <= now
 
     def taken(self, size: int) -> None:
-        """So many bytes of `ready` were passed on."""
+        """This many bytes of `ready` were passed on."""
         del self.ready[:size]
         self._held -= size
 

@@ -33,7 +33,7 @@ from udpmsg.udp.sender import LARGEST_DATAGRAM, RECEIVE_BUFFER, UdpSender
 CLIENTS = 400 if sys.platform == "win32" else 1024
 """At once. Windows waits for 512 sockets at most."""
 IDLE = 60 * SECOND
-"""A client that neither sent nor got anything for so long gives its place up when another one needs it."""
+"""A client that neither sent nor got anything for this long gives its place up when another one needs it."""
 HELD_BYTES = 64 << 20
 """What may be held back in all; beyond it the link's queue counts as full."""
 HELD_COST = 512

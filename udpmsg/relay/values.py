@@ -49,7 +49,7 @@ class CutOff(NamedTuple):
     """When each TCP connection is reset, whichever comes first; None: not for this reason."""
 
     after_bytes: int | None = None
-    """Once so many have left for the target."""
+    """Once this many have left for the target."""
     after: int | None = None
     """This long after it was accepted."""
     text: str = "what was asked for"

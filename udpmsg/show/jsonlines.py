@@ -92,7 +92,7 @@ class JsonLines:
             self._write(outcome.state.value, sequence=outcome.sequence, reason=outcome.reason)
 
     def resumed(self, path: str, session: int, *, waiting: int, taken: int) -> None:
-        """A run that an earlier command began goes on: so many messages of it wait, and so many of this input it had accepted."""
+        """A run that an earlier command began goes on: how many of its messages wait, and how many of this input it accepted."""
         self._write("resumed", spool=path, session=session_name(session), messages=waiting, accepted=taken)
 
     def reply(self, message: Message, note: str = "") -> None:
