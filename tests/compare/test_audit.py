@@ -11,7 +11,7 @@ from tests.compare.samples import sample
 from tests.compare.support import MILLISECOND, Written
 from tests.compare.test_ledger import paths
 from udpmsg.compare.audit import audit
-from udpmsg.compare.ledger import Outcome, Row, rows
+from udpmsg.compare.ledger import Ending, LedgerRow, rows
 from udpmsg.compare.trace import Choices, Mode, Received, Run, Where
 from udpmsg.link.faults import Action, Link, Path, Scripted
 from udpmsg.link.record import Drop, FrameKind
@@ -122,7 +122,7 @@ def test_every_planted_disagreement_is_noticed(plant: Callable[[Run], None], sen
 def test_a_ledger_that_was_changed_is_noticed() -> None:
     run = example()
     ledger = rows(run)
-    changes: list[tuple[Callable[[Row], None], str]] = [
+    changes: list[tuple[Callable[[LedgerRow], None], str]] = [
         (lambda row: setattr(row, "transmissions", 2), "message 3 has 2 transmissions, and the link saw 1"),
         (lambda row: setattr(row, "reordered", True), "message 3 is reordered, and it did not leave the link so"),
         (lambda row: setattr(row, "late", True), "message 3 is late, and it left the link 20.0 ms after it was due"),
@@ -202,7 +202,7 @@ def test_a_flipped_bit_in_one_ip_fragment_spoils_the_datagram() -> None:
     written.message(1, part=0)
     written.message(1, part=185, corrupted=True)
     assert audited(written.run) == []
-    assert rows(written.run)[0].outcome is Outcome.LOST
+    assert rows(written.run)[0].outcome is Ending.LOST
 
 
 def test_our_fragments_may_come_from_different_transmissions() -> None:

@@ -10,7 +10,7 @@ from tests.conftest import needed
 from udpmsg.base.errors import UsageError
 from udpmsg.compare import run as comparing
 from udpmsg.compare.audit import audit
-from udpmsg.compare.ledger import Cause, Outcome, Row, rows
+from udpmsg.compare.ledger import Cause, Ending, LedgerRow, rows
 from udpmsg.compare.reading import RunReading
 from udpmsg.compare.run import Progress, Request, compare
 from udpmsg.compare.trace import Choices, Comparison, Mode, Run, Where, Workload
@@ -52,7 +52,7 @@ def request(
     return Request(link, seed, workload, replace(Choices(), **choices), where)  # type: ignore[arg-type]
 
 
-def by_mode(comparison: Comparison) -> dict[Mode, tuple[Run, list[Row]]]:
+def by_mode(comparison: Comparison) -> dict[Mode, tuple[Run, list[LedgerRow]]]:
     return {run.mode: (run, rows(run, comparison.late_ns)) for run in comparison.runs}
 
 
@@ -93,17 +93,17 @@ def test_one_dropped_frame_is_a_gap_a_retransmission_and_a_staircase() -> None:
 
     _, udp = results[Mode.UDP]
     assert [(row.sequence, row.outcome, row.cause, row.reason) for row in udp if row.delivered_at is None] == [
-        (4, Outcome.LOST, Cause.DROPPED, "drop:data:4")
+        (4, Ending.LOST, Cause.DROPPED, "drop:data:4")
     ]
 
     acknowledged, rows_of_it = results[Mode.UDP_ACK]
     assert acknowledged.retransmissions == 1
-    assert all(row.outcome is Outcome.DELIVERED for row in rows_of_it)
+    assert all(row.outcome is Ending.DELIVERED for row in rows_of_it)
     assert [row.sequence for row in rows_of_it if row.transmissions == 2] == [4]
     assert max(rows_of_it, key=lambda row: row.delay or 0).sequence == 4
 
     _, tcp = results[Mode.TCP]
-    assert all(row.outcome is Outcome.DELIVERED for row in tcp)
+    assert all(row.outcome is Ending.DELIVERED for row in tcp)
     assert tcp[3].transmissions is not None
     assert tcp[3].transmissions >= 2
     # 4 and what had arrived behind it and waited are delivered at once, so each delay is shorter than the one before
@@ -196,12 +196,10 @@ def test_through_the_relay_udp_meets_the_same_faults_and_tcp_none() -> None:
     relayed = by_mode(run(request(link, seed=5, count=40, interval=10, where=Where.RELAY)))
     in_lab = by_mode(run(request(link, seed=5, count=40, interval=10, modes=(Mode.UDP,))))
     assert fates(relayed[Mode.UDP][0]) == fates(in_lab[Mode.UDP][0])
-    lost = [
-        [row.sequence for row in ledger if row.outcome is Outcome.LOST] for _, ledger in (relayed[Mode.UDP], in_lab[Mode.UDP])
-    ]
+    lost = [[row.sequence for row in ledger if row.outcome is Ending.LOST] for _, ledger in (relayed[Mode.UDP], in_lab[Mode.UDP])]
     assert lost[0] == lost[1] != []
-    assert all(row.outcome is Outcome.DELIVERED for row in relayed[Mode.UDP_ACK][1])
-    assert all(row.outcome is Outcome.DELIVERED for row in relayed[Mode.TCP][1])
+    assert all(row.outcome is Ending.DELIVERED for row in relayed[Mode.UDP_ACK][1])
+    assert all(row.outcome is Ending.DELIVERED for row in relayed[Mode.TCP][1])
 
 
 @pytest.mark.parametrize(("mtu", "fits"), [("1500", 1472), ("600", 572), ("1000:silent", 972)])
@@ -211,7 +209,7 @@ def test_the_datagram_size_follows_the_path(mtu: str, fits: int) -> None:
     comparison = run(request(there, count=60, interval=30, size=4000, modes=(Mode.UDP_ACK,)))
     ((one, ledger),) = by_mode(comparison).values()
     assert one.error is None
-    assert all(row.outcome is Outcome.DELIVERED for row in ledger)
+    assert all(row.outcome is Ending.DELIVERED for row in ledger)
     assert one.datagram_size is not None
     assert fits - 32 <= one.datagram_size <= fits
     assert RunReading(one, comparison).figures["datagram_size_bytes"] == one.datagram_size
@@ -243,12 +241,12 @@ def test_it_ends_early_when_it_is_told_to() -> None:
 def test_nobody_can_connect_through_a_link_that_drops_everything() -> None:
     link = Link(replace(DELAY, loss=1.0), DELAY)
     results = by_mode(run(request(link, count=3, deadline_ns=1_000_000_000)))
-    assert [row.outcome for row in results[Mode.UDP][1]] == [Outcome.LOST] * 3
-    assert [row.outcome for row in results[Mode.UDP_ACK][1]] == [Outcome.LOST] * 3
+    assert [row.outcome for row in results[Mode.UDP][1]] == [Ending.LOST] * 3
+    assert [row.outcome for row in results[Mode.UDP_ACK][1]] == [Ending.LOST] * 3
     tcp, ledger = results[Mode.TCP]
     assert tcp.error is not None
     assert "did not answer" in tcp.error
-    assert [(row.outcome, row.cause) for row in ledger] == [(Outcome.REFUSED, Cause.NOT_SENT)] * 3
+    assert [(row.outcome, row.cause) for row in ledger] == [(Ending.REFUSED, Cause.NOT_SENT)] * 3
 
 
 def test_tcps_choices_reach_the_connection() -> None:

@@ -15,7 +15,7 @@ from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.errors import MessageTooLarge
 from udpmsg.compare import ends
 from udpmsg.compare.ends import Plan, ReceiverLog, SenderLog
-from udpmsg.compare.ledger import Cause, Outcome, rows
+from udpmsg.compare.ledger import Cause, Ending, rows
 from udpmsg.compare.trace import Choices, Mode, Run, Workload
 from udpmsg.core.framing import frame
 
@@ -82,7 +82,7 @@ def test_every_message_is_in_both_logs_and_the_schedule_is_kept(mode: Mode) -> N
         assert row.sent_at <= arrived.at <= logged.duration_ns
     assert told[-1] == 20
     assert told == sorted(told)
-    assert all(row.outcome is Outcome.DELIVERED and row.cause is None for row in rows(logged))
+    assert all(row.outcome is Ending.DELIVERED and row.cause is None for row in rows(logged))
     assert log.statistics is not None
     assert log.statistics.messages_sent == 20
     assert log.statistics.payload_bytes == 20 * 200
@@ -168,7 +168,7 @@ def test_nobody_accepts() -> None:
     assert [row.sent_at for row in logged.sent] == [None] * 3
     assert logged.connect_ns is None
     for row in rows(logged):
-        assert (row.outcome, row.cause, row.reason) == (Outcome.REFUSED, Cause.NOT_SENT, logged.error)
+        assert (row.outcome, row.cause, row.reason) == (Ending.REFUSED, Cause.NOT_SENT, logged.error)
 
 
 def test_an_unknown_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +265,7 @@ def test_a_datagram_that_the_kernel_refuses_is_not_sent(monkeypatch: pytest.Monk
     logged, _ = run(plan)
     assert logged.not_sent == {1: "not sent (EMSGSIZE)", 2: "not sent (EMSGSIZE)"}
     for row in rows(logged):
-        assert (row.outcome, row.cause, row.reason) == (Outcome.REFUSED, Cause.NOT_SENT, "not sent (EMSGSIZE)")
+        assert (row.outcome, row.cause, row.reason) == (Ending.REFUSED, Cause.NOT_SENT, "not sent (EMSGSIZE)")
 
 
 def test_a_message_that_no_sender_can_send_is_the_caller_s_mistake() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.compare.samples import MILLISECOND, sample
-from udpmsg.compare.ledger import Outcome, Row
+from udpmsg.compare.ledger import Ending, LedgerRow
 from udpmsg.compare.page import whole
 from udpmsg.compare.page.columns import columns, ranges
 from udpmsg.compare.page.svg import MOST_ARROWS, numbered
@@ -260,7 +260,7 @@ def test_a_comparison_that_was_stopped_before_its_first_run_makes_a_page_too() -
 def test_columns_leave_out_what_is_the_rule() -> None:
     comparison = sample(count=4, loss=0)
     due = comparison.workload.interval_ns
-    ledger = [Row(n, (n - 1) * due, (n - 1) * due, 1, n * due, due, Outcome.DELIVERED) for n in (1, 2, 3, 4)]
+    ledger = [LedgerRow(n, (n - 1) * due, (n - 1) * due, 1, n * due, due, Ending.DELIVERED) for n in (1, 2, 3, 4)]
     assert columns(comparison, comparison.runs[0], ledger) == {
         "mode": "udp",
         "repetition": 1,
@@ -277,7 +277,7 @@ def test_columns_leave_out_what_is_the_rule() -> None:
         "late": [],
         "not_delivered": [],
     }
-    ledger[1] = replace(ledger[1], outcome=Outcome.LOST, delivered_at=None, delay=None)
+    ledger[1] = replace(ledger[1], outcome=Ending.LOST, delivered_at=None, delay=None)
     ledger[2].transmissions, ledger[2].late, ledger[3].late = 2, True, True
     changed = columns(comparison, comparison.runs[0], ledger)
     assert changed["delay"] == [20_000, None, 20_000, 20_000]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.compare.samples import sample
 from tests.compare.support import MILLISECOND, Written
-from udpmsg.compare.ledger import Cause, Outcome, Row, rows
+from udpmsg.compare.ledger import Cause, Ending, LedgerRow, rows
 from udpmsg.compare.trace import Choices, Mode, Run
 from udpmsg.link.faults import Action, Burst, Link, Path, Scripted
 from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord
@@ -17,18 +17,18 @@ DELAY = 20 * MILLISECOND
 DROP_4 = Scripted(Action.DROP, FrameKind.DATA, 4, text="drop:data:4")
 
 
-def scripted(mode: Mode, *faults: Scripted) -> list[Row]:
+def scripted(mode: Mode, *faults: Scripted) -> list[LedgerRow]:
     link = Link(Path(DELAY), Path(DELAY), faults)
     comparison = sample(10, modes=(mode,), link=link)
     return rows(comparison.runs[0], comparison.late_ns)
 
 
-def only(run: Run) -> Row:
+def only(run: Run) -> LedgerRow:
     (row,) = rows(run)
     return row
 
 
-def why(run: Run) -> tuple[Outcome, Cause | None, str | None]:
+def why(run: Run) -> tuple[Ending, Cause | None, str | None]:
     row = only(run)
     return row.outcome, row.cause, row.reason
 
@@ -39,15 +39,15 @@ def why(run: Run) -> tuple[Outcome, Cause | None, str | None]:
 def test_udp_loses_the_one_message_and_says_which_fault_it_was() -> None:
     ledger = scripted(Mode.UDP, DROP_4)
     lost = ledger.pop(3)
-    assert (lost.sequence, lost.outcome, lost.cause, lost.reason) == (4, Outcome.LOST, Cause.DROPPED, "drop:data:4")
+    assert (lost.sequence, lost.outcome, lost.cause, lost.reason) == (4, Ending.LOST, Cause.DROPPED, "drop:data:4")
     assert (lost.transmissions, lost.delivered_at, lost.delay) == (1, None, None)
     for row in ledger:
-        assert (row.outcome, row.cause, row.transmissions, row.delay) == (Outcome.DELIVERED, None, 1, DELAY)
+        assert (row.outcome, row.cause, row.transmissions, row.delay) == (Ending.DELIVERED, None, 1, DELAY)
 
 
 def test_with_acknowledgments_the_message_is_sent_once_more_and_comes_out_of_order() -> None:
     ledger = scripted(Mode.UDP_ACK, DROP_4)
-    assert [row.outcome for row in ledger] == [Outcome.DELIVERED] * 10
+    assert [row.outcome for row in ledger] == [Ending.DELIVERED] * 10
     assert [row.transmissions for row in ledger] == [1, 1, 1, 2, 1, 1, 1, 1, 1, 1]
     assert [row.sequence for row in ledger if row.reordered] == [4]
     assert [row.sequence for row in ledger if row.delay != DELAY] == [4]
@@ -67,7 +67,7 @@ def test_over_tcp_what_came_behind_the_gap_is_delivered_with_it() -> None:
 def test_a_copy_is_a_duplicate_and_not_a_delivery() -> None:
     ledger = scripted(Mode.UDP, Scripted(Action.DUPLICATE, FrameKind.DATA, 7, text="duplicate:data:7"))
     assert {row.sequence: row.duplicates for row in ledger if row.duplicates} == {7: 1}
-    assert all(row.outcome is Outcome.DELIVERED for row in ledger)
+    assert all(row.outcome is Ending.DELIVERED for row in ledger)
 
 
 def test_what_is_held_back_is_reordered_and_late() -> None:
@@ -94,20 +94,20 @@ def test_what_is_held_back_is_reordered_and_late() -> None:
 def test_every_drop_of_the_link_has_its_cause(drop: Drop, script: str | None, cause: Cause, reason: str | None) -> None:
     written = Written()
     written.message(1, dropped=drop, script=script)
-    assert why(written.run) == (Outcome.LOST, cause, reason)
+    assert why(written.run) == (Ending.LOST, cause, reason)
 
 
 def test_a_flipped_bit() -> None:
     written = Written()
     written.message(1, corrupted=True)
-    assert why(written.run) == (Outcome.LOST, Cause.CORRUPTED, None)
+    assert why(written.run) == (Ending.LOST, Cause.CORRUPTED, None)
 
 
 def test_the_last_transmission_tells_the_cause() -> None:
     written = Written(Mode.UDP_ACK)
     written.message(1, dropped=Drop.LOSS)
     written.message(1, transmission=2, dropped=Drop.QUEUE_FULL)
-    assert why(written.run) == (Outcome.LOST, Cause.QUEUE_FULL, None)
+    assert why(written.run) == (Ending.LOST, Cause.QUEUE_FULL, None)
     assert only(written.run).transmissions == 2
 
 
@@ -118,21 +118,21 @@ def test_of_several_parts_the_first_that_never_passed_tells_the_cause() -> None:
     written.message(1, part=2 << 13, dropped=Drop.BURST)
     written.message(1, part=1 << 13, transmission=2)
     written.message(1, part=0, transmission=2, dropped=Drop.QUEUE_FULL)
-    assert why(written.run) == (Outcome.LOST, Cause.DROPPED, "burst")
+    assert why(written.run) == (Ending.LOST, Cause.DROPPED, "burst")
     assert only(written.run).transmissions == 2  # of its first part
 
 
 def test_what_is_still_on_the_link_is_not_known_to_be_lost_there() -> None:
     written = Written()
     written.message(1, left=())
-    assert why(written.run) == (Outcome.LOST, Cause.UNKNOWN, "it was still on the link when the run ended")
+    assert why(written.run) == (Ending.LOST, Cause.UNKNOWN, "it was still on the link when the run ended")
 
 
 def test_nobody_listened() -> None:
     written = Written()
     written.message(1)
     written.icmp("ICMP port unreachable", 1)
-    assert why(written.run) == (Outcome.LOST, Cause.REFUSED_ICMP, None)
+    assert why(written.run) == (Ending.LOST, Cause.REFUSED_ICMP, None)
 
 
 @pytest.mark.parametrize("label", ["ICMP host unreachable", "ICMP communication unreachable"])
@@ -193,7 +193,7 @@ def test_what_comes_after_its_sender_has_given_it_up_is_not_delivered() -> None:
     written = Written(Mode.UDP_ACK)
     written.message(1, left=100)
     written.run.sent[0].state, written.run.sent[0].settled_at = "unconfirmed", 90 * MILLISECOND
-    assert why(written.run) == (Outcome.LOST, Cause.UNKNOWN, "it came after its sender had given it up")
+    assert why(written.run) == (Ending.LOST, Cause.UNKNOWN, "it came after its sender had given it up")
 
 
 def test_never_sent() -> None:
@@ -204,7 +204,7 @@ def test_never_sent() -> None:
     written.run.not_sent = {2: "not sent (EMSGSIZE)"}
     third.state, third.reason = "refused", "closed before it was sent"
     ledger = rows(written.run)
-    assert {(row.outcome, row.cause) for row in ledger} == {(Outcome.REFUSED, Cause.NOT_SENT)}
+    assert {(row.outcome, row.cause) for row in ledger} == {(Ending.REFUSED, Cause.NOT_SENT)}
     assert [row.reason for row in ledger] == ["cannot connect", "not sent (EMSGSIZE)", "closed before it was sent"]
 
 
@@ -227,7 +227,7 @@ def test_every_acknowledgment_was_lost() -> None:
     written.acknowledgment(at=21, dropped=Drop.LOSS)
     written.acknowledgment(at=50, corrupted=True)
     written.acknowledgment(at=110)  # after its sender had given it up
-    assert why(written.run) == (Outcome.UNCONFIRMED, Cause.ACKNOWLEDGMENT_LOST, "no acknowledgment in time")
+    assert why(written.run) == (Ending.UNCONFIRMED, Cause.ACKNOWLEDGMENT_LOST, "no acknowledgment in time")
 
 
 def test_one_acknowledgment_passed_or_was_on_its_way_or_none_was_sent() -> None:
@@ -248,8 +248,8 @@ def test_without_a_link_s_record_the_cause_is_unknown_and_the_sender_counts() ->
     written.received(1, 20)
     written.run.sent[1].transmissions = 8
     first, second = rows(written.run)
-    assert (first.outcome, first.cause, first.transmissions) == (Outcome.DELIVERED, None, None)
-    assert (second.outcome, second.cause, second.transmissions) == (Outcome.LOST, Cause.UNKNOWN, 8)
+    assert (first.outcome, first.cause, first.transmissions) == (Ending.DELIVERED, None, None)
+    assert (second.outcome, second.cause, second.transmissions) == (Ending.LOST, Cause.UNKNOWN, 8)
 
 
 def test_over_a_network_the_receiver_s_word_tells() -> None:
@@ -259,7 +259,7 @@ def test_over_a_network_the_receiver_s_word_tells() -> None:
     run.lost_sequences = [2, 3]
     run.not_sent = {3: "not sent (ENOBUFS)"}
     outcomes = [(row.outcome, row.cause) for row in rows(run)]
-    assert outcomes == [(Outcome.DELIVERED, None), (Outcome.LOST, Cause.UNKNOWN), (Outcome.REFUSED, Cause.NOT_SENT)]
+    assert outcomes == [(Ending.DELIVERED, None), (Ending.LOST, Cause.UNKNOWN), (Ending.REFUSED, Cause.NOT_SENT)]
 
 
 def test_over_a_network_that_does_not_answer_only_the_acknowledged_is_known() -> None:
@@ -268,7 +268,7 @@ def test_over_a_network_that_does_not_answer_only_the_acknowledged_is_known() ->
     run.frames = run.malformed = run.over_limit = run.kernel_drops = None
     run.sent[0].state = "delivered"
     outcomes = [(row.outcome, row.cause) for row in rows(run)]
-    assert outcomes == [(Outcome.DELIVERED, None), (Outcome.UNCONFIRMED, Cause.UNKNOWN)]
+    assert outcomes == [(Ending.DELIVERED, None), (Ending.UNCONFIRMED, Cause.UNKNOWN)]
 
 
 def test_over_tcp_nothing_behind_a_gap_is_delivered() -> None:
@@ -279,7 +279,7 @@ def test_over_tcp_nothing_behind_a_gap_is_delivered() -> None:
     written.received(1, 0)
     written.run.error = "the connection ended: timed out"
     ledger = rows(written.run)
-    assert [row.outcome for row in ledger] == [Outcome.DELIVERED, Outcome.LOST, Outcome.LOST, Outcome.LOST]
+    assert [row.outcome for row in ledger] == [Ending.DELIVERED, Ending.LOST, Ending.LOST, Ending.LOST]
     assert [(row.cause, row.reason) for row in ledger[1:]] == [
         (Cause.DROPPED, "loss"),
         (Cause.DROPPED, "behind message 2"),
@@ -321,7 +321,7 @@ def test_reordered_and_duplicates_are_those_of_the_definitions(order: list[int])
             assert row.reordered == any(earlier > row.sequence for earlier in before)  # RFC 4737, 3.3
             assert row.duplicates == order.count(row.sequence) - 1
         else:
-            assert (row.outcome, row.reordered, row.duplicates) == (Outcome.LOST, False, 0)
+            assert (row.outcome, row.reordered, row.duplicates) == (Ending.LOST, False, 0)
 
 
 chances = st.sampled_from([0.0, 0.1, 0.4])
@@ -364,19 +364,19 @@ def test_whatever_the_fates_the_ledger_counts_what_the_link_did(seed: int, forwa
             assert (row.delivered_at is not None) == (came[row.sequence] > 0)
             if run.mode is not Mode.TCP:
                 assert row.duplicates == max(0, came[row.sequence] - 1)
-            if row.outcome is Outcome.DELIVERED:
+            if row.outcome is Ending.DELIVERED:
                 assert row.cause is None
-            elif row.outcome is Outcome.LOST:
+            elif row.outcome is Ending.LOST:
                 last = carried[-1]
                 expected = Cause.CORRUPTED if last.corrupted else Cause.DROPPED
                 assert row.cause is (Cause.QUEUE_FULL if last.dropped is Drop.QUEUE_FULL else expected)
             else:
-                assert (row.outcome, run.mode) == (Outcome.UNCONFIRMED, Mode.UDP_ACK)
+                assert (row.outcome, run.mode) == (Ending.UNCONFIRMED, Mode.UDP_ACK)
                 assert row.cause in (Cause.ACKNOWLEDGMENT_LOST, Cause.UNKNOWN)
-        assert sum(row.outcome is Outcome.LOST for row in ledger) == 30 - sum(count > 0 for count in came.values())
+        assert sum(row.outcome is Ending.LOST for row in ledger) == 30 - sum(count > 0 for count in came.values())
 
 
 def test_a_long_run_has_a_ledger_too() -> None:
     comparison = sample(20_000, modes=(Mode.UDP,))
     ledger = rows(comparison.runs[0], comparison.late_ns)
-    assert sum(row.outcome is Outcome.LOST for row in ledger) == 20_000 - len(comparison.runs[0].received)
+    assert sum(row.outcome is Ending.LOST for row in ledger) == 20_000 - len(comparison.runs[0].received)

@@ -13,7 +13,7 @@ import pytest
 from tests.transport.support import LOOPBACK, PATIENCE, Listener
 from udpmsg import Goodbye, Limits, Receiver, SessionReport
 from udpmsg.compare import network
-from udpmsg.compare.ledger import Outcome, rows
+from udpmsg.compare.ledger import Ending, rows
 from udpmsg.compare.trace import Choices, Mode, Run, Workload
 from udpmsg.core.wire import Kind, decode, kind_of
 
@@ -124,7 +124,7 @@ def test_every_mode_against_a_listener_on_both(stack: ExitStack, mode: Mode) -> 
     assert (result.connect_ns is not None) is (mode is Mode.TCP)
     assert result.duration_ns >= 199 * MILLISECOND
     assert progress[-1] == 200
-    assert {row.outcome for row in rows(result)} == {Outcome.DELIVERED}
+    assert {row.outcome for row in rows(result)} == {Ending.DELIVERED}
     (goodbye,) = listener.wait_for(Goodbye)
     assert (goodbye.messages_sent, goodbye.messages_lost) == (200, 0)
 
@@ -143,7 +143,7 @@ def test_what_the_network_dropped_is_what_is_lost(stack: ExitStack, seed: int) -
     assert result.receiver is not None
     assert result.receiver["delivered"] == 200 - len(lost)
     ledger = rows(result)
-    assert {row.sequence for row in ledger if row.outcome is Outcome.LOST} == lost
+    assert {row.sequence for row in ledger if row.outcome is Ending.LOST} == lost
 
 
 def test_a_lost_question_is_asked_again(stack: ExitStack) -> None:
@@ -182,7 +182,7 @@ def test_what_was_sent_again_arrived(stack: ExitStack, seed: int) -> None:
     assert (result.error, result.lost_sequences, forwarder.never_passed(200)) == (None, [], set())
     assert result.retransmissions is not None
     assert result.retransmissions >= len(forwarder.dropped)
-    assert {row.outcome for row in rows(result)} == {Outcome.DELIVERED}
+    assert {row.outcome for row in rows(result)} == {Ending.DELIVERED}
 
 
 def test_what_is_given_up_and_never_arrived_is_lost(stack: ExitStack) -> None:
@@ -204,7 +204,7 @@ def test_nobody_answers_udp(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -
     assert (result.receiver, result.lost_sequences, result.kernel_drops) == (None, None, None)
     assert result.error is not None
     assert f"start `udpmsg listen --both --host 0.0.0.0 --port {port}` there" in result.error
-    assert all(row.outcome is Outcome.UNCONFIRMED for row in rows(result))
+    assert all(row.outcome is Ending.UNCONFIRMED for row in rows(result))
 
 
 def test_a_listener_on_udp_alone(stack: ExitStack) -> None:

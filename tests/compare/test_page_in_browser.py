@@ -12,7 +12,7 @@ from tests.compare.samples import knowing, sample
 from tests.compare.test_html import HOSTILE, hostile
 from tests.show.browsing import Opened, browser
 from udpmsg.compare.jsonlines import lines
-from udpmsg.compare.ledger import Outcome, rows
+from udpmsg.compare.ledger import Ending, rows
 from udpmsg.compare.page import whole
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Comparison, Mode
@@ -78,7 +78,7 @@ def test_the_charts_are_drawn_each_mode_in_its_colour(opened: Opened) -> None:
 
 
 def test_the_cursor_says_what_became_of_a_message(opened: Opened) -> None:
-    lost = next(row.sequence for row in rows(sample().runs[0], sample().late_ns) if row.outcome is Outcome.LOST)
+    lost = next(row.sequence for row in rows(sample().runs[0], sample().late_ns) if row.outcome is Ending.LOST)
     over = opened.tab.locator("#delay .u-over")
     over.scroll_into_view_if_needed()
     box = over.bounding_box()
@@ -210,7 +210,7 @@ def test_the_ledger_opens_in_parts_and_finds_what_went_wrong(opened: Opened) -> 
     assert not opened.tab.locator("#more").is_visible()
     opened.tab.locator("#ledger-mode").select_option("udp")
     opened.tab.locator("#wrong").check()
-    lost = [row for row in ledgers[Mode.UDP] if row.outcome is Outcome.LOST]
+    lost = [row for row in ledgers[Mode.UDP] if row.outcome is Ending.LOST]
     assert listed.count() == len(lost) > 0
     cells = listed.first.locator("th, td").all_inner_texts()
     assert cells[0] == str(lost[0].sequence)
@@ -223,7 +223,7 @@ def test_another_repetition_is_chosen_for_charts_and_ledger(browser: Any, tmp_pa
     it.tab.locator("#repetition").select_option("2")
     it.wait_for_drawing(2)
     second = next(run for run in comparison.runs if run.repetition == 2 and run.mode is Mode.UDP)
-    lost = [row.sequence for row in rows(second, comparison.late_ns) if row.outcome is Outcome.LOST]
+    lost = [row.sequence for row in rows(second, comparison.late_ns) if row.outcome is Ending.LOST]
     it.tab.locator("#ledger summary").click()
     it.tab.locator("#ledger-mode").select_option("udp")
     it.tab.locator("#wrong").check()

@@ -9,7 +9,7 @@ from tests.compare.samples import MILLISECOND, sample
 from udpmsg.base.language import said
 from udpmsg.compare import story
 from udpmsg.compare.ladder_text import visible
-from udpmsg.compare.ledger import Outcome, Row
+from udpmsg.compare.ledger import Ending, LedgerRow
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.strip import SIGNS, places
 from udpmsg.show.page import html
@@ -17,11 +17,11 @@ from udpmsg.show.pictures import Stretch, Strip
 from udpmsg.show.text import lines
 
 
-def row(sequence: int, outcome: Outcome = Outcome.DELIVERED, *, duplicates: int = 0, late: bool = False) -> Row:
-    return Row(sequence, 0, 0, 1, 1, 1, outcome, duplicates=duplicates, late=late)
+def row(sequence: int, outcome: Ending = Ending.DELIVERED, *, duplicates: int = 0, late: bool = False) -> LedgerRow:
+    return LedgerRow(sequence, 0, 0, 1, 1, 1, outcome, duplicates=duplicates, late=late)
 
 
-def one_mode(*rows: Row) -> Strip:
+def one_mode(*rows: LedgerRow) -> Strip:
     signs = tuple(replace(sign, word=said(sign.word)) for sign in SIGNS)
     return Strip(signs, (Stretch("udp", "UDP", "udp", places(rows)),))
 
@@ -33,18 +33,18 @@ def one_mode(*rows: Row) -> Strip:
         (row(1, duplicates=1), "2"),
         (row(1, late=True), "»"),
         (row(1, duplicates=2, late=True), "»"),
-        (row(1, Outcome.UNCONFIRMED, late=True), "?"),
-        (row(1, Outcome.REFUSED), "!"),
-        (row(1, Outcome.LOST), "✗"),
+        (row(1, Ending.UNCONFIRMED, late=True), "?"),
+        (row(1, Ending.REFUSED), "!"),
+        (row(1, Ending.LOST), "✗"),
     ],
 )
-def test_a_cell_shows_the_worst_that_became_of_its_message(message: Row, shown: str) -> None:
+def test_a_cell_shows_the_worst_that_became_of_its_message(message: LedgerRow, shown: str) -> None:
     assert SIGNS[places([message])[0]].sign == shown
 
 
 def test_where_there_are_more_messages_than_cells_a_cell_shows_the_worst_of_several_and_that_is_said() -> None:
     rows = [row(number) for number in range(1, 41)]
-    rows[7], rows[8] = row(8, late=True), row(9, Outcome.LOST)
+    rows[7], rows[8] = row(8, late=True), row(9, Ending.LOST)
     text = list(lines(one_mode(*rows), width=19, colour=False))
     assert text[0] == "udp      ·»✗·······"
     assert " ".join(line.strip() for line in text[1:]).endswith("one cell: 4 messages, the worst of them shown")
@@ -84,7 +84,7 @@ def test_of_several_repetitions_it_says_which_one_it_is_of() -> None:
 
 
 def test_on_a_page_each_cell_has_a_sign_and_each_mode_its_words() -> None:
-    rows = [row(1), row(2, Outcome.LOST), row(3, late=True), row(4, duplicates=1), row(5, Outcome.LOST)]
+    rows = [row(1), row(2, Ending.LOST), row(3, late=True), row(4, duplicates=1), row(5, Ending.LOST)]
     text = html(one_mode(*rows))
     assert 'aria-label="UDP: 1 delivered, 1 came again (4), 1 late (3), 2 lost (2, 5)"' in text
     strip_of_udp = text.partition('class="strip"')[2].partition("</div>")[0]
@@ -96,7 +96,7 @@ def test_on_a_page_each_cell_has_a_sign_and_each_mode_its_words() -> None:
 
 
 def test_many_messages_have_a_hundred_cells_on_a_page_and_numbers_are_not_listed() -> None:
-    text = html(one_mode(*[row(number, Outcome.LOST) for number in range(1, 20_001)]))
+    text = html(one_mode(*[row(number, Ending.LOST) for number in range(1, 20_001)]))
     assert text.count('<i class="lost" title=') == 100
     assert 'title="1–200: lost"' in text
     assert 'aria-label="UDP: 20,000 lost"' in text

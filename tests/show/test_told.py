@@ -23,7 +23,7 @@ from udpmsg.compare import jsonlines as comparison_lines
 from udpmsg.compare import ladder_text as ladder_lines
 from udpmsg.compare import ledger_text as ledger
 from udpmsg.compare import reasons, saved, scenario, sentences, story
-from udpmsg.compare.ledger import Cause, Outcome, rows
+from udpmsg.compare.ledger import Cause, Ending, rows
 from udpmsg.compare.page import whole as html
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.reasons import phrased
@@ -183,7 +183,7 @@ def test_the_ladders_are_told(whole: Comparison) -> None:
 
 def test_all_outcomes_and_causes_are_in_these_tests() -> None:
     found = [row for make in COMPARISONS.values() for made in make().runs for row in rows(made, make().late_ns)]
-    assert {row.outcome for row in found} == set(Outcome)
+    assert {row.outcome for row in found} == set(Ending)
     assert {row.cause for row in found} >= set(Cause) - {Cause.KERNEL_DROP, Cause.ACKNOWLEDGMENT_LOST}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.errors import N_, Phrase
 from udpmsg.compare import passage
-from udpmsg.compare.ledger import Cause, Outcome, Row
+from udpmsg.compare.ledger import Cause, Ending, LedgerRow
 from udpmsg.compare.passage import Arrival
 from udpmsg.compare.trace import Comparison, Mode, Run, Where
 from udpmsg.link.record import Direction, FrameRecord
@@ -21,7 +21,7 @@ link, and the link writes down that it left a little after that; on a machine wi
 TOO_EARLY = N_("message {} was delivered {:.1f} ms before it was on the link")
 
 
-def audit(run: Run, rows: list[Row], comparison: Comparison) -> list[str]:
+def audit(run: Run, rows: list[LedgerRow], comparison: Comparison) -> list[str]:
     """Every disagreement as a sentence, a Phrase; empty: ledger and record agree. Without a record there is nothing to compare.
 
     Over UDP they agree to the message. Datagrams that passed the link and did not come must be as many as the receiver's kernel
@@ -39,7 +39,7 @@ def audit(run: Run, rows: list[Row], comparison: Comparison) -> list[str]:
 class _Audit:
     """A run over UDP."""
 
-    def __init__(self, run: Run, rows: list[Row], comparison: Comparison, found: passage.Carriers) -> None:
+    def __init__(self, run: Run, rows: list[LedgerRow], comparison: Comparison, found: passage.Carriers) -> None:
         self.run = run
         self.rows = rows
         self.late_ns, self.ordered = comparison.late_ns, comparison.choices.ordered
@@ -73,7 +73,7 @@ class _Audit:
         for sequence in sorted({arrived.sequence for arrived in self.run.received} - known):
             yield Phrase("message {} was received, and it is none of the run's", sequence)
 
-    def _message(self, row: Row) -> Iterable[str]:
+    def _message(self, row: LedgerRow) -> Iterable[str]:
         arrived = self.arrivals.get(row.sequence)
         came = int(row.delivered_at is not None) + row.duplicates
         passed = 0 if arrived is None else 1 + arrived.repeats
@@ -85,13 +85,13 @@ class _Audit:
             self.missing[row.sequence] = passed - came
         if row.delivered_at is not None and arrived is not None:
             yield from self._time(row, arrived, came < passed)
-        if row.delivered_at is None and row.outcome is Outcome.DELIVERED:
+        if row.delivered_at is None and row.outcome is Ending.DELIVERED:
             yield Phrase("message {} was confirmed to its sender, and it is not in the receiver's log", row.sequence)
         transmissions = sum(passage.begins_in(frame, row.sequence) for frame in self.found.get(row.sequence, ()))
         if row.transmissions != transmissions:
             yield Phrase("message {} has {} transmissions, and the link saw {}", row.sequence, row.transmissions, transmissions)
 
-    def _time(self, row: Row, arrived: Arrival, incomplete: bool) -> Iterable[str]:
+    def _time(self, row: LedgerRow, arrived: Arrival, incomplete: bool) -> Iterable[str]:
         """Not before it was on the link, and late or not as the link says. Held behind a gap, it may be later."""
         assert row.delivered_at is not None
         came_at = next(frame.arrived_at for frame in self.found[row.sequence] if frame.number == arrived.number)
@@ -154,14 +154,14 @@ class _Audit:
             yield Phrase("message {} is {} to the receiver, and its log shows it otherwise", sequence, said)
 
 
-def _audit_stream(run: Run, rows: list[Row], found: passage.Carriers) -> list[str]:
+def _audit_stream(run: Run, rows: list[LedgerRow], found: passage.Carriers) -> list[str]:
     """A run over TCP."""
     sentences: list[str] = []
     for row in rows:
         frames = found.get(row.sequence, [])
         if row.delivered_at is not None:
             sentences += _delivered_in_stream(row.sequence, row.delivered_at, frames)
-        elif row.outcome is Outcome.LOST and run.error is None:
+        elif row.outcome is Ending.LOST and run.error is None:
             sentence = N_("message {} was sent over TCP and not delivered, and no error ended the connection")
             sentences.append(Phrase(sentence, row.sequence))
         if row.duplicates:

@@ -45,7 +45,7 @@ class Plan:
     @property
     def acknowledged(self) -> bool:
         """Whether its messages ask for acknowledgments."""
-        return self.mode is Mode.UDP_ACK or (self.mode is Mode.TCP and self.choices.tcp_ack)
+        return self.choices.acknowledges(self.mode)
 
     def options(self) -> dict[str, Any]:
         """What the library's sender is opened with. Over TCP a listener gets as much patience as a message's deadline."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from udpmsg.base import distribution
 from udpmsg.base.durations import SECOND
-from udpmsg.compare.ledger import Outcome, Row
+from udpmsg.compare.ledger import Ending, LedgerRow
 from udpmsg.compare.trace import Comparison, Mode, Run, Where
 from udpmsg.link.record import Direction, FrameKind, FrameRecord, Phase
 
@@ -26,14 +26,14 @@ class Stall(NamedTuple):
 class Facts:
     """A run and its ledger. Times are nanoseconds; None: can't be known."""
 
-    def __init__(self, run: Run, rows: list[Row], comparison: Comparison) -> None:
+    def __init__(self, run: Run, rows: list[LedgerRow], comparison: Comparison) -> None:
         self.run, self.rows, self.comparison = run, rows, comparison
         self.network = comparison.where is Where.NETWORK
-        self.acknowledged = run.mode is Mode.UDP_ACK or (run.mode is Mode.TCP and comparison.choices.tcp_ack)
+        self.acknowledged = comparison.choices.acknowledges(run.mode)
         self.answered = not self.network or run.lost_sequences is not None
         """Whether anybody told what the receiver had."""
-        self.sent = [row for row in rows if row.outcome is not Outcome.REFUSED]
-        self.lost = [row.sequence for row in self.sent if row.outcome is Outcome.LOST]
+        self.sent = [row for row in rows if row.outcome is not Ending.REFUSED]
+        self.lost = [row.sequence for row in self.sent if row.outcome is Ending.LOST]
         self.deliveries = sorted(row.delivered_at for row in rows if row.delivered_at is not None)
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 
 from udpmsg.base.language import N_
 from udpmsg.compare.facts import Facts, seconds, summary
-from udpmsg.show.figures import Better, Figure, Figures, Shown, Topic, found, middle
+from udpmsg.show.figures import Better, Figure, Figures, Topic, When, found, middle
 
 START = Topic(N_("start"), N_("Before the first message"))
 MESSAGES = Topic(N_("messages"), N_("Messages"))
@@ -22,8 +22,7 @@ TOPICS = (START, MESSAGES, DELAY, ROUND_TRIP, FRAMES, PATH, PAYLOAD)
 """In the order in which people are shown them."""
 DELAY_KNOWN = "one_way_delay_s.p50"
 BOTH = "{} · {}"
-LATE = N_("messages|late (> {})")
-ANY, LOW, HIGH, NEITHER = Shown.IF_ANY, Better.LOW, Better.HIGH, Better.NEITHER
+ANY, LOW, HIGH, NEITHER = When.IF_ANY, Better.LOW, Better.HIGH, Better.NEITHER
 
 
 def _frames(name: str, word: str, title: str) -> Figure:
@@ -75,7 +74,7 @@ FIGURES = (
     Figure("repetition", lambda facts: facts.run.repetition),
     Figure("seed", lambda facts: None if facts.network else facts.run.seed),
     Figure("messages_late", lambda facts: None if facts.network else sum(row.late for row in facts.rows),
-           MESSAGES, LATE, N_("messages|Late"), N_("more than {} after they were due"), bad=True),
+           MESSAGES, N_("messages|late (> {})"), N_("messages|Late"), N_("more than {} after they were due"), bad=True),
     Figure("connect_s", lambda facts: seconds(facts.run.connect_ns), START, N_("handshake"), N_("Handshake")),
     Figure("first_delivery_s", lambda facts: seconds(next(iter(facts.deliveries), None)),
            START, N_("first delivery"), N_("First delivery"), N_("from the start")),
@@ -91,7 +90,7 @@ FIGURES = (
     _frames("ack", N_("acknowledgments"), N_("Acknowledgments")),
     _frames("teardown", N_("teardown"), N_("Teardown")),
     Figure("wire.frames", None, FRAMES, N_("all together"), N_("Together"), beside="wire.bytes", between=BOTH),
-    Figure("wire.bytes", None, FRAMES, N_("bytes"), shown=Shown.REPEATED),
+    Figure("wire.bytes", None, FRAMES, N_("bytes"), shown=When.REPEATED),
     Figure("wire.dropped_frames", None, FRAMES, title=N_("Dropped by the link")),
     Figure("causes", lambda facts: dict(Counter(row.cause.value for row in facts.rows if row.cause is not None))),
     Figure("lost_sequences", lambda facts: facts.lost),

@@ -14,7 +14,7 @@ from udpmsg.base import kinds
 from udpmsg.base.distribution import rounded
 from udpmsg.compare.facts import seconds
 from udpmsg.compare.figures import median_of
-from udpmsg.compare.ledger import Row
+from udpmsg.compare.ledger import LedgerRow
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import CHOICES, Comparison, Run
 from udpmsg.link.faults import Link
@@ -36,7 +36,7 @@ def lines(reading: Reading, *, ledger: bool = False) -> Iterator[str]:
     yield line("comparison", name, _whole(reading))
 
 
-def _message(run: Run, row: Row) -> dict[str, Any]:
+def _message(run: Run, row: LedgerRow) -> dict[str, Any]:
     return {
         "mode": run.mode.value,
         "repetition": run.repetition,

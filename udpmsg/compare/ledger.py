@@ -12,7 +12,7 @@ from udpmsg.compare.trace import LATE, Received, Run, Sent
 from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord
 
 
-class Outcome(StrEnum):
+class Ending(StrEnum):
     """How one message ended, seen with both ends' eyes."""
 
     DELIVERED = "delivered"
@@ -35,13 +35,13 @@ class Cause(StrEnum):
     KERNEL_DROP = N_("kernel drop")
     REFUSED_ICMP = N_("refused (ICMP)")
     NOT_SENT = N_("not sent")
-    """With the system's reason in `Row.reason`."""
+    """With the system's reason in `LedgerRow.reason`."""
     ACKNOWLEDGMENT_LOST = N_("acknowledgment lost")
     UNKNOWN = N_("unknown")
 
 
 @dataclass(slots=True)
-class Row:
+class LedgerRow:
     """One message. Times are nanoseconds since the run's start; None: not known, or it never happened."""
 
     sequence: int
@@ -52,7 +52,7 @@ class Row:
     delivered_at: int | None
     delay: int | None
     """From due to delivered."""
-    outcome: Outcome
+    outcome: Ending
     cause: Cause | None = None
     """None for a message that was delivered, and confirmed where that was asked for."""
     reason: str | None = None
@@ -67,7 +67,7 @@ CAUSES = {Drop.QUEUE_FULL: Cause.QUEUE_FULL, Drop.POLICED: Cause.POLICED, Drop.M
 """What has a cause of its own; every other drop of the link is DROPPED, with the reason."""
 
 
-def rows(run: Run, late_ns: int = LATE) -> list[Row]:
+def rows(run: Run, late_ns: int = LATE) -> list[LedgerRow]:
     """The ledger of a run: one row per message, in the order of their sequence numbers.
 
     The last transmission tells the cause. Of a message in several parts the first part that never passed the link tells it. What
@@ -95,10 +95,10 @@ class _Ledger:
         self.reordered: set[int] = set()
         self._read(run.received)
         self.kernel_explains = run.mode.transport == "udp" and self._kernel_explains()
-        self.gap: Row | None = None
+        self.gap: LedgerRow | None = None
         """Over TCP, the first message that was sent and not delivered: nothing behind it can be."""
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[LedgerRow]:
         """Every message's row."""
         return [self._row(sent) for sent in self.run.sent]
 
@@ -116,12 +116,12 @@ class _Ledger:
             else:
                 highest = sequence
 
-    def _row(self, sent: Sent) -> Row:
+    def _row(self, sent: Sent) -> LedgerRow:
         sequence = sent.sequence
         delivered_at = self.delivered.get(sequence)
         delay = None if delivered_at is None else delivered_at - sent.due_at
         outcome, cause, reason = self._outcome(sent, delivered_at is not None)
-        row = Row(
+        row = LedgerRow(
             sequence=sequence,
             due_at=sent.due_at,
             sent_at=sent.sent_at,
@@ -135,25 +135,25 @@ class _Ledger:
             reordered=sequence in self.reordered,
             late=delay is not None and delay > self.late_ns,
         )
-        if outcome is Outcome.LOST and self.gap is None and self.run.mode.transport == "tcp":
+        if outcome is Ending.LOST and self.gap is None and self.run.mode.transport == "tcp":
             self.gap = row
         return row
 
-    def _outcome(self, sent: Sent, delivered: bool) -> tuple[Outcome, Cause | None, str | None]:
+    def _outcome(self, sent: Sent, delivered: bool) -> tuple[Ending, Cause | None, str | None]:
         refusal = self.run.not_sent.get(sent.sequence)
         refused = sent.sent_at is None or sent.state == "refused" or refusal is not None
         if self.lost is not None and not refused:
             delivered = delivered or sent.sequence not in self.lost
         if delivered or sent.state == "delivered":
             if sent.state != "unconfirmed":
-                return Outcome.DELIVERED, None, None
+                return Ending.DELIVERED, None, None
             proved = self.acknowledgments.all_lost(sent, self.carriers.get(sent.sequence, []))
-            return Outcome.UNCONFIRMED, Cause.ACKNOWLEDGMENT_LOST if proved else Cause.UNKNOWN, sent.reason
+            return Ending.UNCONFIRMED, Cause.ACKNOWLEDGMENT_LOST if proved else Cause.UNKNOWN, sent.reason
         if refused:
-            return Outcome.REFUSED, Cause.NOT_SENT, refusal or sent.reason or self.run.error
+            return Ending.REFUSED, Cause.NOT_SENT, refusal or sent.reason or self.run.error
         if self.heard or self.lost is not None:
-            return (Outcome.LOST, *self._why_lost(sent))
-        return Outcome.UNCONFIRMED, Cause.UNKNOWN, sent.reason  # nobody was told, and nobody can be asked
+            return (Ending.LOST, *self._why_lost(sent))
+        return Ending.UNCONFIRMED, Cause.UNKNOWN, sent.reason  # nobody was told, and nobody can be asked
 
     def _transmissions(self, sent: Sent) -> int | None:
         if self.run.frames is None:

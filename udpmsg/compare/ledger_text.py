@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number, plural, said, told
-from udpmsg.compare.ledger import Outcome, Row
+from udpmsg.compare.ledger import Ending, LedgerRow
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Run
 from udpmsg.show.terminal import duration, paint, printable
 
-PURPOSES = {Outcome.DELIVERED: "good", Outcome.LOST: "error", Outcome.UNCONFIRMED: "warning", Outcome.REFUSED: "error"}
+PURPOSES = {Ending.DELIVERED: "good", Ending.LOST: "error", Ending.UNCONFIRMED: "warning", Ending.REFUSED: "error"}
 OUTCOMES = {
-    Outcome.DELIVERED: N_("message|delivered"),
-    Outcome.LOST: N_("message|lost"),
-    Outcome.UNCONFIRMED: N_("message|unconfirmed"),
-    Outcome.REFUSED: N_("message|refused"),
+    Ending.DELIVERED: N_("message|delivered"),
+    Ending.LOST: N_("message|lost"),
+    Ending.UNCONFIRMED: N_("message|unconfirmed"),
+    Ending.REFUSED: N_("message|refused"),
 }
 NOT_KNOWN = "–"
 TIME, DELAY, OUTCOME = 11, 11, 11
@@ -30,7 +30,7 @@ def lines(reading: Reading, *, colour: bool) -> Iterator[str]:
         yield from run_lines(one.run, one.rows, colour=colour, repeated=reading.comparison.choices.repeat > 1)
 
 
-def run_lines(run: Run, ledger: list[Row], *, colour: bool, repeated: bool = False) -> Iterator[str]:
+def run_lines(run: Run, ledger: list[LedgerRow], *, colour: bool, repeated: bool = False) -> Iterator[str]:
     """The ledger of one run."""
     which = _("{}, repetition {}, seed {}").format(run.mode.value, run.repetition, run.seed) if repeated else run.mode.value
     yield paint(which, "number", colour)
@@ -54,7 +54,7 @@ def run_lines(run: Run, ledger: list[Row], *, colour: bool, repeated: bool = Fal
         yield f"{number(row.sequence):>{first}}{columns}  {state} {remarks(row)}".rstrip()
 
 
-def remarks(row: Row) -> str:
+def remarks(row: LedgerRow) -> str:
     """The cause with its reason, and whatever else is to be said of a message."""
     notes = []
     if row.cause is not None:

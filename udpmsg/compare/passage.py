@@ -27,7 +27,7 @@ class Arrival(NamedTuple):
     """How often it came again, whole: a copy, or a transmission that was not needed."""
 
 
-class Datagram(NamedTuple):
+class Whole(NamedTuple):
     """A whole datagram that left for the receiver."""
 
     at: int
@@ -66,14 +66,14 @@ def fragments(found: Carriers) -> int:
     return (highest >> FRAGMENT_SHIFT) + 1
 
 
-def datagrams(frames: list[FrameRecord]) -> list[Datagram]:
+def datagrams(frames: list[FrameRecord]) -> list[Whole]:
     """The whole datagrams of one message that reached the receiver's host over UDP, in the order in which they did.
 
     A frame that is too large for the link's MTU travels in several IP fragments, which that host puts together again
     (RFC 791, 3.2); a copy of one that it has already is thrown away, and a flipped bit in one spoils the datagram.
     """
     if all(frame.identity.part == 0 for frame in frames):
-        whole = [Datagram(at, frame.number, 0) for frame in frames if not frame.corrupted for at in frame.left_at]
+        whole = [Whole(at, frame.number, 0) for frame in frames if not frame.corrupted for at in frame.left_at]
         return sorted(whole) if len(whole) > 1 else whole
     pieces: dict[tuple[int, int], list[FrameRecord]] = defaultdict(list)
     for frame in frames:
@@ -87,7 +87,7 @@ def datagrams(frames: list[FrameRecord]) -> list[Datagram]:
             have.setdefault(part, corrupted)
             if have.keys() == needed:
                 if not any(have.values()):
-                    whole.append(Datagram(at, number, fragment))
+                    whole.append(Whole(at, number, fragment))
                 have.clear()
     return sorted(whole)
 

@@ -13,7 +13,7 @@ from udpmsg.compare.audit import audit
 from udpmsg.compare.facts import Facts
 from udpmsg.compare.figures import figures
 from udpmsg.compare.ladder import Arrow, Wait, arrows, waits
-from udpmsg.compare.ledger import Row, rows
+from udpmsg.compare.ledger import LedgerRow, rows
 from udpmsg.compare.passage import passed
 from udpmsg.compare.strip import places
 from udpmsg.compare.trace import Comparison, Mode, Run
@@ -54,7 +54,7 @@ class RunReading:
     comparison: Comparison
 
     @cached_property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[LedgerRow]:
         """The ledger: one row per message."""
         return rows(self.run, self.comparison.late_ns)
 

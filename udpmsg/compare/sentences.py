@@ -7,7 +7,7 @@ Computes no figure.
 from collections import Counter
 
 from udpmsg.base.language import N_, _, number, plural, said, told
-from udpmsg.compare.ledger import Cause, Outcome, Row
+from udpmsg.compare.ledger import Cause, Ending, LedgerRow
 from udpmsg.compare.reading import RunReading
 from udpmsg.compare.trace import Mode, Run, Where
 from udpmsg.link.record import Drop
@@ -129,13 +129,13 @@ def _blocked(one: RunReading) -> str:
     return text.format(cause, gap.sequence, held, longest, number(gap.gaps))
 
 
-def _outcomes(run: Run, rows: list[Row], figures: Figures) -> str:
+def _outcomes(run: Run, rows: list[LedgerRow], figures: Figures) -> str:
     """What became of the messages, and how long the slowest took."""
     total = len(rows)
     by_outcome = Counter(row.outcome for row in rows)
-    lost = [row for row in rows if row.outcome is Outcome.LOST]
-    unconfirmed = [row for row in rows if row.outcome is Outcome.UNCONFIRMED]
-    never_sent = [row for row in rows if row.outcome is Outcome.REFUSED]
+    lost = [row for row in rows if row.outcome is Ending.LOST]
+    unconfirmed = [row for row in rows if row.outcome is Ending.UNCONFIRMED]
+    never_sent = [row for row in rows if row.outcome is Ending.REFUSED]
     clauses = []
     if never_sent:
         text = plural("{} was never sent", "{} were never sent", len(never_sent)).format(_those(never_sent, total))
@@ -152,16 +152,16 @@ def _outcomes(run: Run, rows: list[Row], figures: Figures) -> str:
     if unconfirmed:
         clauses.append(_unconfirmed(unconfirmed, total))
     slowest = _slowest(figures)
-    if by_outcome[Outcome.DELIVERED] == total:
+    if by_outcome[Ending.DELIVERED] == total:
         everything = [_("it was delivered"), _("both were delivered"), _("all {} were delivered")]
         text = everything[min(total, 3) - 1].format(number(total))
         clauses.append(f"{text}, {slowest}" if slowest else text)
-    elif by_outcome[Outcome.DELIVERED]:
+    elif by_outcome[Ending.DELIVERED]:
         clauses.append(_("the rest came, {}").format(slowest) if slowest else "")
     return "; ".join(clause for clause in clauses if clause)
 
 
-def _unconfirmed(unconfirmed: list[Row], total: int) -> str:
+def _unconfirmed(unconfirmed: list[LedgerRow], total: int) -> str:
     came = [row for row in unconfirmed if row.delivered_at is not None]
     if len(came) < len(unconfirmed):
         text = plural("whether {} came is not known", "whether {} came is not known", len(unconfirmed))
@@ -182,7 +182,7 @@ def _slowest(figures: Figures) -> str:
     return ""
 
 
-def _oddities(run: Run, rows: list[Row], figures: Figures) -> str:
+def _oddities(run: Run, rows: list[LedgerRow], figures: Figures) -> str:
     """What came twice, or out of order, where no retransmission explains it."""
     if run.mode is not Mode.UDP:
         return ""
@@ -199,7 +199,7 @@ def _oddities(run: Run, rows: list[Row], figures: Figures) -> str:
     return "; ".join(clauses)
 
 
-def _causes(rows: list[Row], *, bare: bool = False) -> str:
+def _causes(rows: list[LedgerRow], *, bare: bool = False) -> str:
     """In brackets why: the ledger's causes, with its reason where all have one. `bare`: the reason alone."""
     counts = Counter(row.cause or Cause.UNKNOWN for row in rows)
     reasons = {row.reason for row in rows if row.reason != Drop.LOSS}
@@ -213,7 +213,7 @@ def _causes(rows: list[Row], *, bare: bool = False) -> str:
     return f" ({', '.join(f'{number(count)} {_(cause.value)}' for cause, count in counts.most_common())})"
 
 
-def _those(rows: list[Row], total: int) -> str:
+def _those(rows: list[LedgerRow], total: int) -> str:
     """message 4; 6 of 100; all 100 messages."""
     if len(rows) == 1:
         return said(N_("subject|message {}")).format(rows[0].sequence)

@@ -16,7 +16,7 @@ from udpmsg.compare.sentences import disagreements, sentence
 from udpmsg.compare.setting import setting
 from udpmsg.compare.strip import SIGNS
 from udpmsg.compare.trace import Mode, Where
-from udpmsg.show.figures import Better, Figure, Figures, Shown, Topic, spread, value, written
+from udpmsg.show.figures import Better, Figure, Figures, Topic, When, spread, value, written
 from udpmsg.show.pictures import Cell, Column, Group, Number, Pair, Pairs, Prose, Row, Stretch, Strip, Table
 from udpmsg.show.telling import quantity
 
@@ -102,11 +102,11 @@ def _columns(reading: Reading) -> tuple[Column, ...]:
 
 
 def _is_shown(figure: Figure, everybody: Sequence[Figures], repeated: bool) -> bool:
-    if figure.topic is None or (figure.shown is Shown.REPEATED and not repeated):
+    if figure.topic is None or (figure.shown is When.REPEATED and not repeated):
         return False
     if figure.instead_of and any(value(figures, figure.instead_of) is not None for figures in everybody):
         return False
-    return figure.shown is not Shown.IF_ANY or any(value(figures, figure.key) for figures in everybody)
+    return figure.shown is not When.IF_ANY or any(value(figures, figure.key) for figures in everybody)
 
 
 def _row(figure: Figure, columns: Sequence[list[Figures]], late: str) -> Row:

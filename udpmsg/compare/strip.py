@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from udpmsg.base.errors import N_
-from udpmsg.compare.ledger import Outcome, Row
+from udpmsg.compare.ledger import Ending, LedgerRow
 from udpmsg.show.pictures import Sign
 
 DELIVERED, DUPLICATED, LATE, UNCONFIRMED, REFUSED, LOST = range(6)
@@ -16,16 +16,16 @@ SIGNS = (
     Sign("✗", N_("message|lost"), "lost", "error"),
 )
 """From the best to the worst."""
-NOT_DELIVERED = {Outcome.LOST: LOST, Outcome.REFUSED: REFUSED, Outcome.UNCONFIRMED: UNCONFIRMED}
+NOT_DELIVERED = {Ending.LOST: LOST, Ending.REFUSED: REFUSED, Ending.UNCONFIRMED: UNCONFIRMED}
 
 
-def places(rows: Iterable[Row]) -> bytes:
+def places(rows: Iterable[LedgerRow]) -> bytes:
     """A byte for each message: its sign's place in SIGNS."""
     return bytes(map(place, rows))
 
 
-def place(row: Row) -> int:
+def place(row: LedgerRow) -> int:
     """The worst that is to be said of one."""
-    if row.outcome is not Outcome.DELIVERED:
+    if row.outcome is not Ending.DELIVERED:
         return NOT_DELIVERED[row.outcome]
     return LATE if row.late else DUPLICATED if row.duplicates else DELIVERED

@@ -282,6 +282,10 @@ class Choices:
         unset=N_("150ms more than the link takes"),
     )
 
+    def acknowledges(self, mode: Mode) -> bool:
+        """Whether messages of this mode ask for our acknowledgments."""
+        return mode is Mode.UDP_ACK or (mode is Mode.TCP and self.tcp_ack)
+
 
 WORKLOAD, CHOICES = options_of(Workload), options_of(Choices)
 SAID = said_of(Choices)

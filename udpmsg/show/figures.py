@@ -25,7 +25,7 @@ class Better(Enum):
     NEITHER = "neither"
 
 
-class Shown(Enum):
+class When(Enum):
     """When people are shown a figure."""
 
     ALWAYS = "always"
@@ -60,7 +60,7 @@ class Figure:
     more: str = ""
     """A word more, on a page."""
     better: Better = Better.LOW
-    shown: Shown = Shown.ALWAYS
+    shown: When = When.ALWAYS
     bad: bool = False
     """Whether anything but 0 stands out."""
     beside: str = ""

@@ -10,14 +10,14 @@ from typing import Any
 
 from udpmsg.base.durations import MICROSECOND
 from udpmsg.base.language import _, told
-from udpmsg.compare.ledger import Outcome, Row
+from udpmsg.compare.ledger import Ending, LedgerRow
 from udpmsg.compare.trace import Comparison, Run
 from udpmsg.show.markup import plain
 
 Column = list[int | None]
 
 
-def columns(comparison: Comparison, run: Run, rows: list[Row]) -> dict[str, Any]:
+def columns(comparison: Comparison, run: Run, rows: list[LedgerRow]) -> dict[str, Any]:
     """One run. Index 0 is the first row; `ranges` are pairs of indices, both included."""
     interval = comparison.workload.interval_ns
     regular = all(row.due_at == (row.sequence - 1) * interval and row.sequence == at for at, row in enumerate(rows, 1))
@@ -38,12 +38,12 @@ def columns(comparison: Comparison, run: Run, rows: list[Row]) -> dict[str, Any]
         "not_delivered": [
             [at, row.outcome.value, row.cause and _(row.cause.value), row.reason and plain(told(row.reason))]
             for at, row in enumerate(rows)
-            if row.outcome is not Outcome.DELIVERED
+            if row.outcome is not Ending.DELIVERED
         ],
     }
 
 
-def round_trips(run: Run, rows: list[Row]) -> Column | None:
+def round_trips(run: Run, rows: list[LedgerRow]) -> Column | None:
     """The sender's round trips, where no one-way delay is known: what the charts show instead."""
     known = {sent.sequence: sent.rtt for sent in run.sent if sent.rtt is not None}
     if not known or any(row.delay is not None for row in rows):

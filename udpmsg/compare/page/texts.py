@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from udpmsg.base.language import N_, said, spoken
-from udpmsg.compare.ledger import Outcome
+from udpmsg.compare.ledger import Ending
 from udpmsg.compare.ledger_text import OUTCOMES
 from udpmsg.show.markup import safe
 
@@ -144,4 +144,4 @@ def for_script(texts: Mapping[str, str]) -> dict[str, Any]:
 
 def outcomes() -> dict[str, str]:
     """How each outcome is called."""
-    return {outcome.value: said(OUTCOMES[outcome]) for outcome in Outcome}
+    return {outcome.value: said(OUTCOMES[outcome]) for outcome in Ending}
