@@ -44,7 +44,7 @@ Lessons for a class, each in one command: what do you think will happen, what di
   udpmsg demo boundaries --slow 1s     a second for each step
   udpmsg demo all                      all of them, one after the other
   udpmsg demo all --html handout.html  a page to hand out
-  udpmsg demo all --worksheet w.html   sheets to write on, with answers at the back
+  udpmsg demo all --worksheet w.html   sheets to write on, answers last
   udpmsg demo sizes --lang pt-BR       in Portuguese
   udpmsg demo all --json               what was seen, for programs
 
