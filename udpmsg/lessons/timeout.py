@@ -20,6 +20,8 @@ STRETCH = 1.5
 """udpmsg waits up to half longer, at random, so that many senders do not send again at the same time."""
 SLACK_MS = 40.0
 INTERVAL_MS = 100
+PROBES = tuple(f"drop:control:{place}" for place in range(1, 13))
+"""Every probe is lost, up to four in each of three waits: an answer would end them."""
 SHOWN = 2_000.0
 """Milliseconds of the ladder: all of it."""
 
@@ -45,7 +47,7 @@ def run(
     stage: Stage,
     *,
     losses: int = LOSSES,
-    acknowledgment_faults: tuple[str, ...] = (f"drop:ack:{HIT}", "drop:control:1"),
+    acknowledgment_faults: tuple[str, ...] = (f"drop:ack:{HIT}", *PROBES),
     timeout_ms: int = TIMEOUT_MS,
 ) -> Seen:
     """`losses`: how many transmissions of the message the link drops; `timeout_ms`: the least timeout."""
@@ -56,7 +58,6 @@ def run(
         _("First the message is lost: the link drops it {} times, and each probe that asks whether it came").format(losses)
     )
     messages = tuple(f"drop:data:{HIT}:{transmission}" for transmission in range(1, losses + 1))
-    questions = tuple(f"drop:control:{place}" for place in range(1, losses + 1))
     longest = tuple(timeout_ms * 2**place * STRETCH + SLACK_MS for place in range(losses))
 
     def punctual(made: Run) -> bool:
@@ -65,7 +66,7 @@ def run(
     runs.append(
         in_lab(
             stage,
-            link("20ms", *messages, *questions),
+            link("20ms", *messages, *PROBES),
             modes=(Mode.UDP_ACK,),
             workload=two,
             choices=choices,
@@ -74,7 +75,7 @@ def run(
         ).runs[0]
     )
     stage.say(_("it waited {}").format(", ".join(f"{number(wait, ',.0f')} ms" for wait in waits(runs[0])) or _("no time at all")))
-    stage.step(_("Then its acknowledgment is lost, and the probe that asks whether it came"))
+    stage.step(_("Then its acknowledgment is lost, and each probe that asks whether it came"))
     over = link("20ms", *acknowledgment_faults)
     runs.append(in_lab(stage, over, modes=(Mode.UDP_ACK,), workload=two, choices=choices).runs[0])
     receptions = [row for row in runs[1].received if row.sequence == HIT]
