@@ -165,10 +165,7 @@ def run(request: BenchRequest, interrupts: Interrupts, data: Data, words: Words,
 
     try:
         benchmark = measure(
-            request,
-            found=found,
-            progress=progress,
-            stopped=lambda: interrupts.number is not None or data.broken is not None,
+            request, found=found, progress=progress, stopped=lambda: interrupts.number is not None or data.broken is not None
         )
     finally:
         words.clear()

@@ -112,10 +112,7 @@ OPTIONS = (
     options.argument("listen", "LISTEN", N_("PORT, HOST:PORT or \\[::1]:PORT; 0 lets the system choose.")),
     options.argument("target", "TARGET", N_("HOST:PORT of the program that gets it.")),
     Option(
-        "--tcp",
-        N_("Relay TCP instead of UDP."),
-        panel=NETWORK,
-        against=(("both", N_("--both already relays TCP, beside UDP")),),
+        "--tcp", N_("Relay TCP instead of UDP."), panel=NETWORK, against=(("both", N_("--both already relays TCP, beside UDP")),)
     ),
     Option("--both", N_("UDP and TCP, on one port."), panel=NETWORK),
     *linking.options_without(DATAGRAMS_ONLY, "tcp", NO_SEGMENT),

@@ -122,11 +122,7 @@ OPTIONS = (
         needs=_needs_ack(N_("a message stays there until it is acknowledged")),
     ),
     Option(
-        "--wait",
-        N_("How long to wait for replies."),
-        kinds.SECONDS,
-        DELIVERY,
-        unset=N_("1s in a dialogue, otherwise not at all"),
+        "--wait", N_("How long to wait for replies."), kinds.SECONDS, DELIVERY, unset=N_("1s in a dialogue, otherwise not at all")
     ),
     Option(
         "--ordered",
@@ -203,10 +199,7 @@ OPTIONS = (
         kinds.DATAGRAM,
         NETWORK,
         unset=Phrase("with --ack what the path takes; else {}", str(DATAGRAM_SIZE)),
-        against=(
-            ("tcp", N_("TCP cuts its stream itself")),
-            ("raw", N_("raw bytes go as one datagram, whatever their size")),
-        ),
+        against=(("tcp", N_("TCP cuts its stream itself")), ("raw", N_("raw bytes go as one datagram, whatever their size"))),
     ),
     options.OFFLOAD._replace(against=(options.NO_OFFLOAD,)),
     options.LARGEST,

@@ -221,10 +221,7 @@ class Choices:
     )
     """Its name is in `Comparison.tcp_congestion`."""
     nagle: bool = choice(
-        False,
-        None,
-        N_("Leave Nagle's algorithm on in TCP."),
-        said=Said(Mode.TCP, N_("Nagle on"), N_("Nagle off"), always=True),
+        False, None, N_("Leave Nagle's algorithm on in TCP."), said=Said(Mode.TCP, N_("Nagle on"), N_("Nagle off"), always=True)
     )
     tcp_ack: bool = choice(
         False,

@@ -194,10 +194,7 @@ def _mtu(text: str) -> Changes:
         return {"mtu": None, "silent": False}
     number, colon, word = text.partition(":")
     if colon and word.strip().lower() != SILENT:
-        raise UsageError(
-            "{!r} is not an MTU: write SIZE, or SIZE:silent, such as 1280:silent: larger packets then vanish",
-            text,
-        )
+        raise UsageError("{!r} is not an MTU: write SIZE, or SIZE:silent, such as 1280:silent: larger packets then vanish", text)
     size = units.parse_size(number)
     if not SMALLEST_MTU <= size <= LARGEST_MTU:
         raise UsageError(
