@@ -4,7 +4,7 @@ import pytest
 
 from tests.core.support import SECOND, at
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.core.path_mtu import ANSWERS_KEPT, BEGIN_AFTER, CEILING, FLOOR, PMTU_RAISE_TIMER, VANISHED, PathMtu, Search
+from udpmsg.core.path_mtu import ANSWERS_KEPT, BEGIN_AFTER, CEILING, FLOOR, PMTU_RAISE_TIMER, VANISHED, PathMtu, PathState
 from udpmsg.core.rtt import NEVER
 
 WAIT = 60 * MILLISECOND
@@ -42,7 +42,7 @@ def searching(*, more: bool = True) -> PathMtu:
 
 def then(path: PathMtu, milliseconds: float) -> float:
     """When something happens next in a search: a probe is missed, or was answered after 40 ms."""
-    due = path.next_timeout() if path.state is not Search.COMPLETE else NEVER
+    due = path.next_timeout() if path.state is not PathState.COMPLETE else NEVER
     return milliseconds + 40 if due == NEVER else (due - at(0)) / MILLISECOND
 
 
@@ -63,13 +63,13 @@ def complete(size: int = 1472) -> PathMtu:
 
 def test_a_session_begins_with_the_base_and_without_a_probe() -> None:
     path = PathMtu()
-    assert (path.size, path.state, path.confirmed, path.seeking) == (1200, Search.BASE, False, False)
+    assert (path.size, path.state, path.confirmed, path.seeking) == (1200, PathState.BASE, False, False)
     assert (path.probe(at(0)), path.next_timeout()) == (None, NEVER)
     path.want_more()
     path.on_used([1200] * (BEGIN_AFTER - 1) + [FLOOR] * 100)
     assert (path.probe(at(0)), path.seeking) == (None, False), "what is so small needs no probe"
     path.on_used([FLOOR + 1])
-    assert (path.probe(at(0)), path.state) == (CEILING, Search.SEARCHING)
+    assert (path.probe(at(0)), path.state) == (CEILING, PathState.SEARCHING)
 
 
 def test_where_nothing_larger_is_of_use_the_base_is_proved_and_that_is_all() -> None:
@@ -77,9 +77,9 @@ def test_where_nothing_larger_is_of_use_the_base_is_proved_and_that_is_all() -> 
     assert leave(path, 0) == [1200]
     assert path.next_timeout() == at(60)
     answer(path, 1200, 0, 40)
-    assert (path.confirmed, leave(path, 40), path.state) == (True, [], Search.COMPLETE)
+    assert (path.confirmed, leave(path, 40), path.state) == (True, [], PathState.COMPLETE)
     path.want_more()
-    assert (leave(path, 50), path.state) == ([CEILING], Search.SEARCHING)
+    assert (leave(path, 50), path.state) == ([CEILING], PathState.SEARCHING)
 
 
 # SEARCHING ---------------------------------------------------------------------------------------------------------------
@@ -90,12 +90,12 @@ def test_a_path_without_a_limit_is_found_with_one_probe() -> None:
     assert leave(path, 0) == [CEILING]
     assert leave(path, 1) == [], "one at a time"
     answer(path, CEILING, 0, 1)
-    assert (path.size, path.confirmed, leave(path, 1), path.state) == (CEILING, True, [], Search.COMPLETE)
+    assert (path.size, path.confirmed, leave(path, 1), path.state) == (CEILING, True, [], PathState.COMPLETE)
 
 
 def test_what_the_system_refuses_costs_nothing_and_what_it_believes_is_tried_next() -> None:
     path = complete(1472)
-    assert (path.size, path.confirmed, path.state) == (1472, True, Search.COMPLETE)
+    assert (path.size, path.confirmed, path.state) == (1472, True, PathState.COMPLETE)
 
 
 def test_a_probe_is_missed_three_times_each_waited_for_twice_as_long() -> None:
@@ -121,7 +121,7 @@ def test_a_short_timeout_is_not_believed() -> None:
 
 def test_the_search_goes_by_what_paths_usually_take_and_then_by_halves() -> None:
     path, largest, time, tried = searching(), 1300, 0.0, []
-    while path.state is not Search.COMPLETE:
+    while path.state is not PathState.COMPLETE:
         for size in leave(path, time):
             tried += [size] if size not in tried else []
             if size <= largest:
@@ -141,7 +141,7 @@ def test_a_late_answer_counts() -> None:
     answer(path, CEILING, 180, 430)
     assert (path.size, path.confirmed) == (CEILING, True)
     answer(path, 1200, 420, 440)
-    assert (leave(path, 441), path.state, path.size) == ([], Search.COMPLETE, CEILING)
+    assert (leave(path, 441), path.state, path.size) == ([], PathState.COMPLETE, CEILING)
 
 
 def test_only_the_last_answers_are_waited_for() -> None:
@@ -169,7 +169,7 @@ def test_a_hint_is_tried_and_what_is_above_it_is_given_up_sooner() -> None:
     assert (path.size, leave(path, 59)) == (1200, [])
     assert leave(path, 60) == [1300]
     answer(path, 1300, 60, 100)
-    assert (path.size, leave(path, 100), path.state) == (1300, [], Search.COMPLETE), "as was said, and the larger one failed"
+    assert (path.size, leave(path, 100), path.state) == (1300, [], PathState.COMPLETE), "as was said, and the larger one failed"
 
 
 def test_a_forged_hint_changes_nothing() -> None:
@@ -195,16 +195,16 @@ def test_a_true_hint_makes_the_size_fall_to_it_at_once() -> None:
     answer(path, 1252, 1000, 1040)
     assert leave(path, 1059) == []
     assert leave(path, 1060) == []
-    assert (path.size, path.confirmed, path.black_holes, path.state) == (1252, True, 1, Search.COMPLETE)
+    assert (path.size, path.confirmed, path.black_holes, path.state) == (1252, True, 1, PathState.COMPLETE)
 
 
 def test_a_hint_below_the_base_is_tried_before_the_floor_is_fallen_to() -> None:
     path = searching(more=False)
     assert leave(path, 0) == [1200]
     path.on_hint(572, at(20))
-    assert (leave(path, 60), path.size, path.state) == ([572], 1200, Search.ERROR)
+    assert (leave(path, 60), path.size, path.state) == ([572], 1200, PathState.ERROR)
     answer(path, 572, 60, 100)
-    assert (path.size, path.confirmed, leave(path, 100), path.state) == (572, True, [], Search.COMPLETE)
+    assert (path.size, path.confirmed, leave(path, 100), path.state) == (572, True, [], PathState.COMPLETE)
 
 
 def test_a_hint_below_the_base_that_does_not_pass_either() -> None:
@@ -215,7 +215,7 @@ def test_a_hint_below_the_base_that_does_not_pass_either() -> None:
         assert leave(path, begins) == [900]
         assert path.size == 1200
     assert leave(path, 480) == [724]
-    assert (path.size, path.confirmed, path.state) == (FLOOR, False, Search.ERROR)
+    assert (path.size, path.confirmed, path.state) == (FLOOR, False, PathState.ERROR)
 
 
 # ERROR -------------------------------------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def test_not_even_the_base_passes() -> None:
     for begins in (0, 60, 180):
         assert leave(path, begins) == [1200]
     assert leave(path, 420) == [874]
-    assert (path.size, path.confirmed, path.state) == (FLOOR, False, Search.ERROR)
+    assert (path.size, path.confirmed, path.state) == (FLOOR, False, PathState.ERROR)
     answer(path, 874, 420, 460)
     assert (path.size, path.confirmed, leave(path, 460)) == (874, True, [1037])
 
@@ -241,7 +241,7 @@ def test_the_search_begins_again_after_the_raise_timer() -> None:
     raise_at = at(40) + PMTU_RAISE_TIMER
     assert path.next_timeout() == raise_at
     assert path.probe(raise_at - 1) is None
-    assert (path.probe(raise_at), path.state) == (CEILING, Search.SEARCHING)
+    assert (path.probe(raise_at), path.state) == (CEILING, PathState.SEARCHING)
     path.sent(CEILING, 77, raise_at, WAIT)
     path.on_acknowledged([(77, 77)], raise_at + 1)
     assert path.size == CEILING
@@ -254,7 +254,7 @@ def test_the_interface_takes_less_than_it_did() -> None:
     path.on_hint(1300, at(50))
     assert leave(path, 50) == [1300]
     path.on_refused(1000)
-    assert (path.size, path.black_holes, path.state) == (FLOOR, 2, Search.ERROR)
+    assert (path.size, path.black_holes, path.state) == (FLOOR, 2, PathState.ERROR)
     assert leave(path, 51) == [774]
 
 
@@ -262,7 +262,7 @@ def test_an_interface_that_takes_less_from_the_first_datagram_on() -> None:
     """Nothing above the floor will arrive, so that is not waited for; and what a moment refused is tried again in time."""
     path = PathMtu()
     path.on_refused(1200)
-    assert (path.size, path.state, leave(path, 0)) == (FLOOR, Search.ERROR, [874])
+    assert (path.size, path.state, leave(path, 0)) == (FLOOR, PathState.ERROR, [874])
     path.on_refused(FLOOR)
     assert (path.size, leave(path, 1), path.next_timeout()) == (FLOOR, [], at(1) + PMTU_RAISE_TIMER)
     assert leave(path, 1 + PMTU_RAISE_TIMER / MILLISECOND) == [1200]
@@ -309,7 +309,7 @@ def test_datagrams_of_one_size_vanish_and_smaller_ones_pass() -> None:
     assert leave(path, 1234) == []
     assert path.size == 1472
     assert leave(path, 1235) == [1392]
-    assert (path.size, path.confirmed, path.black_holes, path.state) == (1200, True, 1, Search.SEARCHING)
+    assert (path.size, path.confirmed, path.black_holes, path.state) == (1200, True, 1, PathState.SEARCHING)
 
 
 def test_what_arrives_refutes_the_suspicion() -> None:
@@ -440,7 +440,7 @@ def test_before_anything_is_known_the_first_expiry_asks() -> None:
 @pytest.mark.parametrize("size", [549, 600, 1000, 1199, 1252, 1400, 1472, 2000, 4324, 9000, 30_000, 65_506])
 def test_the_search_comes_close(size: int) -> None:
     path, time = searching(), 0.0
-    while path.state is not Search.COMPLETE:
+    while path.state is not PathState.COMPLETE:
         for probed in leave(path, time):
             if probed <= size:
                 answer(path, probed, time, time + 40)

@@ -32,7 +32,7 @@ class Allowances:
         self._accounts: dict[Peer, Account] = {}
         self._proved: dict[Peer, None] = {}
         self.newly_proved: list[Peer] = []
-        """Who has proved itself since the last `take_proved`."""
+        """The addresses that have proved themselves since the last `take_proved`."""
         self._buckets: dict[Hashable, Bucket] = {}
         self._bucket_of_all = Bucket(RAW_RATE_OF_ALL, RAW_RATE_OF_ALL)
 
@@ -56,7 +56,7 @@ class Allowances:
         self.newly_proved.append(peer)
 
     def take_proved(self) -> list[Peer]:
-        """Who has proved itself since the last call."""
+        """The addresses that have proved themselves since the last call."""
         newly, self.newly_proved = self.newly_proved, []
         return newly
 
@@ -133,7 +133,7 @@ class Bucket:
         came = (now - self._at) * self._rate // SECOND
         if came:
             self._left = min(self._size, self._left + came)
-            self._at += came * SECOND // self._rate  # not `now`: whoever looks often must not lose the parts of a byte
+            self._at += came * SECOND // self._rate  # not `now`: looking often must not lose the parts of a byte
         return size <= self._left
 
     def take(self, size: int) -> None:
@@ -142,6 +142,6 @@ class Bucket:
 
 
 def make_room(table: "dict[Peer, Account] | dict[Peer, None] | dict[Hashable, Bucket]") -> None:
-    """Forget whoever has been in a full table for longest."""
+    """Forget the entry that has been in a full table for longest."""
     if len(table) >= PEERS_KEPT:
         del table[next(iter(table))]

@@ -1,6 +1,6 @@
 """The memory of one listener: everything that a peer can make grow is charged here at what it really costs. Owns one sum.
 
-Knows nobody's reason: whoever keeps something for a peer charges it before, and gives the same back when it is gone. Both
+Does not know what for: the code that keeps something for a peer charges it before, and gives the same back when it is gone. Both
 transports of a listener, its replies and its commands share one budget, so that all of them together stay below its limit.
 """
 

@@ -1,7 +1,7 @@
 """How an address proves itself: it returns a cookie that was sent to it alone (RFC 9000, section 8.1). Keeps nothing for anybody.
 
-A cookie is a keyed hash of the address, the session and the time, so whoever asks for a million of them costs no memory. Knows
-no socket and no randomness: it is told its secret.
+A cookie is a keyed hash of the address, the session and the time, so a peer that asks for a million of them costs no memory.
+Knows no socket and no randomness: it is told its secret.
 """
 
 from hmac import compare_digest, digest

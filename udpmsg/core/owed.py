@@ -48,7 +48,7 @@ class Owed:
     # What is owed --------------------------------------------------------------------------------------------------------
 
     def acknowledgment(self, session: Session, now: int, *, at_once: bool) -> None:
-        """An acknowledgment of what has just come: at once, or when it was delayed for as long as it may be."""
+        """An acknowledgment of what has just come: at once, or after the longest delay that is allowed."""
         if at_once:
             self._now[session.identity] = session
         self._later.setdefault(session.identity, (now + MAX_ACK_DELAY, session))
@@ -58,7 +58,7 @@ class Owed:
         self._now[session.identity] = session
 
     def delivered(self, sessions: Sequence[Session]) -> None:
-        """These have messages that are delivered now: whoever asked to be told is told."""
+        """Messages of these sessions are delivered now: the senders that asked for it are told."""
         for session in sessions:
             if session.acknowledged and session.identity not in self._later:
                 self._now[session.identity] = session  # it was acknowledged as arrived, not as delivered
@@ -103,7 +103,8 @@ class Owed:
         return batch + answers
 
     def flush(self, now: int) -> None:
-        """Every acknowledgment owed is due now, and urgent when it is kept back for as long as one may be."""
+        """Every acknowledgment that is owed is due now. One that is kept back becomes urgent after the longest delay that is
+        allowed."""
         for identity, (_, session) in self._later.items():
             self._now[identity] = session
         for identity, session in self._now.items():
@@ -123,7 +124,7 @@ class Owed:
         return bool(self._later) and next(iter(self._later.values()))[0] <= now
 
     def handle_timeout(self, now: int) -> None:
-        """Acknowledgments that were delayed for as long as they may be become due."""
+        """Acknowledgments whose delay is over become due."""
         for identity, (due, session) in self._later.items():
             if due > now:
                 break
@@ -133,7 +134,7 @@ class Owed:
 
     def _encoded(self, session: Session, now: int) -> list[tuple[bytes, Peer]]:
         """What this session's sender is told now. Where its address may not be sent as much as that, it is asked to prove itself,
-        and told meanwhile what answers one datagram."""
+        and meanwhile gets an answer as short as one to a single datagram."""
         peer, ranges = session.peer, 2 * wire.MAX_RANGES
         if not self._allowances.proved(peer):
             ranges = session.ranges()

@@ -58,7 +58,7 @@ ANSWERS_KEPT = 6
 """Probes whose late answer still counts."""
 
 
-class Search(Enum):
+class PathState(Enum):
     """The phases of RFC 8899 section 5.2."""
 
     BASE = "base"
@@ -97,7 +97,7 @@ class PathMtu:
     def __init__(self) -> None:
         self.size = BASE
         """The PLPMTU: no datagram is to be larger."""
-        self.state = Search.BASE
+        self.state = PathState.BASE
         self.black_holes = 0
         """How often the size fell because datagrams of it had vanished: what is under way and larger is lost."""
         self.vanished = 0
@@ -111,7 +111,7 @@ class PathMtu:
         self._trusted = True
         """BASE may be used as long as it is not known not to pass: nothing has vanished yet."""
         self._wanted = BASE
-        """A larger size would be of no use."""
+        """The largest size that is worth looking for."""
         self._seen = 0
         """Datagrams above FLOOR that arrived, up to BEGIN_AFTER."""
         self._hint = 0
@@ -163,7 +163,7 @@ class PathMtu:
     # What is told --------------------------------------------------------------------------------------------------------
 
     def want_more(self) -> None:
-        """A message was cut up: a larger size would be of use."""
+        """A message was cut up, so a larger size is worth looking for."""
         if self._wanted == BASE:
             self._wanted = CEILING
             self._resume()
@@ -254,9 +254,9 @@ class PathMtu:
             self._raise_at = NEVER
             self._fails, self._hint = CEILING + 1, 0
             self._resume()
-        if not self._due and not self._awaited and (self._lower or self.state in (Search.SEARCHING, Search.ERROR)):
+        if not self._due and not self._awaited and (self._lower or self.state in (PathState.SEARCHING, PathState.ERROR)):
             self._next()
-            if self.state is Search.COMPLETE and self._raise_at == NEVER:
+            if self.state is PathState.COMPLETE and self._raise_at == NEVER:
                 self._raise_at = now + PMTU_RAISE_TIMER
         return self._due[0] if self._due else None
 
@@ -268,8 +268,8 @@ class PathMtu:
 
     def _resume(self) -> None:
         """There is something to look for again."""
-        if self.seeking and self.state in (Search.BASE, Search.COMPLETE):
-            self.state = Search.SEARCHING
+        if self.seeking and self.state in (PathState.BASE, PathState.COMPLETE):
+            self.state = PathState.SEARCHING
             self._raise_at = NEVER
 
     def _next(self) -> None:
@@ -281,7 +281,7 @@ class PathMtu:
         candidate = self._candidate() if self.seeking else None
         self._due = [candidate] if candidate else []
         if candidate is None and self.seeking:
-            self.state = Search.COMPLETE
+            self.state = PathState.COMPLETE
 
     def _candidate(self) -> int | None:
         """The size to try next: first what is most likely to end the search, then what halves what is left."""
@@ -350,7 +350,7 @@ class PathMtu:
             self._passes, self._fails = self._lower, self.size
             self._lower = self._misses = self.vanished = self._vanished_below = 0
             self._seen = BEGIN_AFTER
-            self.state = Search.SEARCHING
+            self.state = PathState.SEARCHING
             self._raise_at = NEVER
             self._settle()
 
@@ -361,7 +361,7 @@ class PathMtu:
         elif self._passes or not 0 < self._hint < self._fails:
             self.size = self._passes or FLOOR
         if self._fails <= BASE and not self._passes:
-            self.state = Search.ERROR
+            self.state = PathState.ERROR
 
     def _suspect(self, lower: int) -> None:
         """Ask whether the present size passes still."""

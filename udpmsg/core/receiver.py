@@ -36,7 +36,7 @@ UNFINISHED_KEPT = 10 * SECOND
 MADE_ROOM_FOR = ("session_messages", "session_bytes", "total_bytes")
 """Limits that are not reached any more when something unfinished is dropped."""
 MOST_RATE = 100
-"""Messages in a microsecond: no sender is so fast, so whoever claims more has not sent them."""
+"""Messages in a microsecond: no sender is so fast, so a larger number is a false claim."""
 
 
 class Receiver:
@@ -58,9 +58,9 @@ class Receiver:
     ) -> None:
         """`counting_only`: messages are counted, and acknowledged as delivered, by the next `events`, which has none.
 
-        `budget`, `allowances`: shared with whoever else keeps something for peers, or sends them something. `cookies`: how an
-        address proves itself; None: there is no need to, as over connections. `origin_of`: which peers count as one address.
-        `restore`: what an earlier life of this receiver knew of a session.
+        `budget`, `allowances`: shared with everything else that keeps something for peers, or sends them something. `cookies`:
+        how an address proves itself; None: there is no need to, as over connections. `origin_of`: which peers count as one
+        address. `restore`: what an earlier life of this receiver knew of a session.
         """
         self.session = session
         self._counting_only = counting_only
@@ -205,7 +205,8 @@ class Receiver:
                 self._owed.acknowledgment_now(known)
 
     def flush(self, *, now: int) -> None:
-        """Every acknowledgment owed is due now, and urgent when it is kept back for as long as one may be."""
+        """Every acknowledgment that is owed is due now. One that is kept back becomes urgent after the longest delay that is
+        allowed."""
         self._owed.flush(now)
 
     def next_timeout(self) -> int | None:
@@ -217,7 +218,7 @@ class Receiver:
         return self._owed.urgent(now)
 
     def handle_timeout(self, *, now: int) -> None:
-        """Acknowledgments that were delayed for as long as they may be become due."""
+        """Acknowledgments whose delay is over become due."""
         self._owed.handle_timeout(now)
 
     def totals(self) -> Totals:
@@ -415,7 +416,7 @@ class Receiver:
             goodbye = Goodbye(session.peer, session.identity, session.messages_sent, session.messages_lost)
             if session.arrivals.unique:
                 self._delivery.tell(goodbye)
-            else:  # whoever sends nothing else could have as many sessions as datagrams
+            else:  # a peer that sends nothing else could have as many sessions as datagrams
                 self._delivery.notify(goodbye)
 
     def _receive_probe(self, datagram: Datagram, now: int, peer: Peer) -> None:
@@ -449,7 +450,7 @@ class Receiver:
         if session is None:
             self._owed.disclaimer(datagram, now, peer)
         else:
-            session.last_seen_at = now  # whoever asks may ask again, also after a goodbye
+            session.last_seen_at = now  # the peer may ask again, also after a goodbye
             self._owed.report(session, datagram.number, begins_at, peer)
 
     def _suppress(self, session: Session, datagram: Datagram, novelty: Novelty, now: int, peer: Peer) -> None:
@@ -494,7 +495,7 @@ class Receiver:
         return session
 
     def _turn_away(self, datagram: Datagram, now: int, peer: Peer, *, proved: bool) -> None:
-        """There is no place for this session. Who can wait for an answer may prove its address, and then there is one."""
+        """There is no place for this session. A sender that can wait for an answer may prove its address; then there is one."""
         if not proved:
             self._owed.challenge(datagram.session, peer, now)
             if datagram.acknowledged:

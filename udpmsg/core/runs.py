@@ -287,7 +287,7 @@ def decode(run: Run, *, payloads: bool = True) -> Messages | None:
 
 
 def are_fragments(indexes: tuple[int, ...], shape: tuple[int, int, int], payloads: tuple[bytes, ...]) -> bool:
-    """Whether `wire` has nothing against any of these, of messages that were cut alike."""
+    """Whether `wire` would accept each of these fragments, whose messages were cut alike."""
     count = shape[0]
     try:
         wire.check_fragment((max(indexes), *shape), payloads[indexes.index(max(indexes))])

@@ -1,4 +1,4 @@
-"""The sending state machine: one session. Joins the messages, their transmissions, the path and the receiver's word.
+"""The sending state machine: one session. Joins the messages, their transmissions, the path and what the receiver says.
 
 Knows neither sockets nor the clock: it is told bytes and the time (`now`, nanoseconds) and tells what to send. It does not know
 whether a datagram or a frame carries its messages, only whether one must fit in `datagram_size` and may be lost on the way.
@@ -595,7 +595,7 @@ class Sender:
             if self._path is not None:
                 self._path.on_lost([flight.sizes[0] for flight in lost])
             self.congestion.on_congestion(lost[-1].sent_at, now)
-            # they may only be overtaken: whoever may not be sent again is waited for as long as for any transmission
+            # they may only be overtaken: what may not be sent again is waited for as long as any transmission
             self._lose(lost, now, give_up_at=now + self.rtt.rto)
 
     def _lose(self, lost: list[Flight], now: int, *, give_up_at: int) -> None:

@@ -1,8 +1,8 @@
 """Sessions that lost their place: what suppresses their duplicates, kept for as long as a duplicate may come. Owns their order.
 
 A session that ended leaves its place at once; one that was silent while others asked for a place gave it up. Both are kept whole,
-but for what they had not finished: a late duplicate is still one, and who comes back goes on where it stopped. What is young is
-never forgotten for what is new. Times in nanoseconds.
+but for what they had not finished: a late duplicate is still one, and a session that comes back goes on where it stopped. What is
+young is never forgotten for what is new. Times in nanoseconds.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ ENDED_KEPT = 2 * SECOND
 """After a goodbye nothing is retransmitted, and without acknowledgments nothing ever is; what the network duplicates comes within
 a moment."""
 SILENT_KEPT = 120 * SECOND
-"""Twice the default deadline of a sender: whoever has been silent for so long has given up what it sent."""
+"""Twice the default deadline of a sender: one that has been silent for so long has given up what it sent."""
 GAPS_KEPT = 16
 """More gaps than these are too much to remember without a place: each takes some 150 bytes."""
 

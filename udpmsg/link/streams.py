@@ -34,7 +34,7 @@ class Portion:
         """0: its first byte is the message's first; otherwise 1 + the segments that began inside the message before."""
         self.seen = 1
         self.index = 0
-        """For whoever counts segments without messages."""
+        """For counting segments without messages."""
 
 
 Carried = tuple[Portion, int, int, bool]

@@ -44,7 +44,7 @@ class Answered:
         self.sender = sender
         """Of the replies."""
         self.peer = peer
-        """Who is answered, by the newest message that was."""
+        """The address that is answered: that of the newest message."""
         self.unresolved = 0
         """Replies that are not confirmed yet."""
         self.cost = 0

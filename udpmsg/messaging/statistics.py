@@ -60,7 +60,7 @@ class ReceiverStatistics(NamedTuple):
 
 
 class SessionReport(NamedTuple):
-    """What the receiver has of one sender's session, by its own word. None: it does not know, or claims what can't be. Seconds,
+    """What the receiver has of one sender's session, as it says. None: it does not know, or claims what can't be. Seconds,
     and bytes."""
 
     known: bool

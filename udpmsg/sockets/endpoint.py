@@ -48,7 +48,8 @@ def endpoint_of(transport: str, sockaddr: tuple[Any, ...]) -> Endpoint:
 
 @lru_cache(maxsize=4096)
 def owner(host: str) -> str:
-    """Whose an address is: an IPv6 address counts as its network, one that stands for an IPv4 address as that."""
+    """What counts as one owner of addresses: the network of an IPv6 address; for one that stands for an IPv4 address, that
+    address."""
     if ":" not in host:
         return host
     packed = socket.inet_pton(socket.AF_INET6, host.split("%")[0])

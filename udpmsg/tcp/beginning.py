@@ -1,7 +1,7 @@
 """What the first bytes of a stream tell: whether it can be one of ours. Owns no state and no socket.
 
-Whoever can't be is turned away by this, before anything is made for it: a flood of connections costs little more than the system
-calls that accept and close them.
+A connection that can't be is turned away by this, before anything is made for it: a flood of connections costs little more than
+the system calls that accept and close them.
 """
 
 from udpmsg.base.errors import MalformedDatagram
@@ -15,7 +15,7 @@ TOLD_BY = LENGTH.size + len(wire.OURS[0])
 
 
 def offence(begin: bytes, limit: int) -> BadFrame | MalformedDatagram | None:
-    """Why a stream that begins so, with frames of at most `limit` bytes, is none of ours; None: it may be one, so far."""
+    """Why a stream that begins so, with frames of at most `limit` bytes, is not one of ours; None: it may be one, so far."""
     if len(begin) < LENGTH.size:
         return None
     (length,) = LENGTH.unpack_from(begin)

@@ -1,4 +1,4 @@
-"""Who has connected and has no place yet. Owns those who have said nothing so far, and those who were turned away.
+"""Peers that have connected and have no place yet. Owns those that have said nothing so far, and those that were turned away.
 
 Most connections of a flood show by their first bytes that they are not ours (`udpmsg.tcp.beginning`). They are turned away here
 before anything is made for them: a place and a key of the selector take longer than to look again. What need not be done while
@@ -20,10 +20,10 @@ from udpmsg.tcp.connection import Connection
 from udpmsg.tcp.places import Places
 
 AT_THE_DOOR = 256
-"""So many who have said nothing yet wait for a place at most while others wait to be accepted, and as many who were turned away
-to be closed. Each stands there for a place that is free, so that there are descriptors for them."""
+"""At most so many that have said nothing yet wait for a place while others wait to be accepted, and at most so many that were
+turned away wait to be closed. Each counts against a free place, so that there are descriptors for them."""
 PATIENCE_AT_THE_DOOR = 10 * MILLISECOND
-"""Who has stood there for so long comes before those who wait to be accepted, however many they are."""
+"""One that has waited for so long comes before those that wait to be accepted, however many they are."""
 FOREIGN = N_("does not speak udpmsg: {}")
 
 
@@ -44,10 +44,10 @@ class Door:
         self._places = places
         self._tell = tell
         self._silent: deque[tuple[int, socket.socket, Endpoint]] = deque()
-        """Who was accepted and had said nothing by then, and since when."""
+        """Since when, and who: accepted, and had said nothing by then."""
         self._turned_away: deque[socket.socket] = deque()
-        """Sockets of those who were turned away. To close one has a reset sent, which takes long: who waits to be accepted does
-        not wait for that too."""
+        """Sockets of those that were turned away. Closing one sends a reset, which takes long; those that wait to be accepted
+        must not wait for that too."""
 
     @property
     def anyone_silent(self) -> bool:
@@ -56,12 +56,12 @@ class Door:
 
     @property
     def anyone_turned_away(self) -> bool:
-        """Whether somebody who was turned away is still to be closed."""
+        """Whether a connection that was turned away is still to be closed."""
         return bool(self._turned_away)
 
     def next(self, now: int) -> tuple[tuple[socket.socket, Endpoint], bool]:
-        """Who is to be looked at, and whether that one has waited for it here: for long, or when nobody else comes, or too many
-        are here. Raises OSError when there is nobody."""
+        """The connection to look at next, and whether it has waited here. One that has waited comes first when it has done so for
+        long, when nobody else comes, or when too many wait. Raises OSError when there is none."""
         for_long = bool(self._silent) and self._silent[0][0] + PATIENCE_AT_THE_DOOR <= now
         if not for_long and len(self._silent) < self._room:
             try:
@@ -102,18 +102,18 @@ class Door:
         return None
 
     def turn_away(self, accepted: socket.socket) -> None:
-        """Close it when nobody waits, or when too many who were turned away do."""
+        """Close it when nobody waits to be accepted, or when too many wait to be closed."""
         self._turned_away.append(accepted)
         self.close_turned_away(len(self._turned_away) - self._room)
 
     def close_turned_away(self, most: int | None = None) -> None:
-        """Close those who were turned away, at most so many."""
+        """Close those that were turned away, at most so many."""
         count = len(self._turned_away)
         for _ in range(count if most is None else min(most, count)):
             self._turned_away.popleft().close()
 
     def close(self) -> None:
-        """Close all who are here."""
+        """Close all that are here."""
         while self._silent:
             self._silent.popleft()[1].close()
         self.close_turned_away()

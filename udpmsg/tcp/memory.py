@@ -1,4 +1,5 @@
-"""What the connections of a listener keep, charged at what it really takes. Owns their part of the budget, and who holds much.
+"""What the connections of a listener keep, charged at what it really takes. Owns their part of the budget, and knows which hold
+much.
 
 A part of the budget is set aside for the places, the same for each, so that a small message can always be read. What a connection
 keeps beyond that is charged when it comes.
@@ -58,7 +59,7 @@ class Memory:
         return max((self._share - SLACK) * 8 // 9 - held, 0)
 
     def renew(self, connection: Connection) -> None:
-        """It had whole messages: it gives what it is given memory for."""
+        """It had whole messages: it uses its memory well, so its time as a holder of much begins anew."""
         self._large.pop(connection.endpoint, None)
         self.charge(connection)
 
@@ -69,7 +70,7 @@ class Memory:
         connection.charged = 0
 
     def oldest_holder(self, spared: Container[Endpoint]) -> Connection | None:
-        """Who has held more than its share longest without a whole message."""
+        """The connection that has held more than its share longest without a whole message."""
         return next((connection for endpoint, connection in self._large.items() if endpoint not in spared), None)
 
     def close(self) -> None:

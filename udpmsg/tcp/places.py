@@ -1,4 +1,4 @@
-"""Who has one of a listener's places for connections, and who gives way when another asks. Owns the order of their silence.
+"""Which connections have a listener's places, and which gives way when a newcomer asks. Owns how long each has been silent.
 
 Knows no socket. Times are nanoseconds on any clock that the caller keeps to.
 """
@@ -11,7 +11,7 @@ from udpmsg.sockets.endpoint import Endpoint, owner
 SHARE = 8
 """While others ask, one address has at most this part of the places."""
 SILENCE = 5 * SECOND
-"""Whoever has been silent for so long gives way."""
+"""A connection that has been silent for so long gives way."""
 SILENCE_OF_MANY = SECOND
 """The same for connections of an address that has more than its share."""
 PATIENCE = SECOND
@@ -76,7 +76,7 @@ class Places:
         self._silent_of.setdefault(owner(endpoint.host), {})[endpoint] = now
 
     def who_gives_way(self, *, now: int, waited: int) -> tuple[Endpoint, int] | None:
-        """Who is to leave for a newcomer that has waited so long, and how long that one was silent; None: nobody yet."""
+        """Which connection leaves for a newcomer that has waited so long, and how long it was silent; None: none yet."""
         found = longest(self._silent_of[address].items() for address in self._crowds if address in self._silent_of)
         if found is not None and (now - found[1] >= SILENCE_OF_MANY or waited >= PATIENCE):
             return found[0], now - found[1]
@@ -93,5 +93,5 @@ class Places:
 
 
 def longest(orders: Iterable[Iterable[tuple[Endpoint, int]]]) -> tuple[Endpoint, int] | None:
-    """Of some orders of silence, none of them empty, whoever has been silent longest."""
+    """Of some orders of silence, none of them empty, the connection that has been silent longest."""
     return min((next(iter(order)) for order in orders), key=lambda entry: entry[1], default=None)

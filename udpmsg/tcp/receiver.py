@@ -3,7 +3,7 @@
 Owns the sockets, what was read and not yet taken, and what the kernel has not taken yet. Knows no message: `messaging.receiver`
 takes what each frame carried and where it came from. Its twin is `udpmsg.udp.receiver`.
 
-Who can't be ours, by the first bytes of its stream, is turned away before anything is made for it (`udpmsg.tcp.door`).
+A connection whose first bytes show that it is not ours is turned away before anything is made for it (`udpmsg.tcp.door`).
 
 Connections are served in turns: of what one has sent a little is taken, then it is the next one's turn, and nothing more is read
 from a connection before all that was read is taken. A peer can hold a connection open, but not for nothing: an unfinished frame
@@ -110,7 +110,7 @@ class TcpReceiver:
         self._queued: dict[Endpoint, Connection] = {}
         """Those with whole frames, in the order of their turns."""
         self._starved: dict[Endpoint, Connection] = {}
-        """Those that can't be read for want of memory, in the order in which they came to wait for it."""
+        """Those that can't be read because memory is short, in the order in which they began to wait."""
         self._short_since: int | None = None
         """Since when there are such, in nanoseconds."""
         self._relief_at: int | None = None
@@ -459,8 +459,8 @@ class TcpReceiver:
     # Memory --------------------------------------------------------------------------------------------------------------
 
     def _relieve(self, now: int) -> None:
-        """Those that wait for memory go on one after the other as there is some; if they have waited long, whoever holds much
-        gives way."""
+        """Those that wait for memory go on one after the other as there is some; if they have waited long, a connection that
+        holds much gives way."""
         for endpoint, connection in list(self._starved.items()):
             if not self._memory.room(connection):
                 break
@@ -474,7 +474,8 @@ class TcpReceiver:
             self._free_memory()
 
     def _keep_unread(self, connection: Connection) -> None:
-        """What the kernel has not taken is kept; when there is no memory for it, whoever holds much gives way at once."""
+        """What the kernel has not taken is kept; when there is no memory for it, a connection that holds much gives way at
+        once."""
         while not self._memory.charge(connection):
             if not self._free_memory():
                 self._drop(connection, Phrase(HELD, connection.held))

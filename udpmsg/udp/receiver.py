@@ -1,4 +1,4 @@
-"""The receiving side of UDP: one socket for every sender. Nobody is accepted; whoever sends is there.
+"""The receiving side of UDP: one socket for every sender. Nobody is accepted: a sender is there as soon as it sends.
 
 Owns the socket and what the kernel has not taken yet. Knows no message: `messaging.receiver` is handed datagrams and where they
 came from. Its twin is `udpmsg.tcp.receiver`.
