@@ -373,9 +373,9 @@ class Sender:
 
     def _probe_path(self, now: int) -> None:
         """A probe of the path's size was missed, or the search begins anew."""
-        if self._path is not None:
-            self._path.probe(now)
-            self._follow_path(now)
+        assert self._path is not None
+        self._path.probe(now)
+        self._follow_path(now)
 
     @property
     def _last_chance_at(self) -> int:
