@@ -107,7 +107,7 @@ def test_a_record_that_is_written_a_little_after_the_delivery_still_explains_it(
 
 def test_tcp_holds_back_what_came_behind_a_gap() -> None:
     made = of(Mode.TCP, "drop:data:2")
-    waiting = waits(made, arrows(made))
+    waiting = waits(made)
     assert sorted(waiting) == [3, 4, 5]
     assert {wait.behind for wait in waiting.values()} == {2}
     assert waiting[3].since == 60 * MILLISECOND
@@ -117,9 +117,9 @@ def test_tcp_holds_back_what_came_behind_a_gap() -> None:
 def test_nothing_waits_where_order_is_not_kept_even_if_the_application_is_slow() -> None:
     for mode in (Mode.UDP, Mode.UDP_ACK):
         made = sample(count=60, seed=5, loss=0.2, modes=(mode,)).runs[0]
-        assert waits(made, arrows(made)) == {}
+        assert waits(made) == {}
     late = run(Mode.UDP, 2, [message(1, 0, arrives=50), message(2, 20, arrives=45)], [received(2, 60), received(1, 60)])
-    assert waits(late, arrows(late)) == {}
+    assert waits(late) == {}
 
 
 def test_a_message_waits_for_the_last_of_several_before_it() -> None:
@@ -131,7 +131,7 @@ def test_a_message_waits_for_the_last_of_several_before_it() -> None:
         message(2, 130, transmission=2),
     ]
     made = run(Mode.TCP, 3, frames, [received(1, 120), received(2, 150), received(3, 150)])
-    (wait,) = waits(made, arrows(made)).values()
+    (wait,) = waits(made).values()
     assert (wait.sequence, wait.behind) == (3, 2)
 
 

@@ -3,19 +3,23 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.compare.samples import knowing, sample
+from tests.compare.samples import MILLISECOND, knowing, sample
 from tests.compare.test_html import HOSTILE, hostile
 from tests.show.browsing import Opened, browser
 from udpmsg.compare.jsonlines import lines
 from udpmsg.compare.ledger import Ending, rows
 from udpmsg.compare.page import whole
+from udpmsg.compare.page.labels import collide
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Comparison, Mode
+from udpmsg.link.faults import Link
+from udpmsg.link.faults import Path as Way
 from udpmsg.show.figures import spread
 
 __all__ = ["browser"]  # the fixture
@@ -34,6 +38,16 @@ COLOURED = """(selector) => {
 
 def page(comparison: Comparison) -> str:
     return whole.page(Reading(comparison))
+
+
+WHERE_LABELS_ARE = """() => [...document.querySelectorAll("figure.ladder svg")].map((svg) =>
+    [...svg.querySelectorAll(".label, .number")].map((text) => {
+        const { x, y, width, height } = text.getBBox(), less = height / 4, matrix = text.getCTM();
+        const corners = [[x, y + less], [x + width, y + less], [x + width, y + height - less], [x, y + height - less]];
+        const turned = corners.map(([x, y]) => new DOMPoint(x, y).matrixTransform(matrix));
+        return [text.textContent, turned.map(({ x, y }) => [x, y])];
+    }))"""
+"""Each ladder's labels, with the corners of their letters: a line of text has room above and below these."""
 
 
 @pytest.fixture
@@ -252,4 +266,63 @@ def test_ten_thousand_messages_are_drawn_as_dots(browser: Any, tmp_path: Path) -
 def test_nothing_but_what_scrolls_by_itself_is_wider_than_the_window(browser: Any, tmp_path: Path, width: int) -> None:
     it = Opened(browser, tmp_path, page(knowing(sample())), viewport={"width": width, "height": 900})
     assert it.tab.evaluate("document.documentElement.scrollWidth") <= width
+    it.close()
+
+
+LADDERS = {
+    "usual": {},
+    "lossy": {"loss": 0.3, "seed": 4},
+    "far": {"link": Link(Way(delay=270 * MILLISECOND, loss=0.05), Way(delay=270 * MILLISECOND, loss=0.05))},
+    "fast": {"count": 2000, "interval": MILLISECOND, "loss": 0.02},
+    "upset": {"link": Link(Way(delay=20 * MILLISECOND, jitter=15 * MILLISECOND, duplicate=0.1, reorder=0.1, loss=0.1))},
+}
+
+
+@pytest.mark.parametrize("name", LADDERS)
+def test_no_label_of_a_ladder_covers_another(browser: Any, tmp_path: Path, name: str) -> None:
+    it = Opened(browser, tmp_path, page(sample(**LADDERS[name])), viewport={"width": 390, "height": 844})
+    it.tab.evaluate("document.querySelectorAll('.not-chosen').forEach((one) => one.classList.remove('not-chosen'))")
+    ladders = it.tab.evaluate(WHERE_LABELS_ARE)
+    assert sum(map(len, ladders)) > 20
+    for labels in ladders:
+        for (one, where), (other, there) in combinations(labels, 2):
+            assert not collide(where, there), (one, other)
+    it.close()
+
+
+def test_on_a_phone_the_modes_stand_under_each_other(browser: Any, tmp_path: Path) -> None:
+    it = Opened(browser, tmp_path, page(sample()), viewport={"width": 390, "height": 844})
+    boxes = [it.tab.locator("figure.ladder:visible svg").nth(place).bounding_box() for place in range(3)]
+    assert boxes[0]["y"] < boxes[1]["y"] < boxes[2]["y"]
+    for selector in ("figure.ladder:visible svg", ".figures td", ".figures th", ".strip i", ".command pre", "#excerpts button"):
+        for box in it.tab.eval_on_selector_all(selector, "all => all.map((one) => one.getBoundingClientRect().toJSON())"):
+            assert box["left"] >= 0, selector
+            assert box["right"] <= 390, selector
+    assert it.tab.evaluate("[...document.querySelectorAll('.figures td')].every((one) => one.scrollWidth <= one.clientWidth)")
+    it.tab.set_viewport_size({"width": 1280, "height": 900})
+    boxes = [it.tab.locator("figure.ladder:visible svg").nth(place).bounding_box() for place in range(3)]
+    assert boxes[0]["y"] == boxes[1]["y"] == boxes[2]["y"]
+    it.close()
+
+
+def test_the_ladders_open_at_the_first_loss(browser: Any, tmp_path: Path) -> None:
+    it = Opened(browser, tmp_path, page(sample()))
+    assert it.tab.locator("figure.ladder:visible").get_attribute("data-title").startswith("The first loss")
+    assert it.tab.locator("#excerpts button[aria-pressed=true]").inner_text().startswith("The first loss")
+    it.close()
+    it = Opened(browser, tmp_path, page(sample(loss=0)))
+    assert it.tab.locator("figure.ladder:visible").get_attribute("data-title") == "The beginning"
+    it.close()
+
+
+def test_a_strip_has_a_cell_per_message_all_on_one_line_of_a_laptop(browser: Any, tmp_path: Path) -> None:
+    it = Opened(browser, tmp_path, page(sample()), viewport={"width": 1280, "height": 900})
+    strips = it.tab.locator(".strip")
+    assert strips.count() == 3
+    for place in range(3):
+        cells = strips.nth(place).locator("i")
+        assert cells.count() == 100
+        assert len(set(cells.evaluate_all("all => all.map((one) => one.getBoundingClientRect().top)"))) == 1
+    lost = [f"{row.sequence}: lost" for row in Reading(sample()).first[0].rows if row.outcome is Ending.LOST]
+    assert strips.first.locator("i.lost").evaluate_all("all => all.map((one) => one.title)") == lost
     it.close()

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,11 @@ def browser() -> Iterator[Any]:
         running.close()
 
 
+THEMES = ("light", "dark")
+WIDTHS = (390, 1280, 1920)
+"""A phone's, a laptop's, a projector's."""
+
+
 class Opened:
     """A page, open; what it said and what it asked for."""
 
@@ -67,6 +73,16 @@ class Opened:
     def wait_for_drawing(self, times: int) -> None:
         """Until the charts have been drawn so often."""
         self.wait_until("(times) => Number(document.documentElement.dataset.drawn) >= times", times)
+
+    def violations(self) -> list[str]:
+        """What axe-core finds wrong: rule, place, and why."""
+        try:
+            script = files("axe_playwright_python").joinpath("axe.min.js")
+        except ImportError:
+            needed("axe-playwright-python", "no axe-core to look at the page with; pip install -e '.[dev]'")
+        self.tab.evaluate(script.read_text(encoding="utf-8"))
+        found = self.tab.evaluate("axe.run({ preload: false })")["violations"]
+        return [f"{one['id']}: {node['target']}: {node['failureSummary']}" for one in found for node in one["nodes"]]
 
     def close(self) -> None:
         """Nothing was said, nobody was asked."""

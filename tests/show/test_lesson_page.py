@@ -111,7 +111,8 @@ def test_a_browser_shows_it_alone_and_nothing_is_too_wide(browser: Any, tmp_path
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 22, 28)"
     assert tab.locator("svg.bars rect").count() == 4
     assert tab.locator("svg.curve path").count() == 2
-    assert tab.locator(".ladder svg").count() == 2
+    assert tab.locator(".ladder .modes").count() == 2
+    assert tab.locator(".ladder svg").count() == 2 * len(Mode)
     code = tab.locator(".program code").nth(1).inner_text()
     assert code == "import socket\nif 1 < 2:\n    print('a')"
     assert tab.evaluate(CUT_OFF) == []

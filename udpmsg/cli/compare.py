@@ -123,9 +123,10 @@ def compare(context: typer.Context, given: Given) -> int:
 
         saved.write(dump(Scenario(request.link or DEFAULT, request.seed, request.workload, request.choices)).encode("utf-8"))
     comparison = run(request, interrupts, words)
-    reading = Reading(comparison)
-    showing.show(reading, ledger=given.ledger, ladder=given.ladder, json=given.json, data=data, words=words)
-    showing.write(reading, outputs, words)
+    with showing.undisturbed():
+        reading = Reading(comparison)
+        showing.show(reading, ledger=given.ledger, ladder=given.ladder, json=given.json, data=data, words=words)
+        showing.write(reading, outputs, words)
     code = exit_code(comparison, interrupts)
     return Exit.ERROR if code == Exit.WELL and data.broken else code
 

@@ -53,9 +53,10 @@ def report(context: typer.Context, given: Given) -> int:
     def run() -> int:
         from udpmsg.compare.reading import Reading
 
-        reading = Reading(read(Path(given.file)))
-        showing.show(reading, ledger=given.ledger, ladder=given.ladder, json=given.json, data=data, words=words)
-        showing.write(reading, outputs, words)
+        with showing.undisturbed():
+            reading = Reading(read(Path(given.file)))
+            showing.show(reading, ledger=given.ledger, ladder=given.ladder, json=given.json, data=data, words=words)
+            showing.write(reading, outputs, words)
         return Exit.ERROR if data.broken else Exit.WELL
 
     try:

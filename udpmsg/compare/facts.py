@@ -149,10 +149,12 @@ class Facts:
         for begins_at, ends_at in _merged(spans):
             since = begins_at
             while index < len(deliveries) and deliveries[index] <= ends_at:
-                longest = max(longest, Stall(deliveries[index] - since, deliveries[index]), key=_length)
+                if deliveries[index] - since > longest.length:
+                    longest = Stall(deliveries[index] - since, deliveries[index])
                 since = deliveries[index]
                 index += 1
-            longest = max(longest, Stall(ends_at - since, ends_at), key=_length)
+            if ends_at - since > longest.length:
+                longest = Stall(ends_at - since, ends_at)
         return longest
 
     def _decided(self) -> dict[int, int]:
@@ -165,10 +167,6 @@ class Facts:
                     if sequence in lost:
                         decided[sequence] = max(frame.left_at, default=frame.arrived_at)
         return decided
-
-
-def _length(stall: Stall) -> int:
-    return stall.length
 
 
 def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

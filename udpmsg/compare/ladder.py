@@ -6,7 +6,7 @@ nothing. Times are nanoseconds since the run's start.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -30,7 +30,8 @@ LARGEST_FRAME = 65_535
 """Bytes: an IP packet has no more, so no frame carries more messages, whatever a saved file says."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, though nobody changes one: there are hundreds of thousands, and a frozen dataclass costs four times as much.
+@dataclass(slots=True)
 class Arrow:
     """One copy of a frame on its way from one host to the other."""
 
@@ -138,8 +139,8 @@ def _arrow(frame: FrameRecord, arrives_at: int | None, *, copy: bool) -> Arrow:
 def marks(run: Run, drawn: list[Arrow]) -> list[Mark]:
     """What the receiver did with each message that came, in its log's order; `drawn` are all the run's arrows."""
     carriers = _carriers(drawn)
-    held = waits(run, drawn)
-    whole_at = _whole_at(drawn)
+    held = waits(run)
+    whole_at = _whole_at(run.frames or ())
     receptions = defaultdict(list)
     for received in run.received:
         receptions[received.sequence].append(received)
@@ -193,7 +194,7 @@ class Wait:
     behind: int
 
 
-def waits(run: Run, drawn: list[Arrow]) -> dict[int, Wait]:
+def waits(run: Run) -> dict[int, Wait]:
     """Head-of-line blocking, by message: it was whole at the receiver's host, one before it was not, and it was delivered only
     after that one had come.
 
@@ -206,7 +207,7 @@ def waits(run: Run, drawn: list[Arrow]) -> dict[int, Wait]:
             delivered.setdefault(received.sequence, (place, received.at))
     waiting = {}
     latest, behind = 0, 0
-    for sequence, arrived in sorted(_whole_at(drawn).items()):
+    for sequence, arrived in sorted(_whole_at(run.frames or ()).items()):
         if sequence not in delivered:
             continue
         place, at = delivered[sequence]
@@ -233,12 +234,18 @@ def _carriers(drawn: list[Arrow]) -> dict[int, list[int]]:
     return carriers
 
 
-def _whole_at(drawn: list[Arrow]) -> dict[int, int]:
-    """When each message was whole at the receiver's host, as far as the record tells."""
-    parts: dict[int, dict[tuple[int, int], int]] = defaultdict(dict)
-    for sequence, places in _carriers(drawn).items():
-        for place in places:
-            arrow = drawn[place]
-            if arrow.arrives_at is not None:
-                parts[sequence].setdefault((arrow.index, arrow.part), arrow.arrives_at)
-    return {sequence: max(arrived.values()) for sequence, arrived in parts.items()}
+def _whole_at(frames: Iterable[FrameRecord]) -> dict[int, int]:
+    """When each message was whole at the receiver's host, as far as the record tells: when the last of its parts came, unharmed
+    and for the first time."""
+    parts: dict[tuple[int, int, int], int] = {}
+    for frame in frames:
+        identity, first = frame.identity, frame.first_sequence
+        if first and frame.left_at and identity.direction is Direction.FORWARD and not frame.corrupted:
+            at = min(frame.left_at)
+            for sequence in range(first, min(frame.last_sequence, first + LARGEST_FRAME) + 1):
+                part = (sequence, identity.index, identity.part)
+                parts[part] = min(at, parts.get(part, at))
+    whole: dict[int, int] = {}
+    for (sequence, _, _), at in parts.items():
+        whole[sequence] = max(at, whole.get(sequence, at))
+    return whole

@@ -158,7 +158,7 @@ class _Ledger:
     def _transmissions(self, sent: Sent) -> int | None:
         if self.run.frames is None:
             return sent.transmissions
-        return sum(passage.begins_in(frame, sent.sequence) for frame in self.carriers.get(sent.sequence, ()))
+        return sum([passage.begins_in(frame, sent.sequence) for frame in self.carriers.get(sent.sequence, ())])
 
     def _why_lost(self, sent: Sent) -> tuple[Cause, str | None]:
         frames = self.carriers.get(sent.sequence, [])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from udpmsg.compare.audit import audit
 from udpmsg.compare.facts import Facts
 from udpmsg.compare.figures import figures
-from udpmsg.compare.ladder import Arrow, Wait, arrows, waits
+from udpmsg.compare.ladder import Wait, waits
 from udpmsg.compare.ledger import LedgerRow, rows
 from udpmsg.compare.passage import passed
 from udpmsg.compare.strip import places
@@ -93,15 +93,14 @@ class RunReading:
         """The worst of head-of-line blocking. Plain UDP has none: it keeps no order."""
         if self.run.mode is Mode.UDP:
             return None
-        drawn = arrows(self.run)
         held: dict[int, list[Wait]] = defaultdict(list)
-        for wait in waits(self.run, drawn).values():
+        for wait in waits(self.run).values():
             held[wait.behind].append(wait)
         if not held:
             return None
         longest = {sequence: max(wait.until - wait.since for wait in those) for sequence, those in held.items()}
         worst = max(held, key=lambda sequence: (longest[sequence], len(held[sequence])))
-        return Gap(worst, _fault(worst, drawn), len(held[worst]), longest[worst], len(held))
+        return Gap(worst, _fault(worst, self.run), len(held[worst]), longest[worst], len(held))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,15 +128,15 @@ class Reading:
         return [several[0] for several in self.by_mode.values()]
 
 
-def _fault(sequence: int, drawn: list[Arrow]) -> str:
+def _fault(sequence: int, run: Run) -> str:
     """What happened to a message that others waited for, by the record: to any of its transmissions."""
     carried = [
-        arrow
-        for arrow in drawn
-        if arrow.direction is Direction.FORWARD and arrow.first_sequence <= sequence <= arrow.last_sequence
+        frame
+        for frame in run.frames or ()
+        if frame.first_sequence <= sequence <= frame.last_sequence and frame.identity.direction is Direction.FORWARD
     ]
-    if any(arrow.dropped is not None for arrow in carried):
+    if any(frame.dropped is not None for frame in carried):
         return "lost"
-    if any(arrow.corrupted for arrow in carried):
+    if any(frame.corrupted for frame in carried):
         return "corrupted"
     return "delayed"

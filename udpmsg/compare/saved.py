@@ -20,7 +20,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterable
 from enum import Enum
-from itertools import accumulate, chain, islice
+from itertools import accumulate, chain, islice, starmap
 from operator import attrgetter, sub
 from types import NoneType, UnionType
 from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
@@ -44,7 +44,7 @@ LARGEST = 1 << 27
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 """With at most so many different values, a column names each of them once."""
-PLACES = {letter: place for place, letter in enumerate(LETTERS)}
+NUMBERS = {int, float}
 
 UNWRITTEN = 1 << 16
 """Rows and items of a file, in all, that need no text of their own because all their values are alike. More would let a few words
@@ -247,7 +247,7 @@ class _Reader:
         if missing:
             raise Broken(N_("{} has no {}"), kind.__name__, missing[0])
         if names == [field.name for field in dataclasses.fields(kind)]:
-            return [kind(*row) for row in zip(*values, strict=True)]
+            return list(starmap(kind, zip(*values, strict=True)))
         return [kind(**dict(zip(names, row, strict=True))) for row in zip(*values, strict=True)]
 
     def _column(self, plain: Any, kind: Any, rows: int, within: Range = NUMBER) -> list[Any]:
@@ -260,20 +260,20 @@ class _Reader:
             return self._tuples(plain, get_args(kind)[0], rows, within)
         check = _check(_choices(kind), within)
         if isinstance(plain, list):
-            values = [check(value) for value in plain]
+            values = check(plain)
         elif not isinstance(plain, dict):
             raise Broken(N_("a column is missing"))
         elif "all" in plain:
-            values = [check(plain["all"])] * rows
+            values = check([plain["all"]]) * rows
         elif "first" in plain:
             steps = [_checked(plain["first"], [int], within), *self._column(plain.get("steps"), int, rows - 1, STEP)]
-            values = [check(value) for value in accumulate(steps)]
+            values = check(list(accumulate(steps)))
         elif isinstance(plain.get("of"), list) and isinstance(plain.get("at"), str):
-            distinct = [check(value) for value in plain["of"]]
-            places = [PLACES.get(letter, len(distinct)) for letter in plain["at"]]
-            if max(places, default=0) >= len(distinct):
-                raise Broken(N_("a column names a value that it has not"))
-            values = [distinct[place] for place in places]
+            named = dict(zip(LETTERS, check(plain["of"]), strict=False))
+            try:
+                values = list(map(named.__getitem__, plain["at"]))
+            except KeyError:
+                raise Broken(N_("a column names a value that it has not")) from None
         else:
             raise Broken(N_("a column is written in an unknown way"))
         if len(values) != rows:
@@ -324,19 +324,32 @@ def _checked(plain: Any, kinds: Iterable[Any], within: Range) -> Any:
     raise Broken(N_("{!r} is no {}"), str(plain)[:40], " or ".join(kind.__name__ for kind in kinds))
 
 
-def _check(kinds: tuple[Any, ...], within: Range) -> Callable[[Any], Any]:
-    """What turns the plain values of a column into values of these types: a look-up where there are few, else a test."""
+def _check(kinds: tuple[Any, ...], within: Range) -> Callable[[list[Any]], list[Any]]:
+    """What turns the plain values of a column into values of these types. Where all are as they should be, which their types and
+    the least and the largest of them tell, none is looked at by itself."""
     members = {member.value: member for kind in kinds if issubclass(kind, Enum) for member in kind}
     plain_kinds = frozenset(kind for kind in kinds if not issubclass(kind, Enum))
 
-    def check(plain: Any) -> Any:
+    def one(plain: Any) -> Any:
         if type(plain) in plain_kinds:
             return bounded(plain, within)
         if members and type(plain) in (int, str) and plain in members:
             return members[plain]
         raise Broken(N_("{!r} is no {}"), str(plain)[:40], " or ".join(kind.__name__ for kind in kinds))
 
+    def check(column: list[Any]) -> list[Any]:
+        there = set(map(type, column))
+        if not there <= plain_kinds or (there & NUMBERS and not _all_within(column, there, within)):
+            return list(map(one, column))
+        return column
+
     return check
+
+
+def _all_within(column: list[Any], there: set[type], within: Range) -> bool:
+    """Whether all numbers of a column are in a range; `there`: the types of its values."""
+    numbers = column if there <= NUMBERS else [value for value in column if type(value) in NUMBERS]
+    return bool(within[0] <= min(numbers) and max(numbers) <= within[1])
 
 
 def _member(plain: Any, kind: type[Enum]) -> Enum:

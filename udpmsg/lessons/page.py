@@ -59,7 +59,9 @@ def command(results: list[Result]) -> str:
 def lesson(result: Result, number: int, *, alone: bool) -> str:
     """One lesson, whole: question, run and reasons on a sheet's front; what to try on its back, and the answer at the end."""
     taught = result.lesson
-    title = "" if alone else f"<h2>{number}. {safe(_(taught.title))}</h2>"
+    heading = safe(_(taught.title))
+    # alone, it would say the same as the heading of the page; a screen reader still finds no level left out
+    title = f'<h2 class="hidden">{heading}</h2>' if alone else f"<h2>{number}. {heading}</h2>"
     front = "\n".join(part(one, number) for one in (story.question(taught), story.seen(result), story.why(taught)))
     (answer,) = story.answer(taught).pictures
     back = f"<div class='try'>{part(story.try_it(taught), number)}\n<div class='note'>{html(answer, '')}</div></div>"

@@ -114,6 +114,8 @@ def _table(table: Table) -> str:
 
 
 def _head(column: Column) -> str:
+    if not column.word:
+        return "<td></td>"
     below = f" <small>{safe(column.below)}</small>" if column.below else ""
     kind = f' class="m-{css(column.series)}"' if column.series else ""
     return f'<th scope="col"{kind}>{mark(column.series) if column.series else ""}{safe(column.title or column.word)}{below}</th>'
