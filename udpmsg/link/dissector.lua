@@ -49,7 +49,7 @@ local f = {
     title_length = ProtoField.uint8("udpmsg.title.length", "Length of the title"),
     title = ProtoField.string("udpmsg.title", "Title", base.UNICODE, "What the message is called"),
     zero = ProtoField.uint16("udpmsg.zero", "Zero"),
-    payload = ProtoField.bytes("udpmsg.messaging.payload", "Payload"),
+    payload = ProtoField.bytes("udpmsg.payload", "Payload"),
     checksum = ProtoField.uint32("udpmsg.checksum", "Checksum (CRC-32)", base.HEX),
     checksum_status = ProtoField.uint8(
         "udpmsg.checksum.status", "Checksum status", base.DEC, { [BAD] = "Bad", [GOOD] = "Good", [UNVERIFIED] = "Unverified" }
