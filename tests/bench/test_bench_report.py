@@ -158,6 +158,20 @@ def test_a_throughput_above_the_flood_is_as_fast_as_the_sender_can() -> None:
     assert said == "1,200 B: up to 800,000 messages/s without loss; that is as fast as the sender can."
 
 
+def test_a_much_faster_trial_without_loss_contradicts_the_headline_too() -> None:
+    benchmark = sample(BenchRequest(modes=(Mode.UDP,), sizes=(1200,)))
+    (found,) = benchmark.measurements
+    for clean, unstable in ((990e3, False), (1_100e3, True)):
+        other = limits_of(replace(found, curve=(*found.curve, trial(clean)), other_processes=11.0, limits=()), benchmark)
+        line = fields(other)
+        assert line["unstable"] is unstable
+        assert line["spread_msgs_per_s"] == {"min": 800e3, "max": clean}
+        assert ("Unstable: a trial at a much higher rate lost nothing either." in line["limits"]) is unstable
+        (said, *_) = meaning(replace(benchmark, measurements=[other]))
+        words = "unstable: 11 other processes were at work; up to 800,000 messages/s without loss in every trial, up to 1,100,000"
+        assert said.startswith(f"1,200 B: {words}" if unstable else "1,200 B: up to 800,000 messages/s without loss; ")
+
+
 @pytest.mark.parametrize(
     ("lossy", "others", "said"),
     [

@@ -247,6 +247,24 @@ def test_who_is_gone_is_not_answered_nor_anybody_else_instead(
     assert ben.out.lines == ["hello Ben"]
 
 
+def test_a_line_that_was_begun_for_one_who_leaves_is_not_finished_for_the_next(
+    commands: Commands, over: list[str], terminal: type[Terminal]
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    server = terminal("listen", "--port", address.rpartition(":")[2], "--interactive", *over)
+    server.expect("Send to it")
+    ana = commands.start("send", address, "hi from Ana", "--wait", "1s", *over)
+    server.expect(" “hi from Ana”> ")
+    server.press("for Ana")  # less than a moment before she leaves: her prompt is taken away
+    ben = commands.start("send", address, "hi from Ben", "--wait", "15s", *over)
+    assert ana.wait() == 3
+    server.expect("said goodbye")
+    server.expect(" “hi from Ben”> ")
+    server.type("hello Ben")
+    assert ben.wait() == 0
+    assert ben.out.lines == ["hello Ben"]
+
+
 def test_a_long_wait_is_explained(terminal: type[Terminal]) -> None:
     client = terminal("send", f"127.0.0.1:{free_port()}", "hello", "--ack", "--deadline", "30s")
     client.expect("1 unconfirmed (ICMP: nobody listens), 2 s of 5 s, Ctrl-C stops")

@@ -4,7 +4,7 @@ Options, scenario files and links share these rows. Text made here reads back as
 is said of one that is none, is in `udpmsg.base.units`. Knows no option.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from udpmsg.base import units
@@ -23,6 +23,12 @@ class Kind(NamedTuple):
     """Everything that can be written, where it is one of some names: what a shell completes."""
     several: bool = False
     """Whether it is a list of such names, separated by commas."""
+    look_up: Callable[[], Iterable[str]] | None = None
+    """Finds the names that a system has, where they differ from one to the next."""
+
+    def completions(self) -> Iterable[str]:
+        """What a shell completes."""
+        return self.look_up() if self.look_up else self.names
 
 
 def _seconds_text(seconds: float) -> str:

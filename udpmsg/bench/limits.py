@@ -46,6 +46,8 @@ def stability(measurement: Measurement) -> list[Phrase]:
     """Trials that contradict the throughput."""
     if not measurement.unstable:
         return []
+    if measurement.mode is Mode.UDP and not measurement.lost_below:
+        return [Phrase("Unstable: a trial at a much higher rate lost nothing either.")]
     if measurement.mode is Mode.UDP:
         return [Phrase("Unstable: at this rate or a lower one a trial lost messages, and lost none when it was made again.")]
     return [Phrase("Unstable: the slowest trial reached less than four fifths of the fastest one's rate.")]

@@ -141,12 +141,13 @@ def _fire_and_forget(udp: Measurement) -> str:
         flooded = _("that is as fast as the sender can")
     if not udp.unstable:
         return _("up to {} messages/s without loss; {}").format(rate(udp.throughput_msgs_per_s), flooded)
-    least = (udp.spread_msgs_per_s or {})["min"]
+    spread = udp.spread_msgs_per_s or {}
+    least = spread["min"]
     if least is None:
         words = _("{}; up to {} messages/s without loss, but not in every trial; {}")
         return words.format(_unstable(udp), rate(udp.throughput_msgs_per_s), flooded)
     words = _("{}; up to {} messages/s without loss in every trial, up to {} in the best; {}")
-    return words.format(_unstable(udp), rate(least), rate(udp.throughput_msgs_per_s), flooded)
+    return words.format(_unstable(udp), rate(least), rate(spread["max"] or 0), flooded)
 
 
 def _unstable(measurement: Measurement) -> str:

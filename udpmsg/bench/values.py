@@ -141,26 +141,32 @@ class Measurement:
     @property
     def spread_msgs_per_s(self) -> dict[str, float | None] | None:
         """How far the trials agree. Fire and forget: up to `min` no trial lost anything (None: there is none), and `max` is the
-        throughput; else the slowest trial and the fastest. None where there is no throughput."""
+        fastest that lost nothing; else the slowest trial and the fastest. None where there is no throughput."""
         if self.throughput_msgs_per_s is None:
             return None
         if self.mode is not Mode.UDP:
             rates = [trial.carried_msgs_per_s for trial in self.curve]
             return {"min": min(rates), "max": max(rates)}
         lossy = min((trial.sent_msgs_per_s for trial in self.curve if trial.messages_lost), default=inf)
-        if lossy > self.throughput_msgs_per_s:
-            return {"min": self.throughput_msgs_per_s, "max": self.throughput_msgs_per_s}
         below = [trial.carried_msgs_per_s for trial in self.curve if trial.sent_msgs_per_s < lossy]
-        return {"min": max(below, default=None), "max": self.throughput_msgs_per_s}
+        least = self.throughput_msgs_per_s if lossy > self.throughput_msgs_per_s else max(below, default=None)
+        clean = [trial.carried_msgs_per_s for trial in self.curve if not trial.messages_lost]
+        return {"min": least, "max": max([self.throughput_msgs_per_s, *clean])}
 
     @property
     def unstable(self) -> bool | None:
-        """Whether a trial contradicts the throughput: it lost something at that rate or below, or was much slower."""
+        """Whether a trial contradicts the throughput: it lost something at that rate or below, or lost nothing at a much higher
+        one, or was much slower."""
         spread = self.spread_msgs_per_s
         if spread is None:
             return None
-        least, most = spread["min"], spread["max"] or 0.0
-        return least is None or least < (most if self.mode is Mode.UDP else STEADY * most)
+        return self.lost_below or (spread["min"] or 0.0) < STEADY * (spread["max"] or 0.0)
+
+    @property
+    def lost_below(self) -> bool:
+        """Fire and forget: whether a trial lost something at the throughput or below."""
+        least = (self.spread_msgs_per_s or {}).get("min")
+        return self.mode is Mode.UDP and self.throughput_msgs_per_s is not None and (least or 0.0) < self.throughput_msgs_per_s
 
 
 @dataclass

@@ -147,6 +147,7 @@ class Typed:
             return
         if clock.now() - self._asked_at < UNREAD:
             self._asked = None
+            self._lines.forget_begun()
             self._words.withdraw()
         else:
             self._words.prompt(_("{} is gone; Enter goes on> ").format(peer_name(self._asked.peer)))

@@ -119,7 +119,7 @@ class Value(FuncParamType):
     def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
         """The names that begin so; of a list, those that are not in it yet."""
         given, comma, last = incomplete.rpartition(",") if self._kind.several else ("", "", incomplete)
-        names = [name for name in self._kind.names if name not in given.split(",")]
+        names = [name for name in self._kind.completions() if name not in given.split(",")]
         return [CompletionItem(given + comma + name) for name in names if name.startswith(last.lower())]
 
     def get_metavar(self, param: Any, ctx: Any) -> str:

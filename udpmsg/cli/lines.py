@@ -88,6 +88,13 @@ class Lines:
                 raise self._failure from None
             return None
 
+    def forget_begun(self) -> None:
+        """What was typed at a terminal and not yet ended with Enter goes to nobody."""
+        if sys.stdin is not None and sys.stdin.isatty() and sys.platform != "win32":
+            from termios import TCIFLUSH, tcflush
+
+            tcflush(sys.stdin, TCIFLUSH)
+
     def _read(self) -> None:
         try:
             if sys.stdin is not None:

@@ -188,6 +188,13 @@ def name_given(text: str) -> str:
     return text
 
 
+def kernel_controls() -> list[str]:
+    """The congestion controls of this kernel's TCP."""
+    from udpmsg.tcp.sender import congestion_controls  # here: it takes longer to load than a trace needs
+
+    return congestion_controls()
+
+
 MODE = Kind("MODE", mode_named, names=tuple(Mode))
 MODES = Kind("LIST", modes_named, ",".join, names=tuple(Mode), several=True)
 
@@ -214,7 +221,7 @@ class Choices:
     repeat: int = choice(1, kinds.COUNT, N_("Repetitions, the modes in turn, each with the next seed: median and spread."))
     tcp_congestion: str | None = choice(
         None,
-        Kind("NAME", name_given),
+        Kind("NAME", name_given, look_up=kernel_controls),
         N_("TCP's congestion control."),
         unset=N_("the system's"),
         said=Said(Mode.TCP, N_("congestion control {}"), N_("the system's congestion control"), always=True),

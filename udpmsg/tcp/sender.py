@@ -210,6 +210,15 @@ def connect(
     )
 
 
+def congestion_controls() -> list[str]:
+    """The names of those that the kernel has loaded; none where it does not tell."""
+    try:
+        with open(AVAILABLE, encoding="ascii") as file:
+            return file.read().split()
+    except OSError:
+        return []
+
+
 def choose_congestion(connection: socket.socket, name: str) -> None:
     """Have the kernel use this congestion control. Raises UsageError, with the names that there are, when it can't."""
     if sys.platform != "linux":
@@ -217,11 +226,7 @@ def choose_congestion(connection: socket.socket, name: str) -> None:
     try:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, name.encode())
     except (OSError, ValueError) as error:
-        try:
-            with open(AVAILABLE, encoding="ascii") as file:
-                available = ", ".join(file.read().split())
-        except OSError:
-            available = Phrase("those that this kernel has loaded")
+        available = ", ".join(congestion_controls()) or Phrase("those that this kernel has loaded")
         if isinstance(error, PermissionError):
             sentence = N_("the congestion control {!r} is not allowed here: choose from {} ({})")
         else:

@@ -103,12 +103,14 @@ def is_faulty(frame: FrameRecord) -> bool:
 
 
 def longest_wait(comparison: Comparison, read: list[RunReading], longest: int) -> Excerpt | None:
-    """The longest stall of any mode, where it is longer than the schedule makes it."""
-    stalls = [(one.facts.stall, one.run.mode) for one in read]
-    stall, mode = max(stalls, key=lambda each: each[0].length if each[0] else 0)
-    if stall is None or stall.length <= round(comparison.workload.interval_ns * NOTABLE):
+    """What the slowest message waited through, in the mode in which it did, where it took notably longer than others."""
+    waits = [(row.delay, row.delivered_at, one.run.mode) for one in read for row in one.rows if row.delay and row.delivered_at]
+    if not waits:
         return None
-    return Excerpt(_("The longest wait: {}").format(SHORT[mode]), stall.end - min(stall.length, longest), stall.end)
+    delay, end, mode = max(waits)
+    if delay - min(waits)[0] <= round(comparison.workload.interval_ns * NOTABLE):
+        return None
+    return Excerpt(_("The longest wait: {}").format(SHORT[mode]), end - min(delay, longest), end)
 
 
 def ending(runs: list[Run], longest: int) -> Excerpt | None:
