@@ -102,7 +102,7 @@ class Owed:
         answers, self._answers = self._answers, []
         return batch + answers
 
-    def flush(self, now: int) -> None:
+    def flush(self, *, now: int) -> None:
         """Every acknowledgment that is owed is due now. One that is kept back becomes urgent after the longest delay that is
         allowed."""
         for identity, (_, session) in self._later.items():

@@ -75,6 +75,8 @@ class Receiver:
         self._raw_limit_told = False
         self._sessions_limit_told = False
         self._owed = Owed(self._sessions, self._encoder, self._allowances, cookies)
+        # these are asked in every turn of a loop, so nothing stands between
+        self.flush, self.next_timeout, self.urgent = self._owed.flush, self._owed.next_timeout, self._owed.urgent
         self.kernel_drops: int | None = None
         """What the kernel has discarded at the socket so far, as the socket's owner says; None: nobody knows."""
         self._handlers = {
@@ -203,19 +205,6 @@ class Receiver:
             known.challenged_at = now
             if known.unacknowledged:  # else its sender would take it that nothing was kept, and send it again
                 self._owed.acknowledgment_now(known)
-
-    def flush(self, *, now: int) -> None:
-        """Every acknowledgment that is owed is due now. One that is kept back becomes urgent after the longest delay that is
-        allowed."""
-        self._owed.flush(now)
-
-    def next_timeout(self) -> int | None:
-        """When `data_to_send` is due next, in nanoseconds; None: not before something comes in."""
-        return self._owed.next_timeout()
-
-    def urgent(self, now: int) -> bool:
-        """Whether something is due that can't wait until the application asks for more (see `Owed`)."""
-        return self._owed.urgent(now)
 
     def handle_timeout(self, *, now: int) -> None:
         """Acknowledgments whose delay is over become due."""

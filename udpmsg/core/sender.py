@@ -27,7 +27,6 @@ from udpmsg.core.path_mtu import FLOOR, PathMtu
 from udpmsg.core.refusals import Refusals
 from udpmsg.core.retransmission import Flight, InFlight
 from udpmsg.core.rtt import CLOCK_GRANULARITY, MAX_RTO, NEVER, RttEstimator
-from udpmsg.core.timers import Timers
 from udpmsg.core.transmitter import Transmitter
 from udpmsg.core.wire import Acknowledgment, Datagram, Kind, Report
 
@@ -310,7 +309,9 @@ class Sender:
     def data_to_send(self, *, now: int) -> list[bytes | Run]:
         """Everything that may leave now, encoded, in order, in runs where that goes; retransmissions before new messages."""
         batch, self._ready = self._ready, []
-        batch += self._transmitter.data_to_send(self.credit, self.credit_bytes, now)
+        self._transmitter.window_was_limit = False
+        if self._outbox.anything_to_send:
+            batch += self._transmitter.data_to_send(self.credit, self.credit_bytes, now)
         if self._transmitter.window_was_limit:
             self._paced_until = self.congestion.paced_until(now) or NEVER
         else:
@@ -337,14 +338,34 @@ class Sender:
 
     def next_timeout(self) -> int | None:
         """When `handle_timeout` or `data_to_send` is due next, in nanoseconds; None: never, unless something comes in."""
-        due = TIMERS.next(self)
+        due = min(self._due())
         return due if due != NEVER else None
 
     def handle_timeout(self, *, now: int) -> None:
         """Do what is due: end messages past their deadline, deem transmissions lost, probe a silent receiver."""
-        TIMERS.handle(self, now)
+        if min(self._due()) > now:  # most often
+            return
+        for place, handle in enumerate(TIMERS):
+            if self._due()[place] <= now:  # what was handled before may have moved it
+                handle(self, now)
 
     # Helpers: timers -----------------------------------------------------------------------------------------------------
+
+    def _due(self) -> tuple[int, ...]:
+        """When each of TIMERS is due, in their order, and behind them when the pace lets more leave. NEVER: it does not run."""
+        return (
+            self._outbox.deadline,
+            self._in_flight.loss_at,
+            self._in_flight.rto_at,
+            self._in_flight.probe_at,
+            self._path.next_timeout() if self._path is not None and self._outbox else NEVER,
+            self._last_chances[0][0] if self._last_chances else NEVER,
+            self._refusals.knock_at,
+            self._probe_at,
+            self._goodbye_at,
+            NEVER if self._question is None else self._question.repeat_at,
+            self._paced_until,
+        )
 
     def _end_overdue(self, now: int) -> None:
         while self._outbox.deadline <= now:
@@ -367,19 +388,11 @@ class Sender:
         if self._outbox.in_flight <= self.credit:  # else it drops what it has no room for, and no way lost that
             self._control(Kind.PROBE, now)
 
-    @property
-    def _path_at(self) -> int:
-        return self._path.next_timeout() if self._path is not None and self._outbox else NEVER
-
     def _probe_path(self, now: int) -> None:
         """A probe of the path's size was missed, or the search begins anew."""
         assert self._path is not None
         self._path.probe(now)
         self._follow_path(now)
-
-    @property
-    def _last_chance_at(self) -> int:
-        return self._last_chances[0][0] if self._last_chances else NEVER
 
     def _end_last_chances(self, now: int) -> None:
         """What may not be sent again has been waited for as long as any transmission."""
@@ -401,10 +414,6 @@ class Sender:
         self._probes += 1
         self._probe_at = NEVER
         self._control(Kind.PROBE, now)
-
-    @property
-    def _question_at(self) -> int:
-        return NEVER if self._question is None else self._question.repeat_at
 
     def _ask_again(self, now: int) -> None:
         assert self._question is not None
@@ -651,17 +660,17 @@ class Sender:
                 self._path.rest()
 
 
-TIMERS: Timers[Sender] = Timers(
-    ("_outbox.deadline", Sender._end_overdue),
-    ("_in_flight.loss_at", Sender._detect_lost),
-    ("_in_flight.rto_at", Sender._time_out),
-    ("_in_flight.probe_at", Sender._probe_tail),
-    ("_path_at", Sender._probe_path),
-    ("_last_chance_at", Sender._end_last_chances),
-    ("_refusals.knock_at", Sender._knock),
-    ("_probe_at", Sender._probe_silent),
-    ("_goodbye_at", Sender._say_goodbye),
-    ("_question_at", Sender._ask_again),
-    ("_paced_until", None),
+TIMERS = (
+    Sender._end_overdue,
+    Sender._detect_lost,
+    Sender._time_out,
+    Sender._probe_tail,
+    Sender._probe_path,
+    Sender._end_last_chances,
+    Sender._knock,
+    Sender._probe_silent,
+    Sender._say_goodbye,
+    Sender._ask_again,
 )
-"""What a sender does at which time. What the pace held back leaves with the next `data_to_send`."""
+"""What is done when a timer is due, in the order in which several are handled. `Sender._due` says when, in the same order: asking
+each row for its time by itself took 4 % of what a message costs through two sockets."""

@@ -68,7 +68,8 @@ class Transmitter:
         self, payloads: Sequence[bytes], first: int, reply_to: int, title: str, now: int, *, ordinary: bool
     ) -> list[bytes | Run]:
         """Fire-and-forget messages: they leave when they are accepted."""
-        self.count_sent(len(payloads), sum(map(len, payloads)))
+        self.messages_sent += len(payloads)
+        self.payload_bytes += sum(map(len, payloads))
         if ordinary:
             return self._encoder.encode_run(payloads, sequence=first, now=now)
         return self._encode_each(payloads, first, reply_to, title, now)
@@ -78,7 +79,6 @@ class Transmitter:
     def data_to_send(self, credit: int, credit_bytes: int | None, now: int) -> list[bytes | Run]:
         """Every message that may leave now, encoded, in order, in runs where that goes; retransmissions before new messages."""
         batch: list[bytes | Run] = []
-        self.window_was_limit = False
         while self._outbox.anything_to_send and not self.window_was_limit:
             if (due := self._outbox.next_fragment(credit, credit_bytes)) is not None:
                 if not self._cut_anew(*due):

@@ -588,7 +588,8 @@ class Sender:
         self._core.handle_timeout(now=now)
         if self._core.rtt.timeouts > timeouts:
             self._go_elsewhere(Phrase("no answer from {}", self.endpoint), again=True)
-        self._take_events(now)
+        if events := self._core.events():
+            self._take_events(events, now)
         batch: list[bytes | Run] = [*self._inbox.data_to_send(now=now)]
         if not self._socket.waiting:  # what the kernel has not taken holds back what follows
             self._follow_path()
@@ -599,20 +600,19 @@ class Sender:
             self._socket.write(self._data_to_send(now))
         while self._socket.failures or self._socket.notices:
             makes_room = self._note_trouble(now)
-            self._take_events(now)
+            self._take_events(self._core.events(), now)
             if not (makes_room and (batch := self._data_to_send(now))):
                 break
             self._socket.write(batch)
 
-    def _take_events(self, now: int) -> None:
+    def _take_events(self, events: Sequence[Event], now: int) -> None:
         """Keep for the program what the core has to tell."""
-        if events := self._core.events():
-            ended = len(self._events.outcomes)
-            self._events.add(events)
-            if len(self._events.outcomes) > ended:
-                self._last_at = now
-            if self._spool is not None:
-                self._spool.ended(events, idle=not self.unresolved)
+        ended = len(self._events.outcomes)
+        self._events.add(events)
+        if len(self._events.outcomes) > ended:
+            self._last_at = now
+        if self._spool is not None:
+            self._spool.ended(events, idle=not self.unresolved)
 
     def _follow_path(self) -> None:
         """Have the system treat what is sent from now on as the size of datagrams demands."""
