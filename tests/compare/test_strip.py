@@ -45,9 +45,12 @@ def test_a_cell_shows_the_worst_that_became_of_its_message(message: LedgerRow, s
 def test_where_there_are_more_messages_than_cells_a_cell_shows_the_worst_of_several_and_that_is_said() -> None:
     rows = [row(number) for number in range(1, 41)]
     rows[7], rows[8] = row(8, late=True), row(9, Ending.LOST)
+    for number in (14, 16, 18, 19):
+        rows[number - 1] = row(number, Ending.LOST)
     text = list(lines(one_mode(*rows), width=19, colour=False))
-    assert text[0] == "udp      ·»✗·······"
-    assert " ".join(line.strip() for line in text[1:]).endswith("one cell: 4 messages, the worst of them shown")
+    assert text[0] == "udp      ·›x✗✗·····", "small where fewer than half of the messages are so"
+    note = "one cell: 4 messages, the worst shown, small if fewer than half are so"
+    assert " ".join(line.strip() for line in text[1:]).endswith(note)
     assert all(line.startswith(" " * 9) for line in text[1:])
 
 
@@ -93,6 +96,12 @@ def test_on_a_page_each_cell_has_a_sign_and_each_mode_its_words() -> None:
     legend = text.partition('class="key"')[2]
     assert re.findall(r"</i> ([^<]+)<", legend) == ["delivered", "came again", "late", "lost"], "only what there is"
     assert "one cell: 1 message<" in legend
+
+
+def test_a_page_has_small_marks_for_few_of_many() -> None:
+    rows = [row(number, Ending.LOST if number % 4 == 0 or number > 300 else Ending.DELIVERED) for number in range(1, 401)]
+    text = html(one_mode(*rows)).partition('class="key"')[0]
+    assert (text.count('<i class="lost small"'), text.count('<i class="lost"')) == (75, 25)
 
 
 def test_many_messages_have_a_hundred_cells_on_a_page_and_numbers_are_not_listed() -> None:

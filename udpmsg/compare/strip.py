@@ -10,10 +10,10 @@ DELIVERED, DUPLICATED, LATE, UNCONFIRMED, REFUSED, LOST = range(6)
 SIGNS = (
     Sign("·", N_("message|delivered"), "delivered", "note"),
     Sign("2", N_("message|came again"), "duplicated", "warning"),
-    Sign("»", N_("message|late"), "late", "warning"),
+    Sign("»", N_("message|late"), "late", "warning", "›"),
     Sign("?", N_("message|unconfirmed"), "unconfirmed", "warning"),
     Sign("!", N_("message|never sent"), "refused", "error"),
-    Sign("✗", N_("message|lost"), "lost", "error"),
+    Sign("✗", N_("message|lost"), "lost", "error", "x"),
 )
 """From the best to the worst."""
 NOT_DELIVERED = {Ending.LOST: LOST, Ending.REFUSED: REFUSED, Ending.UNCONFIRMED: UNCONFIRMED}

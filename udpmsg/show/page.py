@@ -83,14 +83,14 @@ def _strip(strip: Strip) -> str:
 
 def _cells(strip: Strip, stretch: Stretch, each: int) -> Iterator[str]:
     """Each cell; a mouse finds which messages those are that stand out."""
-    for place, sign in enumerate(strip.cells(stretch, each)):
+    for place, (sign, small) in enumerate(strip.cells(stretch, each)):
         first, last = place * each + 1, min((place + 1) * each, len(stretch.messages))
         numbers = str(first) if first == last else f"{first}–{last}"
-        yield _sign(sign, "" if sign is strip.signs[0] else f' title="{safe(f"{numbers}: {sign.word}")}"')
+        yield _sign(sign, "" if sign is strip.signs[0] else f' title="{safe(f"{numbers}: {sign.word}")}"', small=small)
 
 
-def _sign(sign: Sign, more: str = "") -> str:
-    return f'<i class="{sign.kind}"{more}>{safe(sign.sign)}</i>'
+def _sign(sign: Sign, more: str = "", *, small: bool = False) -> str:
+    return f'<i class="{sign.kind}{" small" * small}"{more}>{safe(sign.sign)}</i>'
 
 
 def _in_words(strip: Strip, stretch: Stretch) -> str:

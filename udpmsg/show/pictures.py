@@ -4,7 +4,7 @@ A picture knows no printer and no experiment. Its texts are translated already, 
 what a column, a group or a pair is about in every picture, such as a mode: a page gives it a colour and a mark.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from udpmsg.base.language import number, plural
@@ -133,6 +133,8 @@ class Sign:
     """The class of its looks on a page."""
     purpose: str
     """As in `terminal.COLOURS`."""
+    small: str = ""
+    """The letter in a cell of many messages, of which fewer than half are so; empty: the same."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ class Stretch:
 @dataclass(frozen=True)
 class Strip:
     """One small cell per message, so that what went wrong is seen at a glance and where. Where there is no room for all, a cell
-    stands for several messages and has the sign of the worst."""
+    stands for several messages and has the sign of the worst, small where that is so of fewer than half of them."""
 
     signs: tuple[Sign, ...]
     """From the best to the worst."""
@@ -162,10 +164,12 @@ class Strip:
         """How many messages a cell stands for where a line has room for so many cells: as many in every line."""
         return max(1, -(-max((len(one.messages) for one in self.stretches), default=0) // room))
 
-    def cells(self, stretch: Stretch, each: int) -> list[Sign]:
-        """The cells of one line."""
-        messages = stretch.messages
-        return [self.signs[max(messages[start : start + each])] for start in range(0, len(messages), each)]
+    def cells(self, stretch: Stretch, each: int) -> Iterator[tuple[Sign, bool]]:
+        """The cells of one line, and whether each is small."""
+        for start in range(0, len(stretch.messages), each):
+            messages = stretch.messages[start : start + each]
+            worst = max(messages)
+            yield self.signs[worst], 2 * messages.count(worst) < len(messages)
 
     def met(self) -> list[Sign]:
         """The signs that it has, which have to be explained."""
@@ -173,7 +177,8 @@ class Strip:
 
     def note(self, each: int) -> str:
         """How many messages a cell is."""
-        return plural("one cell: {} message", "one cell: {} messages, the worst of them shown", each).format(number(each))
+        words = plural("one cell: {} message", "one cell: {} messages, the worst shown, small if fewer than half are so", each)
+        return words.format(number(each))
 
 
 Picture = Prose | Pairs | Table | Strip

@@ -48,8 +48,10 @@ def _strip(strip: Strip, width: int, colour: bool) -> Iterator[str]:
     """One line of signs per series and, below them, what the signs mean."""
     each = strip.each(width - NAME - 1)
     for stretch in strip.stretches if strip.met() else ():
-        runs = [(sign, len(list(same))) for sign, same in groupby(strip.cells(stretch, each))]
-        signs = "".join(paint(sign.sign * length, sign.purpose, colour) for sign, length in runs)
+        runs = [(sign, small, len(list(same))) for (sign, small), same in groupby(strip.cells(stretch, each))]
+        signs = "".join(
+            paint(((small and sign.small) or sign.sign) * length, sign.purpose, colour) for sign, small, length in runs
+        )
         yield f"{paint(stretch.name, 'number', colour)}{' ' * (NAME + 1 - len(stretch.name))}{signs}"
     meanings = [f"{sign.sign} {sign.word}".replace(" ", "\u00a0") for sign in strip.met()]
     for line in wrap("  ".join(filter(None, [strip.of, *meanings, strip.note(each)])), width - NAME - 1) if meanings else ():
