@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +27,15 @@ def raw(listener: Running, *datagrams: bytes) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as peer:
         for datagram in datagrams:
             peer.sendto(datagram, ("127.0.0.1", listener.port))
+
+
+@contextlib.contextmanager
+def stopped(listener: Running) -> Iterator[None]:
+    """The listener takes nothing in; what comes meanwhile it finds all at once."""
+    listener.signal(signal.SIGSTOP)
+    os.waitpid(listener.process.pid, os.WUNTRACED)
+    yield
+    listener.signal(signal.SIGCONT)
 
 
 def peak(process: int) -> int:
@@ -336,10 +346,8 @@ def test_without_once_it_runs_on(commands: Commands, over: list[str]) -> None:
 
 def test_a_slow_listener_shows_what_the_kernel_drops(commands: Commands) -> None:
     listener = commands.listen("--count", "3", "--slow", "50ms", "--receive-buffer", "4KiB")
-    listener.signal(signal.SIGSTOP)  # it could read as fast as they come, until it has what it is slow with
-    os.waitpid(listener.process.pid, os.WUNTRACED)
-    raw(listener, *[b"x" * 1000] * 100)
-    listener.signal(signal.SIGCONT)
+    with stopped(listener):  # it could read as fast as they come, until it has what it is slow with
+        raw(listener, *[b"x" * 1000] * 100)
     listener.wait()
     assert listener.events("listening")[0]["receive_buffer_bytes"] < 100_000
     assert listener.summary()["kernel_drops"] > 50
@@ -471,9 +479,10 @@ def test_a_peer_that_acknowledges_a_reply_from_two_sessions_stops_nobody(command
 def test_more_senders_than_there_are_places_are_turned_away_and_told_how_many_are_allowed(
     commands: Commands, places: str, delivered: int
 ) -> None:
-    """Half of the places are for anyone; who only sends can't prove the address that the other half takes."""
+    """Half of the places are for anyone; a peer that only sends can't prove the address that the other half takes."""
     listener = commands.listen("--count", str(delivered + 1), env={"UDPMSG_MAX_SESSIONS": places})
-    raw(listener, *(RemoteSender(session, acknowledged=False).message(1, b"hello") for session in (1, 2, 3)), b"the end")
+    with stopped(listener):  # who has had its message shown gives its place up, so all have to be there before that
+        raw(listener, *(RemoteSender(session, acknowledged=False).message(1, b"hello") for session in (1, 2, 3)), b"the end")
     assert listener.wait() == 0
     assert [event["text"] for event in listener.events("message")] == ["hello"] * delivered + ["the end"]
     summary = listener.summary()
