@@ -103,7 +103,7 @@ def test_listen_refuses_each_option_that_means_nothing_alone(run, option: str, a
         (["listen", "--host", "239.1.2.3", "--both"], "udpmsg listen --multicast 239.1.2.3 (multicast=), without a host"),
         (["relay", "239.1.2.3:0", "127.0.0.1:9"], "239.1.2.3 is a multicast group, and no address of this machine"),
         (["send", "127.0.0.1", "x", "--bogus"], "No such option: --bogus"),
-        (["send"], "Missing argument 'HOST[:PORT]'"),
+        (["send"], "Missing argument 'HOST[:PORT]'; write, for example, udpmsg send 127.0.0.1 hello"),
         (["send", "127.0.0.1", "hello", "--size", "3"], "--size 3 is smaller than the text, which has 5 bytes"),
         (["send", "127.0.0.1", "--file", "/nonexistent/file"], "--file /nonexistent/file: cannot read it: No such file"),
         (["send", "127.0.0.1", "--file", "/"], "--file /: cannot read it: Is a directory"),

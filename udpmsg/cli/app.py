@@ -129,7 +129,8 @@ def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
         from udpmsg.cli.habits import meant
 
         hint = meant(named, error.format_message(), arguments[1:])
-        return _refuse(name, _words_of(error) + (f"; {hint}" if hint else ""), error.exit_code)
+        words = _words_of(error)
+        return _refuse(name, f"{words.rstrip('.')}; {hint}" if hint else words, error.exit_code)
     except typer.Abort:
         return 130
     except Interrupted:

@@ -1,4 +1,4 @@
-"""What users of netcat write by habit, and how udpmsg writes it. Loaded when it may be what somebody meant."""
+"""What to write instead of a line that is refused: for netcat's habits, and where something is missing. Loaded then."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,21 @@ from udpmsg.base.language import _
 from udpmsg.sockets.endpoint import Endpoint
 
 PORTS = range(1, 65_536)
+EXAMPLES = {
+    "send": "udpmsg send 127.0.0.1 hello",
+    "relay": "udpmsg relay 5001 127.0.0.1:5000",
+    "report": "udpmsg report run.json",
+    "inbox": "udpmsg inbox messages.db",
+    "capture": "udpmsg capture dissector",
+}
+"""Of the commands that can't do without an argument."""
 
 
 def meant(command: str | None, complaint: str, arguments: Sequence[str]) -> str | None:
-    """What to write for a port that was given as `-p 5001` or, to listen, as a word: typer's complaint names one of these. None:
-    it is about something else."""
+    """What to write for a missing argument, or for a port that was given as `-p 5001` or, to listen, as a word: typer's complaint
+    names one of these. None: it is about something else."""
+    if command in EXAMPLES and complaint.startswith("Missing argument"):
+        return _("write, for example, {}").format(EXAMPLES[command])
     words: Sequence[str] = []
     if command in ("listen", "send") and complaint.startswith("No such option: -p") and "-p" in arguments:
         words = arguments[arguments.index("-p") + 1 :]

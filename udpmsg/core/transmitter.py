@@ -68,8 +68,7 @@ class Transmitter:
         self, payloads: Sequence[bytes], first: int, reply_to: int, title: str, now: int, *, ordinary: bool
     ) -> list[bytes | Run]:
         """Fire-and-forget messages: they leave when they are accepted."""
-        self.messages_sent += len(payloads)
-        self.payload_bytes += sum(map(len, payloads))
+        self.count_sent(len(payloads), sum(map(len, payloads)))
         if ordinary:
             return self._encoder.encode_run(payloads, sequence=first, now=now)
         return self._encode_each(payloads, first, reply_to, title, now)

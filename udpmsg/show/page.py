@@ -13,8 +13,6 @@ MARKS = {
     "tcp": '<path d="M8 1.5l7 12.5h-14z"/>',
 }
 """The signs that series have in the charts, for those who print without colour."""
-
-
 MOST_CELLS = 100
 """Of one line of a strip: more would be too narrow to be seen."""
 MOST_LISTED = 12
