@@ -11,6 +11,7 @@ from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
 from udpmsg.base import language
+from udpmsg.cli.habits import EXAMPLES
 
 LATIN = "abcdefghijklmnopqrstuvwxyz"
 MARKS = str.maketrans(
@@ -36,6 +37,8 @@ DATA = re.compile(
     re.VERBOSE,
 )
 """What is the same in every language."""
+COMMANDS = re.compile("|".join(map(re.escape, EXAMPLES.values())))
+"""The examples of whole commands: the same too."""
 
 
 def marked(text: str) -> str:
@@ -84,7 +87,7 @@ def unmarked(text: str) -> list[str]:
     """The lines that have a Latin word which is no data, each with those words."""
     found = []
     for line in text.splitlines():
-        words = re.findall(r"[A-Za-z]+", DATA.sub(" ", line))
+        words = re.findall(r"[A-Za-z]+", DATA.sub(" ", COMMANDS.sub(" ", line)))
         if words:
             found.append(f"{' '.join(words)} <- {line.strip()}")
     return found
