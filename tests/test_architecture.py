@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 import udpmsg
+from udpmsg.cli.app import COMMANDS
 from udpmsg.core import wire
+from udpmsg.lessons.table import LESSONS
 
 PACKAGE = Path(udpmsg.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -94,6 +96,65 @@ def test_no_folder_has_files_with_a_common_prefix() -> None:
     for folder in {source.parent for source in SOURCES}:
         prefixes = Counter(file.stem.partition("_")[0] for file in folder.glob("[a-z]*_*.py"))
         assert not [prefix for prefix, count in prefixes.items() if count > 1], folder
+
+
+SAME_CLASSES = {
+    "Sender": "core's decides, messaging's has the socket; each pair of files carries the same name",
+    "Receiver": "as Sender",
+    "Seen": "each lesson has one: what its class saw",
+}
+"""Names that several classes have, and why."""
+
+SAME_FILES = {
+    "sender": "core's decides, messaging's has the loop, the twins have the sockets",
+    "receiver": "as sender; a benchmark has one too, in a process of its own",
+    "run": "a comparison's and a benchmark's: what is done in which order",
+    "values": "a relay's and a benchmark's: what is told, as values",
+    "story": "each experiment has one: pictures of its results",
+    "page": "each experiment has one: its pictures on a page; show's has the pictures themselves",
+    "printed": "each experiment has one: its pictures in a terminal",
+    "jsonlines": "each experiment has one: its results for programs; show's has the lines of sender and listener",
+}
+"""Names that several files have, besides the twins and what has a command's or a lesson's name, and why."""
+
+
+def named(source: Path) -> Iterator[str]:
+    """The classes of a module, also inside others, and the other names that it gives to types."""
+    for node in ast.walk(tree(source)):
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and not node.targets[0].id.isupper():
+            is_variable = isinstance(node.value, ast.Call)  # TypeVar
+            yield from [node.targets[0].id] if node.targets[0].id[0].isupper() and not is_variable else []
+
+
+def test_no_two_classes_have_one_name() -> None:
+    places: dict[str, list[str]] = {}
+    for source in SOURCES:
+        for name in named(source):
+            places.setdefault(name, []).append(module_name(source))
+    several = {name: where for name, where in places.items() if len(where) > 1}
+    assert {name: where for name, where in several.items() if name not in SAME_CLASSES} == {}
+    assert several.keys() == SAME_CLASSES.keys(), "a name in the list that only one class has"
+
+
+def test_no_two_files_have_one_name() -> None:
+    of_commands_and_lessons = {PACKAGE / "cli" / f"{name}.py" for name in COMMANDS}
+    of_commands_and_lessons |= {PACKAGE / "lessons" / f"{row.module}.py" for row in LESSONS}
+    places: dict[str, set[str]] = {}
+    for source in SOURCES:
+        folder = source.parent.name.replace("udp", "twin").replace("tcp", "twin")
+        if not source.stem.startswith("_") and source not in of_commands_and_lessons:
+            places.setdefault(source.stem, set()).add(folder)
+    several = {name: where for name, where in places.items() if len(where) > 1}
+    assert {name: where for name, where in several.items() if name not in SAME_FILES} == {}
+    assert several.keys() == SAME_FILES.keys(), "a name in the list that only one file has"
+
+
+def test_no_word_stands_in_the_glossary_twice() -> None:
+    rows = (PACKAGE.parent / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
+    words = Counter(word.strip() for row in rows if row.startswith("|") for word in row.split("|")[1].split(","))
+    assert [word for word, count in words.items() if count > 1] == []
 
 
 def test_the_library_loads_no_command_line_and_no_event_loop() -> None:

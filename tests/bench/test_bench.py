@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from udpmsg.base.errors import NameUnknown, UdpmsgError, UsageError
-from udpmsg.bench import path as bench_path
+from udpmsg.bench import path_size
 from udpmsg.bench.receiver import OwnReceiver
 from udpmsg.bench.run import bench
 from udpmsg.bench.trial import NobodyThere, TrialSetup, as_fast_as_possible, at_rate, round_trips
@@ -182,19 +182,19 @@ def test_an_unknown_name_and_what_cannot_be_measured_raise_before_anything_begin
 
 
 def test_a_message_gets_a_datagram_of_its_own_where_the_path_takes_it() -> None:
-    size = bench_path.datagram_size(1200, acknowledged=False, largest=65_000)
-    assert bench_path.datagrams(1200, acknowledged=False, datagram_size=size) == 1
+    size = path_size.datagram_size(1200, acknowledged=False, largest=65_000)
+    assert path_size.datagrams(1200, acknowledged=False, datagram_size=size) == 1
     assert size < 1300
-    size = bench_path.datagram_size(8192, acknowledged=True, largest=1472)
+    size = path_size.datagram_size(8192, acknowledged=True, largest=1472)
     assert size == 1472
-    assert bench_path.datagrams(8192, acknowledged=True, datagram_size=size) == 6
-    assert bench_path.datagram_size(8192, acknowledged=True, largest=None) == 1200
-    assert bench_path.datagram_size(1, acknowledged=False, largest=None) == 128
-    assert bench_path.datagram_size(200_000, acknowledged=False, largest=70_000) == 65_507
+    assert path_size.datagrams(8192, acknowledged=True, datagram_size=size) == 6
+    assert path_size.datagram_size(8192, acknowledged=True, largest=None) == 1200
+    assert path_size.datagram_size(1, acknowledged=False, largest=None) == 128
+    assert path_size.datagram_size(200_000, acknowledged=False, largest=70_000) == 65_507
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/sys/net"), reason="only Linux tells the MTU of a route")
 def test_loopback_takes_large_datagrams_whole() -> None:
-    largest = bench_path.largest_datagram("127.0.0.1", 9)
+    largest = path_size.largest_datagram("127.0.0.1", 9)
     assert largest is not None
     assert largest > 1472

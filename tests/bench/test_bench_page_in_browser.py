@@ -14,7 +14,7 @@ from udpmsg.bench.jsonlines import fields
 from udpmsg.bench.page import page
 from udpmsg.bench.values import BenchRequest
 from udpmsg.compare.trace import Mode
-from udpmsg.show.figures import value
+from udpmsg.show.figure import value
 
 __all__ = ["browser"]  # the fixture
 

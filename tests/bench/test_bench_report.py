@@ -15,7 +15,7 @@ from udpmsg.bench.page import page
 from udpmsg.bench.story import FIGURES, limits, meaning
 from udpmsg.bench.values import BenchRequest, figures
 from udpmsg.compare.trace import Mode
-from udpmsg.show.figures import value
+from udpmsg.show.figure import value
 
 KEYS = [
     "mode",

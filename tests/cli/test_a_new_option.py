@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from udpmsg.base import kinds
-from udpmsg.base.options import Option
+from udpmsg.base.option import Option
 from udpmsg.cli import send
 
 ROW = Option(

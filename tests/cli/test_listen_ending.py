@@ -9,7 +9,7 @@ from tests.cli.conftest import Commands
 from tests.cli.test_listen import raw
 from tests.core.support import RemoteSender
 from udpmsg.cli import ending
-from udpmsg.cli.ending import REMEMBERED, Ending, Ends, remember
+from udpmsg.cli.ending import REMEMBERED, EndRules, Ends, remember
 from udpmsg.core.events import Goodbye, Message
 from udpmsg.sockets.endpoint import Endpoint
 
@@ -32,7 +32,7 @@ class Addresses:
 
 def ends(addresses: Addresses, said: list[str], **when: Any) -> Ends:
     usual: dict[str, Any] = {"messages": None, "duration": None, "idle": None, "once": False, "stop_word": b"stop"}
-    return Ends(Ending(**usual | when, farewell=b"bye"), addresses, said.append)  # type: ignore[arg-type]
+    return Ends(EndRules(**usual | when, farewell=b"bye"), addresses, said.append)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("word", ["stop", "stop\n"])

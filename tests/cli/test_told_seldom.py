@@ -16,7 +16,7 @@ from tests.cli.test_told import assert_told
 from tests.compare.samples import sample
 from udpmsg.base import language
 from udpmsg.base.errors import Phrase, UdpmsgError, UsageError
-from udpmsg.base.options import Option
+from udpmsg.base.option import Option
 from udpmsg.cli import listen, saving, send
 from udpmsg.cli.answering import Silence, Typed
 from udpmsg.cli.exchange import Exchange

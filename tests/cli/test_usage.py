@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from tests.transport.support import has_ipv6
-from udpmsg.base.options import Option
+from udpmsg.base.option import Option
 from udpmsg.cli import listen, send
 
 SEND = {"text": ["hello"], "file": ["--file", "README.md"], "ack": ["--ack"], "raw": ["--raw"], "tcp": ["--tcp"],

@@ -1,6 +1,6 @@
 """Runs made by hand, for what a simulation does not do: a few frames, a few messages, and what came of them."""
 
-from udpmsg.compare.trace import Choices, Comparison, Mode, Received, Run, Sent, Where, Workload
+from udpmsg.compare.trace import Choices, Comparison, Mode, Received, Sent, Trace, Where, Workload
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord, Identity, Phase
 
@@ -58,11 +58,11 @@ def run(
     frames: list[FrameRecord] | None = None,
     arrivals: list[Received] | None = None,
     **changes: object,
-) -> Run:
+) -> Trace:
     """A run of `count` messages, 20 ms apart and sent when they were due."""
     for number, frame in enumerate(frames or (), 1):
         frame.number = number
-    made = Run(mode, 1, 1, frames=frames, received=arrivals or [])
+    made = Trace(mode, 1, 1, frames=frames, received=arrivals or [])
     made.sent = [Sent(n + 1, n * DELAY, n * DELAY) for n in range(count)]
     made.duration_ns = max((one.at for one in made.received), default=0)
     made.kernel_drops = 0
@@ -73,7 +73,7 @@ def run(
     return made
 
 
-def comparison(*runs: Run, where: Where = Where.LAB, count: int | None = None, **changes: object) -> Comparison:
+def comparison(*runs: Trace, where: Where = Where.LAB, count: int | None = None, **changes: object) -> Comparison:
     """A comparison of these runs."""
     modes = tuple(dict.fromkeys(run.mode for run in runs))
     link = None if where is Where.NETWORK else Link(Path(delay=DELAY), Path(delay=DELAY))

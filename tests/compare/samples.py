@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import count as counter
 
-from udpmsg.compare.trace import Choices, Comparison, Known, Mode, Received, Run, Sent, Where, Workload
+from udpmsg.compare.trace import Choices, Comparison, Known, Mode, Received, Sent, Trace, Where, Workload
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.record import Direction, FrameKind, FrameRecord, Identity, Phase
 from udpmsg.link.way import Way
@@ -45,7 +45,7 @@ def sample(
     choices = choices or Choices(modes=modes, repeat=repeat)
     simulations = {Mode.UDP: Udp, Mode.UDP_ACK: UdpAck, Mode.TCP: Tcp}
     runs = [
-        simulations[mode](Run(mode, repetition, seed + repetition - 1), link, workload, choices).play()
+        simulations[mode](Trace(mode, repetition, seed + repetition - 1), link, workload, choices).play()
         for repetition in range(1, choices.repeat + 1)
         for mode in choices.modes
     ]
@@ -93,7 +93,7 @@ def tooth(mode: Mode, place: int) -> Known:
 class Simulation:
     """One run: a heap of what happens when, two ways, and the three logs."""
 
-    def __init__(self, run: Run, link: Link, workload: Workload, choices: Choices) -> None:
+    def __init__(self, run: Trace, link: Link, workload: Workload, choices: Choices) -> None:
         self.run, self.workload, self.choices = run, workload, choices
         self.now = 0
         run.malformed = run.over_limit = 0
@@ -112,7 +112,7 @@ class Simulation:
         run.sent = [Sent(n + 1, n * workload.interval_ns, None) for n in range(workload.count)]
         run.frames = self.frames
 
-    def play(self) -> Run:
+    def play(self) -> Trace:
         """Until nothing is left to happen."""
         self.begin()
         while self.heap:

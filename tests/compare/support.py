@@ -1,6 +1,6 @@
 """What the stories about ledgers share: runs and frames written by hand, times in milliseconds. Owns no assertion."""
 
-from udpmsg.compare.trace import Mode, Received, Run, Sent
+from udpmsg.compare.trace import Mode, Received, Sent, Trace
 from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord, Identity, Phase
 
 MILLISECOND = 1_000_000
@@ -11,7 +11,9 @@ class Written:
 
     def __init__(self, mode: Mode = Mode.UDP, count: int = 1) -> None:
         self.frames: list[FrameRecord] = []
-        self.run = Run(mode, 1, 7, [Sent(n, (n - 1) * 20 * MILLISECOND, (n - 1) * 20 * MILLISECOND) for n in range(1, count + 1)])
+        self.run = Trace(
+            mode, 1, 7, [Sent(n, (n - 1) * 20 * MILLISECOND, (n - 1) * 20 * MILLISECOND) for n in range(1, count + 1)]
+        )
         self.run.frames = self.frames
         self.run.malformed = self.run.over_limit = 0
         self.run.kernel_drops = 0 if mode.transport == "udp" else None

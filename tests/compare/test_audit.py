@@ -12,14 +12,14 @@ from tests.compare.support import MILLISECOND, Written
 from tests.compare.test_ledger import paths
 from udpmsg.compare.audit import audit
 from udpmsg.compare.ledger import Ending, LedgerRow, rows
-from udpmsg.compare.trace import Choices, Mode, Received, Run, Where
+from udpmsg.compare.trace import Choices, Mode, Received, Trace, Where
 from udpmsg.link.faults import Action, Link, Path, Scripted
 from udpmsg.link.record import Drop, FrameKind
 
 DELAY = Path(delay=20 * MILLISECOND)
 
 
-def audited(run: Run, choices: Choices | None = None, where: Where = Where.LAB) -> list[str]:
+def audited(run: Trace, choices: Choices | None = None, where: Where = Where.LAB) -> list[str]:
     whole = comparison(run, where=where, choices=choices or Choices(), link=None)
     return audit(run, rows(run, whole.late_ns), whole)
 
@@ -40,64 +40,64 @@ FAULTS = (
 )
 
 
-def example(mode: Mode = Mode.UDP) -> Run:
+def example(mode: Mode = Mode.UDP) -> Trace:
     """20 messages: 4 is lost (over UDP), 7 comes twice, 10 and 15 are reordered, 15 is late."""
     run = sample(20, modes=(mode,), link=Link(DELAY, DELAY, FAULTS)).runs[0]
     assert audited(run) == []
     return run
 
 
-def row_of(run: Run, sequence: int) -> Received:
+def row_of(run: Trace, sequence: int) -> Received:
     return next(row for row in run.received if row.sequence == sequence)
 
 
-def lose(run: Run) -> None:
+def lose(run: Trace) -> None:
     run.received.remove(row_of(run, 8))
 
 
-def invent(run: Run) -> None:
+def invent(run: Trace) -> None:
     run.received.append(Received(4, 900 * MILLISECOND))
 
 
-def repeat(run: Run) -> None:
+def repeat(run: Trace) -> None:
     run.received.append(Received(8, 900 * MILLISECOND, duplicate=True))
 
 
-def forget_a_copy(run: Run) -> None:
+def forget_a_copy(run: Trace) -> None:
     run.received.remove(next(row for row in run.received if row.duplicate))
 
 
-def swap(run: Run) -> None:
+def swap(run: Trace) -> None:
     """As if the log had not the order in which they came."""
     run.received[0], run.received[1] = run.received[1], run.received[0]
 
 
-def flag(run: Run) -> None:
+def flag(run: Trace) -> None:
     row_of(run, 3).reordered = True
 
 
-def hurry(run: Run) -> None:
+def hurry(run: Trace) -> None:
     row_of(run, 3).at -= 30 * MILLISECOND
 
 
-def linger(run: Run) -> None:
+def linger(run: Trace) -> None:
     row_of(run, 3).at += 200 * MILLISECOND
 
 
-def in_time(run: Run) -> None:
+def in_time(run: Trace) -> None:
     """The late one as if it had been in time."""
     row_of(run, 15).at -= 250 * MILLISECOND
 
 
-def stranger(run: Run) -> None:
+def stranger(run: Trace) -> None:
     run.received.append(Received(21, 900 * MILLISECOND))
 
 
-def discard(run: Run) -> None:
+def discard(run: Trace) -> None:
     run.kernel_drops = 4
 
 
-PLANTED: list[tuple[Callable[[Run], None], str]] = [
+PLANTED: list[tuple[Callable[[Trace], None], str]] = [
     (lose, "1 datagrams passed the link and did not come (of messages 8), and the kernel discarded 0, the receiver 0"),
     (invent, "message 4 was delivered, and the link let no whole copy of it pass"),
     (repeat, "message 8 came twice, and the link let it pass once"),
@@ -113,7 +113,7 @@ PLANTED: list[tuple[Callable[[Run], None], str]] = [
 
 
 @pytest.mark.parametrize(("plant", "sentence"), PLANTED, ids=lambda value: getattr(value, "__name__", ""))
-def test_every_planted_disagreement_is_noticed(plant: Callable[[Run], None], sentence: str) -> None:
+def test_every_planted_disagreement_is_noticed(plant: Callable[[Trace], None], sentence: str) -> None:
     run = example()
     plant(run)
     assert sentence in audited(run)

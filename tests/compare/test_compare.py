@@ -13,7 +13,7 @@ from udpmsg.compare.audit import audit
 from udpmsg.compare.ledger import Cause, Ending, LedgerRow, rows
 from udpmsg.compare.reading import RunReading
 from udpmsg.compare.run import Progress, Request, compare
-from udpmsg.compare.trace import Choices, Comparison, Mode, Run, Where, Workload
+from udpmsg.compare.trace import Choices, Comparison, Mode, Trace, Where, Workload
 from udpmsg.lab.namespaces import LabUnavailable
 from udpmsg.link.faults import Burst, Later, Link, Path, Police
 from udpmsg.link.fields import changed, read_both
@@ -52,7 +52,7 @@ def request(
     return Request(link, seed, workload, replace(Choices(), **choices), where)  # type: ignore[arg-type]
 
 
-def by_mode(comparison: Comparison) -> dict[Mode, tuple[Run, list[LedgerRow]]]:
+def by_mode(comparison: Comparison) -> dict[Mode, tuple[Trace, list[LedgerRow]]]:
     return {run.mode: (run, rows(run, comparison.late_ns)) for run in comparison.runs}
 
 
@@ -116,7 +116,7 @@ def test_one_dropped_frame_is_a_gap_a_retransmission_and_a_staircase() -> None:
     assert delays[0] >= 60 * MILLISECOND  # lost, missed, sent again: three ways at least
 
 
-def fates(one: Run) -> dict[int, bool]:
+def fates(one: Trace) -> dict[int, bool]:
     """For each message, whether the link dropped the first transmission of the frame that begins with it."""
     assert one.frames is not None
     return {

@@ -16,7 +16,7 @@ from udpmsg.base.errors import MessageTooLarge
 from udpmsg.compare import ends
 from udpmsg.compare.ends import Plan, ReceiverLog, SenderLog
 from udpmsg.compare.ledger import Cause, Ending, rows
-from udpmsg.compare.trace import Choices, Mode, Run, Workload
+from udpmsg.compare.trace import Choices, Mode, Trace, Workload
 from udpmsg.core.framing import frame
 
 LOOPBACK = "127.0.0.1"
@@ -54,7 +54,7 @@ def receiving(transport: str, **options: Any) -> Iterator[Receiving]:
         end.stop()
 
 
-def run(plan: Plan, **options: Any) -> tuple[Run, SenderLog]:
+def run(plan: Plan, **options: Any) -> tuple[Trace, SenderLog]:
     """Both ends of one run over loopback."""
     with receiving(plan.mode.transport) as receiver:
         sender_log = ends.send(plan, host=LOOPBACK, port=receiver.port, **options)

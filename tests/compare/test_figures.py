@@ -15,7 +15,7 @@ from udpmsg.compare.reading import Reading, RunReading
 from udpmsg.compare.trace import Choices, Comparison, Mode, Where, Workload
 from udpmsg.link.faults import Action, Link, Path, Scripted
 from udpmsg.link.record import Drop, FrameKind
-from udpmsg.show.figures import Figure, Figures, spread
+from udpmsg.show.figure import Figure, Figures, spread
 from udpmsg.show.page import html
 from udpmsg.show.text import lines
 

@@ -20,7 +20,7 @@ from udpmsg.compare.trace import Comparison, Mode, Where
 from udpmsg.link.faults import Action, Link, Path, Scripted
 from udpmsg.link.record import FrameKind
 from udpmsg.show import markup
-from udpmsg.show.figures import spread
+from udpmsg.show.figure import spread
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'<!-- ]]> \u202e\x1b[31m{{data}} &amp;"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.compare.samples import sample
 from tests.compare.support import MILLISECOND, Written
 from udpmsg.compare.ledger import Cause, Ending, LedgerRow, rows
-from udpmsg.compare.trace import Choices, Mode, Run
+from udpmsg.compare.trace import Choices, Mode, Trace
 from udpmsg.link.faults import Action, Burst, Link, Path, Scripted
 from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord
 
@@ -23,12 +23,12 @@ def scripted(mode: Mode, *faults: Scripted) -> list[LedgerRow]:
     return rows(comparison.runs[0], comparison.late_ns)
 
 
-def only(run: Run) -> LedgerRow:
+def only(run: Trace) -> LedgerRow:
     (row,) = rows(run)
     return row
 
 
-def why(run: Run) -> tuple[Ending, Cause | None, str | None]:
+def why(run: Trace) -> tuple[Ending, Cause | None, str | None]:
     row = only(run)
     return row.outcome, row.cause, row.reason
 

@@ -14,7 +14,7 @@ from tests.transport.support import LOOPBACK, PATIENCE, Listener
 from udpmsg import Goodbye, Limits, Receiver, SessionReport
 from udpmsg.compare import network
 from udpmsg.compare.ledger import Ending, rows
-from udpmsg.compare.trace import Choices, Mode, Run, Workload
+from udpmsg.compare.trace import Choices, Mode, Trace, Workload
 from udpmsg.core.wire import Kind, decode, kind_of
 
 MILLISECOND = 1_000_000
@@ -105,7 +105,7 @@ def listening(stack: ExitStack, transport: str = "both", **options: object) -> L
     return stack.enter_context(Listener(Receiver(LOOPBACK, 0, transport=transport, **options)))  # type: ignore[arg-type]
 
 
-def run(mode: Mode, port: int, workload: Workload = FAST, **choices: object) -> Run:
+def run(mode: Mode, port: int, workload: Workload = FAST, **choices: object) -> Trace:
     return network.run(mode, 1, workload, Choices(**choices), host=LOOPBACK, port=port)  # type: ignore[arg-type]
 
 

@@ -20,7 +20,7 @@ from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Comparison, Mode
 from udpmsg.link.faults import Link
 from udpmsg.link.faults import Path as Way
-from udpmsg.show.figures import spread
+from udpmsg.show.figure import spread
 
 __all__ = ["browser"]  # the fixture
 

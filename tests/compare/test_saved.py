@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.compare.samples import knowing, sample, tooth
 from udpmsg.base.errors import UsageError
 from udpmsg.compare import saved
-from udpmsg.compare.trace import MOST_KNOWN, Choices, Comparison, Known, Mode, Received, Run, Sent, Where, Workload
+from udpmsg.compare.trace import MOST_KNOWN, Choices, Comparison, Known, Mode, Received, Sent, Trace, Where, Workload
 from udpmsg.link.faults import Action, Burst, Later, Link, Path, Police, Scripted
 from udpmsg.link.record import Captured, Direction, Drop, FrameKind, FrameRecord, Identity, Phase
 
@@ -78,7 +78,7 @@ KNOWN = st.builds(
     retransmissions=maybe(COUNTS),
 )
 RUNS = st.builds(
-    Run,
+    Trace,
     mode=st.sampled_from(Mode),
     repetition=COUNTS,
     seed=COUNTS,

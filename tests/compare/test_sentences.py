@@ -6,7 +6,7 @@ from tests.compare.runs import MILLISECOND, comparison, message, received, run
 from tests.compare.samples import sample
 from udpmsg.compare.reading import Reading, RunReading
 from udpmsg.compare.sentences import disagreements, sentence
-from udpmsg.compare.trace import Choices, Comparison, Mode, Run, Where
+from udpmsg.compare.trace import Choices, Comparison, Mode, Trace, Where
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.record import Drop
 from udpmsg.link.script import parse_fault
@@ -14,7 +14,7 @@ from udpmsg.link.script import parse_fault
 WAY = Path(delay=20 * MILLISECOND)
 
 
-def said(made: Run, whole: Comparison | None = None) -> str:
+def said(made: Trace, whole: Comparison | None = None) -> str:
     whole = whole or comparison(made)
     return sentence(RunReading(made, whole))
 

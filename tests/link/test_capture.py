@@ -18,12 +18,12 @@ from tests.link import wires
 from tests.link.wires import FIN, PORT, SESSION, SYN, acknowledgment, control, goodbye, icmp, message, stream_of, tcp, udp
 from udpmsg.core import wire
 from udpmsg.core.wire import Kind
-from udpmsg.link import capture, packets
-from udpmsg.link.capture import Recorded
+from udpmsg.link import packets, pcapng
 from udpmsg.link.frames import Tracker
+from udpmsg.link.pcapng import Recorded
 from udpmsg.link.record import Captured, Direction, Drop, FrameKind, FrameRecord, Identity, Phase
 
-DISSECTOR = Path(capture.__file__).with_name("dissector.lua")
+DISSECTOR = Path(pcapng.__file__).with_name("dissector.lua")
 EPOCH = 1_790_000_000_123_456_789
 ROUTER = bytes([10, 0, 0, 254])
 
@@ -39,7 +39,7 @@ def read(tmp_path: Path) -> Read:
     def call(runs: Iterable[Recorded], *fields: str, display: str = "", severity: int = WARNING, reorder: bool = False) -> Rows:
         path = tmp_path / "run.pcapng"
         with path.open("wb") as file:
-            capture.write(file, runs, EPOCH)
+            pcapng.write(file, runs, EPOCH)
         checks = [f"{name}.check_checksum:TRUE" for name in ("ip", "udp", "tcp")]
         checks.append(f"tcp.reassemble_out_of_order:{str(reorder).upper()}")
         fields = (*fields, "_ws.malformed", "_ws.expert.severity", *(f"{name}.checksum.status" for name in CHECKED))
@@ -361,7 +361,7 @@ def test_a_flipped_bit_is_seen(read: Read, tmp_path: Path) -> None:
     bad[45] ^= 4
     path = tmp_path / "bad.pcapng"
     with path.open("wb") as file:
-        capture.write(file, [run_of("", one_way(udp(good), udp(bytes(bad))))], EPOCH)
+        pcapng.write(file, [run_of("", one_way(udp(good), udp(bytes(bad))))], EPOCH)
     command = [
         "tshark",
         "-r",
@@ -462,7 +462,7 @@ def test_what_the_link_made_itself_says_so(read: Read) -> None:
 def test_blocks_are_whole_words_with_their_length_at_both_ends() -> None:
     file = io.BytesIO()
     runs = [run_of("udp", one_way(*(udp(b"x" * size) for size in range(9))))]
-    capture.write(file, runs, 0)
+    pcapng.write(file, runs, 0)
     data = file.getvalue()
     kinds = []
     at = 0

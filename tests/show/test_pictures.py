@@ -1,6 +1,6 @@
 """Pictures: what a terminal has no room for is left out in order, and text from outside is harmless wherever it is printed."""
 
-from udpmsg.show.figures import written
+from udpmsg.show.figure import written
 from udpmsg.show.page import html, notes
 from udpmsg.show.pictures import Cell, Column, Group, Number, Pair, Pairs, Prose, Row, Table
 from udpmsg.show.text import lines

@@ -15,7 +15,7 @@ from tests.transport.support import LOOPBACK, PATIENCE, Listener, collect, has_i
 from udpmsg import CannotConnect, CannotListen, Endpoint, Message, NameUnknown, Outcome, Receiver, Sender, UsageError
 from udpmsg.sockets.endpoint import resolve
 from udpmsg.sockets.listening import explained
-from udpmsg.udp import answering
+from udpmsg.udp import local_address
 
 NOT_OURS = "203.0.113.9"
 """An address of RFC 5737: nobody has it."""
@@ -69,14 +69,14 @@ def test_every_ipv4_address(listen: Listening, transport: str, host: str) -> Non
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there the local address is asked for")
 def test_the_addresses_to_answer_from_are_remembered_for_so_many_peers(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answering, "PEERS_KEPT", 3)
+    monkeypatch.setattr(local_address, "PEERS_KEPT", 3)
     receiver = stack.enter_context(Receiver("0.0.0.0", 0))
     port = receiver.endpoints[0].port
     senders = [stack.enter_context(Sender("127.0.0.2", port)) for _ in range(5)]
     for sender in senders:
         sender.send("a question that is longer than its answer")
     messages = collect(receiver, Message, 5)
-    inner = receiver._sockets["udp"]._answering  # type: ignore[union-attr]
+    inner = receiver._sockets["udp"]._local_addresses  # type: ignore[union-attr]
     assert inner is not None
     assert list(inner._known) == [message.peer for message in messages[2:]]
     receiver.reply(messages[-1], "answer")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from udpmsg.base import units
 
 
-class Kind(NamedTuple):
+class ValueKind(NamedTuple):
     """One kind of value."""
 
     metavar: str
@@ -35,19 +35,19 @@ def _seconds_text(seconds: float) -> str:
     return units.duration_text(round(seconds * 1e9))
 
 
-COUNT = Kind("N", units.parse_count)
-SEED = Kind("N", units.parse_seed)
-SECONDS = Kind("TIME", units.parse_duration, _seconds_text)
-SOME_SECONDS = Kind("TIME", units.parse_positive_duration, _seconds_text)
+COUNT = ValueKind("N", units.parse_count)
+SEED = ValueKind("N", units.parse_seed)
+SECONDS = ValueKind("TIME", units.parse_duration, _seconds_text)
+SOME_SECONDS = ValueKind("TIME", units.parse_positive_duration, _seconds_text)
 """More than none."""
-TIME = Kind("TIME", units.parse_nanoseconds, units.duration_text)
-SOME_TIME = Kind("TIME", units.parse_positive_nanoseconds, units.duration_text)
-SIZE = Kind("SIZE", units.parse_size)
-SOME_BYTES = Kind("SIZE", units.parse_positive_size)
-BUFFER = Kind("SIZE", units.parse_positive_size, units.size_text)
-DATAGRAM = Kind("SIZE", units.parse_datagram_size)
-TRANSMISSIONS = Kind("N", units.parse_transmissions)
-SESSIONS = Kind("N", units.parse_sessions)
-RATE = Kind("RATE", units.parse_rate)
-BIT_RATE = Kind("RATE", units.parse_bit_rate, units.bit_rate_text)
-SHARE = Kind("PERCENT", units.parse_share, units.share_text)
+TIME = ValueKind("TIME", units.parse_nanoseconds, units.duration_text)
+SOME_TIME = ValueKind("TIME", units.parse_positive_nanoseconds, units.duration_text)
+SIZE = ValueKind("SIZE", units.parse_size)
+SOME_BYTES = ValueKind("SIZE", units.parse_positive_size)
+BUFFER = ValueKind("SIZE", units.parse_positive_size, units.size_text)
+DATAGRAM = ValueKind("SIZE", units.parse_datagram_size)
+TRANSMISSIONS = ValueKind("N", units.parse_transmissions)
+SESSIONS = ValueKind("N", units.parse_sessions)
+RATE = ValueKind("RATE", units.parse_rate)
+BIT_RATE = ValueKind("RATE", units.parse_bit_rate, units.bit_rate_text)
+SHARE = ValueKind("PERCENT", units.parse_share, units.share_text)

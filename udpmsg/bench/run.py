@@ -15,7 +15,7 @@ from udpmsg import __version__
 from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import N_, Phrase, UsageError
-from udpmsg.bench import path as bench_path
+from udpmsg.bench import path_size
 from udpmsg.bench.limits import limits_of
 from udpmsg.bench.others import Others
 from udpmsg.bench.receiver import OwnReceiver
@@ -89,11 +89,11 @@ def measure_all(
     """Every mode at every size. Raises TrialStopped."""
     request = benchmark.request
     host, port = (receiver.host, receiver.port) if receiver is not None else request.target or ("", 0)
-    largest = bench_path.largest_datagram(host, port)
+    largest = path_size.largest_datagram(host, port)
     clockwork = Clockwork(request, progress, Others(None if receiver is None else receiver.pid))
     setups = []
     for mode, size in request.cells:
-        needed = bench_path.datagram_size(size, acknowledged=mode is Mode.UDP_ACK, largest=largest)
+        needed = path_size.datagram_size(size, acknowledged=mode is Mode.UDP_ACK, largest=largest)
         datagram_size = request.datagram_size or needed
         setups.append(
             TrialSetup(
@@ -182,7 +182,7 @@ def concluded(benchmark: Benchmark, setup: TrialSetup, made: Made, others: float
         datagram_size_bytes=None if framed else setup.datagram_size,
         datagrams_per_message=None
         if framed
-        else bench_path.datagrams(setup.size, acknowledged=acknowledged, datagram_size=setup.datagram_size),
+        else path_size.datagrams(setup.size, acknowledged=acknowledged, datagram_size=setup.datagram_size),
         throughput_msgs_per_s=throughput,
         flood_sent_msgs_per_s=None if flood is None else flood.sent_msgs_per_s,
         flood_received_msgs_per_s=None if flood is None else flood.received_msgs_per_s,

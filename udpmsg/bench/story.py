@@ -13,7 +13,7 @@ from udpmsg.bench.jsonlines import fields
 from udpmsg.bench.values import Benchmark, Measurement
 from udpmsg.compare.page.words import MODES
 from udpmsg.compare.trace import Mode
-from udpmsg.show.figures import value
+from udpmsg.show.figure import value
 from udpmsg.show.pictures import Cell, Column, Group, Number, Pair, Pairs, Row, Table
 from udpmsg.show.telling import quantity
 from udpmsg.show.terminal import bit_rate, byte_count, duration

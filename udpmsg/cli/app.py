@@ -151,9 +151,9 @@ def _program(named: str | None, *, completing: bool = False) -> Any:
 
     classes: dict[str, Any] = {"group": None, "command": None}  # typer's own
     if spoken() != ENGLISH:
-        from udpmsg.cli.typer_words import Command, Group
+        from udpmsg.cli.typer_words import Command, CommandGroup
 
-        classes = {"group": Group, "command": Command}
+        classes = {"group": CommandGroup, "command": Command}
     app = typer.Typer(
         cls=classes["group"],
         add_completion=completing or named is None,

@@ -9,7 +9,7 @@ import typer
 from udpmsg.base import kinds, units
 from udpmsg.base.errors import N_, UsageError
 from udpmsg.base.language import _, number, told
-from udpmsg.base.options import Option, again
+from udpmsg.base.option import Option, again
 from udpmsg.bench.run import bench as measure
 from udpmsg.bench.run import check
 from udpmsg.bench.trial import NobodyThere

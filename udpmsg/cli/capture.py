@@ -7,9 +7,9 @@ from pathlib import Path
 import typer
 
 from udpmsg.base.errors import N_, Phrase, UdpmsgError, UsageError
-from udpmsg.base.kinds import Kind
+from udpmsg.base.kinds import ValueKind
 from udpmsg.base.language import _
-from udpmsg.base.options import Option
+from udpmsg.base.option import Option
 from udpmsg.cli import inputs, options
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.given import Given
@@ -43,7 +43,7 @@ FILE_NAME = "udpmsg.lua"
 
 
 OPTIONS = (
-    Option("what", Phrase("{}: a script for Wireshark.", DISSECTOR), Kind("WHAT", str, names=(DISSECTOR,))),
+    Option("what", Phrase("{}: a script for Wireshark.", DISSECTOR), ValueKind("WHAT", str, names=(DISSECTOR,))),
     Option("--install", N_("Put it into Wireshark's folder for this user's plugins instead."), panel=OUTPUT),
     options.LANG,
 )

@@ -11,9 +11,9 @@ import typer
 
 from udpmsg.base import units
 from udpmsg.base.errors import N_, UsageError
-from udpmsg.base.kinds import Kind
+from udpmsg.base.kinds import ValueKind
 from udpmsg.base.language import _, number
-from udpmsg.base.options import Option, again
+from udpmsg.base.option import Option, again
 from udpmsg.cli import inputs, linking, options, showing
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.given import Given
@@ -76,7 +76,7 @@ OPTIONS = (
     Option(
         "--via",
         N_("lab (Linux), or relay: faults for UDP alone, TCP unimpaired, on any system."),
-        Kind("WAY", way_named, names=WAYS),
+        ValueKind("WAY", way_named, names=WAYS),
         LINK,
         default=Where.LAB,
         against=(("destination", N_("a real network carries the messages by itself")),),

@@ -36,7 +36,7 @@ def complete(program: Callable[[str], Any]) -> int:
 def answering(shell: Any) -> Any:
     """A shell of typer's, which understands --link=wifi too."""
 
-    class Answering(shell):  # type: ignore[misc]
+    class Completer(shell):  # type: ignore[misc]
         def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
             name, equals, _ = incomplete.partition("=")
             items = super().get_completions([word for word in args if word != "="], incomplete)  # bash makes three words of it
@@ -44,7 +44,7 @@ def answering(shell: Any) -> Any:
                 item.value = f"{name}={item.value}"
             return list(items)
 
-    return Answering
+    return Completer
 
 
 def plain(text: str) -> str:

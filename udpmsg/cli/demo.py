@@ -11,9 +11,9 @@ import typer
 
 from udpmsg.base import clock, kinds
 from udpmsg.base.errors import N_, UsageError
-from udpmsg.base.kinds import Kind
+from udpmsg.base.kinds import ValueKind
 from udpmsg.base.language import _, plural
-from udpmsg.base.options import Option
+from udpmsg.base.option import Option
 from udpmsg.cli import options, showing
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.given import Given
@@ -65,7 +65,7 @@ OPTIONS = (
     Option(
         "name",
         N_("A lesson, or all; without it, a list of them."),
-        Kind("[NAME]", str, names=(*(row.name for row in LESSONS), ALL)),
+        ValueKind("[NAME]", str, names=(*(row.name for row in LESSONS), ALL)),
     ),
     Option("--ask", N_("Wait for the class's vote, with the keys a to d; then for a key before each part."), panel=CLASS),
     Option(

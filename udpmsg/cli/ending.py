@@ -27,7 +27,7 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Ending(NamedTuple):
+class EndRules(NamedTuple):
     """When to end, times in seconds; None or False: not for this reason."""
 
     messages: int | None
@@ -41,7 +41,7 @@ class Ending(NamedTuple):
 class Ends:
     """Is told what came, and knows when it is enough."""
 
-    def __init__(self, ending: Ending, receiver: Receiver, complain: Callable[[str], None]) -> None:
+    def __init__(self, ending: EndRules, receiver: Receiver, complain: Callable[[str], None]) -> None:
         self.ending = ending
         self.over = False
         """A message or a goodbye ended the run."""

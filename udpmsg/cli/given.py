@@ -1,4 +1,4 @@
-"""What a command is given: its signature for typer, made from its rows (`udpmsg.base.options`), and the values that came.
+"""What a command is given: its signature for typer, made from its rows (`udpmsg.base.option`), and the values that came.
 
 Owns how a bad value is refused, by one sentence that names the option, and how options that mean nothing are. They are a usage
 error, not ignored: a student who writes `--ack --raw` must learn that nothing is acknowledged there. Knows no command's work.
@@ -15,9 +15,9 @@ from typer._click.shell_completion import CompletionItem
 from typer._click.types import FuncParamType
 
 from udpmsg.base.errors import N_, Phrase, UsageError
-from udpmsg.base.kinds import Kind
+from udpmsg.base.kinds import ValueKind
 from udpmsg.base.language import _, number, told
-from udpmsg.base.options import Option
+from udpmsg.base.option import Option
 
 
 class Given(SimpleNamespace):
@@ -95,17 +95,17 @@ def described(row: Option) -> Any:
     """An option or argument in typer's terms."""
     details: dict[str, Any] = {"help": _help(row), "show_default": False}
     if row.kind is not None:
-        details |= {"metavar": row.kind.metavar, "click_type": Value(row.kind)}
+        details |= {"metavar": row.kind.metavar, "click_type": ValueParameter(row.kind)}
     if not row.name.startswith("-"):
         return typer.Argument(None if details["metavar"].startswith("[") else ..., **details)
     details |= {"envvar": row.variable, "show_envvar": False, "rich_help_panel": _(row.panel) or None}
     return typer.Option(row.default if row.kind is None else None, row.name, **details)
 
 
-class Value(FuncParamType):
+class ValueParameter(FuncParamType):
     """How typer reads a value: what its kind refuses is refused as a bad value, so that the sentence names the option."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: ValueKind) -> None:
         super().__init__(kind.read)
         self._kind = kind
 

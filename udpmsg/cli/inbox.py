@@ -12,9 +12,9 @@ import typer
 
 from udpmsg.base import units
 from udpmsg.base.errors import N_, UsageError
-from udpmsg.base.kinds import Kind
+from udpmsg.base.kinds import ValueKind
 from udpmsg.base.language import _
-from udpmsg.base.options import Option
+from udpmsg.base.option import Option
 from udpmsg.cli import options
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.given import Given
@@ -53,7 +53,7 @@ TICK = 0.2
 """Seconds after which --follow looks again: a person sees a message at once, and looking costs some 10 µs."""
 
 
-class Lines(Protocol):
+class Showing(Protocol):
     """What shows stored messages: for people, as JSON lines, as CSV."""
 
     def stored(self, stored: "StoredMessage", saved: str | None = None) -> None:
@@ -71,13 +71,13 @@ REPLAYED = (("replay",), N_("nothing is sent"))
 
 OPTIONS = (
     options.argument("file", "FILE", N_("What listen --store writes to.")),
-    Option("--session", N_("Only messages of this session."), Kind("SESSION", parse_session), SELECTION),
-    Option("--after", N_("Only messages after the one with this id."), Kind("ID", units.parse_count), SELECTION),
+    Option("--session", N_("Only messages of this session."), ValueKind("SESSION", parse_session), SELECTION),
+    Option("--after", N_("Only messages after the one with this id."), ValueKind("ID", units.parse_count), SELECTION),
     Option("--follow", N_("Go on, and show messages as they come."), panel=SELECTION),
     Option(
         "--replay",
         N_("Send each message there, at the intervals at which they came."),
-        Kind("HOST[:PORT]", str),
+        ValueKind("HOST[:PORT]", str),
         AGAIN,
         against=(
             ("csv", N_("the messages are sent, and not shown")),
@@ -155,7 +155,7 @@ def show(
     file: Path,
 ) -> int:
     """Show each message, and write it to a file if asked to. A signal raises Interrupted, and never in the middle of a file."""
-    lines: Lines = output
+    lines: Showing = output
     if csv:
         from udpmsg.show.csvlines import CsvLines
 

@@ -11,8 +11,8 @@ from functools import partial
 
 from udpmsg.base import kinds
 from udpmsg.base.errors import N_, Phrase
-from udpmsg.base.kinds import Kind
-from udpmsg.base.options import Option
+from udpmsg.base.kinds import ValueKind
+from udpmsg.base.option import Option
 from udpmsg.cli.given import Given
 from udpmsg.link.faults import Link
 from udpmsg.link.fields import FIELDS, changed, read_both
@@ -38,7 +38,10 @@ def seed_of(given: Given, otherwise: int | None = None) -> int:
 def _field(name: str, words: str) -> Option:
     field = FIELDS[name]
     return Option(
-        f"--{name}", Phrase("{}, such as {}.", Phrase(words), field.example), Kind(field.metavar, partial(read_both, name)), LINK
+        f"--{name}",
+        Phrase("{}, such as {}.", Phrase(words), field.example),
+        ValueKind(field.metavar, partial(read_both, name)),
+        LINK,
     )
 
 
@@ -46,7 +49,7 @@ OPTIONS = (
     Option(
         "--link",
         Phrase("A named link: {}.", ", ".join(PRESETS)),
-        Kind("NAME", preset, names=tuple(PRESETS)),
+        ValueKind("NAME", preset, names=tuple(PRESETS)),
         LINK,
         unset=DEFAULT.name or "",
     ),
@@ -67,7 +70,7 @@ OPTIONS = (
             "One fault for one frame, such as drop:data:4 (its first transmission), drop:data:4:2, drop:ack:2, "
             "delay:data:5:80ms; may be given again."
         ),
-        Kind("FAULT", parse_fault),
+        ValueKind("FAULT", parse_fault),
         LINK,
         many=True,
     ),

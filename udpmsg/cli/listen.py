@@ -11,13 +11,13 @@ import typer
 from udpmsg import Limits
 from udpmsg.base import kinds
 from udpmsg.base.errors import N_
-from udpmsg.base.kinds import Kind
+from udpmsg.base.kinds import ValueKind
 from udpmsg.base.language import _
-from udpmsg.base.options import Option
+from udpmsg.base.option import Option
 from udpmsg.cli import options
 from udpmsg.cli.answering import Answerer, Silence, Typed, fixed
 from udpmsg.cli.answering import echo as echoing
-from udpmsg.cli.ending import Ending
+from udpmsg.cli.ending import EndRules
 from udpmsg.cli.given import Given
 from udpmsg.cli.listen_run import ListenRun
 from udpmsg.cli.options import LIMITS, NETWORK, OUTPUT
@@ -80,7 +80,7 @@ OPTIONS = (
     Option(
         "--multicast",
         N_("Join this group, such as 239.1.2.3."),
-        Kind("GROUP", str),
+        ValueKind("GROUP", str),
         NETWORK,
         against=(
             ("tcp", NO_CONNECTION),
@@ -114,7 +114,7 @@ OPTIONS = (
             "Answer with this command's output. Its input is the message; UDPMSG_PEER and UDPMSG_SEQUENCE say whose. "
             "It may take 10 s."
         ),
-        Kind("CMD", str),
+        ValueKind("CMD", str),
         REPLIES,
         against=(("interactive", ONE_REPLY),),
     ),
@@ -203,7 +203,7 @@ def listen(context: typer.Context, given: Given) -> int:
         answers = bool(given.echo or given.reply is not None or given.exec is not None or given.interactive)
         announce(receiver, output, words, quiet=given.quiet, answers=answers, store=kept)
         stop_word = None if given.stop_word is None else os.fsencode(given.stop_word).strip()
-        ending = Ending(given.count, given.for_, given.idle, given.once, stop_word, options.FAREWELL.encode())
+        ending = EndRules(given.count, given.for_, given.idle, given.once, stop_word, options.FAREWELL.encode())
 
         def answerer() -> Answerer:
             if given.echo:

@@ -13,7 +13,7 @@ from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import UdpmsgError
 from udpmsg.base.language import N_, _, told
 from udpmsg.cli.answering import Answerer, Typed
-from udpmsg.cli.ending import Ending, Ends
+from udpmsg.cli.ending import EndRules, Ends
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.output import Output
 from udpmsg.cli.saving import CannotSave, Saver
@@ -52,7 +52,7 @@ class ListenRun:
         words: Words,
         interrupts: Interrupts,
         *,
-        ending: Ending,
+        ending: EndRules,
         answerer: Answerer,
         saver: Saver | None,
         slow: float,

@@ -1,14 +1,14 @@
 """What users write on a command line that other places do not have (ports, destinations), and the options that commands share.
 
-Each is a row of `udpmsg.base.options`; a command has its own rows in its module. Knows no command.
+Each is a row of `udpmsg.base.option`; a command has its own rows in its module. Knows no command.
 """
 
 from pathlib import Path
 
 from udpmsg.base import kinds, language
 from udpmsg.base.errors import N_, Phrase, UsageError
-from udpmsg.base.kinds import Kind
-from udpmsg.base.options import Against, Option
+from udpmsg.base.kinds import ValueKind
+from udpmsg.base.option import Against, Option
 from udpmsg.core.config import MAX_MESSAGE
 from udpmsg.sockets.endpoint import DEFAULT_PORT, check_hops
 
@@ -65,14 +65,14 @@ def is_multicast(host: str) -> bool:
     return ":" in host and host[:2].lower() == "ff"
 
 
-FILE = Kind("FILE", Path)
-PATH = Kind("PATH", Path)
-FOLDER = Kind("DIR", Path)
-HOST = Kind("HOST", str)
-HOPS = Kind("N", parse_ttl)
-PORT_NUMBER = Kind("PORT", parse_port)
-TEXT = Kind("TEXT", str)
-WORD = Kind("WORD", str)
+FILE = ValueKind("FILE", Path)
+PATH = ValueKind("PATH", Path)
+FOLDER = ValueKind("DIR", Path)
+HOST = ValueKind("HOST", str)
+HOPS = ValueKind("N", parse_ttl)
+PORT_NUMBER = ValueKind("PORT", parse_port)
+TEXT = ValueKind("TEXT", str)
+WORD = ValueKind("WORD", str)
 
 NETWORK, LIMITS, OUTPUT = N_("Network"), N_("Limits"), N_("Output")
 """Panels of the help."""
@@ -80,7 +80,7 @@ NETWORK, LIMITS, OUTPUT = N_("Network"), N_("Limits"), N_("Output")
 
 def argument(name: str, metavar: str, words: str, *, many: bool = False, against: Against = ()) -> Option:
     """An argument; one that may be left out has its metavar in brackets."""
-    return Option(name, words, Kind(metavar, str), many=many, against=against)
+    return Option(name, words, ValueKind(metavar, str), many=many, against=against)
 
 
 def written_file(name: str, words: str, panel: str = OUTPUT, against: Against = ()) -> Option:
@@ -115,7 +115,7 @@ HTML = written_file("--html", N_("Write a page that opens in any browser."))
 LANG = Option(
     "--lang",
     Phrase("Speak {}.", ", ".join(language.LANGUAGES)),
-    Kind("LANGUAGE", language.parse, names=language.LANGUAGES),
+    ValueKind("LANGUAGE", language.parse, names=language.LANGUAGES),
     OUTPUT,
     unset=N_("the system's"),
 )

@@ -8,9 +8,9 @@ import typer
 from udpmsg.base import clock, kinds, units
 from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import N_, CannotListen, UsageError, as_it_is
-from udpmsg.base.kinds import Kind
+from udpmsg.base.kinds import ValueKind
 from udpmsg.base.language import _
-from udpmsg.base.options import Option
+from udpmsg.base.option import Option
 from udpmsg.cli import linking, options
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.given import Given
@@ -119,7 +119,7 @@ OPTIONS = (
     Option(
         "--cut-after",
         N_("Reset each TCP connection after this many bytes forward, or after a time, such as 64KiB or 5s."),
-        Kind("SIZE", parse_cut),
+        ValueKind("SIZE", parse_cut),
         LINK,
         needs=(("tcp", "both"), N_("UDP has no connection that could be cut")),
     ),

@@ -31,8 +31,8 @@ SAFE_CATEGORIES = "LMN"
 NAMES_TRIED = 1000
 TAKEN = N_("too many files of that name exist")
 
-Given = TypeVar("Given")
-Made = TypeVar("Made")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class CannotSave(UdpmsgError):
@@ -144,9 +144,9 @@ def safe(title: str) -> str:
     return ending(kept).strip("._-")
 
 
-def as_far_as_possible(step: Callable[[Given], Made], given: Iterable[Given]) -> tuple[list[Made], OSError | None]:
+def as_far_as_possible(step: Callable[[Item], Result], given: Iterable[Item]) -> tuple[list[Result], OSError | None]:
     """What a step makes of each, up to the first at which it fails; and that failure."""
-    made: list[Made] = []
+    made: list[Result] = []
     for each in given:
         try:
             made.append(step(each))

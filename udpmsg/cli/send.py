@@ -10,7 +10,7 @@ from udpmsg.base import kinds
 from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import N_, MessageTooLarge, Phrase, UdpmsgError, UsageError
 from udpmsg.base.language import _
-from udpmsg.base.options import Option
+from udpmsg.base.option import Option
 from udpmsg.cli import options
 from udpmsg.cli.exchange import Exchange
 from udpmsg.cli.exits import exit_for

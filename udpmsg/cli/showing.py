@@ -165,7 +165,7 @@ def _keep(reading: "Reading", output: Writable) -> int:
 
 
 def _pcap(reading: "Reading", output: Writable) -> int:
-    from udpmsg.link import capture
+    from udpmsg.link import pcapng
 
     comparison = reading.comparison
     started = round(datetime.fromisoformat(comparison.started).timestamp()) * 10**9
@@ -176,7 +176,7 @@ def _pcap(reading: "Reading", output: Writable) -> int:
         runs.append((name, [frame._replace(at=frame.at + offset) for frame in frames], run.frames or []))
         offset += max((frame.at for frame in frames), default=0) + 10**9
     with output.opened() as file:
-        capture.write(file, runs, started)
+        pcapng.write(file, runs, started)
     return file.size
 
 

@@ -83,8 +83,8 @@ class Command(Spoken, TyperCommand):
     """One command."""
 
 
-class Group(Spoken, TyperGroup):
+class CommandGroup(Spoken, TyperGroup):
     """All of them."""
 
 
-__all__ = ["Command", "Group", "translated"]
+__all__ = ["Command", "CommandGroup", "translated"]

@@ -11,7 +11,7 @@ from udpmsg.base.errors import N_, Phrase
 from udpmsg.compare import passage
 from udpmsg.compare.ledger import Cause, Ending, LedgerRow
 from udpmsg.compare.passage import Arrival
-from udpmsg.compare.trace import Comparison, Mode, Run, Where
+from udpmsg.compare.trace import Comparison, Mode, Trace, Where
 from udpmsg.link.record import Direction, FrameRecord
 
 SLACK = 25 * MILLISECOND
@@ -21,7 +21,7 @@ link, and the link writes down that it left a little after that; on a machine wi
 TOO_EARLY = N_("message {} was delivered {:.1f} ms before it was on the link")
 
 
-def audit(run: Run, rows: list[LedgerRow], comparison: Comparison) -> list[str]:
+def audit(run: Trace, rows: list[LedgerRow], comparison: Comparison) -> list[str]:
     """Every disagreement as a sentence, a Phrase; empty: ledger and record agree. Without a record there is nothing to compare.
 
     Over UDP they agree to the message. Datagrams that passed the link and did not come must be as many as the receiver's kernel
@@ -39,7 +39,7 @@ def audit(run: Run, rows: list[LedgerRow], comparison: Comparison) -> list[str]:
 class _Audit:
     """A run over UDP."""
 
-    def __init__(self, run: Run, rows: list[LedgerRow], comparison: Comparison, found: passage.Carriers) -> None:
+    def __init__(self, run: Trace, rows: list[LedgerRow], comparison: Comparison, found: passage.Carriers) -> None:
         self.run = run
         self.rows = rows
         self.late_ns, self.ordered = comparison.late_ns, comparison.choices.ordered
@@ -154,7 +154,7 @@ class _Audit:
             yield Phrase("message {} is {} to the receiver, and its log shows it otherwise", sequence, said)
 
 
-def _audit_stream(run: Run, rows: list[LedgerRow], found: passage.Carriers) -> list[str]:
+def _audit_stream(run: Trace, rows: list[LedgerRow], found: passage.Carriers) -> list[str]:
     """A run over TCP."""
     sentences: list[str] = []
     for row in rows:

@@ -16,7 +16,7 @@ from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import Phrase, UdpmsgError, UsageError
 from udpmsg.compare import reasons
 from udpmsg.compare.knowledge import Knowledge, Looking
-from udpmsg.compare.trace import Choices, Known, Mode, Received, Run, Sent, Workload
+from udpmsg.compare.trace import Choices, Known, Mode, Received, Sent, Trace, Workload
 from udpmsg.compare.watch import ASKED_EVERY, Watch
 from udpmsg.compare.workload import Schedule, payloads
 from udpmsg.core.events import Disconnected, Duplicate, Event, Message, Outcome, State, Unreachable
@@ -151,7 +151,7 @@ def receive(receiver: Receiver, *, stop: Callable[[], bool]) -> ReceiverLog:
 
 def joined(
     mode: Mode, repetition: int, seed: int, sender_log: SenderLog, receiver_log: ReceiverLog, frames: list[FrameRecord] | None
-) -> Run:
+) -> Trace:
     """The logs of a run as one, their times made relative to the sender's start. The logs themselves stay as they are."""
     start = sender_log.started_at
     sent = [
@@ -172,7 +172,7 @@ def joined(
         ]
     ends = [row.settled_at for row in sent if row.settled_at is not None]
     ends += [row.at for row in received if not row.duplicate]
-    return Run(
+    return Trace(
         mode=mode,
         repetition=repetition,
         seed=seed,

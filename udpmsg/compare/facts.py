@@ -10,7 +10,7 @@ from typing import NamedTuple
 from udpmsg.base import distribution
 from udpmsg.base.durations import SECOND
 from udpmsg.compare.ledger import Ending, LedgerRow
-from udpmsg.compare.trace import Comparison, Mode, Run, Where
+from udpmsg.compare.trace import Comparison, Mode, Trace, Where
 from udpmsg.link.record import Direction, FrameKind, FrameRecord, Phase
 
 PHASES = {Phase.HANDSHAKE: "handshake", Phase.DATA: "data", Phase.ACKNOWLEDGMENT: "ack", Phase.TEARDOWN: "teardown"}
@@ -26,7 +26,7 @@ class Stall(NamedTuple):
 class Facts:
     """A run and its ledger. Times are nanoseconds; None: can't be known."""
 
-    def __init__(self, run: Run, rows: list[LedgerRow], comparison: Comparison) -> None:
+    def __init__(self, run: Trace, rows: list[LedgerRow], comparison: Comparison) -> None:
         self.run, self.rows, self.comparison = run, rows, comparison
         self.network = comparison.where is Where.NETWORK
         self.acknowledged = comparison.choices.acknowledges(run.mode)

@@ -9,7 +9,7 @@ from typing import Any
 
 from udpmsg.base.language import N_
 from udpmsg.compare.facts import Facts, seconds, summary
-from udpmsg.show.figures import Better, Figure, Figures, Topic, When, found, middle
+from udpmsg.show.figure import Better, Figure, Figures, Topic, When, found, middle
 
 START = Topic(N_("start"), N_("Before the first message"))
 MESSAGES = Topic(N_("messages"), N_("Messages"))

@@ -16,7 +16,7 @@ from udpmsg.compare.facts import seconds
 from udpmsg.compare.figures import median_of
 from udpmsg.compare.ledger import LedgerRow
 from udpmsg.compare.reading import Reading
-from udpmsg.compare.trace import CHOICES, Comparison, Run
+from udpmsg.compare.trace import CHOICES, Comparison, Trace
 from udpmsg.link.faults import Link
 from udpmsg.link.fields import FIELDS, text_of
 from udpmsg.link.script import fault_text
@@ -36,7 +36,7 @@ def lines(reading: Reading, *, ledger: bool = False) -> Iterator[str]:
     yield line("comparison", name, _whole(reading))
 
 
-def _message(run: Run, row: LedgerRow) -> dict[str, Any]:
+def _message(run: Trace, row: LedgerRow) -> dict[str, Any]:
     return {
         "mode": run.mode.value,
         "repetition": run.repetition,
@@ -55,7 +55,7 @@ def _message(run: Run, row: LedgerRow) -> dict[str, Any]:
     }
 
 
-def _path(run: Run) -> dict[str, Any]:
+def _path(run: Trace) -> dict[str, Any]:
     """What the sender knew, by columns: one value per row, all of one length. Between two rows the first one holds."""
 
     def column(name: str) -> list[Any]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from udpmsg.base.errors import N_
 from udpmsg.compare.audit import SLACK
-from udpmsg.compare.trace import Mode, Received, Run
+from udpmsg.compare.trace import Mode, Received, Trace
 from udpmsg.link.record import Direction, Drop, FrameRecord, Phase
 
 DROPS = {
@@ -96,7 +96,7 @@ class Mark:
     """The message that it waited for."""
 
 
-def arrows(run: Run, *, first_ms: float | None = None) -> list[Arrow]:
+def arrows(run: Trace, *, first_ms: float | None = None) -> list[Arrow]:
     """The arrows of a run, by when they were sent; `first_ms`: only those sent within so many milliseconds.
 
     Empty where nobody saw frames: on a real network.
@@ -136,7 +136,7 @@ def _arrow(frame: FrameRecord, arrives_at: int | None, *, copy: bool) -> Arrow:
     )
 
 
-def marks(run: Run, drawn: list[Arrow]) -> list[Mark]:
+def marks(run: Trace, drawn: list[Arrow]) -> list[Mark]:
     """What the receiver did with each message that came, in its log's order; `drawn` are all the run's arrows."""
     carriers = _carriers(drawn)
     held = waits(run)
@@ -194,7 +194,7 @@ class Wait:
     behind: int
 
 
-def waits(run: Run) -> dict[int, Wait]:
+def waits(run: Trace) -> dict[int, Wait]:
     """Head-of-line blocking, by message: it was whole at the receiver's host, one before it was not, and it was delivered only
     after that one had come.
 

@@ -14,7 +14,7 @@ from textwrap import wrap
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import _, number, plural
 from udpmsg.compare.ladder import Arrow, Mark, MarkKind, arrows, marks
-from udpmsg.compare.trace import Mode, Run
+from udpmsg.compare.trace import Mode, Trace
 from udpmsg.link.record import Direction, Phase
 from udpmsg.show.telling import label
 from udpmsg.show.terminal import COLOURS, duration, escape, paint
@@ -36,7 +36,7 @@ PROMPT = 5e6
 PURPOSES = {"lost": "error", "again": "warning", "waits": "warning", "delivered": "good", "quiet": "note"}
 
 
-def lines(run: Run, *, width: int, colour: bool, limit: int = LIMIT) -> Iterator[str]:
+def lines(run: Trace, *, width: int, colour: bool, limit: int = LIMIT) -> Iterator[str]:
     """The ladder of one run, a line at a time, none longer than `width`, which is at least 60."""
     drawn = arrows(run)
     if not drawn:
@@ -62,7 +62,7 @@ def lines(run: Run, *, width: int, colour: bool, limit: int = LIMIT) -> Iterator
         yield looks.pause(words.format(number(left_out)))
 
 
-def beside(runs: list[Run], *, width: int, colour: bool, limit: int = LIMIT) -> Iterator[str]:
+def beside(runs: list[Trace], *, width: int, colour: bool, limit: int = LIMIT) -> Iterator[str]:
     """The ladders of several runs: one below the other, or two side by side where there is room for that."""
     abreast = 2 if width >= WIDE and len(runs) > 1 else 1
     each = (width - BETWEEN * (abreast - 1)) // abreast
@@ -83,14 +83,14 @@ def visible(text: str) -> int:
     return len(text.replace("\x1b[0m", ""))
 
 
-def _title(run: Run, colour: bool) -> str:
+def _title(run: Trace, colour: bool) -> str:
     title = run.mode.value
     if run.repetition > 1:
         title = _("{}, repetition {}").format(title, run.repetition)
     return paint(title, "number", colour)
 
 
-def _nobody_saw(run: Run) -> str:
+def _nobody_saw(run: Trace) -> str:
     if run.frames is None and run.mode.transport == "tcp":
         return _("No ladder: nobody saw TCP's segments here. In the lab (Linux) the link sees each of them.")
     if run.frames is None:
@@ -98,7 +98,7 @@ def _nobody_saw(run: Run) -> str:
     return _("No ladder: nothing was sent.")
 
 
-def _idle(run: Run) -> float:
+def _idle(run: Trace) -> float:
     """Nanoseconds without a frame that a reader is told of: clearly longer than the schedule's own."""
     intervals = [later.due_at - earlier.due_at for earlier, later in pairwise(run.sent[:100])]
     return max(50e6, 3 * median(intervals)) if intervals else 50e6
@@ -138,7 +138,7 @@ def _worth_showing(drawn: list[Arrow], limit: int) -> list[int]:
 class _Looks:
     """Draws the rows of one run, all of one width."""
 
-    def __init__(self, run: Run, drawn: list[Arrow], width: int, colour: bool) -> None:
+    def __init__(self, run: Trace, drawn: list[Arrow], width: int, colour: bool) -> None:
         self.drawn = drawn
         self.colour = colour
         self.tcp = run.mode is Mode.TCP

@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from udpmsg.base.errors import N_, Phrase
 from udpmsg.compare import passage, reasons
-from udpmsg.compare.trace import LATE, Received, Run, Sent
+from udpmsg.compare.trace import LATE, Received, Sent, Trace
 from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord
 
 
@@ -67,7 +67,7 @@ CAUSES = {Drop.QUEUE_FULL: Cause.QUEUE_FULL, Drop.POLICED: Cause.POLICED, Drop.M
 """What has a cause of its own; every other drop of the link is DROPPED, with the reason."""
 
 
-def rows(run: Run, late_ns: int = LATE) -> list[LedgerRow]:
+def rows(run: Trace, late_ns: int = LATE) -> list[LedgerRow]:
     """The ledger of a run: one row per message, in the order of their sequence numbers.
 
     The last transmission tells the cause. Of a message in several parts the first part that never passed the link tells it. What
@@ -80,7 +80,7 @@ def rows(run: Run, late_ns: int = LATE) -> list[LedgerRow]:
 class _Ledger:
     """The three logs of a run, joined by sequence number."""
 
-    def __init__(self, run: Run, late_ns: int) -> None:
+    def __init__(self, run: Trace, late_ns: int) -> None:
         frames = run.frames or []
         self.run = run
         self.late_ns = late_ns

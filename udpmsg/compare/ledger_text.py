@@ -6,7 +6,7 @@ from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number, plural, said, told
 from udpmsg.compare.ledger import Ending, LedgerRow
 from udpmsg.compare.reading import Reading
-from udpmsg.compare.trace import Run
+from udpmsg.compare.trace import Trace
 from udpmsg.show.terminal import duration, paint, printable
 
 PURPOSES = {Ending.DELIVERED: "good", Ending.LOST: "error", Ending.UNCONFIRMED: "warning", Ending.REFUSED: "error"}
@@ -30,7 +30,7 @@ def lines(reading: Reading, *, colour: bool) -> Iterator[str]:
         yield from run_lines(one.run, one.rows, colour=colour, repeated=reading.comparison.choices.repeat > 1)
 
 
-def run_lines(run: Run, ledger: list[LedgerRow], *, colour: bool, repeated: bool = False) -> Iterator[str]:
+def run_lines(run: Trace, ledger: list[LedgerRow], *, colour: bool, repeated: bool = False) -> Iterator[str]:
     """The ledger of one run."""
     which = _("{}, repetition {}, seed {}").format(run.mode.value, run.repetition, run.seed) if repeated else run.mode.value
     yield paint(which, "number", colour)

@@ -12,7 +12,7 @@ from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import Phrase
 from udpmsg.compare import ends, reasons
-from udpmsg.compare.trace import Choices, Mode, Run, Workload
+from udpmsg.compare.trace import Choices, Mode, Trace, Workload
 from udpmsg.messaging.sender import Sender
 from udpmsg.messaging.statistics import SessionReport
 
@@ -36,7 +36,7 @@ def run(
     port: int,
     progress: Callable[[int], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
-) -> Run:
+) -> Trace:
     """Send the workload in one mode to the listener at `host` and `port`, and ask it what it has.
 
     What it never had is in `lost_sequences`, its own figures are in `receiver`; both are None where it can't or doesn't say, and
@@ -84,7 +84,7 @@ def final_answer(sender: Sender) -> list[SessionReport]:
         threading.Event().wait(pause)
 
 
-def take(joined: Run, report: SessionReport, where: str) -> None:
+def take(joined: Trace, report: SessionReport, where: str) -> None:
     """What the receiver says, into the run."""
     if not report.known:
         joined.error = Phrase(reasons.KNOWS_NOTHING, where)

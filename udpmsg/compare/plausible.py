@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from udpmsg.base.errors import N_, UdpmsgError
-from udpmsg.compare.trace import MOST_KNOWN, Known, Received, Run, Sent
+from udpmsg.compare.trace import MOST_KNOWN, Known, Received, Sent, Trace
 from udpmsg.link.faults import Burst, Path
 from udpmsg.link.record import FrameRecord
 
@@ -51,7 +51,7 @@ def bounded(plain: Any, within: Range) -> Any:
     return plain
 
 
-def check_run(run: Run, count: int) -> None:
+def check_run(run: Trace, count: int) -> None:
     """Raise Broken where a run has more than `count` messages or frames that carry them in a way that none can, or where what its
     sender knew has more rows than are kept, or rows that are not in the order of time."""
     if len(run.sent) > count:

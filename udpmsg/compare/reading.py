@@ -16,9 +16,9 @@ from udpmsg.compare.ladder import Wait, waits
 from udpmsg.compare.ledger import LedgerRow, rows
 from udpmsg.compare.passage import passed
 from udpmsg.compare.strip import places
-from udpmsg.compare.trace import Comparison, Mode, Run
+from udpmsg.compare.trace import Comparison, Mode, Trace
 from udpmsg.link.record import Direction
-from udpmsg.show.figures import Figures
+from udpmsg.show.figure import Figures
 
 
 class Gap(NamedTuple):
@@ -50,7 +50,7 @@ class Opening(NamedTuple):
 class RunReading:
     """One run, read."""
 
-    run: Run
+    run: Trace
     comparison: Comparison
 
     @cached_property
@@ -128,7 +128,7 @@ class Reading:
         return [several[0] for several in self.by_mode.values()]
 
 
-def _fault(sequence: int, run: Run) -> str:
+def _fault(sequence: int, run: Trace) -> str:
     """What happened to a message that others waited for, by the record: to any of its transmissions."""
     carried = [
         frame

@@ -12,7 +12,7 @@ from udpmsg import __version__
 from udpmsg.base import clock
 from udpmsg.base.errors import N_, Phrase, UsageError
 from udpmsg.compare import ends, network, reasons
-from udpmsg.compare.trace import Choices, Comparison, Mode, Run, Where, Workload
+from udpmsg.compare.trace import Choices, Comparison, Mode, Trace, Where, Workload
 from udpmsg.lab.lab import Lab
 from udpmsg.lab.processes import Child, Told, start
 from udpmsg.link.faults import Link
@@ -102,7 +102,7 @@ def compare(request: Request, *, progress: Callable[[Progress], None], stopped: 
     return comparison
 
 
-def in_lab(request: Request, mode: Mode, repetition: int, tell: Callable[[int], None], stopped: Callable[[], bool]) -> Run:
+def in_lab(request: Request, mode: Mode, repetition: int, tell: Callable[[int], None], stopped: Callable[[], bool]) -> Trace:
     """One run between two hosts of the lab, which is made for it and gone after it: nothing is left over from the run before."""
     assert request.link is not None
     seed = request.seed + repetition - 1
@@ -125,7 +125,7 @@ def in_lab(request: Request, mode: Mode, repetition: int, tell: Callable[[int], 
     return run
 
 
-def over_relay(request: Request, mode: Mode, repetition: int, tell: Callable[[int], None], stopped: Callable[[], bool]) -> Run:
+def over_relay(request: Request, mode: Mode, repetition: int, tell: Callable[[int], None], stopped: Callable[[], bool]) -> Trace:
     """One run over loopback, through the relay in a process of its own."""
     assert request.link is not None
     seed = request.seed + repetition - 1
@@ -149,7 +149,9 @@ def over_relay(request: Request, mode: Mode, repetition: int, tell: Callable[[in
     return ends.joined(mode, repetition, seed, sender_log, receiver_log, frames if mode.transport == "udp" else None)
 
 
-def over_network(request: Request, mode: Mode, repetition: int, tell: Callable[[int], None], stopped: Callable[[], bool]) -> Run:
+def over_network(
+    request: Request, mode: Mode, repetition: int, tell: Callable[[int], None], stopped: Callable[[], bool]
+) -> Trace:
     """One run to a listener elsewhere."""
     assert request.target is not None
     host, port = request.target

@@ -28,7 +28,7 @@ from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 from udpmsg.base.errors import N_, UsageError
 from udpmsg.compare.plausible import NUMBER, STEP, Broken, Range, bounded, check_run, range_of
 from udpmsg.compare.reasons import phrased
-from udpmsg.compare.trace import Comparison, Known, Received, Run, Sent
+from udpmsg.compare.trace import Comparison, Known, Received, Sent, Trace
 from udpmsg.link.record import FrameRecord
 
 FORMAT = "udpmsg comparison"
@@ -37,7 +37,7 @@ VERSION = 1
 LONG = (Sent, Received, FrameRecord, Known)
 """Whoever of these comes in a list is stored by columns."""
 
-NEVER_SAVED = {(Run, "captured")}
+NEVER_SAVED = {(Trace, "captured")}
 
 LARGEST = 1 << 27
 """Bytes of a file: half a million messages in three modes, which take 20 times as much memory to show."""
@@ -79,7 +79,7 @@ def load(text: str) -> Comparison:
     try:
         if version != VERSION:
             raise Broken(N_("there is no format version {!r}"), version)
-        comparison: Comparison = _Reader().value(document.get("comparison"), Comparison)
+        comparison: Comparison = _ValueReader().value(document.get("comparison"), Comparison)
         for run in comparison.runs:
             check_run(run, comparison.workload.count)
     except Broken as broken:
@@ -89,7 +89,7 @@ def load(text: str) -> Comparison:
     return comparison
 
 
-def _phrase(run: Run) -> None:
+def _phrase(run: Trace) -> None:
     """Make phrases again of what the run says in sentences."""
     texts = {run.error, *(row.reason for row in run.sent), *run.not_sent.values()}
     known = {text: phrased(text) for text in texts if text is not None}
@@ -168,7 +168,7 @@ def _column(values: list[Any]) -> Any:
 # Reading.
 
 
-class _Reader:
+class _ValueReader:
     """Reads values by their types and ranges."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from udpmsg.base import units
 from udpmsg.base.errors import N_, Phrase, UsageError
-from udpmsg.base.options import Option
+from udpmsg.base.option import Option
 from udpmsg.base.phrases import phrased
 from udpmsg.compare.trace import CHOICES, WORKLOAD, Choices, Workload
 from udpmsg.link.faults import Link
@@ -69,7 +69,7 @@ def load(text: str, name: str = "the scenario") -> Scenario:
         raise UsageError("{}: {}", name, _broken(str(error), text)) from None
     except (ValueError, RecursionError):  # of Python, not of TOML
         raise UsageError("{}: a number is too long, or something is nested too deeply", name) from None
-    return _Reader(text, name).scenario(tables)
+    return _TableReader(text, name).scenario(tables)
 
 
 def dump(scenario: Scenario) -> str:
@@ -97,7 +97,7 @@ def dump(scenario: Scenario) -> str:
     return "\n".join(lines) + "\n"
 
 
-class _Reader:
+class _TableReader:
     """One file, read from the outside in."""
 
     def __init__(self, text: str, name: str) -> None:

@@ -9,9 +9,9 @@ from collections import Counter
 from udpmsg.base.language import N_, _, number, plural, said, told
 from udpmsg.compare.ledger import Cause, Ending, LedgerRow
 from udpmsg.compare.reading import RunReading
-from udpmsg.compare.trace import Mode, Run, Where
+from udpmsg.compare.trace import Mode, Trace, Where
 from udpmsg.link.record import Drop
-from udpmsg.show.figures import Figures
+from udpmsg.show.figure import Figures
 from udpmsg.show.terminal import counted, duration, printable
 
 NOTABLE = 1.5
@@ -60,7 +60,7 @@ def sentence(one: RunReading) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _start(run: Run, figures: Figures) -> str:
+def _start(run: Trace, figures: Figures) -> str:
     """The handshake, and the first message."""
     first = None if figures["first_delivery_s"] is None else duration(figures["first_delivery_s"])
     if run.mode.transport == "udp":
@@ -129,7 +129,7 @@ def _blocked(one: RunReading) -> str:
     return text.format(cause, gap.sequence, held, longest, number(gap.gaps))
 
 
-def _outcomes(run: Run, rows: list[LedgerRow], figures: Figures) -> str:
+def _outcomes(run: Trace, rows: list[LedgerRow], figures: Figures) -> str:
     """What became of the messages, and how long the slowest took."""
     total = len(rows)
     by_outcome = Counter(row.outcome for row in rows)
@@ -182,7 +182,7 @@ def _slowest(figures: Figures) -> str:
     return ""
 
 
-def _oddities(run: Run, rows: list[LedgerRow], figures: Figures) -> str:
+def _oddities(run: Trace, rows: list[LedgerRow], figures: Figures) -> str:
     """What came twice, or out of order, where no retransmission explains it."""
     if run.mode is not Mode.UDP:
         return ""

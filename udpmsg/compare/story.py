@@ -16,7 +16,7 @@ from udpmsg.compare.sentences import disagreements, sentence
 from udpmsg.compare.setting import setting
 from udpmsg.compare.strip import SIGNS
 from udpmsg.compare.trace import Mode, Where
-from udpmsg.show.figures import Better, Figure, Figures, Topic, When, spread, value, written
+from udpmsg.show.figure import Better, Figure, Figures, Topic, When, spread, value, written
 from udpmsg.show.pictures import Cell, Column, Group, Number, Pair, Pairs, Prose, Row, Stretch, Strip, Table
 from udpmsg.show.telling import quantity
 

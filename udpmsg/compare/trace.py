@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from udpmsg.base import kinds
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.errors import N_, Phrase, UsageError
-from udpmsg.base.kinds import Kind
+from udpmsg.base.kinds import ValueKind
 from udpmsg.base.language import N_plural
-from udpmsg.base.options import Option
+from udpmsg.base.option import Option
 from udpmsg.base.units import one_of
 from udpmsg.core.config import DATAGRAM_SIZE, DEADLINE, MIN_RTO, TRANSMISSIONS
 from udpmsg.core.congestion import CONGESTION
@@ -96,7 +96,7 @@ class Known:
 
 
 @dataclass
-class Run:
+class Trace:
     """One mode, once."""
 
     mode: Mode
@@ -151,7 +151,7 @@ class Said(NamedTuple):
     """Whether a terminal is told the default too, as no system has to have it."""
 
 
-def choice(default: Any, kind: Kind | None, words: str, *, unset: str = "", said: Said | None = None) -> Any:
+def choice(default: Any, kind: ValueKind | None, words: str, *, unset: str = "", said: Said | None = None) -> Any:
     """A field that is an option of a comparison: its default, the row of that option, which is named as the field is, and how a
     result says it, where it has no place of its own there."""
     return field(default=default, metadata={"row": Option("", words, kind, default=default, unset=unset), "said": said})
@@ -195,8 +195,8 @@ def kernel_controls() -> list[str]:
     return congestion_controls()
 
 
-MODE = Kind("MODE", mode_named, names=tuple(Mode))
-MODES = Kind("LIST", modes_named, ",".join, names=tuple(Mode), several=True)
+MODE = ValueKind("MODE", mode_named, names=tuple(Mode))
+MODES = ValueKind("LIST", modes_named, ",".join, names=tuple(Mode), several=True)
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ class Choices:
     repeat: int = choice(1, kinds.COUNT, N_("Repetitions, the modes in turn, each with the next seed: median and spread."))
     tcp_congestion: str | None = choice(
         None,
-        Kind("NAME", name_given, look_up=kernel_controls),
+        ValueKind("NAME", name_given, look_up=kernel_controls),
         N_("TCP's congestion control."),
         unset=N_("the system's"),
         said=Said(Mode.TCP, N_("congestion control {}"), N_("the system's congestion control"), always=True),
@@ -306,7 +306,7 @@ class Comparison:
     workload: Workload
     choices: Choices
     where: Where
-    runs: list[Run]
+    runs: list[Trace]
     """Repetition by repetition, the modes in turn."""
     started: str
     """UTC, ISO 8601, to the second."""

@@ -22,7 +22,7 @@ from udpmsg.base.errors import N_, Phrase, UdpmsgError
 from udpmsg.lab import namespaces
 from udpmsg.lab.namespaces import RECEIVER, SENDER, Host, LabUnavailable
 from udpmsg.lab.processes import Child, ChildFailed, die_with, live, start
-from udpmsg.lab.router import Carried, carry
+from udpmsg.lab.router import RouterLog, carry
 from udpmsg.link.faults import Link
 
 START_LIMIT = 20.0
@@ -79,10 +79,10 @@ class Lab:
         self.router.tell(round_trip + QUIET)
         return self.router.hear(limit) is not None
 
-    def stop(self) -> Carried:
+    def stop(self) -> RouterLog:
         """End the link; what it carried. The hosts are cut off from each other."""
         self.router.tell(None)
-        carried: Carried = self.router.result(STOP_LIMIT)
+        carried: RouterLog = self.router.result(STOP_LIMIT)
         return carried
 
     def close(self) -> None:

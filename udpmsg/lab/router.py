@@ -40,7 +40,7 @@ ROUTER_ADDRESS = bytes((198, 18, 0, 254))
 """Where its ICMP messages come from."""
 
 
-class Carried(NamedTuple):
+class RouterLog(NamedTuple):
     """What the router tells of a run."""
 
     frames: list[FrameRecord]
@@ -51,7 +51,7 @@ class Carried(NamedTuple):
     """Nanoseconds by which each frame left after it should have."""
 
 
-def carry(told: Told, link: Link, seed: int, interfaces: tuple[str, str], capture: bool) -> Carried:
+def carry(told: Told, link: Link, seed: int, interfaces: tuple[str, str], capture: bool) -> RouterLog:
     """Carry frames until told to stop; for `Child.call`.
 
     Says "ready" when it sees every frame that comes. Told a number, it answers "settled" once nothing has been on the link for so
@@ -125,11 +125,11 @@ class Router:
                     return
                 self._last_at = max(self._last_at, clock.now() - settled_after)
 
-    def carried(self) -> Carried:
+    def carried(self) -> RouterLog:
         """What was carried. What is still under way has not left."""
         self._read()
         overflowed = sum(overflow(interface) for interface in self._sockets) + self._not_taken
-        return Carried(self._records, self._captured, overflowed, self._lateness)
+        return RouterLog(self._records, self._captured, overflowed, self._lateness)
 
     def close(self) -> None:
         """Give the sockets back."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from udpmsg.base import clock
 from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import PATIENCE, Stage
 
 SENDS = (b"aaa", b"bbb", b"cccc")
@@ -65,7 +65,7 @@ def await_bytes(receiver: socket.socket, size: int) -> None:
         pass
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """Sends beside reads."""
 
     def row(name: str, reads: tuple[bytes, ...]) -> tuple[str, str, str]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
-from udpmsg.compare.trace import Choices, Mode, Run, Workload
-from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal
+from udpmsg.compare.trace import Choices, Mode, Trace, Workload
+from udpmsg.lessons.in_lab import in_lab, link
+from udpmsg.lessons.lesson import Bars, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameKind, FrameRecord
 
@@ -82,7 +82,7 @@ def run(stage: Stage, *, rate: int | None = RATE, free: Mode = Mode.UDP, connect
     return Seen(RATE, PERIOD_MS, flows[0], flows[1])
 
 
-def flow(made: Run) -> Flow:
+def flow(made: Trace) -> Flow:
     """What a run did."""
     frames = [frame for frame in made.frames or () if frame.identity.kind is FrameKind.DATA]
     later = [frame for frame in frames if frame.arrived_at >= LEARNT_MS * MILLISECOND]
@@ -104,7 +104,7 @@ def period(frame: FrameRecord) -> int:
     return frame.arrived_at // (PERIOD_MS * MILLISECOND)
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """Frames in each period as bars."""
 
     def rows(one: Flow) -> tuple[tuple[str, float, str], ...]:

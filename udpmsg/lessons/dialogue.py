@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import SILENCE, Stage
 
 FAREWELL, STOP = "bye", "stop"
@@ -28,7 +28,7 @@ class Seen(Observations):
     tcp_afterwards: str | None
 
 
-class Line(Protocol):
+class Parties(Protocol):
     """One server, and one client at a time, over either transport."""
 
     def begin(self) -> None:
@@ -173,30 +173,30 @@ def run(stage: Stage, *, farewell: str = FAREWELL, stop: str = STOP, answers: bo
 
 
 def dialogue(
-    stage: Stage, line: Line, clients: tuple[tuple[str, ...], ...], answers: bool
+    stage: Stage, parties: Parties, clients: tuple[tuple[str, ...], ...], answers: bool
 ) -> tuple[tuple[Turn, ...], bool, str | None]:
     """All clients' turns, whether the server ended, and what comes then."""
     turns: list[Turn] = []
     stopped = False
     for number, texts in enumerate(clients, 1):
-        line.begin()
+        parties.begin()
         for text in texts:
-            line.say(text)
-            question = line.hear()
+            parties.say(text)
+            question = parties.hear()
             answer = None
             if question == STOP:
                 stopped = True
             elif question != FAREWELL:
                 if answers:
-                    line.answer(answer_to(question))
-                answer = line.read()
+                    parties.answer(answer_to(question))
+                answer = parties.read()
             turns.append((number, text, answer))
             stage.say(_("client {}: “{}” -> {}").format(number, text, told(turns[-1])))
-        line.end()
+        parties.end()
     if not stopped:
         return tuple(turns), False, None
-    line.stop()
-    afterwards = line.try_again()
+    parties.stop()
+    afterwards = parties.try_again()
     stage.say(_("one more client gets: {}").format(word_for(afterwards)))
     return tuple(turns), True, afterwards
 
@@ -226,7 +226,7 @@ def word_for(outcome: str) -> str:
     return {SILENT: _("silence"), REFUSED: _("refused"), ANSWERED: _("answered")}[outcome]
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """Both dialogues, turn by turn."""
     rows: list[tuple[str, ...]] = [
         (str(udp[0]), udp[1], told(udp), told(tcp)) for udp, tcp in zip(seen.udp_turns, seen.tcp_turns, strict=False)

@@ -4,9 +4,20 @@ from dataclasses import dataclass
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
-from udpmsg.compare.trace import Mode, Run, Workload
-from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Ladder, Lesson, Observations, Picture, Program, Quiz, Terminal, for_pictures
+from udpmsg.compare.trace import Mode, Trace, Workload
+from udpmsg.lessons.in_lab import in_lab, link
+from udpmsg.lessons.lesson import (
+    Bars,
+    Expectation,
+    Illustration,
+    Ladder,
+    Lesson,
+    Observations,
+    Program,
+    Quiz,
+    Terminal,
+    for_pictures,
+)
 from udpmsg.lessons.stage import Stage
 
 ONE_WAY_MS = 20.0
@@ -25,7 +36,7 @@ class Seen(Observations):
     tcp_first_byte_ms: float | None
     tcp_connect_ms: float | None
     """Of that: until connect() returned."""
-    runs: tuple[Run, ...] = for_pictures()
+    runs: tuple[Trace, ...] = for_pictures()
 
 
 def run(stage: Stage, *, delay_ms: float = ONE_WAY_MS, without: Mode = Mode.UDP, connected: Mode = Mode.TCP) -> Seen:
@@ -34,7 +45,7 @@ def run(stage: Stage, *, delay_ms: float = ONE_WAY_MS, without: Mode = Mode.UDP,
     runs, first = [], []
     for mode, one_ways in ((without, 1), (connected, 3)):
 
-        def prompt(made: Run, latest: float = one_ways * delay_ms + SLACK_MS) -> bool:
+        def prompt(made: Trace, latest: float = one_ways * delay_ms + SLACK_MS) -> bool:
             return bool(made.received) and made.received[0].at < latest * MILLISECOND
 
         made = in_lab(stage, link(f"{delay_ms:g}ms"), modes=(mode,), workload=one, good=prompt).runs[0]
@@ -50,7 +61,7 @@ def about(taken: float | None, expected: float) -> bool:
     return taken is not None and expected <= taken < expected + SLACK_MS
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """The two times as bars, and the frames behind them."""
     rows = tuple(
         (name, taken, _("{} ms: {} round trips").format(number(taken, ",.1f"), number(taken / (2 * seen.one_way_ms), ",.2f")))

@@ -5,9 +5,20 @@ from dataclasses import dataclass, replace
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
 from udpmsg.compare import passage
-from udpmsg.compare.trace import Choices, Mode, Run, Workload
-from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Expectation, Ladder, Lesson, Observations, Picture, Program, Quiz, Terminal, for_pictures, table
+from udpmsg.compare.trace import Choices, Mode, Trace, Workload
+from udpmsg.lessons.in_lab import in_lab, link
+from udpmsg.lessons.lesson import (
+    Expectation,
+    Illustration,
+    Ladder,
+    Lesson,
+    Observations,
+    Program,
+    Quiz,
+    Terminal,
+    for_pictures,
+    table,
+)
 from udpmsg.lessons.stage import Stage
 
 COUNT, HIT, SIZE, MTU = 4, 3, 4000, 1500
@@ -33,7 +44,7 @@ class Seen(Observations):
     """With bytes of the message that was hit, sent for the first time."""
     tcp_segments_again: int
     tcp_delivered: tuple[int, ...]
-    runs: tuple[Run, ...] = for_pictures()
+    runs: tuple[Trace, ...] = for_pictures()
 
 
 def run(
@@ -49,7 +60,7 @@ def run(
     choices = Choices(datagram_size=largest_datagram)
     over = link("20ms", *faults, mtu=MTU)
 
-    def calm(made: Run) -> bool:
+    def calm(made: Trace) -> bool:
         return segments(made)[1] < 2
 
     udp = in_lab(stage, over, modes=(Mode.UDP,), workload=workload, choices=choices).runs[0]
@@ -70,19 +81,19 @@ def run(
     )
 
 
-def delivered(made: Run) -> tuple[int, ...]:
+def delivered(made: Trace) -> tuple[int, ...]:
     """Which messages came."""
     return tuple(sorted(row.sequence for row in made.received if not row.duplicate))
 
 
-def segments(made: Run) -> tuple[int, int]:
+def segments(made: Trace) -> tuple[int, int]:
     """How many frames carried the message that was hit: first transmissions, and repetitions."""
     carried = passage.carriers(made.frames or ()).get(HIT, [])
     again = sum(frame.identity.transmission > 1 for frame in carried)
     return len(carried) - again, again
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """The frames of the message that was hit, and what happened to each message."""
 
     def came(sequence: int, delivered: tuple[int, ...]) -> str:

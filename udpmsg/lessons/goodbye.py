@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _
 from udpmsg.core.events import Goodbye, Message
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import END, LARGEST, LOOPBACK, PATIENCE, SILENCE, SILENT, Stage, reading, word_for
 from udpmsg.messaging.receiver import Receiver
 from udpmsg.messaging.sender import Sender
@@ -139,7 +139,7 @@ def over_tcp(stage: Stage, closes: bool) -> tuple[str, str, str | None]:
     return paused, closed, answer
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """What each sender did, and what the receiver could see of it."""
     count = "–" if seen.counted_sent is None else _("{} sent, {} lost").format(seen.counted_sent, seen.counted_lost)
     rows = (

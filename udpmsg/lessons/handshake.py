@@ -3,9 +3,20 @@
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _
-from udpmsg.compare.trace import Mode, Run, Workload
-from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Expectation, Ladder, Lesson, Observations, Picture, Program, Quiz, Terminal, for_pictures, table
+from udpmsg.compare.trace import Mode, Trace, Workload
+from udpmsg.lessons.in_lab import in_lab, link
+from udpmsg.lessons.lesson import (
+    Expectation,
+    Illustration,
+    Ladder,
+    Lesson,
+    Observations,
+    Program,
+    Quiz,
+    Terminal,
+    for_pictures,
+    table,
+)
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import Phase
 
@@ -24,7 +35,7 @@ class Seen(Observations):
     udp_frames: int
     """In all, until the end of the run."""
     tcp_frames: int
-    runs: tuple[Run, ...] = for_pictures()
+    runs: tuple[Trace, ...] = for_pictures()
 
 
 def run(stage: Stage, *, without: Mode = Mode.UDP, connected: Mode = Mode.TCP) -> Seen:
@@ -38,7 +49,7 @@ def run(stage: Stage, *, without: Mode = Mode.UDP, connected: Mode = Mode.TCP) -
     return Seen(before[0], before[1], len(runs[0].frames or ()), len(runs[1].frames or ()), tuple(runs))
 
 
-def before_data(run: Run) -> tuple[str, ...]:
+def before_data(run: Trace) -> tuple[str, ...]:
     """The labels of the frames before the first one with a message."""
     labels = []
     for frame in run.frames or ():
@@ -48,7 +59,7 @@ def before_data(run: Run) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """The ladders, and how many frames each took."""
 
     def row(name: str, before: tuple[str, ...], frames: int) -> tuple[str, str, str]:

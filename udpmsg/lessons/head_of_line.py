@@ -5,9 +5,9 @@ from itertools import pairwise
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
-from udpmsg.compare.trace import Mode, Run, Workload
-from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, for_pictures
+from udpmsg.compare.trace import Mode, Trace, Workload
+from udpmsg.lessons.in_lab import in_lab, link
+from udpmsg.lessons.lesson import Bars, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, for_pictures
 from udpmsg.lessons.stage import Stage
 
 COUNT, LOST = 8, 4
@@ -26,7 +26,7 @@ class Seen(Observations):
     """The messages that TCP delivered at the moment of the lost one, itself included."""
     udp_delivered_together: int
     """How many of UDP's messages came at the moment of the one before."""
-    runs: tuple[Run, ...] = for_pictures()
+    runs: tuple[Trace, ...] = for_pictures()
 
 
 def run(
@@ -48,7 +48,7 @@ def run(
     return Seen(delays(udp), delays(tcp), tuple(sorted(with_it)), together, (udp, tcp))
 
 
-def delays(run: Run) -> tuple[float | None, ...]:
+def delays(run: Trace) -> tuple[float | None, ...]:
     """Milliseconds of each message."""
     delivered = {row.sequence: row.at for row in run.received if not row.duplicate}
     return tuple(
@@ -66,7 +66,7 @@ def lost(seen: Seen) -> tuple[int, ...]:
     return tuple(place for place, delay in enumerate(seen.udp_delays_ms, 1) if delay is None)
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """The delays of both as bars."""
 
     def rows(delays: tuple[float | None, ...]) -> tuple[tuple[str, float, str], ...]:

@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
-from udpmsg.compare.trace import Comparison, Mode, Run
+from udpmsg.compare.trace import Comparison, Mode, Trace
 from udpmsg.show.pictures import Column, Group, Row, Table
 
 LINUX, MACOS, WINDOWS = "linux", "darwin", "win32"
@@ -114,7 +114,7 @@ class Curve:
 class Ladder:
     """Frames between sender and receiver, of one run per mode, from the run's start for so many milliseconds."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[Trace, ...]
     milliseconds: float
     caption: str = ""
 
@@ -127,7 +127,7 @@ class Ledger:
     caption: str = ""
 
 
-Picture = Table | Bars | Curve | Ladder | Ledger
+Illustration = Table | Bars | Curve | Ladder | Ledger
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class Lesson(Generic[Seen]):
     run: Callable[..., Seen]
     """`run(stage, *, …)`: the experiment. Its keyword arguments have the lesson's own values as defaults; tests break them."""
     expectations: tuple[Expectation[Seen], ...]
-    shows: Callable[[Seen], tuple[Picture, ...]]
+    shows: Callable[[Seen], tuple[Illustration, ...]]
     """What is shown of a run, with its numbers. Called with whatever was observed, also where nothing was as expected."""
     why: tuple[str, ...]
     """Three to six sentences, one of them with the RFC."""

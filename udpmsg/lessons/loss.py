@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
-from udpmsg.compare.trace import Mode, Run, Workload
-from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
+from udpmsg.compare.trace import Mode, Trace, Workload
+from udpmsg.lessons.in_lab import in_lab, link
+from udpmsg.lessons.lesson import Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameKind
 
@@ -53,18 +53,18 @@ def run(stage: Stage, *, faults: tuple[str, ...] = FAULTS, ordered: Mode = Mode.
     )
 
 
-def arrivals(run: Run) -> tuple[int, ...]:
+def arrivals(run: Trace) -> tuple[int, ...]:
     """Which messages the receiver had, in order."""
     return tuple(row.sequence for row in run.received)
 
 
-def times(run: Run) -> tuple[float | None, ...]:
+def times(run: Trace) -> tuple[float | None, ...]:
     """When the receiver had each, in milliseconds."""
     first = {row.sequence: round(row.at / MILLISECOND, 1) for row in run.received if not row.duplicate}
     return tuple(first.get(sequence) for sequence in range(1, COUNT + 1))
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """The ledger: one row per message."""
 
     def told(sequence: int, arrived: tuple[int, ...], at: tuple[float | None, ...]) -> str:

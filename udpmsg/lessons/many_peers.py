@@ -5,12 +5,11 @@ import socket
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _, plural
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import SILENCE, Stage
 
 PEERS = 20
 LARGEST = 100
-Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def over_udp(stage: Stage, peers: int, mixed_up: bool) -> tuple[int, int]:
     for client in clients:
         client.sendto(b"question", server.getsockname())
     stage.step(_("UDP: the server answers each at the address that came with its question"))
-    addresses: list[Address] = [server.recvfrom(LARGEST)[1] for _each in clients]
+    addresses: list[tuple[str, int]] = [server.recvfrom(LARGEST)[1] for _each in clients]
     for place, address in enumerate(addresses):
         server.sendto(answer_to(address), addresses[-1] if mixed_up else addresses[place])
     return told(stage, {server.fileno()}, clients)
@@ -68,7 +67,7 @@ def over_tcp(stage: Stage, peers: int, mixed_up: bool, moves_on: bool) -> tuple[
     return *told(stage, descriptors, clients), len(ports)
 
 
-def answer_to(address: Address) -> bytes:
+def answer_to(address: tuple[str, int]) -> bytes:
     """An answer for this client alone: its own port."""
     return str(address[1]).encode()
 
@@ -91,7 +90,7 @@ def own_answers(clients: list[socket.socket]) -> int:
     return right
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """The server's sockets beside its clients."""
     rows = (
         ("UDP", str(seen.peers), str(seen.udp_sockets), "1", str(seen.udp_answered)),

@@ -8,7 +8,7 @@ from udpmsg.base.language import N_, _
 from udpmsg.core import wire
 from udpmsg.core.events import Duplicate, Event, Message, Outcome, State
 from udpmsg.core.wire import Kind
-from udpmsg.lessons.lesson import Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import LARGEST, LOOPBACK, PATIENCE, SILENT, Stage, reading, word_for
 from udpmsg.messaging.receiver import Receiver
 from udpmsg.messaging.sender import Sender
@@ -182,7 +182,7 @@ def over_tcp(stage: Stage, moves: bool) -> tuple[int, str]:
     return connections, old
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """What came from where."""
     rows = tuple(
         (str(sequence), str(port), _("delivered to the program") if given else _("came before: thrown away"))

@@ -5,7 +5,19 @@ import sys
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import LINUX, UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import (
+    LINUX,
+    UNIX,
+    WINDOWS,
+    Expectation,
+    Illustration,
+    Lesson,
+    Observations,
+    Program,
+    Quiz,
+    Terminal,
+    table,
+)
 from udpmsg.lessons.stage import SILENCE, SILENT, Stage
 
 IP_RECVERR = 11
@@ -131,7 +143,7 @@ def word(outcome: str) -> str:
     return {OK: _("sent"), REFUSED: _("refused"), SILENT: _("silence"), ANSWERED: _("answered")}[outcome]
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """Each attempt, and what its program was told."""
     rows = [
         ("TCP", "connect()", word(REFUSED) if seen.tcp_connect == REFUSED else _("connected")),

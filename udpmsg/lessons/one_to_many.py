@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _, plural
-from udpmsg.lessons.lesson import LINUX, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import LINUX, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import LOOPBACK, SILENCE, Stage, error_name
 
 GROUP = "239.1.2.3"
@@ -120,7 +120,7 @@ def connecting(stage: Stage, listens: bool) -> str:
     return outcome
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """One send each, and who got it."""
     rows = [(_("UDP, multicast"), GROUP, "1", " + ".join(map(str, seen.multicast_received)))]
     if seen.broadcast_received is not None:

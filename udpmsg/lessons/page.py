@@ -16,7 +16,7 @@ from udpmsg.compare.page.svg import draw
 from udpmsg.compare.page.words import SHORT
 from udpmsg.compare.reading import Reading
 from udpmsg.lessons import story
-from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Picture
+from udpmsg.lessons.lesson import Bars, Curve, Illustration, Ladder, Ledger
 from udpmsg.lessons.printed import typed
 from udpmsg.lessons.running import Result
 from udpmsg.lessons.story import KEYS, Answers, Check, Commands, Failure, LessonPicture, Listing, Part
@@ -80,7 +80,7 @@ def html(one: LessonPicture, identity: str) -> str:
     """One picture; `identity` makes its ids unique."""
     drawn = drawing(one, identity)
     caption = getattr(one, "caption", "")
-    if isinstance(one, Picture):
+    if isinstance(one, Illustration):
         above = f"<figcaption>{safe(caption)}</figcaption>" if caption else ""
         return f"<figure>{above}<div class='scroll' tabindex='0'>{drawn}</div></figure>"
     return f"<p>{safe(caption)}</p>{drawn}" if caption else drawn

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
-from udpmsg.compare.trace import Mode, Run, Workload
-from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
+from udpmsg.compare.trace import Mode, Trace, Workload
+from udpmsg.lessons.in_lab import in_lab, link
+from udpmsg.lessons.lesson import Bars, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import Phase
 
@@ -60,7 +60,7 @@ def run(
     return Seen(*bills)
 
 
-def bill(made: Run) -> Bill:
+def bill(made: Trace) -> Bill:
     """What a run took."""
     frames = made.frames or []
 
@@ -83,7 +83,7 @@ def each(amount: int, of: Bill) -> float:
     return amount / max(1, of.delivered)
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """The bill, and bytes for a message as bars."""
     bills = (("UDP", seen.udp), (_("UDP, acknowledged"), seen.udp_acknowledged), ("TCP", seen.tcp))
     rows = tuple(

@@ -14,8 +14,8 @@ from udpmsg.base.language import _, plural
 from udpmsg.compare import ladder_text as ladder_lines
 from udpmsg.compare import ledger_text as ledger
 from udpmsg.compare.reading import Reading
-from udpmsg.compare.trace import Run
-from udpmsg.lessons.lesson import Bars, Curve, Ladder, Ledger, Picture, Quiz
+from udpmsg.compare.trace import Trace
+from udpmsg.lessons.lesson import Bars, Curve, Illustration, Ladder, Ledger, Quiz
 from udpmsg.lessons.story import KEYS, Answers, Check, Commands, Failure, LessonPicture, Listing, Part
 from udpmsg.lessons.table import Entry
 from udpmsg.show import text
@@ -58,7 +58,7 @@ def body(part: Part, *, width: int, colour: bool) -> Iterator[str]:
     """The lines of a part's pictures, without its heading. An empty line follows each picture of the run."""
     for picture in part.pictures:
         yield from drawn(picture, width=width, colour=colour)
-        if isinstance(picture, Picture):
+        if isinstance(picture, Illustration):
             yield ""
 
 
@@ -127,7 +127,7 @@ def _ladder(picture: Ladder, width: int, colour: bool) -> Iterator[str]:
     yield from ladder_lines.beside(cut, width=width, colour=colour, limit=FRAMES)
 
 
-def shortened(run: Run, milliseconds: float) -> Run:
+def shortened(run: Trace, milliseconds: float) -> Trace:
     """The run up to a moment."""
     until = milliseconds * MILLISECOND
     frames = [frame for frame in run.frames or () if frame.arrived_at <= until]

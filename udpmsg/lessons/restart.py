@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 from udpmsg.base import clock
 from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import END, LOOPBACK, PATIENCE, SILENCE, Stage, error_name, reading, word_for
 
 BEFORE, MEANWHILE, AFTER = b"before", b"meanwhile", b"after"
 LARGEST = 100
 BOUND = "bound"
-Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def port(stage: Stage, restarted: bool, client_ends_first: bool) -> tuple[str | 
     return outcomes[0], outcomes[1]
 
 
-def listening(stage: Stage, address: Address = (LOOPBACK, 0)) -> socket.socket:
+def listening(stage: Stage, address: tuple[str, int] = (LOOPBACK, 0)) -> socket.socket:
     """A listener as servers open it: with SO_REUSEADDR, which Linux wants of both the old and the new one."""
     listener = stage.tcp()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -130,7 +129,7 @@ def listening(stage: Stage, address: Address = (LOOPBACK, 0)) -> socket.socket:
     return listener
 
 
-def binding(server: socket.socket, address: Address) -> str:
+def binding(server: socket.socket, address: tuple[str, int]) -> str:
     """Whether the address can be bound."""
     try:
         server.bind(address)
@@ -155,7 +154,7 @@ def told(outcome: str | None) -> str:
     return _("bound") if outcome == BOUND else outcome or "–"
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """The two clients, and the port."""
     rows = (
         (_("the server's port, at once"), told(seen.udp_bind_again), told(seen.tcp_bind_again)),

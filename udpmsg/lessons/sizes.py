@@ -9,9 +9,9 @@ from udpmsg.lessons.lesson import (
     MACOS,
     WINDOWS,
     Expectation,
+    Illustration,
     Lesson,
     Observations,
-    Picture,
     Program,
     Quiz,
     Terminal,
@@ -94,7 +94,7 @@ def over_tcp(stage: Stage, nothing: bytes) -> int:
     return 1
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """One row per size."""
     rows = [
         (number(size), error or _("sent"), _("nothing") if came is None else _("{} bytes").format(number(came)))

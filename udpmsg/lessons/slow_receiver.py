@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _, number
-from udpmsg.lessons.lesson import LINUX, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import LINUX, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import SILENCE, Stage
 
 SO_RXQ_OVFL = 40
@@ -125,7 +125,7 @@ def told(count: int | None) -> str:
     return _("no count") if count is None else number(count)
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """What was sent, what was read, and what is gone."""
     held_up = _("yes") if seen.tcp_blocked else _("no")
     rows = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from udpmsg.base.language import _, told
-from udpmsg.lessons.lesson import Lesson, Picture
+from udpmsg.lessons.lesson import Illustration, Lesson
 from udpmsg.lessons.running import Result, Verdict
 from udpmsg.show.pictures import Prose
 
@@ -55,7 +55,7 @@ class Listing:
     caption: str = ""
 
 
-LessonPicture = Prose | Answers | Check | Failure | Commands | Listing | Picture
+LessonPicture = Prose | Answers | Check | Failure | Commands | Listing | Illustration
 
 
 class Part(NamedTuple):

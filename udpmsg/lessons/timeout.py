@@ -6,9 +6,20 @@ from itertools import pairwise
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
 from udpmsg.compare import passage
-from udpmsg.compare.trace import Choices, Mode, Run, Workload
-from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Ladder, Lesson, Observations, Picture, Program, Quiz, Terminal, for_pictures
+from udpmsg.compare.trace import Choices, Mode, Trace, Workload
+from udpmsg.lessons.in_lab import in_lab, link
+from udpmsg.lessons.lesson import (
+    Bars,
+    Expectation,
+    Illustration,
+    Ladder,
+    Lesson,
+    Observations,
+    Program,
+    Quiz,
+    Terminal,
+    for_pictures,
+)
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameRecord
 
@@ -40,7 +51,7 @@ class Seen(Observations):
     """Of them: how often it was handed over."""
     suppressed: int
     """Of them: how often it was known already."""
-    runs: tuple[Run, ...] = for_pictures()
+    runs: tuple[Trace, ...] = for_pictures()
 
 
 def run(
@@ -60,7 +71,7 @@ def run(
     messages = tuple(f"drop:data:{HIT}:{transmission}" for transmission in range(1, losses + 1))
     longest = tuple(timeout_ms * 2**place * STRETCH + SLACK_MS for place in range(losses))
 
-    def punctual(made: Run) -> bool:
+    def punctual(made: Trace) -> bool:
         return all(wait < most for wait, most in zip(waits(made), longest, strict=False))
 
     runs.append(
@@ -88,12 +99,12 @@ def run(
     return Seen(waits(runs[0]), after, arrived, len(receptions) - suppressed, suppressed, tuple(runs))
 
 
-def transmissions(made: Run) -> list[FrameRecord]:
+def transmissions(made: Trace) -> list[FrameRecord]:
     """The frames that carried the message."""
     return passage.carriers(made.frames or ()).get(HIT, [])
 
 
-def waits(made: Run) -> tuple[float, ...]:
+def waits(made: Trace) -> tuple[float, ...]:
     """Milliseconds between them."""
     return tuple(
         round((later.arrived_at - earlier.arrived_at) / MILLISECOND, 1) for earlier, later in pairwise(transmissions(made))
@@ -107,7 +118,7 @@ def doubling(waited: tuple[float, ...]) -> bool:
     )
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """The waits as bars, and the ladder with the duplicate."""
     rows = tuple(
         (str(place), wait, _("{} ms: {} times {}").format(number(wait, ",.0f"), number(wait / TIMEOUT_MS, ",.1f"), TIMEOUT_MS))

@@ -4,7 +4,7 @@ import socket
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import Stage
 
 MESSAGE, NEXT = b"0123456789", b"next"
@@ -61,7 +61,7 @@ def stream(stage: Stage, buffer: int) -> tuple[bytes, ...]:
     return tuple(reads)
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """The reads of both."""
     first = _("an error") if seen.udp_read is None else seen.udp_read.decode()
     rows = (

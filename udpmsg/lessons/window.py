@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
-from udpmsg.compare.trace import Choices, Mode, Run, Workload
-from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, table
+from udpmsg.compare.trace import Choices, Mode, Trace, Workload
+from udpmsg.lessons.in_lab import in_lab, link
+from udpmsg.lessons.lesson import Bars, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameKind, FrameRecord
 
@@ -64,7 +64,7 @@ def in_the_lab(stage: Stage, lost: tuple[int, ...], window: int) -> Strategy:
     over = link(f"{ONE_WAY_MS}ms", *(f"drop:data:{sequence}" for sequence in lost))
     workload, choices = Workload(count=COUNT, interval_ns=MILLISECOND // 10, size=100), Choices(window=window)
 
-    def calm(made: Run) -> bool:
+    def calm(made: Trace) -> bool:
         return sent_again(made) == lost
 
     made = in_lab(stage, over, modes=(Mode.UDP_ACK,), workload=workload, choices=choices, good=calm).runs[0]
@@ -74,17 +74,17 @@ def in_the_lab(stage: Stage, lost: tuple[int, ...], window: int) -> Strategy:
     return way
 
 
-def data(made: Run) -> list[FrameRecord]:
+def data(made: Trace) -> list[FrameRecord]:
     """The frames with messages."""
     return [frame for frame in made.frames or () if frame.identity.kind is FrameKind.DATA]
 
 
-def sent_again(made: Run) -> tuple[int, ...]:
+def sent_again(made: Trace) -> tuple[int, ...]:
     """The messages of those that were not the first to carry theirs."""
     return tuple(frame.identity.index for frame in data(made) if frame.identity.transmission > 1)
 
 
-def in_flight(made: Run) -> int:
+def in_flight(made: Trace) -> int:
     """The most messages that were under way when another one was sent, as the link saw them: sent, and not so long ago at the
     other host that an acknowledgment can have come back."""
     begun: dict[int, int] = {}
@@ -122,7 +122,7 @@ def go_back_n(lost: tuple[int, ...], window: int) -> Strategy:
     return Strategy(len(sent), again, min(window, COUNT), None)
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """The three beside each other, and their frames as bars."""
     ways = (
         (_("stop-and-wait"), seen.stop_and_wait),

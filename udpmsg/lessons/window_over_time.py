@@ -1,6 +1,6 @@
 """The lesson `window-over-time`: a full queue before a bottleneck, and the saw tooth of the window that follows from it.
 
-Over UDP with acknowledgments and over TCP, one after the other, by what each sender knew (`Run.known`). A sender that probes
+Over UDP with acknowledgments and over TCP, one after the other, by what each sender knew (`Trace.known`). A sender that probes
 otherwise, as BBR does, joins as one more `Sawtooth` here.
 """
 
@@ -9,9 +9,9 @@ from statistics import median
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
-from udpmsg.compare.trace import Choices, Known, Mode, Run, Workload
-from udpmsg.lessons.lab import in_lab, link
-from udpmsg.lessons.lesson import Curve, Expectation, Lesson, Observations, Picture, Program, Quiz, Terminal, for_pictures
+from udpmsg.compare.trace import Choices, Known, Mode, Trace, Workload
+from udpmsg.lessons.in_lab import in_lab, link
+from udpmsg.lessons.lesson import Curve, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, for_pictures
 from udpmsg.lessons.stage import Stage
 
 COUNT, SIZE = 750, 1000
@@ -84,7 +84,7 @@ def run(stage: Stage, *, rate: int | None = RATE, ours: Mode = Mode.UDP_ACK, con
     return Seen(*flows)
 
 
-def flow(made: Run) -> Sawtooth:
+def flow(made: Trace) -> Sawtooth:
     """What a run's sender knew."""
     found = falls(made.known)
     later = [left / before for before, left in found[1:]]
@@ -116,7 +116,7 @@ def falls(known: list[Known]) -> list[tuple[int, int]]:
     return [*found, (top, bottom)] if falling else found
 
 
-def shows(seen: Seen) -> tuple[Picture, ...]:
+def shows(seen: Seen) -> tuple[Illustration, ...]:
     """The window of each over the same time, in the same measure."""
     whole = float(max(1, *(one.largest_window_bytes for one in seen.flows)))
     until = max(1.0, *(one.windows[-1][0] for one in seen.flows if one.windows))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from udpmsg.base import kinds, units
 from udpmsg.base.errors import UsageError
-from udpmsg.base.kinds import Kind
+from udpmsg.base.kinds import ValueKind
 from udpmsg.link.faults import Burst, Later, Link, Path, Police
 
 Changes = Mapping[str, Any]
@@ -207,14 +207,14 @@ def _mtu_text(path: Path) -> str:
     return NONE if path.mtu is None else f"{path.mtu}:{SILENT}" if path.silent else str(path.mtu)
 
 
-def _value(attribute: str, kind: Kind, example: str) -> Field:
+def _value(attribute: str, kind: ValueKind, example: str) -> Field:
     """A fault that is one attribute."""
     return Field(
         lambda written: {attribute: kind.read(written)}, lambda path: kind.text(getattr(path, attribute)), kind.metavar, example
     )
 
 
-def _optional(attribute: str, kind: Kind, example: str) -> Field:
+def _optional(attribute: str, kind: ValueKind, example: str) -> Field:
     """The same, where it may be absent."""
 
     def read_value(written: str) -> Any:
@@ -225,7 +225,7 @@ def _optional(attribute: str, kind: Kind, example: str) -> Field:
     )
 
 
-def _changing(attribute: str, later: str, kind: Kind, example: str) -> Field:
+def _changing(attribute: str, later: str, kind: ValueKind, example: str) -> Field:
     """A fault that may change during the run: VALUE[,VALUE@TIME…]. Only a rate has no value at all, and then none later."""
 
     def read_values(written: str) -> Changes:
@@ -266,8 +266,8 @@ FIELDS: Mapping[str, Field] = {
     "reorder": Field(_reorder, _reorder_text, "PERCENT[:TIME]", "2%:30ms/0%"),
     "corrupt": _value("corrupt", kinds.SHARE, "1%/0%"),
     "rate": _changing("rate", "later_rates", kinds.BIT_RATE, "1mbit/10mbit"),
-    "queue": _optional("queue", Kind("N", _queue), "10/none"),
-    "police": _optional("police", Kind("RATE:SIZE", _police, _police_text), "10mbit:64KiB/none"),
+    "queue": _optional("queue", ValueKind("N", _queue), "10/none"),
+    "police": _optional("police", ValueKind("RATE:SIZE", _police, _police_text), "10mbit:64KiB/none"),
     "mtu": Field(_mtu, _mtu_text, "SIZE[:silent]", "1280:silent/none"),
 }
 """By the option's name, in the order in which they are shown."""

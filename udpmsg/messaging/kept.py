@@ -80,7 +80,7 @@ SESSION_COLUMNS = "all_below, delivered, count, acknowledged"
 """In the order in which the functions below make and take them."""
 MODULUS = 1 << 64
 
-Row = tuple[Any, ...]
+DatabaseRow = tuple[Any, ...]
 
 
 class StoredMessage(NamedTuple):
@@ -113,7 +113,7 @@ class StoredSession(NamedTuple):
 # Rows ------------------------------------------------------------------------------------------------------------------------
 
 
-def row_of(message: Message, now_ns: int) -> Row:
+def row_of(message: Message, now_ns: int) -> DatabaseRow:
     """MESSAGE_COLUMNS of a message, and whether its payload is text."""
     transport, host, port = cast(Endpoint, message.peer)
     return (
@@ -134,7 +134,7 @@ def row_of(message: Message, now_ns: int) -> Row:
     )
 
 
-def message_of(row: Row) -> StoredMessage:
+def message_of(row: DatabaseRow) -> StoredMessage:
     """The message of a row: its id, then MESSAGE_COLUMNS."""
     number, received_at, transport, host, port, session, sequence, reply_to, *rest = row
     acknowledged, reordered, transmission, name, title, payload = rest
@@ -144,13 +144,13 @@ def message_of(row: Row) -> StoredMessage:
     return StoredMessage(number, received_at, message, name)
 
 
-def remembered_row(remembered: Remembered) -> Row:
+def remembered_row(remembered: Remembered) -> DatabaseRow:
     """SESSION_COLUMNS of what is to be remembered."""
     all_below, delivered, count, acknowledged = remembered
     return signed(all_below), json.dumps(delivered), count, acknowledged
 
 
-def remembered_of(row: Row) -> Remembered:
+def remembered_of(row: DatabaseRow) -> Remembered:
     """What SESSION_COLUMNS say."""
     all_below, delivered, count, acknowledged = row
     ranges = [(first, last) for first, last in json.loads(delivered)]

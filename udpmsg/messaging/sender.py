@@ -21,9 +21,9 @@ from udpmsg.core.framing import FRAME_OVERHEAD, Run, each, most_in_run
 from udpmsg.core.runs import CHECKED_OVERHEAD
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind
-from udpmsg.messaging.inbox import Inbox
 from udpmsg.messaging.payload import Payload, checked_title, each_encoded, encoded
 from udpmsg.messaging.queues import EventQueues
+from udpmsg.messaging.reply_receiver import ReplyReceiver
 from udpmsg.messaging.statistics import SenderStatistics, SessionReport, session_report
 from udpmsg.sockets.endpoint import DEFAULT_PORT, Endpoint, check_hops, check_port, new_session
 from udpmsg.sockets.known_path import KnownPath
@@ -169,7 +169,7 @@ class Sender:
             self._core = CoreSender(config, session=self._spool.session, now=now, earlier=self._spool.earlier)
         else:
             self._core = CoreSender(config, session=new_session(), now=now)
-        self._inbox = Inbox(
+        self._reply_receiver = ReplyReceiver(
             self._core,
             raw=raw,
             framed=self._socket.framed,
@@ -358,12 +358,12 @@ class Sender:
             messages_unconfirmed=ended[State.UNCONFIRMED] if known else None,
             messages_refused=self._raw_refused if self.raw else ended[State.REFUSED],
             retransmissions=self._core.retransmissions if not self._socket.framed else None,
-            malformed=self._core.malformed + self._inbox.malformed,
+            malformed=self._core.malformed + self._reply_receiver.malformed,
             payload_bytes=self._raw_bytes if self.raw else self._core.payload_bytes,
             delivered_bytes=self._core.delivered_bytes if known else None,
             duration_s=(self._last_at - self._first_sent_at) / SECOND if self._first_sent_at is not None else 0.0,
             replies=self._reply_count,
-            replies_dropped=self._inbox.dropped,
+            replies_dropped=self._reply_receiver.dropped,
             datagram_size=None if self.raw else self._core.datagram_size,
         )
 
@@ -399,7 +399,7 @@ class Sender:
                 self._turn(None)
         now = clock.now()
         if wait:
-            self._inbox.commit()
+            self._reply_receiver.commit()
         self._core.abandon(N_("closed before it was acknowledged"), now=now)
         over = self._spool is None or (wait and finished and not self._spool.messages)
         if over and not self.raw and self._core.messages_of_session:
@@ -491,9 +491,9 @@ class Sender:
     def _commit(self) -> None:
         """The program asks for more, so it is done with the replies that it has."""
         if self._in_hand:
-            self._inbox.done(self._in_hand)
+            self._reply_receiver.done(self._in_hand)
             self._in_hand.clear()
-            if batch := self._inbox.data_to_send(now=clock.now()):  # nothing else has happened
+            if batch := self._reply_receiver.data_to_send(now=clock.now()):  # nothing else has happened
                 self._socket.write(batch)
 
     def _unfinished(self, refusals: int) -> bool:
@@ -565,7 +565,7 @@ class Sender:
 
     def _turn(self, until: int | None) -> None:
         """One round: wait for input or a timeout, then settle everything that follows from it."""
-        due = earliest(self._core.next_timeout(), self._inbox.next_timeout())
+        due = earliest(self._core.next_timeout(), self._reply_receiver.next_timeout())
         if due is not None and self._socket.waiting:
             due = max(due, clock.now() + BLOCKED_TICK)
         for peer, messages, now in self._waiter.wait(earliest(until, due)):
@@ -578,7 +578,7 @@ class Sender:
             if not self.raw and wire.is_ours(message) and wire.kind_of(message) in FOR_THE_CORE:
                 self._core.receive([message], now=now, peer=peer)
             else:
-                events = self._inbox.receive(message, now=now, peer=peer, full=self._events.full)
+                events = self._reply_receiver.receive(message, now=now, peer=peer, full=self._events.full)
                 self._events.add(events)
                 self._reply_count += sum(isinstance(event, Message) for event in events)
 
@@ -590,7 +590,7 @@ class Sender:
             self._go_elsewhere(Phrase("no answer from {}", self.endpoint), again=True)
         if events := self._core.events():
             self._take_events(events, now)
-        batch: list[bytes | Run] = [*self._inbox.data_to_send(now=now)]
+        batch: list[bytes | Run] = [*self._reply_receiver.data_to_send(now=now)]
         if not self._socket.waiting:  # what the kernel has not taken holds back what follows
             self._follow_path()
             batch += self._data_to_send(now)

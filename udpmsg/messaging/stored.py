@@ -15,7 +15,7 @@ from udpmsg.messaging.kept import (
     FORM,
     MESSAGE_COLUMNS,
     SESSION_COLUMNS,
-    Row,
+    DatabaseRow,
     StoredMessage,
     StoredSession,
     message_of,
@@ -75,9 +75,9 @@ class StoreReader:
             yield from map(message_of, page)
             after = page[-1][0]
 
-    def _page(self, after: int) -> list[Row]:
+    def _page(self, after: int) -> list[DatabaseRow]:
         """The next messages; the reading has ended when this returns."""
-        page: list[Row] = []
+        page: list[DatabaseRow] = []
         size = 0
         with closing(self._database.rows(READ_MESSAGES, (after,))) as rows:
             for row in islice(rows, PAGE_ROWS):

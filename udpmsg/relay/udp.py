@@ -26,7 +26,7 @@ from udpmsg.link.way import Way
 from udpmsg.relay import hops
 from udpmsg.relay.values import Faulted, HopsUsedUp, NotSent, RelayEvent, Traffic
 from udpmsg.sockets.endpoint import Endpoint, endpoint_of
-from udpmsg.udp import answering
+from udpmsg.udp import local_address
 from udpmsg.udp.receiver import UdpReceiver, kernel_drops
 from udpmsg.udp.sender import LARGEST_DATAGRAM, RECEIVE_BUFFER, UdpSender
 
@@ -57,10 +57,10 @@ class Listening(UdpReceiver):
     def _receive(self) -> tuple[list[bytes | Run], Endpoint]:
         if not self._told:
             return super()._receive()
-        datagram, ancillary, _, sockaddr = self._socket.recvmsg(LARGEST_DATAGRAM, answering.ROOM + hops.ROOM)
+        datagram, ancillary, _, sockaddr = self._socket.recvmsg(LARGEST_DATAGRAM, local_address.ROOM + hops.ROOM)
         peer = endpoint_of("udp", sockaddr)
-        if self._answering is not None:
-            self._answering.note(peer, ancillary)
+        if self._local_addresses is not None:
+            self._local_addresses.note(peer, ancillary)
         self.hops_left = hops.of_datagram(ancillary)
         return [datagram], peer
 

@@ -1,7 +1,7 @@
 """Waiting for sockets, a point in time, or a call from elsewhere. Owns the selector, and how long a system can wait at once;
 knows no protocol.
 
-Whoever registers a socket gives a function `(mask, now) -> Arrivals` with it, which is called when it is ready.
+Whoever registers a socket gives a function `(mask, now) -> Incoming` with it, which is called when it is ready.
 """
 
 import selectors
@@ -15,7 +15,7 @@ from udpmsg.base.errors import UsageError
 from udpmsg.core.framing import Run
 from udpmsg.sockets.endpoint import Endpoint
 
-Arrivals = Iterable[tuple[Endpoint, Sequence[bytes | Run]]]
+Incoming = Iterable[tuple[Endpoint, Sequence[bytes | Run]]]
 """What came, one by one or in runs, and from whom. It is where it was read: look at one before the next is asked for."""
 LONGEST_WAIT = 200 * MILLISECOND if sys.platform == "win32" else 86_400 * SECOND
 """Nanoseconds: a longer wait is cut into slices. Systems count its milliseconds in 31 bits, which is not even 25 days; on Windows
@@ -76,7 +76,7 @@ class Waiter:
         self._inside.close()
         self._outside.close()
 
-    def _on_wake(self, mask: int, now: int) -> Arrivals:
+    def _on_wake(self, mask: int, now: int) -> Incoming:
         try:
             while self._inside.recv(4096):
                 pass

@@ -27,14 +27,14 @@ from udpmsg.core.events import Disconnected, Event, LimitReached, Malformed
 from udpmsg.core.framing import BadFrame, FrameReader, Run, frame
 from udpmsg.sockets.endpoint import Endpoint, endpoint_of
 from udpmsg.sockets.listening import MOST_BUFFER, bind, own_address, within_descriptors
-from udpmsg.sockets.waiting import Arrivals, earliest
+from udpmsg.sockets.waiting import Incoming, earliest
 from udpmsg.tcp.beginning import BEGINNING, offence
 from udpmsg.tcp.connection import Connection
 from udpmsg.tcp.door import FOREIGN, Door
 from udpmsg.tcp.memory import BUFFER, Memory
 from udpmsg.tcp.places import Places
 
-OnReady = Callable[[int, int], Arrivals]
+OnReady = Callable[[int, int], Incoming]
 BACKLOG = 1024
 """Connections that the kernel keeps ready until they are accepted."""
 ACCEPTED_AT_ONCE = 16
@@ -241,7 +241,7 @@ class TcpReceiver:
 
     # Places --------------------------------------------------------------------------------------------------------------
 
-    def _on_ready(self, mask: int, now: int) -> Arrivals:
+    def _on_ready(self, mask: int, now: int) -> Incoming:
         """The selector's call for the listening socket."""
         self._accept(now)
         return []
@@ -328,7 +328,7 @@ class TcpReceiver:
         """What the selector calls for it. The connection must not know it: in a circle, a closed one would keep its memory."""
         return partial(self._on_connection_ready, connection)
 
-    def _on_connection_ready(self, connection: Connection, mask: int, now: int) -> Arrivals:
+    def _on_connection_ready(self, connection: Connection, mask: int, now: int) -> Incoming:
         """The selector's call for one connection."""
         if mask & selectors.EVENT_WRITE and self._flush(connection, now):
             self._memory.charge(connection)

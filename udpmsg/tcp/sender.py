@@ -16,9 +16,9 @@ from udpmsg.core.events import Disconnected, Event
 from udpmsg.core.framing import BadFrame, FrameReader, Run, each, frames
 from udpmsg.sockets.endpoint import Endpoint, endpoint_of, resolve
 from udpmsg.sockets.known_path import KnownPath
-from udpmsg.sockets.waiting import LONGEST_WAIT, Arrivals, nanoseconds
+from udpmsg.sockets.waiting import LONGEST_WAIT, Incoming, nanoseconds
 from udpmsg.tcp.information import known_path
-from udpmsg.tcp.lines import LineReader
+from udpmsg.tcp.line_reader import LineReader
 
 CHUNK = 64 << 10
 """Bytes read at one go."""
@@ -114,7 +114,7 @@ class TcpSender:
             self._selector.unregister(self._socket)
         self._socket.close()
 
-    def _on_ready(self, mask: int, now: int) -> Arrivals:
+    def _on_ready(self, mask: int, now: int) -> Incoming:
         """The selector's call: what came, with whom it is from."""
         if mask & selectors.EVENT_WRITE:
             self._selector.modify(self._socket, selectors.EVENT_READ, self._on_ready)

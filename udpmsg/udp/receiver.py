@@ -16,10 +16,10 @@ from udpmsg.core.events import Event
 from udpmsg.core.framing import MOST_MESSAGES, Run
 from udpmsg.sockets.endpoint import Endpoint, endpoint_of
 from udpmsg.sockets.listening import MOST_BUFFER, bind, own_address
-from udpmsg.sockets.waiting import Arrivals
+from udpmsg.sockets.waiting import Incoming
 from udpmsg.udp import multicast
 from udpmsg.udp import offload as offloading
-from udpmsg.udp.answering import ROOM, Answering, needed
+from udpmsg.udp.local_address import ROOM, LocalAddresses, needed
 from udpmsg.udp.sender import LARGEST_DATAGRAM
 
 SO_MEMINFO = 55
@@ -74,7 +74,7 @@ class UdpReceiver:
             if group is not None:
                 self._join(group, interface)
             self._socket.setblocking(False)
-            self._answering = Answering(self._socket) if needed(self._socket) else None
+            self._local_addresses = LocalAddresses(self._socket) if needed(self._socket) else None
             self.offload = offload and offloading.coalesce(self._socket)
             """Whether runs of datagrams come in one call."""
         except BaseException:
@@ -132,20 +132,20 @@ class UdpReceiver:
         self._socket.close()
 
     def _send(self, datagram: bytes, peer: Endpoint) -> None:
-        if self._answering is None:
+        if self._local_addresses is None:
             self._socket.sendto(datagram, (peer.host, peer.port))
         else:
-            self._socket.sendmsg([datagram], self._answering.source(peer), 0, (peer.host, peer.port))
+            self._socket.sendmsg([datagram], self._local_addresses.source(peer), 0, (peer.host, peer.port))
 
     def _receive(self) -> tuple[list[bytes | Run], Endpoint]:
         """What one call brings."""
-        if self._answering is None and not self.offload:
+        if self._local_addresses is None and not self.offload:
             datagram, sockaddr = self._socket.recvfrom(LARGEST_DATAGRAM)
             return [datagram], endpoint_of("udp", sockaddr)
         data, ancillary, _, sockaddr = self._socket.recvmsg(LARGEST_DATAGRAM, ROOM + offloading.ROOM)
         peer = endpoint_of("udp", sockaddr)
-        if self._answering is not None:
-            self._answering.note(peer, ancillary)
+        if self._local_addresses is not None:
+            self._local_addresses.note(peer, ancillary)
         return offloading.runs(data, ancillary), peer
 
     def _join(self, group: str, interface: str | None) -> None:
@@ -160,7 +160,7 @@ class UdpReceiver:
                 Phrase(error.strerror or str(error)),
             ) from None
 
-    def _on_ready(self, mask: int, now: int) -> Arrivals:
+    def _on_ready(self, mask: int, now: int) -> Incoming:
         """The selector's call: what came, with whom it is from, call by call: what one brought is best looked at while it is in
         the processor's cache."""
         if mask & selectors.EVENT_WRITE:

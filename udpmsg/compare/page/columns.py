@@ -11,13 +11,13 @@ from typing import Any
 from udpmsg.base.durations import MICROSECOND
 from udpmsg.base.language import _, told
 from udpmsg.compare.ledger import Ending, LedgerRow
-from udpmsg.compare.trace import Comparison, Run
+from udpmsg.compare.trace import Comparison, Trace
 from udpmsg.show.markup import plain
 
-Column = list[int | None]
+Numbers = list[int | None]
 
 
-def columns(comparison: Comparison, run: Run, rows: list[LedgerRow]) -> dict[str, Any]:
+def columns(comparison: Comparison, run: Trace, rows: list[LedgerRow]) -> dict[str, Any]:
     """One run. Index 0 is the first row; `ranges` are pairs of indices, both included."""
     interval = comparison.workload.interval_ns
     regular = all(row.due_at == (row.sequence - 1) * interval and row.sequence == at for at, row in enumerate(rows, 1))
@@ -43,7 +43,7 @@ def columns(comparison: Comparison, run: Run, rows: list[LedgerRow]) -> dict[str
     }
 
 
-def round_trips(run: Run, rows: list[LedgerRow]) -> Column | None:
+def round_trips(run: Trace, rows: list[LedgerRow]) -> Numbers | None:
     """The sender's round trips, where no one-way delay is known: what the charts show instead."""
     known = {sent.sequence: sent.rtt for sent in run.sent if sent.rtt is not None}
     if not known or any(row.delay is not None for row in rows):
@@ -51,7 +51,7 @@ def round_trips(run: Run, rows: list[LedgerRow]) -> Column | None:
     return [microseconds(known.get(row.sequence)) for row in rows]
 
 
-def known(run: Run) -> dict[str, Column] | None:
+def known(run: Trace) -> dict[str, Numbers] | None:
     """What the sender knew of the path, a value for each look; None where it knew nothing."""
     if not run.known:
         return None
@@ -75,7 +75,7 @@ def since(time: int | None, start: int) -> int | None:
     return None if time is None else microseconds(time - start)
 
 
-def one_if_same(column: Column) -> Column | int | None:
+def one_if_same(column: Numbers) -> Numbers | int | None:
     """A column that says the same of everyone, as that one value."""
     return column[0] if column and all(value == column[0] for value in column) else column
 

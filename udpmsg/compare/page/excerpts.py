@@ -11,7 +11,7 @@ from statistics import median
 from udpmsg.base.language import _
 from udpmsg.compare.page.words import SHORT
 from udpmsg.compare.reading import RunReading
-from udpmsg.compare.trace import Comparison, Run
+from udpmsg.compare.trace import Comparison, Trace
 from udpmsg.link.record import Direction, FrameRecord, Phase
 from udpmsg.show.telling import label
 
@@ -61,7 +61,7 @@ def excerpts(comparison: Comparison, read: list[RunReading]) -> list[Excerpt]:
     return [replace(excerpt, opens=place == opens) for place, excerpt in enumerate(chosen)]
 
 
-def near(run: Run, excerpt: Excerpt) -> Run:
+def near(run: Trace, excerpt: Excerpt) -> Trace:
     """The same run with the frames and receptions in and near an excerpt, and no others."""
     frames, received = run.frames or [], run.received
     first = bisect_left(frames, excerpt.start, key=lambda frame: frame.arrived_at)
@@ -72,7 +72,7 @@ def near(run: Run, excerpt: Excerpt) -> Run:
     return replace(run, frames=frames, received=received[max(0, first - NEIGHBOURS) : last + NEIGHBOURS])
 
 
-def beginning(comparison: Comparison, runs: list[Run]) -> Excerpt:
+def beginning(comparison: Comparison, runs: list[Trace]) -> Excerpt:
     """The first messages, and TCP's handshake beside them."""
     start = min([0, *(frame.arrived_at for run in runs for frame in (run.frames or ())[:1])])
     frames = [frame for run in runs for frame in (run.frames or ())[:1000] if frame.left_at and not frame.reordered]
@@ -81,7 +81,7 @@ def beginning(comparison: Comparison, runs: list[Run]) -> Excerpt:
     return Excerpt(_("The beginning"), start, start + length)
 
 
-def first_fault(runs: list[Run], longest: int) -> Excerpt | None:
+def first_fault(runs: list[Trace], longest: int) -> Excerpt | None:
     """From the first frame that the link did something to, until the last mode has got over it. Messages before all else."""
     faulty = [frame for run in runs for frame in run.frames or () if is_faulty(frame)]
     messages = [frame for frame in faulty if frame.phase is Phase.DATA and frame.identity.direction is Direction.FORWARD]
@@ -113,7 +113,7 @@ def longest_wait(comparison: Comparison, read: list[RunReading], longest: int) -
     return Excerpt(_("The longest wait: {}").format(SHORT[mode]), end - min(delay, longest), end)
 
 
-def ending(runs: list[Run], longest: int) -> Excerpt | None:
+def ending(runs: list[Trace], longest: int) -> Excerpt | None:
     """The last messages, and how each mode takes its leave."""
     farewells = [frame.arrived_at for run in runs for frame in run.frames or () if frame.phase is Phase.TEARDOWN]
     if not farewells:

@@ -13,7 +13,7 @@ from udpmsg.base.language import _, number
 from udpmsg.compare.ladder import Arrow, Mark, MarkKind, arrows, marks
 from udpmsg.compare.page.excerpts import Excerpt, near
 from udpmsg.compare.page.labels import AXIS, LABEL, RECEIVER, SENDER, TOGETHER, Place, gathered, labels, numbered
-from udpmsg.compare.trace import Mode, Run
+from udpmsg.compare.trace import Mode, Trace
 from udpmsg.link.record import Direction, Phase
 from udpmsg.show import telling
 from udpmsg.show.markup import safe
@@ -36,7 +36,7 @@ LOSS_AT = 0.55
 """How far a lost frame comes, of the way to the other line."""
 
 
-def draw(excerpt: Excerpt, runs: list[Run], names: dict[Mode, str], interval: int, number: int | str) -> tuple[str, int, int]:
+def draw(excerpt: Excerpt, runs: list[Trace], names: dict[Mode, str], interval: int, number: int | str) -> tuple[str, int, int]:
     """The pictures, how many frames they show, how many they leave out for lack of room. `number` makes their ids unique."""
     length = excerpt.end - excerpt.start
     height = min(max(length / max(interval, 1) * SLOT, LOWEST), TALLEST)

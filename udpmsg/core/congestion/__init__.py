@@ -1,7 +1,7 @@
 """The congestion controls that there are, by name. A new one joins the table; nothing else knows their classes."""
 
 from udpmsg.base.errors import N_
-from udpmsg.base.kinds import Kind
+from udpmsg.base.kinds import ValueKind
 from udpmsg.base.units import one_of
 from udpmsg.core.congestion.bbr import BBR
 from udpmsg.core.congestion.controller import Controller
@@ -12,5 +12,5 @@ CONTROLLERS: dict[str, type[Controller]] = {"newreno": NewReno, "cubic": Cubic, 
 DEFAULT = "cubic"
 
 
-CONGESTION = Kind("NAME", lambda text: one_of(text, CONTROLLERS, N_("congestion control")), names=tuple(CONTROLLERS))
+CONGESTION = ValueKind("NAME", lambda text: one_of(text, CONTROLLERS, N_("congestion control")), names=tuple(CONTROLLERS))
 """The name of one, as a user writes it."""

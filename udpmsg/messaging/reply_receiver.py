@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STRAY = Phrase("it answers nothing that was sent")
 
 
-class Inbox:
+class ReplyReceiver:
     """Receives the replies to what `sender` sent, of at most `max_message` bytes; `framed` as the sender's socket is. `raw`: all
     that comes is a reply.
 

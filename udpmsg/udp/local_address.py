@@ -9,6 +9,7 @@ import struct
 import sys
 
 from udpmsg.sockets.endpoint import Endpoint
+from udpmsg.udp.offload import Ancillary
 
 IP_PKTINFO = 8
 """Linux, in.h; it has no name in Python 3.11."""
@@ -20,10 +21,8 @@ ROOM = socket.CMSG_SPACE(IPV6_INFO.size) if hasattr(socket, "CMSG_SPACE") else 0
 """Bytes of ancillary data that a datagram needs."""
 PEERS_KEPT = 4096
 
-Ancillary = list[tuple[int, int, bytes]]
 
-
-class Answering:
+class LocalAddresses:
     """Asks the kernel for the local address of every datagram, and says it again when a datagram goes back."""
 
     def __init__(self, listener: socket.socket) -> None:

@@ -14,18 +14,18 @@ from udpmsg.core.events import NOTICES_KEPT, Disconnected, Duplicate, Event, Goo
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind, decode, reply_session
 from udpmsg.messaging import queues as queues_module
-from udpmsg.messaging.inbox import STRAY, Inbox
 from udpmsg.messaging.queues import MALFORMED_TOLD, EventQueues
+from udpmsg.messaging.reply_receiver import STRAY, ReplyReceiver
 from udpmsg.sockets.endpoint import Endpoint
 
 LISTENER = Endpoint("udp", LOOPBACK, 5000)
 
 
-def an_inbox(*, one_to_many: bool = False, acknowledged: bool = False, sent: int = 3) -> tuple[CoreSender, Inbox]:
+def a_reply_receiver(*, one_to_many: bool = False, acknowledged: bool = False, sent: int = 3) -> tuple[CoreSender, ReplyReceiver]:
     """Of a sender that has sent so many messages."""
     sender = acknowledged_sender() if acknowledged else plain_sender()
     send(sender, sent)
-    return sender, Inbox(sender, raw=False, framed=False, max_message=1 << 20, one_to_many=one_to_many)
+    return sender, ReplyReceiver(sender, raw=False, framed=False, max_message=1 << 20, one_to_many=one_to_many)
 
 
 def send(sender: CoreSender, messages: int = 1) -> None:
@@ -38,9 +38,9 @@ def answerer(session: int) -> RemoteSender:
     return RemoteSender(session, acknowledged=False)
 
 
-def given(inbox: Inbox, data: bytes) -> list[Event]:
+def given(replies: ReplyReceiver, data: bytes) -> list[Event]:
     """What the application has of this datagram."""
-    return inbox.receive(data, now=at(1), peer=LISTENER)
+    return replies.receive(data, now=at(1), peer=LISTENER)
 
 
 def stray(data: bytes) -> list[Event]:
@@ -51,118 +51,118 @@ def stray(data: bytes) -> list[Event]:
 
 
 def test_the_first_session_that_answers_is_the_one_that_may() -> None:
-    _, inbox = an_inbox()
+    _, replies = a_reply_receiver()
     first, other = answerer(1), answerer(2)
-    assert payloads(given(inbox, first.message(1, b"yes", reply_to=2))) == [b"yes"]
+    assert payloads(given(replies, first.message(1, b"yes", reply_to=2))) == [b"yes"]
     for number in (1, 2, 3):
         data = other.message(number, b"no", reply_to=number)
-        assert given(inbox, data) == stray(data)
-    assert payloads(given(inbox, first.message(2, b"and yes", reply_to=1))) == [b"and yes"]
-    assert inbox.malformed == 3
+        assert given(replies, data) == stray(data)
+    assert payloads(given(replies, first.message(2, b"and yes", reply_to=1))) == [b"and yes"]
+    assert replies.malformed == 3
 
 
 def test_a_restarted_listener_shows_that_it_saw_a_message_and_may_answer() -> None:
     """Its new session can't be known to anybody who did not; that of somebody else, which is made at random, could be guessed."""
-    sender, inbox = an_inbox()
+    sender, replies = a_reply_receiver()
     old, other, new = answerer(1), answerer(2), answerer(reply_session(sender.session, 7))
-    given(inbox, old.message(1, reply_to=1))
+    given(replies, old.message(1, reply_to=1))
     data = other.message(1, reply_to=2)
-    assert given(inbox, data) == stray(data)
-    assert payloads(given(inbox, new.message(1, b"new", reply_to=2))) == [b"new"]
+    assert given(replies, data) == stray(data)
+    assert payloads(given(replies, new.message(1, b"new", reply_to=2))) == [b"new"]
     data = old.message(2, reply_to=3)
-    assert given(inbox, data) == stray(data)  # it is the new one's turn
+    assert given(replies, data) == stray(data)  # it is the new one's turn
 
 
 def test_once_the_receiver_was_found_restarted_any_session_may_be_the_next() -> None:
-    sender, inbox = an_inbox(acknowledged=True)
-    given(inbox, answerer(1).message(1, reply_to=1))
+    sender, replies = a_reply_receiver(acknowledged=True)
+    given(replies, answerer(1).message(1, reply_to=1))
     sender.receive([RemoteReceiver(7).ack((1, 1), below=2)], now=at(1))
     data = answerer(2).message(1, reply_to=2)
-    assert given(inbox, data) == stray(data)
+    assert given(replies, data) == stray(data)
     sender.receive([RemoteReceiver(8).ack((2, 2))], now=at(2))
     assert PeerRestarted(8) in sender.events()
-    assert payloads(given(inbox, answerer(1).message(2, b"late", reply_to=3))) == [b"late"]
-    assert payloads(given(inbox, answerer(2).message(2, b"new", reply_to=2))) == [b"new"]
+    assert payloads(given(replies, answerer(1).message(2, b"late", reply_to=3))) == [b"late"]
+    assert payloads(given(replies, answerer(2).message(2, b"new", reply_to=2))) == [b"new"]
     data = answerer(3).message(1, reply_to=2)
-    assert given(inbox, data) == stray(data)  # one restart, one change
+    assert given(replies, data) == stray(data)  # one restart, one change
 
 
 def test_of_many_receivers_each_may_answer() -> None:
-    _, inbox = an_inbox(one_to_many=True)
+    _, replies = a_reply_receiver(one_to_many=True)
     for session in (1, 2, 3):
-        assert payloads(given(inbox, answerer(session).message(1, b"here", reply_to=1))) == [b"here"]
+        assert payloads(given(replies, answerer(session).message(1, b"here", reply_to=1))) == [b"here"]
     data = answerer(4).message(1, reply_to=4)
-    assert given(inbox, data) == stray(data)
+    assert given(replies, data) == stray(data)
 
 
 @pytest.mark.parametrize("number", [0, 4, 2**63 - 1])
 def test_nobody_answers_what_was_never_sent(number: int) -> None:
     """0: it has no REPLY at all."""
-    _, inbox = an_inbox()
+    _, replies = a_reply_receiver()
     data = answerer(1).message(1, b"no", reply_to=number)
-    assert given(inbox, data) == stray(data)
-    assert payloads(given(inbox, answerer(2).message(1, b"yes", reply_to=3))) == [b"yes"]  # so that one may still be the first
+    assert given(replies, data) == stray(data)
+    assert payloads(given(replies, answerer(2).message(1, b"yes", reply_to=3))) == [b"yes"]  # so that one may still be the first
 
 
 def test_a_forged_reply_with_a_wrong_checksum_binds_nobody() -> None:
-    _, inbox = an_inbox(acknowledged=True)
+    _, replies = a_reply_receiver(acknowledged=True)
     forged = bytearray(RemoteSender(1).message(1, b"no", reply_to=1))
     forged[-1] ^= 1
-    assert given(inbox, bytes(forged)) == [Malformed(LISTENER, "wrong checksum", len(forged))]
-    assert payloads(given(inbox, RemoteSender(2).message(1, b"yes", reply_to=1))) == [b"yes"]
-    assert inbox.malformed == 1
+    assert given(replies, bytes(forged)) == [Malformed(LISTENER, "wrong checksum", len(forged))]
+    assert payloads(given(replies, RemoteSender(2).message(1, b"yes", reply_to=1))) == [b"yes"]
+    assert replies.malformed == 1
 
 
 @pytest.mark.parametrize("data", [b"", b"plain text", b"UM\x01\x01", b"UM\x02\x01" + bytes(60)])
 def test_what_is_not_ours_is_no_reply(data: bytes) -> None:
-    _, inbox = an_inbox()
-    assert given(inbox, data) == stray(data)
-    assert inbox.data_to_send(now=at(1)) == []
+    _, replies = a_reply_receiver()
+    assert given(replies, data) == stray(data)
+    assert replies.data_to_send(now=at(1)) == []
 
 
 def test_a_reply_in_fragments() -> None:
-    _, inbox = an_inbox(acknowledged=True)
+    _, replies = a_reply_receiver(acknowledged=True)
     remote = RemoteSender(1)
     parts = [remote.message(1, part, fragment=(index, 2, 2, 4), reply_to=3) for index, part in enumerate((b"ab", b"cd"))]
-    assert [payloads(given(inbox, part)) for part in parts] == [[], [b"abcd"]]
+    assert [payloads(given(replies, part)) for part in parts] == [[], [b"abcd"]]
 
 
 def test_a_stray_is_not_acknowledged_and_a_reply_is() -> None:
-    _, inbox = an_inbox(acknowledged=True)
-    given(inbox, RemoteSender(1).message(1, reply_to=1))
-    assert inbox.data_to_send(now=at(1)) == []  # the application may be done with it before an acknowledgment may wait no longer
-    inbox.commit()
-    (acknowledgment,) = read(inbox.data_to_send(now=at(1)))
+    _, replies = a_reply_receiver(acknowledged=True)
+    given(replies, RemoteSender(1).message(1, reply_to=1))
+    assert replies.data_to_send(now=at(1)) == []  # the application may be done with it before the acknowledgment is due
+    replies.commit()
+    (acknowledgment,) = read(replies.data_to_send(now=at(1)))
     assert acknowledgment.kind is Kind.ACK
-    given(inbox, RemoteSender(2).message(1, reply_to=1))
-    given(inbox, RemoteSender(3).message(1))
-    assert inbox.data_to_send(now=at(1)) == []
+    given(replies, RemoteSender(2).message(1, reply_to=1))
+    given(replies, RemoteSender(3).message(1))
+    assert replies.data_to_send(now=at(1)) == []
 
 
 def test_of_raw_bytes_everything_is_a_reply_as_long_as_there_is_room() -> None:
     sender = plain_sender()
-    inbox = Inbox(sender, raw=True, framed=False, max_message=1 << 20, one_to_many=False)
+    replies = ReplyReceiver(sender, raw=True, framed=False, max_message=1 << 20, one_to_many=False)
     for data in (b"", b"text", answerer(1).message(1)):
-        assert given(inbox, data) == [Message(data, LISTENER)]
-        assert inbox.receive(data, now=at(1), peer=LISTENER, full=True) == [
+        assert given(replies, data) == [Message(data, LISTENER)]
+        assert replies.receive(data, now=at(1), peer=LISTENER, full=True) == [
             LimitReached(LISTENER, 0, "replies", queues_module.REPLY_BYTES)
         ]
-    assert (inbox.malformed, inbox.dropped) == (0, 3)
+    assert (replies.malformed, replies.dropped) == (0, 3)
 
 
 @pytest.mark.parametrize("say", [RemoteSender.probe, lambda remote: remote.goodbye(1), RemoteSender.query])
 def test_whatever_else_is_said_counts_from_the_session_that_answers(say: Callable[[RemoteSender], bytes]) -> None:
-    _, inbox = an_inbox(acknowledged=True)
+    _, replies = a_reply_receiver(acknowledged=True)
     bound, other = RemoteSender(1), RemoteSender(2)
     before = say(bound)
-    assert given(inbox, before) == stray(before)
-    given(inbox, bound.message(1, reply_to=1))
-    inbox.data_to_send(now=at(1))
+    assert given(replies, before) == stray(before)
+    given(replies, bound.message(1, reply_to=1))
+    replies.data_to_send(now=at(1))
     data = say(other)
-    assert given(inbox, data) == stray(data)
-    assert inbox.data_to_send(now=at(1)) == []
-    assert all(isinstance(event, Goodbye) for event in given(inbox, say(bound)))
-    assert len(inbox.data_to_send(now=at(1))) == 1
+    assert given(replies, data) == stray(data)
+    assert replies.data_to_send(now=at(1)) == []
+    assert all(isinstance(event, Goodbye) for event in given(replies, say(bound)))
+    assert len(replies.data_to_send(now=at(1))) == 1
 
 
 # What waits for the application ------------------------------------------------------------------------------------------
@@ -170,15 +170,15 @@ def test_whatever_else_is_said_counts_from_the_session_that_answers(say: Callabl
 
 def test_replies_that_nobody_takes_are_bounded_and_not_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queues_module, "REPLY_BYTES", 3 * queues_module.REPLY_COST)
-    _, inbox = an_inbox(acknowledged=True)
+    _, replies = a_reply_receiver(acknowledged=True)
     waiting, remote = EventQueues(), RemoteSender(1)
     for sequence in range(1, 6):
-        waiting.add(inbox.receive(remote.message(sequence, b"", reply_to=1), now=at(1), peer=LISTENER, full=waiting.full))
+        waiting.add(replies.receive(remote.message(sequence, b"", reply_to=1), now=at(1), peer=LISTENER, full=waiting.full))
     for below in (1, 4):  # nothing is delivered until the application is done with what it was given
-        (acknowledgment,) = inbox.data_to_send(now=at(1))
+        (acknowledgment,) = replies.data_to_send(now=at(1))
         assert decode(acknowledgment).payload[28:36] == below.to_bytes(8, "big")
-        inbox.commit()
-    assert inbox.dropped == 2
+        replies.commit()
+    assert replies.dropped == 2
     *replies, limit = waiting.take()
     assert len(payloads(replies)) == 3
     assert isinstance(limit, LimitReached)

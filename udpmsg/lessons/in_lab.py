@@ -13,7 +13,7 @@ from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.errors import UdpmsgError
 from udpmsg.base.language import N_, _
 from udpmsg.compare.run import Request, compare
-from udpmsg.compare.trace import Choices, Comparison, Mode, Run, Where, Workload
+from udpmsg.compare.trace import Choices, Comparison, Mode, Trace, Where, Workload
 from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.script import parse_fault
@@ -51,7 +51,7 @@ def in_lab(
     workload: Workload = WORKLOAD,
     choices: Choices = CHOICES,
     seed: int = 1,
-    good: Callable[[Run], bool] = lambda _run: True,
+    good: Callable[[Trace], bool] = lambda _run: True,
     attempts: int = ATTEMPTS,
 ) -> Comparison:
     """Run it, the modes in turn, each in a lab of its own. Raises LabUnavailable, RunFailed and Stopped.
@@ -59,7 +59,7 @@ def in_lab(
     `good`: what else a run must fulfil, or it is made again. It is for times, to which a busy machine can only add.
     `attempts`: 1 where messages are kept waiting by the network on purpose, so that a run says nothing about this machine.
     """
-    runs: list[Run] = []
+    runs: list[Trace] = []
     whole = None
     for mode in modes:
         stage.step(_(STEPS[mode]))
@@ -78,7 +78,7 @@ def in_lab(
     return replace(whole, runs=runs, choices=replace(choices, modes=modes))
 
 
-def disturbed(run: Run, over: Link) -> bool:
+def disturbed(run: Trace, over: Link) -> bool:
     """Whether this machine kept something waiting: a message before it was sent (beyond a handshake), a frame on a link without a
     bottleneck, or a datagram after it had arrived."""
     paths = (over.forward, over.back)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from keyword import iskeyword
 from typing import Any, NamedTuple
 
-from udpmsg.base.kinds import Kind
+from udpmsg.base.kinds import ValueKind
 
 Against = tuple[tuple[str, str], ...]
 """Keys of other options, and why one means nothing with each of them."""
@@ -21,7 +21,7 @@ class Option(NamedTuple):
     name: str
     """As it is written: --min-rto, or --offload/--no-offload."""
     help: str
-    kind: Kind | None = None
+    kind: ValueKind | None = None
     """None: a flag, which has no value."""
     panel: str = ""
     """The heading in the help that it stands under."""
