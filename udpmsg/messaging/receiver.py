@@ -9,7 +9,7 @@ is done with it: when it asks for more, says `done`, or leaves the `with` block 
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,8 @@ GROUP = 1024
 """The same with a store: the disk takes hardly longer for so many than for one, and each commit waits for it once."""
 ROUND = ROUND_BYTES + LARGEST_DATAGRAM
 """Bytes that a UDP socket brings at most before it is asked again."""
+LINGER = 1.0
+"""Seconds that `close` waits at most for replies to be confirmed."""
 SAME_PORT_ATTEMPTS = 16
 """How often the system is asked for a port that is free over UDP and over TCP."""
 
@@ -188,7 +190,7 @@ class Receiver:
             socket.excuse(now - self._left_at)
         most = limit if limit is not None else TURN if self._store is None else GROUP
         events: list[Event] = []
-        if self.closed or self._something_waits():
+        if self.closed or self.something_waits:
             events = self._hand_over(most, now)
         elif committed:
             self._settle()
@@ -289,22 +291,13 @@ class Receiver:
             messages_undelivered=sum(core.undelivered for core in self._cores.values()),
         )
 
-    def close(self, *, linger: float = 1.0, commit: bool = True) -> None:
+    def close(self, *, linger: float = LINGER, commit: bool = True) -> None:
         """Stop listening. Waits up to `linger` seconds for replies to be confirmed and for what was written to be taken.
 
         `commit`: the application is done with all that it was given; else that is not delivered, and nobody is told so."""
-        if self.closed:
-            return
-        now = clock.now()
-        until = now + nanoseconds(linger)
-        if commit:
-            self._commit(now)
-        self._settle()
-        self.closed = True  # from here on nothing is received but acknowledgments and cookies
-        while (self._replies.waiting or any(s.waiting for s in self._sockets.values())) and not passed(until):
+        for until in self.closing(linger=linger, commit=commit):
             self._turn(until)
             self._settle()
-        self._close_sockets()
 
     def __enter__(self) -> "Receiver":
         """Use it in a `with` statement."""
@@ -314,11 +307,50 @@ class Receiver:
         """Close; after an error nothing more is delivered."""
         self.close(commit=error is None)
 
-    # Helpers -------------------------------------------------------------------------------------------------------------
+    # Public: what an event loop drives (udpmsg.aio) ----------------------------------------------------------------------
 
-    def _something_waits(self) -> bool:
+    @property
+    def waiter(self) -> Waiter:
+        """What it waits with."""
+        return self._waiter
+
+    @property
+    def something_waits(self) -> bool:
         """Whether there is something for the application already."""
         return bool(self._events or self._streams_wait) or any(core.waiting for core in self._cores.values())
+
+    def next_timeout(self) -> int | None:
+        """When `work` is due even if nothing comes, in nanoseconds; None: never."""
+        times = [self._replies.next_timeout()]
+        for name, socket in self._sockets.items():
+            times += self._cores[name].next_timeout(), socket.next_timeout()
+        return earliest(*times)
+
+    def work(self) -> None:
+        """Take what has come, and do what is due, without waiting, for an application that has asked and waits elsewhere. Nothing
+        is handed over, and nothing delivered."""
+        self._turn(0)
+        self._settle()
+        self._left_at = clock.now()
+
+    def closing(self, *, linger: float, commit: bool) -> Generator[int | None, None, None]:
+        """`close`, up to each wait: yields until when (nanoseconds) there is to be waited, and `work` done. Given up there, it
+        gives everything back."""
+        if self.closed:
+            return
+        now = clock.now()
+        until = now + nanoseconds(linger)
+        if commit:
+            self._commit(now)
+        self._settle()
+        self.closed = True  # from here on nothing is received but acknowledgments and cookies
+        try:
+            while (self._replies.waiting or any(s.waiting for s in self._sockets.values())) and not passed(until):
+                yield until
+        finally:
+            self._close_sockets()
+
+    # Helpers -------------------------------------------------------------------------------------------------------------
 
     def _hand_over(self, limit: int, now: int) -> list[Event]:
         """Take events for the application. If it was slow last time, its peers are told before it runs what has arrived; what is
@@ -415,10 +447,7 @@ class Receiver:
 
     def _turn(self, until: int | None) -> int:
         """Wait for input or a timeout, and take what comes; what follows from it is for `_settle`. Returns the time."""
-        times = [until, self._replies.next_timeout()]
-        for name, socket in self._sockets.items():
-            times += self._cores[name].next_timeout(), socket.next_timeout()
-        for peer, messages, now in self._waiter.wait(earliest(*times)):
+        for peer, messages, now in self._waiter.wait(earliest(until, self.next_timeout())):
             self._take(peer, messages, now)
         self._unlooked = 0
         while self.closed and self._streams_wait:

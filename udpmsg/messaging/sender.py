@@ -5,7 +5,7 @@ fields nor socket options.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
@@ -138,6 +138,9 @@ class Sender:
         self.raw = raw
         self.acknowledged = acknowledged
         self.closed = False
+        self.waits = True
+        """Whether `send` waits for room, and for the kernel. What drives this sender from an event loop says no, and waits itself
+        until it `has_room`."""
         config = SenderConfig(
             acknowledged=acknowledged,
             ordered=ordered,
@@ -255,13 +258,8 @@ class Sender:
 
         `wake` makes it stop early. Raises what `send` does, when it comes to such a message.
         """
-        if isinstance(payloads, Payload):
-            raise UsageError("send_many takes several messages, and this is a single one: give it to send, or put it into a list")
-        first, last, called = 0, 0, checked_title(title, raw=self.raw)
-        iterator = iter(payloads)
-        while batch := each_encoded(islice(iterator, self._batch)):
-            numbers = self._accept(batch, called)
-            self._batch = batch_of(max(map(len, batch)), BATCH_BYTES if self._spool is None else SPOOLED_BYTES)
+        first, last = 0, 0
+        for numbers in self.sending(payloads, title=title):
             first, last = first or numbers[0], numbers[-1]
             if self._waiter.take_woken():
                 break
@@ -287,8 +285,8 @@ class Sender:
     def outcomes(self) -> Iterator[Outcome]:
         """How each acknowledged message ended, until all have, or until `wake`. Other events are for a later `poll`."""
         while True:
-            while self._events.outcomes:
-                yield self._events.outcomes.popleft()
+            while (outcome := self.take_outcome()) is not None:
+                yield outcome
             if not self.unresolved or self._waiter.take_woken():
                 return
             self._turn(None)
@@ -300,11 +298,8 @@ class Sender:
         until = after(timeout)
         looked = False
         while True:
-            self._commit()
-            while (reply := self._events.take_reply()) is not None:
-                self._in_hand.append(reply)
+            while (reply := self.take_reply()) is not None:
                 yield reply
-                self._commit()
                 until = after(timeout)
             if self.closed or self._waiter.take_woken() or (looked and passed(until)):
                 return
@@ -318,25 +313,13 @@ class Sender:
         know the question and never answers. What is still on its way counts as lost: wait, and ask again until nothing changes.
         Raises UsageError for a closed or raw sender, and where many receivers get each message.
         """
-        if self.closed:
-            raise UsageError("this sender is closed: ask before you close it")
-        if self.raw or self.one_to_many:
-            if self.raw:
-                raise UsageError(
-                    "raw bytes belong to no session: nobody can say what became of these messages; to ask, send without raw"
-                )
-            raise UsageError(
-                "{} reaches many receivers: none can say for all of them what became of these messages", self.endpoint.host
-            )
-        question = self._core.ask(now=clock.now())
-        self._settle()
-        part, until = question.begins_at, after(timeout)
-        while not (question.answered or self._socket.ended or passed(until) or self._waiter.take_woken()):
-            self._turn(until)
-            if question.begins_at > part:  # the list only grows, so this ends
-                part, until = question.begins_at, after(timeout)
-        self._core.ask_no_more()
-        return session_report(question.report, sent=self._core.last_sequence) if question.answered else None
+        steps = self.asking(timeout)
+        try:
+            while True:
+                self._turn(next(steps))
+        except StopIteration as end:
+            report: SessionReport | None = end.value
+            return report
 
     def wake(self) -> None:
         """Make a `poll` or `send_many` that is under way return. Safe from any thread and from signal handlers."""
@@ -392,11 +375,96 @@ class Sender:
         With a spool, the session goes on in the next sender that has it, unless all was waited for and delivered, and no more is
         to come (`finished`).
         """
+        for until in self.closing(wait=wait, finished=finished):
+            self._turn(until)
+
+    def __enter__(self) -> "Sender":
+        """Use it in a `with` statement."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close; after an error without waiting."""
+        self.close(wait=error is None)
+
+    # Public: what an event loop drives (udpmsg.aio) ----------------------------------------------------------------------
+
+    @property
+    def waiter(self) -> Waiter:
+        """What it waits with."""
+        return self._waiter
+
+    @property
+    def has_room(self) -> bool:
+        """Whether `send` would not wait now."""
+        room = self._core.backlog < BACKLOG and not self._waiting()
+        return room and (self.acknowledged or not self._socket.waiting)
+
+    def next_timeout(self) -> int | None:
+        """When `work` is due even if nothing comes, in nanoseconds; None: never."""
+        due = earliest(self._core.next_timeout(), self._reply_receiver.next_timeout())
+        if due is not None and self._socket.waiting:
+            due = max(due, clock.now() + BLOCKED_TICK)
+        return due
+
+    def work(self) -> None:
+        """Take what has come, and do what is due, without waiting. What it has to tell is for a later `poll`."""
+        self._turn(0)
+
+    def take_outcome(self) -> Outcome | None:
+        """How the next acknowledged message ended, if that is known."""
+        return self._events.outcomes.popleft() if self._events.outcomes else None
+
+    def take_reply(self) -> Message | None:
+        """The next reply that has come; those before are delivered, and acknowledged."""
+        if not self.closed:
+            self._commit()
+        reply = self._events.take_reply()
+        if reply is not None:
+            self._in_hand.append(reply)
+        return reply
+
+    def sending(self, payloads: Iterable[Payload], *, title: str | None = None) -> Iterator[range]:
+        """`send_many`, one batch at each step: its sequence numbers. What a step takes from the iterable it sends."""
+        if isinstance(payloads, Payload):
+            raise UsageError("send_many takes several messages, and this is a single one: give it to send, or put it into a list")
+        called, iterator = checked_title(title, raw=self.raw), iter(payloads)
+        while batch := each_encoded(islice(iterator, self._batch)):
+            numbers = self._accept(batch, called)
+            self._batch = batch_of(max(map(len, batch)), BATCH_BYTES if self._spool is None else SPOOLED_BYTES)
+            yield numbers
+
+    def asking(self, timeout: float) -> Generator[int | None, None, SessionReport | None]:
+        """`ask`, up to each wait: yields until when (nanoseconds; None: for ever) there is to be waited, and `work` done."""
+        if self.closed:
+            raise UsageError("this sender is closed: ask before you close it")
+        if self.raw or self.one_to_many:
+            if self.raw:
+                raise UsageError(
+                    "raw bytes belong to no session: nobody can say what became of these messages; to ask, send without raw"
+                )
+            raise UsageError(
+                "{} reaches many receivers: none can say for all of them what became of these messages", self.endpoint.host
+            )
+        question = self._core.ask(now=clock.now())
+        self._settle()
+        part, until = question.begins_at, after(timeout)
+        try:
+            while not (question.answered or self._socket.ended or passed(until) or self._waiter.take_woken()):
+                yield until
+                if question.begins_at > part:  # the list only grows, so this ends
+                    part, until = question.begins_at, after(timeout)
+        finally:
+            self._core.ask_no_more()
+        return session_report(question.report, sent=self._core.last_sequence) if question.answered else None
+
+    def closing(self, *, wait: bool, finished: bool) -> Generator[int | None, None, None]:
+        """`close`, up to each wait, as `asking`. Given up while it waits for outcomes, it has done nothing; later, it gives
+        everything back."""
         if self.closed:
             return
         if wait and not self._waiter.take_woken():
             while self.unresolved and not self._waiter.take_woken():
-                self._turn(None)
+                yield None
         now = clock.now()
         if wait:
             self._reply_receiver.commit()
@@ -407,26 +475,12 @@ class Sender:
         refusals = self._refusals
         until = now + (STREAM_WAIT if wait and self._socket.framed and not self.raw else CLOSE_WAIT)
         self._settle()
-        while self._unfinished(refusals) and clock.now() < until and not self._waiter.woken:
-            self._turn(until)
-        self._settle()
-        self.closed = True
-        self._socket.close()
-        self._waiter.close()
-        if self._spool is not None:
-            try:
-                if over:
-                    self._spool.finish()
-            finally:
-                self._spool.close()
-
-    def __enter__(self) -> "Sender":
-        """Use it in a `with` statement."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close; after an error without waiting."""
-        self.close(wait=error is None)
+        try:
+            while self._unfinished(refusals) and clock.now() < until and not self._waiter.woken:
+                yield until
+            self._settle()
+        finally:
+            self._shut(over)
 
     # Helpers -------------------------------------------------------------------------------------------------------------
 
@@ -488,6 +542,18 @@ class Sender:
         purpose = Purpose(host, port, transport, config.ordered, config.datagram_size or 0)
         return Spool(path, purpose, now=clock.now(), epoch=clock.epoch(), max_message=config.max_message)
 
+    def _shut(self, over: bool) -> None:
+        """Give everything back; `over`: what the spool keeps is not needed any more."""
+        self.closed = True
+        self._socket.close()
+        self._waiter.close()
+        if self._spool is not None:
+            try:
+                if over:
+                    self._spool.finish()
+            finally:
+                self._spool.close()
+
     def _commit(self) -> None:
         """The program asks for more, so it is done with the replies that it has."""
         if self._in_hand:
@@ -524,7 +590,7 @@ class Sender:
         else:
             numbers = self._core.send(payloads, now=self._last_at, title=title)
         self._settle()
-        while self._socket.waiting and not self.acknowledged and not self._waiter.woken:
+        while self._socket.waiting and not self.acknowledged and self.waits and not self._waiter.woken:
             self._turn(None)
         return numbers
 
@@ -565,10 +631,7 @@ class Sender:
 
     def _turn(self, until: int | None) -> None:
         """One round: wait for input or a timeout, then settle everything that follows from it."""
-        due = earliest(self._core.next_timeout(), self._reply_receiver.next_timeout())
-        if due is not None and self._socket.waiting:
-            due = max(due, clock.now() + BLOCKED_TICK)
-        for peer, messages, now in self._waiter.wait(earliest(until, due)):
+        for peer, messages, now in self._waiter.wait(earliest(until, self.next_timeout())):
             self._take(peer, messages, now)
         self._settle()
 

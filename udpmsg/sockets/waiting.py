@@ -47,6 +47,17 @@ class Waiter:
         """What a byte is written to by `wake`; for `signal.set_wakeup_fd`, which writes one before Python runs the handler."""
         return self._outside.fileno()
 
+    def fileno(self) -> int | None:
+        """A descriptor that can be read while something is ready, for another loop to watch; None where the system has none."""
+        fileno = getattr(self.selector, "fileno", None)  # epoll and kqueue have one, select and poll have none
+        return None if fileno is None else int(fileno())
+
+    def watched(self) -> tuple[list[int], list[int]]:
+        """The descriptors that it waits for now: until they can be read, and until they can be written."""
+        keys = list(self.selector.get_map().values())
+        reading = [key.fd for key in keys if key.events & selectors.EVENT_READ]
+        return reading, [key.fd for key in keys if key.events & selectors.EVENT_WRITE]
+
     @property
     def woken(self) -> bool:
         """Whether `wake` was called, left for whom it was meant."""
