@@ -26,8 +26,10 @@ settings.load_profile("patient")  # here, before any test is collected: on a bus
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--no-offload`: one datagram per system call, in this process and in the commands that it starts."""
+    """`--no-offload`: no runs of datagrams, in this process and in the commands that it starts. `--no-columns`: no system call
+    that receives many, in this process."""
     parser.addoption("--no-offload", action="store_true", help="have no runs of datagrams in one system call")
+    parser.addoption("--no-columns", action="store_true", help="have no system call that receives many datagrams")
 
 
 def pytest_configure() -> None:
@@ -58,6 +60,8 @@ def no_settings_of_the_user(request: pytest.FixtureRequest) -> Iterator[None]:
             patch.setenv("UDPMSG_OFFLOAD", "false")
             patch.setattr("udpmsg.udp.offload.can_segment", lambda opened: False)
             patch.setattr("udpmsg.udp.offload.coalesce", lambda opened: False)
+        if request.config.getoption("--no-columns"):
+            patch.setattr("udpmsg.udp.receiver.vector_of", lambda room, control_room: None)
         yield
 
 

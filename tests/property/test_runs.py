@@ -10,9 +10,11 @@ from tests.core.support import Receiver
 from tests.property.datagrams import payloads as any_payloads
 from udpmsg.core import runs, wire
 from udpmsg.core.config import Limits
+from udpmsg.core.cookies import Cookies
 from udpmsg.core.events import Message
 from udpmsg.core.fragments import Cutter, fragment_size
-from udpmsg.core.framing import LENGTH, MOST_BYTES, MOST_MESSAGES, FrameReader, Run, each, frame, frames, together
+from udpmsg.core.framing import LENGTH, MOST_BYTES, MOST_MESSAGES, FrameReader, Mixed, Run, each, frame, frames, together
+from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.wire import Kind
 from udpmsg.udp import offload
 
@@ -273,3 +275,61 @@ def test_fragments_that_leave_together_are_encoded_as_each_would_be(
         )
         for place in range(begin, end)
     ]
+
+
+@given(
+    traffic(),
+    st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    st.lists(st.sampled_from("ppppq"), min_size=1, max_size=9),
+    st.sampled_from([500, 1000, 2500, 8000]),
+    st.booleans(),
+)
+def test_a_mixed_batch_is_received_as_its_datagrams_would_be(
+    datagrams: list[bytes], takes: list[int], peers: list[str], total_bytes: int, wary: bool
+) -> None:
+    """Of any sessions, at any addresses, cut anywhere. Events, counts, what is charged, and every acknowledgment."""
+    at_once, single = (
+        CoreReceiver(
+            session=9,
+            now=0,
+            limits=LIMITS._replace(total_bytes=total_bytes),
+            cookies=Cookies(b"a secret") if wary else None,
+        )
+        for _ in range(2)
+    )
+    origins = [peers[place % len(peers)] for place in range(len(datagrams))]
+    half = len(datagrams) // 2
+    for now, part in ((10_000_000, slice(half)), (21_000_000, slice(half, None))):
+        mixed = Mixed(datagrams[part])
+        mixed.peers += origins[part]
+        for datagram, peer in at_once.receive_mixed(mixed, now):
+            at_once.receive([datagram], now=now, peer=peer)
+        for datagram, peer in zip(datagrams[part], origins[part], strict=True):
+            single.receive([datagram], now=now, peer=peer)
+        assert at_once.held_bytes == single.held_bytes
+        for take in takes:
+            assert at_once.events(take) == single.events(take)
+            assert (at_once.undelivered, at_once.in_hand) == (single.undelivered, single.in_hand)
+            assert at_once.remembered() == single.remembered()
+            for receiver in (at_once, single):
+                for message in receiver.in_hand[1:3]:
+                    receiver.done(message)
+                receiver.commit()
+            assert at_once.held_bytes == single.held_bytes
+        assert at_once.data_to_send(now=now) == single.data_to_send(now=now)
+        assert at_once.next_timeout() == single.next_timeout()
+    assert at_once.totals() == single.totals()
+
+
+@given(traffic())
+def test_a_mixed_batch_is_counted_as_its_datagrams_would_be(datagrams: list[bytes]) -> None:
+    """By a receiver that counts alone, and has room."""
+    at_once, single = (CoreReceiver(session=9, now=0, counting_only=True) for _ in range(2))
+    mixed = Mixed(datagrams)
+    mixed.peers += [PEER] * len(datagrams)
+    for datagram, peer in at_once.receive_mixed(mixed, 10_000_000):
+        at_once.receive([datagram], now=10_000_000, peer=peer)
+    single.receive(datagrams, now=10_000_000, peer=PEER)
+    assert at_once.events() == single.events()
+    assert at_once.totals() == single.totals()
+    assert (at_once.held_bytes, at_once.undelivered) == (single.held_bytes, single.undelivered)

@@ -36,16 +36,17 @@ class Allowances:
         self._buckets: dict[Hashable, Bucket] = {}
         self._bucket_of_all = Bucket(RAW_RATE_OF_ALL, RAW_RATE_OF_ALL)
 
-    def received(self, peer: Peer, size: int, datagrams: int = 1) -> None:
-        """So many bytes came from this address, in so many datagrams."""
+    def received(self, peer: Peer, size: int, datagrams: int = 1) -> bool:
+        """So many bytes came from this address, in so many datagrams. Whether it may be sent anything."""
         if self._of_everybody or peer in self._proved:
-            return
+            return True
         account = self._accounts.get(peer)
         if account is None:
             make_room(self._accounts)
             account = self._accounts[peer] = Account()
         account.left += size
         account.answers = min(account.answers + datagrams, ANSWERS_KEPT)
+        return False
 
     def prove(self, peer: Peer) -> None:
         """It returned what was sent to it alone."""

@@ -79,6 +79,11 @@ class Arrivals:
             self._missing.remove(sequence)
             self.forget(self.gap_limit)
 
+    def record_next(self) -> None:
+        """Note the next expected number."""
+        self.unique += 1
+        self.highest += 1
+
     def record_run(self, first: int, last: int) -> None:
         """Note all numbers from `first`, which is above the highest, to `last`."""
         self.unique += last - first + 1

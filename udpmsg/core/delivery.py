@@ -5,6 +5,7 @@ so of this one (`done`). Only then is it acknowledged, and only then is its memo
 """
 
 from collections import deque
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -25,6 +26,25 @@ class Batch(NamedTuple):
     size: int
     titles: int = 0
 
+    def split(self, begin: int, end: int) -> "tuple[Batch, Batch]":
+        """Those from one place up to another, and the others; both are some."""
+        messages, session, size, titles = self
+        those = whole(messages[begin:end], session)
+        return those, Batch(messages[:begin] + messages[end:], session, size - those.size, titles - those.titles)
+
+
+class Several(NamedTuple):
+    """Messages without titles, each of its session, in the order in which they came."""
+
+    messages: list[Message]
+    sessions: list[Session]
+
+    def split(self, begin: int, end: int) -> "tuple[Several, Several]":
+        """Those from one place up to another, and the others; both are some."""
+        messages, sessions = self
+        those = Several(messages[begin:end], sessions[begin:end])
+        return those, Several(messages[:begin] + messages[end:], sessions[:begin] + sessions[end:])
+
 
 class Notice(NamedTuple):
     """An event that a peer could cause without end, as it waits in the queue."""
@@ -37,8 +57,8 @@ class Delivery:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._queue: deque[Batch | Notice | Goodbye] = deque()
-        self._in_hand: list[Batch] = []
+        self._queue: deque[Batch | Several | Notice | Goodbye] = deque()
+        self._in_hand: list[Batch | Several] = []
         self._notices = 0
         self.raw_waiting = 0
         """Raw messages that the application is not done with."""
@@ -60,13 +80,17 @@ class Delivery:
     @property
     def undelivered(self) -> int:
         """Messages that the application is not done with, whether it has them or not."""
-        return sum(len(entry.messages) for entry in (*self._in_hand, *self._queue) if isinstance(entry, Batch))
+        return sum(len(entry.messages) for entry in (*self._in_hand, *self._queue) if isinstance(entry, Batch | Several))
 
     def in_hand_by_session(self) -> list[tuple[Session, list[tuple[int, int]]]]:
         """Which sequence numbers of each acknowledged session they have, as (first, last)."""
         found: dict[int, tuple[Session, list[tuple[int, int]]]] = {}
-        for messages, session, *_ in self._in_hand:
-            if session is not None and session.acknowledged:
+        for batch in self._in_hand:
+            if isinstance(batch, Several):
+                parts = [([message], session) for message, session in zip(*batch, strict=True) if session.acknowledged]
+            else:
+                parts = [(batch.messages, batch.session)] if batch.session is not None and batch.session.acknowledged else []
+            for messages, session in parts:
                 found.setdefault(session.identity, (session, []))[1].extend(stretches(messages))
         return list(found.values())
 
@@ -79,6 +103,11 @@ class Delivery:
         else:
             session.queued_messages += len(messages)
         self._queue.append(Batch(messages, session, size) if size is not None else whole(messages, session))
+
+    def put_mixed(self, messages: list[Message], sessions: list[Session]) -> None:
+        """For the application: messages without titles, each of its session, which counts it already."""
+        if messages:
+            self._queue.append(Several(messages, sessions))
 
     def tell(self, goodbye: Goodbye) -> None:
         """Of a session that something came of: there is at most one for each."""
@@ -95,9 +124,10 @@ class Delivery:
         events: list[Event] = []
         while self._queue and (limit is None or len(events) < limit):
             entry = self._queue.popleft()
-            if isinstance(entry, Batch):
+            if isinstance(entry, Batch | Several):
                 if limit is not None and hand_over and len(entry.messages) > limit - len(events):
-                    entry = self._cut(entry, limit - len(events))
+                    entry, rest = entry.split(0, limit - len(events))
+                    self._queue.appendleft(rest)
                 self._in_hand.append(entry)
                 if hand_over:
                     events += entry.messages
@@ -116,28 +146,24 @@ class Delivery:
     def done(self, message: Message) -> list[Session]:
         """The application is done with this message; nothing happens where it was before, or never had it."""
         for place, batch in enumerate(self._in_hand):
-            messages, session, size, titles = batch
-            for index, other in enumerate(messages):
+            for index, other in enumerate(batch.messages):
                 if other is not message:
                     continue
-                if len(messages) == 1:
+                if len(batch.messages) == 1:
                     del self._in_hand[place]
                     return self._finish([batch])
-                alone, rest = whole([message], session), messages[:index] + messages[index + 1 :]
-                self._in_hand[place] = Batch(rest, session, size - alone.size, titles - alone.titles)
+                alone, self._in_hand[place] = batch.split(index, index + 1)
                 return self._finish([alone])
         return []
 
-    def _cut(self, batch: Batch, room: int) -> Batch:
-        """As many messages of a batch as there is room for, which is not all; the others stay first in the queue."""
-        messages, session, size, titles = batch
-        rest = whole(messages[room:], session)
-        self._queue.appendleft(rest)
-        return Batch(messages[:room], session, size - rest.size, titles - rest.titles)
-
-    def _finish(self, batches: list[Batch]) -> list[Session]:
-        sessions = []
-        for messages, session, size, titles in batches:
+    def _finish(self, batches: Sequence[Batch | Several]) -> list[Session]:
+        sessions: list[Session] = []
+        for batch in batches:
+            if isinstance(batch, Several):
+                self._sessions.release_each(*batch)
+                sessions += batch.sessions
+                continue
+            messages, session, size, titles = batch
             if session is None:
                 self.raw_waiting -= len(messages)
                 self._sessions.release_raw(size, len(messages))

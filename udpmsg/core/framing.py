@@ -5,12 +5,13 @@ A frame is a length (u32, big-endian, of what follows) and that many bytes. The 
 
 import struct
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, groupby, takewhile
 from typing import NamedTuple
 
 from udpmsg.base.errors import UdpmsgError
+from udpmsg.core.events import Peer
 from udpmsg.core.wire import PREFIX
 
 LENGTH = struct.Struct(">I")
@@ -47,6 +48,16 @@ class Run(NamedTuple):
         """Each by itself, without its framing."""
         data, size, lead = memoryview(self.data), self.size, self.lead
         return [bytes(data[end - size : end]) for end in range(size + lead, len(data) + 1, size + lead)]
+
+
+class Mixed(list[bytes]):
+    """Single datagrams in the order in which they came, mostly of many peers: in `peers` stands each one's."""
+
+    __slots__ = ("peers",)
+
+    def __init__(self, datagrams: Iterable[bytes] = ()) -> None:
+        super().__init__(datagrams)
+        self.peers: list[Peer] = []
 
 
 def each(messages: Sequence[bytes | Run]) -> list[bytes]:

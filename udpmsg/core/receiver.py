@@ -23,6 +23,7 @@ from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import Duplicate, Event, Goodbye, LimitReached, Malformed, Message, Peer
 from udpmsg.core.fragments import Reassembly, piece_cost
 from udpmsg.core.framing import Run
+from udpmsg.core.intake import Intake
 from udpmsg.core.owed import Owed
 from udpmsg.core.remembered import Remembered
 from udpmsg.core.runs import Messages
@@ -75,6 +76,9 @@ class Receiver:
         self._raw_limit_told = False
         self._sessions_limit_told = False
         self._owed = Owed(self._sessions, self._encoder, self._allowances, cookies)
+        self.receive_mixed = Intake(
+            self._sessions, self._delivery, self._owed, self._allowances, counting_only=counting_only
+        ).take
         # these are asked in every turn of a loop, so nothing stands between
         self.flush, self.next_timeout, self.urgent = self._owed.flush, self._owed.next_timeout, self._owed.urgent
         self.kernel_drops: int | None = None

@@ -30,7 +30,6 @@ class Session:
         "_arrived",
         "_delivered",
         "_dropped",
-        "_largest",
         "_largest_at",
         "_last_transit",
         "acknowledged",
@@ -45,6 +44,7 @@ class Session:
         "identity",
         "jitter_us",
         "kernel_drops_before",
+        "largest",
         "last_arrival_at",
         "last_seen_at",
         "limit_told",
@@ -103,7 +103,7 @@ class Session:
         """Every message below was delivered, or given up by its sender."""
         self._delivered = RangeSet()
         self._arrived = RangeSet()
-        self._largest = 0
+        self.largest = 0
         self._largest_at = 0
         self.unacknowledged = 0
         """Datagrams that came since the last acknowledgment."""
@@ -142,12 +142,12 @@ class Session:
 
     def note_datagrams(self, first: int, last: int, now: int) -> bool:
         """The same for all numbers from `first` to `last`, which came in this order."""
-        in_order = first == self._largest + 1
+        in_order = first == self.largest + 1
         self._arrived.add_run(first, last)
         while len(self._arrived) > MAX_RANGES:
             self._arrived.pop_first()
-        if last > self._largest:
-            self._largest = last
+        if last > self.largest:
+            self.largest = last
             self._largest_at = now
         self.unacknowledged += last - first + 1
         return not in_order or self.unacknowledged >= ACKNOWLEDGE_EVERY
@@ -160,16 +160,16 @@ class Session:
             and messages.acknowledged is self.acknowledged
             and first > self.arrivals.highest
             and first >= self.arrivals.lowest
-            and messages.numbers[0] > self._largest
+            and messages.numbers[0] > self.largest
             and (not messages.ordered or (first == self.next_ordered and not self.held))
         )
 
     def is_newest(self, number: int) -> bool:
         """Whether nothing with a higher datagram number came; only that tells where a sender is now."""
-        if number <= self._largest:
+        if number <= self.largest:
             return False
         if not self.acknowledged:
-            self._largest = number
+            self.largest = number
         return True
 
     def note_transits(self, sent_at_us: Sequence[int], now: int) -> None:
@@ -302,7 +302,7 @@ class Session:
             delivered = delivered[: ranges - len(arrived)]
         return Acknowledgment(
             session=self.identity,
-            largest=self._largest,
+            largest=self.largest,
             delay_us=min(max(now - self._largest_at, 0) // 1000, 2**32 - 1),
             credit=min(credit, MAX_CREDIT),
             credit_bytes=min(credit_bytes, MAX_CREDIT),

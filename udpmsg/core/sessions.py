@@ -16,7 +16,7 @@ from itertools import chain
 from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.core.budget import MESSAGE_COST, Budget, title_cost
 from udpmsg.core.config import Limits
-from udpmsg.core.events import Peer
+from udpmsg.core.events import Message, Peer
 from udpmsg.core.fragments import Reassembly
 from udpmsg.core.remembered import Remembered
 from udpmsg.core.session import Session
@@ -68,6 +68,8 @@ class Sessions:
         self._restore = restore
         self._table: dict[int, Session] = {}
         """Those that take a place."""
+        self.placed = self._table.get
+        """The session with this id, if it has a place."""
         self._of_origin: Counter[Hashable] = Counter()
         """How many places each address has."""
         self._tombstones = Tombstones(TOMBSTONES_FOR_EACH_PLACE * limits.sessions, self.totals_ended.add)
@@ -183,6 +185,24 @@ class Sessions:
         self.budget.used -= size + MESSAGE_COST * messages + titles
         if session.ended:
             self._leave_at_the_end(session)
+
+    def release_each(self, messages: list[Message], sessions: list[Session]) -> None:
+        """The application is done with these whole messages, each of its session."""
+        total = 0
+        for message, session in zip(messages, sessions, strict=True):
+            size = len(message[0])
+            total += size + MESSAGE_COST
+            session.queued_messages -= 1
+            session.payload_bytes += size
+            session.waiting_messages -= 1
+            session.waiting_bytes -= size
+            if session.acknowledged:
+                sequence = message[3]
+                assert sequence is not None
+                session.deliver(sequence, sequence)
+            if session.ended:
+                self._leave_at_the_end(session)
+        self.budget.used -= total
 
     def release_raw(self, size: int, messages: int) -> None:
         """The application is done with so many raw messages: `size` bytes in all."""

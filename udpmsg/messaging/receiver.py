@@ -22,7 +22,7 @@ from udpmsg.core.budget import Budget
 from udpmsg.core.config import Limits
 from udpmsg.core.cookies import Cookies
 from udpmsg.core.events import Disconnected, Event, Malformed, Message
-from udpmsg.core.framing import FRAME_OVERHEAD, Run
+from udpmsg.core.framing import FRAME_OVERHEAD, Mixed, Run
 from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.rtt import MAX_ACK_DELAY
 from udpmsg.core.wire import Kind
@@ -462,6 +462,11 @@ class Receiver:
         """Input: acknowledgments are for a reply that was sent, everything else is for the core. Most of it are runs of messages,
         which stay together. Of a stream, nothing is taken after what is malformed."""
         core = self._cores[peer.transport]
+        if isinstance(messages, Mixed):
+            for datagram, origin in core.receive_mixed(messages, now):
+                assert isinstance(origin, Endpoint)
+                self._take_one(origin, datagram, now)
+            return
         framed = self._sockets[peer.transport].framed
         for message in messages:
             run = runs.decode(message, payloads=not self._counting_only) if isinstance(message, Run) else None

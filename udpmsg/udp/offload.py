@@ -61,13 +61,13 @@ def segments(size: int) -> Ancillary:
     return [(socket.IPPROTO_UDP, UDP_SEGMENT, SIZE.pack(size))]
 
 
-def runs(data: bytes, ancillary: Ancillary) -> list[bytes | Run]:
+def runs(data: bytes | memoryview, ancillary: Ancillary) -> list[bytes | Run]:
     """What one call received: a datagram, or a run, and its last datagram by itself where that is shorter."""
     for level, kind, value in ancillary:
         if level == socket.IPPROTO_UDP and kind == UDP_GRO:
             (size,) = GRO_SIZE.unpack(value)
             if 0 < size < len(data):
                 whole = len(data) - len(data) % size
-                last = [data[whole:]] if whole < len(data) else []
+                last = [bytes(data[whole:])] if whole < len(data) else []
                 return [Run(memoryview(data)[:whole], size), *last]
-    return [data]
+    return [bytes(data)]

@@ -13,7 +13,7 @@ from collections import deque
 
 from udpmsg.base.errors import CannotListen, Phrase
 from udpmsg.core.events import Event
-from udpmsg.core.framing import MOST_MESSAGES, Run
+from udpmsg.core.framing import MOST_MESSAGES, Mixed, Run
 from udpmsg.sockets.endpoint import Endpoint, endpoint_of
 from udpmsg.sockets.listening import MOST_BUFFER, bind, own_address
 from udpmsg.sockets.waiting import Incoming
@@ -21,6 +21,7 @@ from udpmsg.udp import multicast
 from udpmsg.udp import offload as offloading
 from udpmsg.udp.local_address import ROOM, LocalAddresses, needed
 from udpmsg.udp.sender import LARGEST_DATAGRAM
+from udpmsg.udp.vector import CALLS, Vector, vector_of
 
 SO_MEMINFO = 55
 """Linux, asm-generic/socket.h; it has no name in Python 3.11."""
@@ -29,6 +30,10 @@ MEMINFO = struct.Struct("@9I")
 ROUND_DATAGRAMS = 256 - MOST_MESSAGES
 ROUND_BYTES = (1 << 20) - LARGEST_DATAGRAM
 """What is read before it is handed on: with one call more it is less than the default limits let one session have waiting."""
+MOST_OF_ROUND, MOST_SEGMENTS = 2048, 128
+"""Datagrams that a round has at most: what the default limits let one session have waiting; and those of one receipt."""
+FEW = 8
+"""Receipts by themselves before a call is asked for many: what many need is made when many come."""
 WAITING_LIMIT = 4096
 """Datagrams kept for a kernel that takes no more: acknowledgments and replies, which may be lost like any datagram."""
 
@@ -61,6 +66,11 @@ class UdpReceiver:
         self._last_counts: tuple[int, int | None] | None = None
         """The receive buffer and the kernel's drops of a socket that is closed."""
         self._waiting: deque[tuple[bytes, Endpoint]] = deque(maxlen=WAITING_LIMIT)
+        self._vector: Vector | None = None
+        """What receives many in one call; made when many come."""
+        self._may_vector = offload
+        self._busy = False
+        """Many came in the last round, so this one begins with a call for many."""
         address = own_address(host, port, socket.SOCK_DGRAM)
         self._socket = socket.socket(address.family, socket.SOCK_DGRAM)
         try:
@@ -144,9 +154,7 @@ class UdpReceiver:
             return [datagram], endpoint_of("udp", sockaddr)
         data, ancillary, _, sockaddr = self._socket.recvmsg(LARGEST_DATAGRAM, ROOM + offloading.ROOM)
         peer = endpoint_of("udp", sockaddr)
-        if self._local_addresses is not None:
-            self._local_addresses.note(peer, ancillary)
-        return offloading.runs(data, ancillary), peer
+        return self._apart(data, peer, ancillary), peer
 
     def _join(self, group: str, interface: str | None) -> None:
         try:
@@ -162,12 +170,22 @@ class UdpReceiver:
 
     def _on_ready(self, mask: int, now: int) -> Incoming:
         """The selector's call: what came, with whom it is from, call by call: what one brought is best looked at while it is in
-        the processor's cache."""
+        the processor's cache. Where many come, a call brings many."""
         if mask & selectors.EVENT_WRITE:
             self._selector.modify(self._socket, selectors.EVENT_READ, self._on_ready)
             self.write([], now=now)
-        datagrams = size = 0
+        if self._vector is not None and self._busy:
+            yield from self._receive_many(self._vector, 0, 0)
+            return
+        calls = datagrams = size = 0
         while datagrams <= ROUND_DATAGRAMS and size <= ROUND_BYTES:
+            if calls == FEW and self._may_vector:
+                self._vector = self._vector or vector_of(LARGEST_DATAGRAM, ROOM + offloading.ROOM)
+                self._may_vector = self._vector is not None
+                if self._vector is not None:
+                    yield from self._receive_many(self._vector, datagrams, size)
+                    return
+            calls += 1
             try:
                 received, peer = self._receive()
             except BlockingIOError:
@@ -179,6 +197,42 @@ class UdpReceiver:
             for item in received:
                 datagrams += len(item.data) // item.size if isinstance(item, Run) else 1
                 size += len(item.data) if isinstance(item, Run) else len(item)
+
+    def _receive_many(self, vector: Vector, datagrams: int, size: int) -> Incoming:
+        """The same with many receipts in each call: runs, and single datagrams together, whoever sent them. So many datagrams
+        and bytes came in this round before."""
+        mixed, receipts, peer = Mixed(), 0, self.endpoint
+        while datagrams <= ROUND_DATAGRAMS and size <= ROUND_BYTES:
+            most = min((ROUND_BYTES - size) // LARGEST_DATAGRAM, (MOST_OF_ROUND - datagrams) // MOST_SEGMENTS, CALLS - 1) + 1
+            try:
+                received = vector.receive(self._socket, most)
+            except BlockingIOError:
+                break
+            receipts += len(received)
+            for data, peer, ancillary in received:
+                size += len(data)
+                items = self._apart(data, peer, ancillary) if ancillary else ()
+                if items and isinstance(items[0], Run):
+                    if mixed:
+                        yield peer, mixed
+                        mixed = Mixed()
+                    yield peer, items
+                    datagrams += items[0].message_count + len(items) - 1
+                else:
+                    mixed.append(bytes(data))
+                    mixed.peers.append(peer)
+                    datagrams += 1
+            if len(received) < most:
+                break  # that was all
+        self._busy = receipts >= FEW
+        if mixed:
+            yield peer, mixed
+
+    def _apart(self, data: bytes | memoryview, peer: Endpoint, ancillary: offloading.Ancillary) -> list[bytes | Run]:
+        """What one call brought, by what the kernel told with it."""
+        if self._local_addresses is not None:
+            self._local_addresses.note(peer, ancillary)
+        return offloading.runs(data, ancillary)
 
 
 def kernel_drops(opened: socket.socket) -> int | None:
