@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 from udpmsg.sockets.endpoint import Endpoint, endpoint_of
+from udpmsg.udp.offload import Ancillary
 
 ENTRY = struct.Struct("@PIPNPNi0PI0P")
 """struct mmsghdr, as socket.h of Linux has it: name, its length, iov, how many, control, its length, flags; bytes received."""
@@ -26,8 +27,8 @@ CALLS = 16
 """Buffers of one call: a call is hardly cheaper with more."""
 NAMES_KEPT = 4096
 
-Ancillary = list[tuple[int, int, bytes]]
-Received = tuple[memoryview, Endpoint, Ancillary]
+
+Receipt = tuple[memoryview, Endpoint, Ancillary]
 """What one buffer has, from whom, and what the kernel says of it besides."""
 
 
@@ -70,7 +71,7 @@ class Vector:
         """The entries as they are before a call, which writes into them."""
         self._known: dict[bytes, Endpoint] = {}
 
-    def receive(self, opened: socket.socket, most: int) -> list[Received]:
+    def receive(self, opened: socket.socket, most: int) -> list[Receipt]:
         """What is there, of at most so many receipts; look at it before the next call, which writes over it. Raises
         BlockingIOError where nothing is there, and OSError."""
         self._entries[:] = self._fresh
