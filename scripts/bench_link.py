@@ -25,7 +25,7 @@ from unittest import mock
 
 from udpmsg.lab.lab import Lab
 from udpmsg.lab.processes import Told
-from udpmsg.lab.router import Carried, carry, packet_socket
+from udpmsg.lab.router import RouterLog, carry, packet_socket
 from udpmsg.link.faults import Link, Path
 
 PORT = 5000
@@ -92,7 +92,7 @@ def udp_paced(told: Told, address: str, size: int, rate: float, seconds: float) 
     return sent
 
 
-def bare(told: Told, link: Link, seed: int, interfaces: tuple[str, str], capture: bool) -> Carried:
+def bare(told: Told, link: Link, seed: int, interfaces: tuple[str, str], capture: bool) -> RouterLog:
     """The peer: a router that does nothing but read and write, and keeps no record."""
     sides = [packet_socket(name) for name in interfaces]
     watched: list[Any] = [*sides, told]
@@ -106,10 +106,10 @@ def bare(told: Told, link: Link, seed: int, interfaces: tuple[str, str], capture
                 except BlockingIOError:
                     pass
     told.recv()
-    return Carried([], None, 0, array("q"))
+    return RouterLog([], None, 0, array("q"))
 
 
-def tcp_rate(seconds: float, carry: Callable[..., Carried]) -> float:
+def tcp_rate(seconds: float, carry: Callable[..., RouterLog]) -> float:
     """Megabits a second of one TCP connection that is held back by the router alone."""
     with mock.patch("udpmsg.lab.lab.carry", carry), Lab(Link(), seed=1) as lab:
         lab.receiver.call(tcp_sink, lab.address)
@@ -121,7 +121,7 @@ def tcp_rate(seconds: float, carry: Callable[..., Carried]) -> float:
     return size * 8 / duration / 1e6
 
 
-def tcp_frames(seconds: float) -> tuple[float, Carried]:
+def tcp_frames(seconds: float) -> tuple[float, RouterLog]:
     """Frames a second, both ways together, of one TCP connection that is held back by the router alone."""
     with Lab(Link(), seed=1) as lab:
         lab.receiver.call(tcp_sink, lab.address)
@@ -133,7 +133,7 @@ def tcp_frames(seconds: float) -> tuple[float, Carried]:
     return len(carried.frames) / duration, carried
 
 
-def udp_frames(rate: float, seconds: float, link: Link, size: int = 64) -> tuple[int, int, Carried]:
+def udp_frames(rate: float, seconds: float, link: Link, size: int = 64) -> tuple[int, int, RouterLog]:
     """Datagrams that were sent at this rate and that came, and the record."""
     with Lab(link, seed=1) as lab:
         lab.receiver.call(udp_sink, lab.address)

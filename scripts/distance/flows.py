@@ -16,7 +16,7 @@ from udpmsg.compare.reading import RunReading
 from udpmsg.compare.trace import Choices, Comparison, Mode, Where, Workload
 from udpmsg.lab.lab import Lab
 from udpmsg.lab.processes import Told, start
-from udpmsg.lab.router import Carried
+from udpmsg.lab.router import RouterLog
 from udpmsg.link.faults import Link
 from udpmsg.messaging.receiver import Receiver
 
@@ -134,7 +134,7 @@ def bulk_beside_messages(bulk: Bulk, workload: Workload, link: Link, seed: int) 
     )
 
 
-def disturbance(carried: Carried, link: Link) -> str | None:
+def disturbance(carried: RouterLog, link: Link) -> str | None:
     """What the router could not do, if that changed what was measured."""
     if carried.overflowed:
         return f"the router had no room for {carried.overflowed:,} frames"

@@ -24,7 +24,7 @@ from udpmsg.cli.executor import Executor
 from udpmsg.cli.given import check
 from udpmsg.cli.lines import LineTooLong
 from udpmsg.cli.listen import announce
-from udpmsg.cli.listen_run import Ending, ListenRun
+from udpmsg.cli.listen_run import EndRules, ListenRun
 from udpmsg.cli.output import conduct, sentence
 from udpmsg.cli.outputs import Writable
 from udpmsg.cli.saving import CannotSave, Saver
@@ -81,7 +81,7 @@ class Shown:
 
 def listening(shown: Shown) -> ListenRun:
     """A run of `listen` that handles what it is given."""
-    ending = Ending(None, None, None, False, None, b"bye")
+    ending = EndRules(None, None, None, False, None, b"bye")
     interrupts: Any = SimpleNamespace(number=None)
     receiver: Any = SimpleNamespace()
     return ListenRun(receiver, shown.lines, shown.words, interrupts, ending=ending, answerer=Silence(), saver=None, slow=0)

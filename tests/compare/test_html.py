@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 
 from tests.compare.samples import MILLISECOND, sample
+from udpmsg.compare.ladder import Arrow
 from udpmsg.compare.ledger import Ending, LedgerRow
 from udpmsg.compare.page import whole
 from udpmsg.compare.page.columns import columns, ranges
-from udpmsg.compare.page.svg import MOST_ARROWS, numbered
+from udpmsg.compare.page.excerpts import Excerpt
+from udpmsg.compare.page.labels import label, wording
+from udpmsg.compare.page.svg import MOST_ARROWS, draw, numbered
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Comparison, Mode, Where
 from udpmsg.link.faults import Action, Link, Path, Scripted
-from udpmsg.link.record import FrameKind
+from udpmsg.link.record import Direction, FrameKind, Phase
 from udpmsg.show import markup
 from udpmsg.show.figure import spread
 
@@ -295,3 +298,65 @@ def test_embedded_data_can_end_no_element_and_stays_the_same_data() -> None:
     text = markup.embedded(HOSTILE)
     assert not set("<>&") & set(text)
     assert json.loads(text) == HOSTILE
+
+
+def test_a_page_of_one_mode_compares_it_with_nothing() -> None:
+    told = Page(page(sample(count=3, modes=(Mode.UDP,)))).text
+    assert "UDP over a link" in told
+    assert "3 messages, sent by UDP." in told
+    assert "same" not in told.partition("What happened")[0]
+
+
+def test_the_page_says_where_the_logs_disagree() -> None:
+    comparison = sample(count=5, loss=0.0, repeat=2, modes=(Mode.UDP,))
+    assert "The logs disagree" not in Page(page(comparison)).text
+    second = comparison.runs[1]
+    second.frames = [frame for frame in second.frames or () if frame.first_sequence != 2]
+    told = Page(page(comparison)).text
+    assert "UDP, repetition 2" in told
+    assert "The logs disagree, so these figures are in doubt: message 2 was delivered" in told
+
+
+def arrow(sequence: int, dropped: str | None = None, *, transmission: int = 1) -> Arrow:
+    words = f"message {sequence}"
+    return Arrow(
+        sequence,
+        Direction.FORWARD,
+        Phase.DATA,
+        "udp",
+        words,
+        0,
+        20,
+        dropped,
+        transmission,
+        first_sequence=sequence,
+        last_sequence=sequence,
+    )
+
+
+def test_of_a_label_for_several_only_what_was_lost_looks_lost() -> None:
+    together = [arrow(1), arrow(2), arrow(3, "lost"), arrow(4)]
+    assert wording(together, 0.1) == [("1–2, 4; ", False), ("3 – lost", True)]
+    picture = label(together, 0.1, float).picture
+    assert '>1–2, 4; <tspan class="lost">3 – lost</tspan></text>' in picture
+
+
+def test_a_label_is_cut_where_there_is_no_room_and_keeps_what_became_of_it() -> None:
+    many = [arrow(one, transmission=1 + one % 2) for one in (10111, 10222, 10333, 10444)] + [
+        arrow(20111, "lost"),
+        arrow(20333, "lost", transmission=2),
+    ]
+    (sent, _), (lost, _) = wording(many, 0.1)
+    assert "…; " in sent
+    assert lost.endswith(" – lost")
+    (more, _), _ = wording(many, 1.0)
+    assert len(more) > len(sent), "a steep arrow is longer"
+
+
+def test_the_picture_is_as_high_as_its_lowest_label_is_low() -> None:
+    far = Path(delay=100 * MILLISECOND)
+    comparison = sample(count=60, interval=4 * MILLISECOND, loss=0, modes=(Mode.UDP,), link=Link(far, far))
+    excerpt = Excerpt("", 0, 50 * MILLISECOND)
+    picture, _shown, _left_out = draw(excerpt, comparison.runs, {Mode.UDP: "UDP"}, 4 * MILLISECOND, 1)
+    assert "messages" in picture
+    assert float(re.search(r'viewBox="0 0 \d+ (\d+)"', picture)[1]) > 340 + 70 + 100

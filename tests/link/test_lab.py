@@ -18,7 +18,7 @@ from tests.link import hosts
 from udpmsg.lab.lab import Lab
 from udpmsg.lab.namespaces import LabUnavailable
 from udpmsg.lab.processes import ChildFailed
-from udpmsg.lab.router import Carried
+from udpmsg.lab.router import RouterLog
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord, Phase
 from udpmsg.link.script import parse_fault
@@ -51,7 +51,7 @@ def exchange(made: Lab, server: Any, client: Any, *arguments: Any) -> tuple[Any,
     return sent, made.receiver.result(PATIENCE)
 
 
-def data(carried: Carried, direction: Direction = Direction.FORWARD) -> list[FrameRecord]:
+def data(carried: RouterLog, direction: Direction = Direction.FORWARD) -> list[FrameRecord]:
     return [frame for frame in carried.frames if frame.identity.direction == direction and frame.phase is Phase.DATA]
 
 

@@ -40,12 +40,27 @@ def test_a_spread_is_shown_where_there_is_room_and_what_is_not_known_is_explaine
     )
     assert printed(table, 60)[1].split() == ["delay", "2", "(1–3)", "ms", "–"]
     assert printed(table, 60)[2:] == ["all", "– why"]
-    assert printed(table, 16)[1].split() == ["delay", "2", "ms", "–"]
-    assert printed(table, 16)[2:] == ["middle", "– why"]
+    assert printed(table, 18)[1].split() == ["delay", "2", "ms", "–"]
+    assert printed(table, 18)[2:] == ["middle", "– why"]
     assert '<data data-key="rtt_s" value="0.002">2 ms</data> <small data-least="0.001" data-most="0.003">(1 ms – 3 ms)' in html(
         table
     )
     assert notes(table) == '<p class="note">all</p><p class="note">– why</p>'
+
+
+def test_series_that_have_no_room_beside_each_other_stand_below_each_other() -> None:
+    row = Row((number(0.002), Cell(), number(0.004)), "delay", "Delay")
+    columns = tuple(Column(name, series=name) for name in ("udp", "udp+ack", "tcp"))
+    text = printed(Table(columns, (Group((row,)),), unknown="why"), 24)
+    assert [line.split() for line in text] == [
+        ["udp", "udp+ack"],
+        ["delay", "2", "ms", "–"],
+        [],
+        ["tcp"],
+        ["delay", "4", "ms"],
+        ["–", "why"],
+    ]
+    assert max(map(len, text)) <= 24
 
 
 def test_a_row_may_be_for_one_printer_alone() -> None:

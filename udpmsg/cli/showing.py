@@ -117,7 +117,7 @@ def _human_lines(reading: "Reading", ledger: bool, ladder: bool, data: Data) -> 
     if comparison.choices.repeat > 1 and comparison.runs:
         words = _("Repetition {}:").format(comparison.runs[0].repetition)
         yield from lines(Prose((words,), "note"), width=width, colour=data.colour)
-    yield from lines(story.sentences(reading, every_run=True), width=width, colour=data.colour)
+    yield from lines(story.sentences(reading), width=width, colour=data.colour)
 
 
 def spelled(line: str, encoding: str) -> str:

@@ -45,8 +45,9 @@ def asked(comparison: Comparison) -> Pairs:
     seeds = "" if comparison.seed is None else str(comparison.seed)
     if seeds and comparison.choices.repeat > 1:
         seeds = _("{} to {}, one per repetition").format(comparison.seed, _last_seed(comparison))
+    several = len(comparison.choices.modes) > 1
     return _pairs(
-        (_("Messages"), _("{}, in every mode the same").format(workload(comparison.workload))),
+        (_("Messages"), (_("{}, the same in every mode") if several else "{}").format(workload(comparison.workload))),
         (_("Link"), _link(comparison)),
         (_("To"), comparison.target or ""),
         (_("Seed"), seeds),

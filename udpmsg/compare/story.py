@@ -38,16 +38,16 @@ def what_was_run(reading: Reading) -> Prose:
     return Prose(tuple(setting(reading.comparison)))
 
 
-def sentences(reading: Reading, *, every_run: bool) -> Pairs:
-    """A sentence for the first run of each mode; with `every_run` also for each that is not whole or whose logs disagree."""
+def sentences(reading: Reading) -> Pairs:
+    """A sentence for the first run of each mode, and for every other that is not whole; one more where a run's logs disagree."""
     names = mode_names(reading.comparison)
     pairs = []
     for one in reading.runs:
         first, mode = one in reading.first, one.run.mode
-        name = mode.value if first else _("{}, repetition {}").format(mode.value, one.run.repetition)
-        texts = [sentence(one)] if first or (every_run and one.run.error is not None) else []
-        texts += disagreements(one) if every_run else []
-        pairs += [Pair(name, text, names[mode], mode.value) for text in texts]
+        which = "{}" if first else _("{}, repetition {}")
+        name, title = (which.format(word, one.run.repetition) for word in (mode.value, names[mode]))
+        texts = [sentence(one)] if first or one.run.error is not None else []
+        pairs += [Pair(name, text, title, mode.value) for text in texts + disagreements(one)]
     return Pairs(tuple(pairs))
 
 

@@ -92,6 +92,18 @@ class _Numbers:
             self.group = 0  # its words stand on lines of their own
         self.rooms = self._rooms(width)
 
+    def _parts(self) -> list[list[tuple[int, int]]]:
+        """The columns that stand beside each other, each with its width: all, unless they are series that have no room."""
+        parts: list[list[tuple[int, int]]] = []
+        left = 0
+        for at, room in zip(self.shown, self.rooms, strict=True):
+            left -= room
+            if not parts or (left < 0 and self.table.columns[at].series):
+                parts.append([])
+                left = self.width - self.group - self.label - room
+            parts[-1].append((at, room))
+        return parts
+
     def _fit(self, width: int) -> list[int]:
         """What the columns need, when what there is no room for is left out: first the spreads, then columns by their rank."""
         beside = self.label or self.group
@@ -133,8 +145,22 @@ class _Numbers:
         return f"{middle} ({least}–{most})"
 
     def lines(self) -> Iterator[str]:
-        """The heads, a line per row, and what the signs mean."""
-        yield from self._heads()
+        """The heads, a line per row, and what the signs mean. Where not all columns fit beside each other, there are several
+        tables, one below the other."""
+        everything = self.shown, self.rooms
+        for at, part in enumerate(self._parts()):
+            self.shown, self.rooms = [column for column, _room in part], [room for _column, room in part]
+            if at:
+                yield ""
+            yield from self._heads()
+            yield from self._rows()
+        self.shown, self.rooms = everything
+        if any(isinstance(cell, Cell) and cell.numbers and cell.numbers[0].least is not None for cell in self._all()):
+            yield from self._note(self.table.medians[0 if self.spreads else 1])
+        if any(self._text(cell) == UNKNOWN for cell in self._all()):
+            yield from self._note(self.table.unknown and f"{UNKNOWN} {self.table.unknown}")
+
+    def _rows(self) -> Iterator[str]:
         previous: Group | None = None
         for group, row in self.rows:
             word, purpose = ("" if group is previous else group.word), "number" if group.series else "note"
@@ -144,10 +170,6 @@ class _Numbers:
             before = paint(f"{word:<{self.group}}", purpose, self.colour) if word and self.group else " " * (self.group or 1)
             label = self.label if self.group else self.label - 1
             yield f"{before}{row.word or '':<{max(label, 0)}}{self._cells(row)}"
-        if any(isinstance(cell, Cell) and cell.numbers and cell.numbers[0].least is not None for cell in self._all()):
-            yield from self._note(self.table.medians[0 if self.spreads else 1])
-        if any(self._text(cell) == UNKNOWN for cell in self._all()):
-            yield from self._note(self.table.unknown and f"{UNKNOWN} {self.table.unknown}")
 
     def _all(self) -> Iterator[Cell | str]:
         return (row.cells[at] for _group, row in self.rows for at in self.shown)

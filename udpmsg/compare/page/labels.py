@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
 from math import atan, cos, degrees, hypot, sin
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from udpmsg.base.language import _
 from udpmsg.compare.ladder import Arrow
@@ -20,11 +20,15 @@ AXIS = 52
 """At the left, for the times."""
 SENDER, RECEIVER = AXIS + 30, AXIS + 240
 """Where the hosts' lines are; deliveries have the rest."""
-LABEL, LETTER = 17, 8.6
-"""The height of a line of text and the width of a letter, generously: with these labels are kept apart."""
-LONGEST_LABEL = int((RECEIVER - SENDER - 22) / LETTER)
+LABEL = 17
+"""The height of a line of text."""
+NARROW, LETTER, WIDE = 5.2, 8.8, 14.0
+"""The widths of letters, generously: with these labels are kept apart."""
+ARE_NARROW, ARE_WIDE = frozenset(" ,;.:'()ijlI"), frozenset("mwMW×…")
+ROOM = RECEIVER - SENDER - 20
+"""How long a label may be, measured across the picture."""
 LONGEST_NUMBERS = 9
-"""Letters of a label, and of the numbers beside the receiver's line."""
+"""Letters of the numbers of several messages."""
 TOGETHER = 4
 """Arrows that start, and deliveries that are, so close to each other cannot be told apart."""
 
@@ -35,7 +39,15 @@ Corners = tuple[tuple[float, float], ...]
 T = TypeVar("T")
 
 
-def labels(named: list[Arrow], slopes: Mapping[Direction, float], place: Place) -> Iterator[str]:
+class Label(NamedTuple):
+    """What stands beside some arrows."""
+
+    picture: str
+    lowest: float
+    """How far down it reaches."""
+
+
+def labels(named: list[Arrow], slopes: Mapping[Direction, float], place: Place) -> Iterator[Label]:
     """What the arrows carry, each text along its direction's usual slope. Every message has its label, or none has where there is
     no room for all: a label for some would make the others look like nothing. Faults and answers have theirs where there is room.
 
@@ -82,11 +94,11 @@ def gathered(items: Iterable[T], height: Callable[[T], float], reach: float, kin
 def corners(group: list[Arrow], slope: float, place: Place) -> Corners:
     """Where a label is."""
     x, y, forward = *start(group[0], slope, place), group[0].direction is Direction.FORWARD
-    letters = len(wording(group))
+    length = sum(width(text) for text, _lost in wording(group, slope))
     turn = atan(slope if forward else -slope)
     along = (cos(turn), sin(turn)) if forward else (-cos(turn), -sin(turn))
     up = (sin(turn) * LABEL, -cos(turn) * LABEL)
-    end = (x + along[0] * letters * LETTER, y + along[1] * letters * LETTER)
+    end = (x + along[0] * length, y + along[1] * length)
     return (x, y), end, (end[0] + up[0], end[1] + up[1]), (x + up[0], y + up[1])
 
 
@@ -107,29 +119,49 @@ def start(arrow: Arrow, slope: float, place: Place) -> tuple[float, float]:
     return x, place(arrow.sent_at) + slope * away - 4
 
 
-def label(group: list[Arrow], slope: float, place: Place) -> str:
-    """What they carry, beside the start of the first."""
+def label(group: list[Arrow], slope: float, place: Place) -> Label:
+    """What they carry, beside the start of the first. Of several, only what was lost looks lost."""
     x, y = start(group[0], slope, place)
     forward = group[0].direction is Direction.FORWARD
     turn = f"translate({x} {y:.1f}) rotate({degrees(atan(slope if forward else -slope)):.1f})"
-    kind = f"label {group[0].phase.value}{' lost' if any(arrow.dropped for arrow in group) else ''}"
     side = "start" if forward else "end"
-    return f'<text class="{kind}" text-anchor="{side}" transform="{turn}">{safe(wording(group))}</text>'
+    parts = "".join(f'<tspan class="lost">{safe(text)}</tspan>' if lost else safe(text) for text, lost in wording(group, slope))
+    picture = f'<text class="label {group[0].phase.value}" text-anchor="{side}" transform="{turn}">{parts}</text>'
+    return Label(picture, max(y for _x, y in corners(group, slope, place)))
 
 
-def wording(group: list[Arrow]) -> str:
-    """What several frames carry, and what became of it: ACK, messages 1–3; 4 – lost. Never longer than there is room for."""
+def wording(group: list[Arrow], slope: float) -> list[tuple[str, bool]]:
+    """What several frames carry, and what became of it: ACK, messages 1–3; 4 – lost. In parts, each with whether it was lost, and
+    together never longer than there is room for, which is more along a steep arrow."""
     fates = dict.fromkeys(arrow.dropped for arrow in sorted(group, key=lambda arrow: arrow.dropped is not None))
     parts = [[arrow for arrow in group if arrow.dropped == dropped] for dropped in fates]
-    whole = "; ".join(contents(part, brief=at > 0) for at, part in enumerate(parts))
-    if len(whole) <= LONGEST_LABEL:
-        return whole
-    short = "; ".join(contents(part, brief=True) for part in parts)
-    return short if len(short) <= LONGEST_LABEL else f"{short[: LONGEST_LABEL - 1]}…"
+    ends = [f" – {_(dropped)}" if dropped else "" for dropped in fates]
+    ends[:-1] = [f"{end}; " for end in ends[:-1]]
+    room = ROOM * hypot(1, slope) - sum(map(width, ends))
+    for briefly in (1, 0):
+        texts = [contents(part, brief=at >= briefly) for at, part in enumerate(parts)]
+        if sum(map(width, texts)) <= room:
+            break
+    else:
+        texts = cut(texts, room)
+    return [(text + end, dropped is not None) for text, end, dropped in zip(texts, ends, fates, strict=True)]
+
+
+def width(text: str) -> float:
+    """How wide a text is at most."""
+    return sum(NARROW if letter in ARE_NARROW else WIDE if letter in ARE_WIDE else LETTER for letter in text)
+
+
+def cut(texts: list[str], room: float) -> list[str]:
+    """As much of them as there is room for: the longest gives way."""
+    while sum(map(width, texts)) > room and max(map(len, texts)) > 1:
+        longest = max(range(len(texts)), key=lambda at: len(texts[at]))
+        texts[longest] = texts[longest].removesuffix("…")[:-1].rstrip(" ,") + "…"
+    return texts
 
 
 def contents(group: list[Arrow], *, brief: bool) -> str:
-    """What several frames with one end carry. Brief: messages are their numbers alone."""
+    """What several frames carry. Brief: messages are their numbers alone."""
     others = Counter(arrow.label.replace("acknowledgment", "ack") for arrow in group if not is_message(arrow))
     words = [telling.label(text) if times == 1 else f"{times} × {telling.label(text)}" for text, times in others.items()]
     messages = [arrow for arrow in group if is_message(arrow)]
@@ -139,8 +171,7 @@ def contents(group: list[Arrow], *, brief: bool) -> str:
         numbers = ", ".join(filter(None, [first, again and _("{} again").format(again)]))
         text = "{}" if brief else _("message {}") if (first or again).isdigit() else _("messages {}")
         words.insert(0 if is_message(group[0]) else len(words), text.format(numbers))
-    dropped = group[0].dropped
-    return ", ".join(words) + (f" – {_(dropped)}" if dropped else "")
+    return ", ".join(words)
 
 
 def carried(arrow: Arrow) -> range:

@@ -44,7 +44,8 @@ def draw(excerpt: Excerpt, runs: list[Trace], names: dict[Mode, str], interval: 
     def place(time: int) -> float:
         return HEADING + (time - excerpt.start) / length * height
 
-    pictures = []
+    insides: dict[Mode, list[str]] = {}
+    lowest = HEADING + height
     shown = left_out = 0
     for run in runs:
         part = near(run, excerpt)
@@ -55,21 +56,34 @@ def draw(excerpt: Excerpt, runs: list[Trace], names: dict[Mode, str], interval: 
         ]
         kept = most_telling(seen)
         shown, left_out = shown + len(kept), left_out + len(seen) - len(kept)
-        key = f"{number}-{css(run.mode)}"
-        title = safe(f"{excerpt.title}: {names[run.mode]}, {span(excerpt)}")
+        usual = {direction: usual_delay(everyone, direction) for direction in Direction}
+        slopes = {direction: (place(delay) - place(0)) / (RECEIVER - SENDER) for direction, delay in usual.items()}
+        named = list(labels([arrow for arrow in kept if excerpt.covers(arrow.sent_at) and not arrow.copy], slopes, place))
+        lowest = max([lowest, *(label.lowest for label in named)])
+        clipped = f'<g clip-path="url(#clip{number}-{css(run.mode)})">'
+        insides[run.mode] = [
+            *axis(excerpt, place),
+            *hosts(names[run.mode], place, excerpt),
+            clipped,
+            *held([mark for mark in given if overlaps(mark, excerpt)], place),
+            *frames(kept, usual, place),
+            "</g>",
+            *(label.picture for label in named),
+            clipped,
+            *deliveries([mark for mark in given if excerpt.covers(mark.at)], place),
+            "</g></svg>",
+        ]
+    pictures = []
+    for mode, inside in insides.items():
+        key = f"{number}-{css(mode)}"
+        title = safe(f"{excerpt.title}: {names[mode]}, {span(excerpt)}")
         pictures += [
-            f'<svg class="m-{css(run.mode)}" viewBox="0 0 {WIDTH} {HEADING + height + ROOM_BELOW:.0f}" role="img" '
+            f'<svg class="m-{css(mode)}" viewBox="0 0 {WIDTH} {lowest + ROOM_BELOW:.0f}" role="img" '
             f'aria-labelledby="ladder{key}">',
             f'<title id="ladder{key}">{title}</title>',
             f'<clipPath id="clip{key}"><rect x="0" y="{HEADING - ROOM_ABOVE}" width="{WIDTH}" '
             f'height="{height + ROOM_ABOVE + ROOM_BELOW:.0f}"/></clipPath>',
-            *axis(excerpt, place),
-            *hosts(names[run.mode], place, excerpt),
-            f'<g clip-path="url(#clip{key})">',
-            *held([mark for mark in given if overlaps(mark, excerpt)], place),
-            *frames(everyone, kept, excerpt, place),
-            *deliveries([mark for mark in given if excerpt.covers(mark.at)], place),
-            "</g></svg>",
+            *inside,
         ]
     return "\n".join(['<div class="modes">', *pictures, "</div>"]), shown, left_out
 
@@ -121,13 +135,10 @@ def hosts(name: str, place: Place, excerpt: Excerpt) -> Iterator[str]:
         yield f'<path class="host" d="M{x} {top:.1f}V{bottom:.1f}"/>'
 
 
-def frames(everyone: list[Arrow], kept: list[Arrow], excerpt: Excerpt, place: Place) -> Iterator[str]:
-    """Arrows, faults last so that nothing covers them, and such labels as have room."""
-    usual = {direction: usual_delay(everyone, direction) for direction in Direction}
+def frames(kept: list[Arrow], usual: dict[Direction, int], place: Place) -> Iterator[str]:
+    """Arrows, faults last so that nothing covers them."""
     for arrow in sorted(kept, key=lambda arrow: (arrow.faulty, arrow.sent_at)):
         yield one_frame(arrow, usual[arrow.direction], place)
-    slopes = {direction: (place(delay) - place(0)) / (RECEIVER - SENDER) for direction, delay in usual.items()}
-    yield from labels([arrow for arrow in kept if excerpt.covers(arrow.sent_at) and not arrow.copy], slopes, place)
 
 
 def usual_delay(everyone: list[Arrow], direction: Direction) -> int:

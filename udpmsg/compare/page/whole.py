@@ -30,7 +30,7 @@ NOTHING = {
     Where.NETWORK: N_("Not known here: it takes one clock for both hosts."),
 }
 """Where a chart has nothing to draw."""
-WAYS = {1: N_("one way"), 2: N_("two ways"), 3: N_("three ways")}
+WAYS = {2: N_("two ways"), 3: N_("three ways")}
 
 
 def page(reading: Reading) -> str:
@@ -43,7 +43,7 @@ def page(reading: Reading) -> str:
         "brief": html(asked(comparison)),
         "run": html(details(comparison)),
         "command": command(comparison.command),
-        "sentences": html(story.sentences(reading, every_run=False)),
+        "sentences": html(story.sentences(reading)),
         "strip": html(story.strip(reading)),
         "table": html(figures),
         "notes": notes(figures) + of_first_repetition(comparison),
@@ -64,22 +64,27 @@ def title(comparison: Comparison) -> str:
     """What is compared, and over what."""
     modes = [SHORT[mode] for mode in comparison.choices.modes]
     listed = _("{} and {}").format(", ".join(modes[:-1]), modes[-1]) if len(modes) > 1 else "".join(modes)
-    over = {Where.LAB: _("{} over the same link"), Where.RELAY: _("{} through a relay"), Where.NETWORK: _("{} to {}")}
+    in_lab = _("{} over the same link") if len(modes) > 1 else _("{} over a link")
+    over = {Where.LAB: in_lab, Where.RELAY: _("{} through a relay"), Where.NETWORK: _("{} to {}")}
     return over[comparison.where].format(listed, comparison.target)
 
 
 def lead(comparison: Comparison) -> str:
     """One sentence that says what a reader looks at."""
     count, times = comparison.workload.count, comparison.choices.repeat
-    ways = WAYS.get(len(comparison.choices.modes), N_("several ways"))
-    words = plural(
-        "The same {} message on the same schedule, sent {}", "The same {} messages on the same schedule, sent {}", count
-    )
-    text = words.format(number(count), _(ways))
+    modes = comparison.choices.modes
+    if len(modes) > 1:
+        words = plural(
+            "The same {} message on the same schedule, sent {}", "The same {} messages on the same schedule, sent {}", count
+        )
+    else:
+        words = plural("{} message, sent by {}", "{} messages, sent by {}", count)
+    how = _(WAYS.get(len(modes), N_("several ways"))) if len(modes) > 1 else SHORT[modes[0]]
+    text = words.format(number(count), how)
     said = [_("{}, {} times over.").format(text, number(times)) if times > 1 else f"{text}."]
     if comparison.where is Where.RELAY:
         said.append(_("UDP meets the link's faults; TCP is unimpaired, as a relay cannot drop its segments."))
-    if comparison.where is Where.LAB:
+    if comparison.where is Where.LAB and len(modes) > 1:
         said.append(
             _("What the link does to a message depends on the seed and the message alone, so it is the same in every mode.")
         )

@@ -2,6 +2,7 @@
 // Reads the data that report/page/columns.py wrote. Times are microseconds until they are shown.
 const MOST_STEPS = 3000;  // of a curve that sums up: more than a screen has columns
 const LANE = 15;  // height of a row of crosses, in CSS pixels
+const ABOVE = 8;  // between the lowest of them and the chart: the axis' highest number reaches so far
 
 // ---- data -------------------------------------------------------------------------------------------------------------------
 
@@ -105,7 +106,7 @@ function crosses(u, shown) {
   ctx.textBaseline = "middle";
   missing.forEach((run, lane) => {
     if (!u.series[shown.indexOf(run) + 1].show) return;
-    const y = bbox.top - (missing.length - lane - 0.5) * LANE * r;
+    const y = bbox.top - ((missing.length - lane - 0.5) * LANE + ABOVE) * r;
     ctx.strokeStyle = ctx.fillStyle = colourOf(run.mode);
     ctx.fillText(data.outcomes[run.outcome[run.missing[0]]], bbox.left - 6 * r, y);
     ctx.beginPath();
@@ -158,7 +159,7 @@ function drawCharts() {
 
   const lanes = shown.filter((run) => run.missing.length).length;
   chart("delay", [longest.sequence, ...shown.map((run) => run.shown)], {
-    padding: [lanes * LANE + 8, 24, 0, 0],
+    padding: [lanes * LANE + 8 + (lanes && ABOVE), 24, 0, 0],
     scales: { x: { time: false, range: beside }, y: { range: (u, low, high) => [0, withLate(high || 1) * 1.06] } },
     axes: [axis(words.message, written, 34, WHOLE), axis(...timeAxis(largest(shown.map((run) => run.shown))), 66)],
     series: [{ label: words.message_legend, value: (u, value) => value ?? "–" }, ...shown.map((run) => seriesOf(run,
