@@ -3,9 +3,10 @@
     scripts/bench cost                          everything, up to ten million messages: a quarter of an hour
     scripts/bench cost --most 100000            the same, shorter
     scripts/bench cost --only start --only way  what a start costs, and one message's way
+    scripts/bench cost --only calls             one message alone and among others', beside plain sockets: half a minute
 
-A verdict stands under each table. Costs are CPU time; how they are measured is said in cost_growth.py, cost_instructions.py
-and cost_stages.py.
+A verdict stands under each table. Costs are CPU time; how they are measured is said in cost_growth.py, cost_instructions.py,
+cost_calls.py and cost_stages.py.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import cost_calls
 import cost_growth as growth
 import cost_instructions as instructions
 import cost_stages
@@ -222,6 +224,20 @@ def way(runs: int) -> None:
     say("\nInstructions are those of the process; the kernel's are in the time alone.\n")
 
 
+def calls() -> None:
+    """One message alone, and among those of other senders."""
+    say(f"### One message of {len(cost_calls.PAYLOAD)} bytes, alone and among those of other senders, beside plain sockets\n")
+    say("| a message | calls of Python's functions | of C's | ns of CPU | beside | ns of CPU | ratio | wanted | |")
+    say("|---|---|---|---|---|---|---|---|---|")
+    for name, row in cost_calls.ROWS.items():
+        ours, plain = growth.apart(cost_calls.costs, name)
+        ratio = ours.nanoseconds / plain.nanoseconds
+        counted = f"{ours.python_calls:.1f} | {ours.c_calls:.1f} | {ours.nanoseconds:,.0f}"
+        verdict = f"{ratio:.2f} | at most {row.most:g} | {'reached' if ratio <= row.most else '**short**'}"
+        say(f"| {row.title} | {counted} | {row.beside} | {plain.nanoseconds:,.0f} | {verdict} |")
+    say("\nBoth sides in one process, in turns with plain sockets; medians. A compiled function is no call of Python's.\n")
+
+
 def stages() -> None:
     """Where a message's time goes: what a profile of each figure shows."""
     columns = {
@@ -269,7 +285,7 @@ def draw(panels: list[Panel], path: Path) -> bool:
     return True
 
 
-PARTS = ("messages", "loopback", "sessions", "start", "way", "stages")
+PARTS = ("messages", "loopback", "sessions", "start", "way", "calls", "stages")
 
 
 def main() -> None:
@@ -300,6 +316,7 @@ def main() -> None:
         "sessions": lambda: sessions(options.runs, options.count),
         "start": lambda: start(options.starts),
         "way": lambda: way(options.runs),
+        "calls": calls,
         "stages": stages,
     }
     for name, measure in parts.items():

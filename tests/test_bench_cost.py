@@ -11,6 +11,7 @@ from tests.conftest import needed
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))  # not a package that is installed
 
 import bench_cost
+import cost_calls
 import cost_growth
 import cost_stages
 from bench_cost import Panel, Series
@@ -81,3 +82,17 @@ def test_every_stage_of_a_message_takes_its_time(
     took = cost_stages.stages(acknowledged=acknowledged, counting_only=counting_only)
     assert list(took) == list(cost_stages.STAGES)
     assert min(took.values()) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "plain_calls"), [("send", 1), ("poll", 1), ("mixed", 1), ("mixed-acknowledged", 1), ("round-trip", 4)]
+)
+def test_the_calls_of_one_message_are_counted_beside_those_of_plain_sockets(
+    name: str, plain_calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost_calls, "SENDERS", 5)
+    monkeypatch.setattr(cost_calls, "REPETITIONS", 2)
+    ours, plain = cost_growth.apart(cost_calls.costs, name)
+    assert (plain.python_calls, plain.c_calls) == (0, plain_calls)
+    assert ours.python_calls > 0
+    assert ours.c_calls > plain_calls

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from peers import tools
-from peers.running import START, Failed, output_of, pair, timed, words
+from peers.running import SCRIPTS, START, Failed, output_of, pair, timed, words
 from peers.side import ADDRESS
 from peers.tools import Measured, one_core
 
@@ -47,6 +47,9 @@ class Section:
 
 SECTIONS = (
     Section("one way", "One way, received", "msg/s", "udpmsg"),
+    Section("sent alone", "One message of 64 B alone, sent: CPU time", "ns", "udpmsg-lone-send"),
+    Section("received alone", "One message of 64 B alone, received: CPU time", "ns", "udpmsg-lone-receive"),
+    Section("mixed", "300 senders in turns, 64 B, received: CPU time of a message", "ns", "udpmsg-mixed"),
     Section("confirmed", "Every message confirmed to the sending program, 1200 B", "msg/s", "udpmsg-acknowledged"),
     Section("streams", "Messages over TCP, each cut out of the stream, 1200 B", "msg/s", "udpmsg-tcp"),
     Section("round trip", "There and back, 64 B, both sides on one core, p50", "µs", "udpmsg-round-trip"),
@@ -115,8 +118,16 @@ def catalogue(choices: Choices) -> list[Peer]:
         one_way("plain", "plain Python sockets, one datagram per call", python("datagrams", "plain")),
         one_way("asyncio", "asyncio's datagram endpoint", python("datagrams", "asyncio")),
         one_way("uvloop", "uvloop's datagram endpoint", python("datagrams", "uvloop"), module("uvloop")),
-        one_way("udpmsg-bench", "`udpmsg bench`, zero loss, every sequence number checked", partial(bench, seconds)),
+        one_way("udpmsg-bench", "`udpmsg bench`, zero loss, every sequence number checked", partial(bench, seconds, 1200)),
         one_way("limit-64", "the C limit, 64 B instead of 1200 B", limit(64), cc),
+        one_way("udpmsg-bench-64", "`udpmsg bench`, 64 B instead of 1200 B", partial(bench, seconds, 64)),
+        other("udpmsg-lone-send", "sent alone", "udpmsg, `Sender.send`", alone("send")),
+        other("plain-lone-send", "sent alone", "`socket.send`", alone("send", "plain")),
+        other("udpmsg-lone-receive", "received alone", "udpmsg, `Receiver.poll`", alone("poll")),
+        other("plain-lone-receive", "received alone", "`recvfrom`", alone("poll", "plain")),
+        other("udpmsg-mixed", "mixed", "udpmsg, `Receiver.poll`", alone("mixed")),
+        other("plain-mixed", "mixed", "`recvfrom`", alone("mixed", "plain")),
+        other("udpmsg-mixed-acknowledged", "mixed", "udpmsg, the same acknowledged", alone("mixed-acknowledged")),
         other(
             "udpmsg-acknowledged",
             "confirmed",
@@ -156,6 +167,9 @@ def catalogue(choices: Choices) -> list[Peer]:
             taskset,
         ),
         other("plain-round-trip", "round trip", "plain Python sockets", python("datagrams", "round-trip", pinned=True), taskset),
+        other(
+            "c-round-trip", "round trip", "the kernel's own, in C", lambda: tools.pingpong(choices.folder, seconds), cc or taskset
+        ),
         Peer("udpmsg-lossy", "lossy link", "udpmsg, acknowledged", partial(lossy, "udp+ack", choices.lab_messages)),
         Peer("tcp-lossy", "lossy link", "the kernel's TCP, cubic", partial(lossy, "tcp", choices.lab_messages)),
         other("python", "start-up", "`python -c pass`", lambda: start_up([sys.executable, "-c", "pass"])),
@@ -190,20 +204,26 @@ def number(said: dict[str, object], key: str) -> float:
     return float(value)
 
 
-def bench(seconds: float) -> Measured:
+def bench(seconds: float, size: int) -> Measured:
     """The command that users have: its own search, its own receiver."""
     spent = max(seconds, BENCH_SECONDS)
-    options = ("--json", "--mode", "udp", "--size", "1200", "--for", f"{spent:g}s")
-    return read_bench(output_of([UDPMSG, "bench", *options], 4 * spent + START)), 0.0
+    options = ("--json", "--mode", "udp", "--size", str(size), "--for", f"{spent:g}s")
+    return read_bench(output_of([UDPMSG, "bench", *options], 4 * spent + START), size), 0.0
 
 
-def read_bench(output: str) -> float:
-    """The throughput at 1200 bytes without acknowledgments, among its JSON lines."""
+def read_bench(output: str, size: int) -> float:
+    """The throughput at so many bytes without acknowledgments, among its JSON lines."""
     for line in output.splitlines():
         said = words(line)
-        if (said.get("mode"), said.get("size_bytes")) == ("udp", 1200):
+        if (said.get("mode"), said.get("size_bytes")) == ("udp", size):
             return number(said, "throughput_msgs_per_s")
-    raise Failed("udpmsg bench told nothing of 1200 bytes over UDP")
+    raise Failed(f"udpmsg bench told nothing of {size} bytes over UDP")
+
+
+def alone(row: str, side: str = "ours") -> Callable[[], Measured]:
+    """The CPU time of a message in a row of `scripts/bench cost --only calls`, in nanoseconds."""
+    command = [sys.executable, str(SCRIPTS / "cost_calls.py"), row, side]
+    return lambda: (number(words(output_of(command, START)), "nanoseconds"), None)
 
 
 def lossy(mode: str, messages: int, turn: int) -> Measured:

@@ -18,7 +18,7 @@ from peers.running import START, Failed, await_port, output_of, started
 from peers.side import ADDRESS, PAYLOAD, SMALL
 
 SIZE = len(PAYLOAD)
-SOURCE = Path(__file__).with_name("limit.c")
+SOURCES = Path(__file__).parent
 
 Measured = tuple[float, float | None]
 """A value, and the share of the messages that was lost (None: it does not apply)."""
@@ -29,26 +29,38 @@ def one_core() -> list[str]:
     return ["taskset", "-c", str(max(os.sched_getaffinity(0)))]
 
 
-# The C limit --------------------------------------------------------------------------------------------------------------
+# In C ---------------------------------------------------------------------------------------------------------------------
 
 
-def compiled(folder: Path) -> Path:
-    """The C limit, ready to run. Raises Failed."""
-    binary = folder / "limit"
+def compiled(folder: Path, name: str) -> str:
+    """One of our programs in C, ready to run. Raises Failed."""
+    binary = folder / name
     if not binary.exists():
-        output_of(["cc", "-O2", "-o", str(binary), str(SOURCE)], START)
-    return binary
+        output_of(["cc", "-O2", "-o", str(binary), str(SOURCES / f"{name}.c")], START)
+    return str(binary)
 
 
 def limit(folder: Path, size: int, seconds: float) -> Measured:
     """64 KiB of datagrams a call, at both ends."""
-    return read_limit(output_of([str(compiled(folder)), str(size), str(seconds)], seconds + START))
+    return read_limit(output_of([compiled(folder, "limit"), str(size), str(seconds)], seconds + START))
 
 
 def read_limit(output: str) -> Measured:
     """Received a second; what was sent a second tells the loss."""
     received, sent = found(r"^received (\d+) datagrams/s", output), found(r"^sent +(\d+) datagrams/s", output)
     return received, lost(sent, received)
+
+
+def pingpong(folder: Path, seconds: float) -> Measured:
+    """The kernel's own round trip, both sides on one core; p50 in µs."""
+    return read_pingpong(
+        output_of([*one_core(), compiled(folder, "pingpong"), str(len(SMALL)), str(seconds)], seconds + START)
+    ), None
+
+
+def read_pingpong(output: str) -> float:
+    """p50."""
+    return found(r"p50 ([\d.]+) us", output)
 
 
 # iperf3 -------------------------------------------------------------------------------------------------------------------
