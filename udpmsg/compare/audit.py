@@ -21,8 +21,9 @@ link, and the link writes down that it left a little after that; on a machine wi
 TOO_EARLY = N_("message {} was delivered {:.1f} ms before it was on the link")
 
 
-def audit(run: Trace, rows: list[LedgerRow], comparison: Comparison) -> list[str]:
+def audit(run: Trace, rows: list[LedgerRow], comparison: Comparison, carriers: passage.Carriers | None = None) -> list[str]:
     """Every disagreement as a sentence, a Phrase; empty: ledger and record agree. Without a record there is nothing to compare.
+    `carriers`: where they are known already.
 
     Over UDP they agree to the message. Datagrams that passed the link and did not come must be as many as the receiver's kernel
     says that it discarded, and the receiver that it dropped at a limit. Over TCP, what was delivered must have passed the link,
@@ -30,7 +31,7 @@ def audit(run: Trace, rows: list[LedgerRow], comparison: Comparison) -> list[str
     """
     if run.frames is None or (comparison.where is Where.RELAY and run.mode is Mode.TCP):
         return []
-    found = passage.carriers(run.frames)
+    found = passage.carriers(run.frames) if carriers is None else carriers
     if run.mode is Mode.TCP:
         return _audit_stream(run, rows, found)
     return _Audit(run, rows, comparison, found).sentences()
@@ -87,16 +88,17 @@ class _Audit:
             yield from self._time(row, arrived, came < passed)
         if row.delivered_at is None and row.outcome is Ending.DELIVERED:
             yield Phrase("message {} was confirmed to its sender, and it is not in the receiver's log", row.sequence)
-        transmissions = sum(passage.begins_in(frame, row.sequence) for frame in self.found.get(row.sequence, ()))
+        transmissions = passage.transmissions(self.found.get(row.sequence, ()), row.sequence)
         if row.transmissions != transmissions:
             yield Phrase("message {} has {} transmissions, and the link saw {}", row.sequence, row.transmissions, transmissions)
 
     def _time(self, row: LedgerRow, arrived: Arrival, incomplete: bool) -> Iterable[str]:
         """Not before it was on the link, and late or not as the link says. Held behind a gap, it may be later."""
         assert row.delivered_at is not None
-        came_at = next(frame.arrived_at for frame in self.found[row.sequence] if frame.number == arrived.number)
-        if row.delivered_at < came_at and not incomplete:
-            yield Phrase(TOO_EARLY, row.sequence, (came_at - row.delivered_at) / MILLISECOND)
+        if row.delivered_at < arrived.at and not incomplete:  # it left the link later than it came there
+            came_at = next(frame.arrived_at for frame in self.found[row.sequence] if frame.number == arrived.number)
+            if row.delivered_at < came_at:
+                yield Phrase(TOO_EARLY, row.sequence, (came_at - row.delivered_at) / MILLISECOND)
         delay = arrived.at - row.due_at
         if abs(delay - self.late_ns) <= SLACK or incomplete or (self.ordered and row.late):
             return

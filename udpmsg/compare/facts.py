@@ -113,16 +113,13 @@ class Facts:
         frames = self.run.frames
         if frames is None:
             return None
-        counts, sizes = dict.fromkeys(PHASES, 0), dict.fromkeys(PHASES, 0)
-        for frame in frames:
-            counts[frame.phase] += 1
-            sizes[frame.phase] += frame.size
+        sizes = {name: [frame.size for frame in frames if frame.phase is phase] for phase, name in PHASES.items()}
         return {
             "frames": len(frames),
-            "bytes": sum(sizes.values()),
-            **{f"{name}_frames": counts[phase] for phase, name in PHASES.items()},
+            "bytes": sum(map(sum, sizes.values())),
+            **{f"{name}_frames": len(those) for name, those in sizes.items()},
             "dropped_frames": sum(frame.dropped is not None for frame in frames),
-            **{f"{name}_bytes": sizes[phase] for phase, name in PHASES.items()},
+            **{f"{name}_bytes": sum(those) for name, those in sizes.items()},
         }
 
     @cached_property

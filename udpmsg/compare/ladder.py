@@ -137,7 +137,8 @@ def _arrow(frame: FrameRecord, arrives_at: int | None, *, copy: bool) -> Arrow:
 
 
 def marks(run: Trace, drawn: list[Arrow]) -> list[Mark]:
-    """What the receiver did with each message that came, in its log's order; `drawn` are all the run's arrows."""
+    """What the receiver did with each message that came, in its log's order; `drawn` are all the run's arrows, or none where
+    nobody asks which arrow carried a message."""
     carriers = _carriers(drawn)
     held = waits(run)
     whole_at = _whole_at(run.frames or ())

@@ -50,9 +50,9 @@ def carriers(frames: Iterable[FrameRecord]) -> Carriers:
     return dict(found)
 
 
-def begins_in(frame: FrameRecord, sequence: int) -> bool:
-    """Whether a frame that carries something of a message carries its first byte."""
-    return frame.identity.part == 0 or sequence > frame.first_sequence
+def transmissions(frames: Iterable[FrameRecord], sequence: int) -> int:
+    """How often a message was sent, by the frames that carry anything of it: those with its first byte."""
+    return sum([frame.identity.part == 0 or sequence > frame.first_sequence for frame in frames])
 
 
 def passed(frame: FrameRecord) -> bool:
@@ -94,6 +94,9 @@ def datagrams(frames: list[FrameRecord]) -> list[Whole]:
 
 def arrival(frames: list[FrameRecord], fragment_count: int) -> Arrival | None:
     """When a message was whole at the receiver's host over UDP; None: it never was."""
+    if fragment_count == 1 and len(frames) == 1:  # nearly every message
+        frame = frames[0]
+        return Arrival(min(frame.left_at), frame.number, len(frame.left_at) - 1) if passed(frame) else None
     have = set()
     came = datagrams(frames)
     for index, datagram in enumerate(came):

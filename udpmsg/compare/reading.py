@@ -14,7 +14,7 @@ from udpmsg.compare.facts import Facts
 from udpmsg.compare.figures import figures
 from udpmsg.compare.ladder import Wait, waits
 from udpmsg.compare.ledger import LedgerRow, rows
-from udpmsg.compare.passage import passed
+from udpmsg.compare.passage import Carriers, carriers, passed
 from udpmsg.compare.strip import places
 from udpmsg.compare.trace import Comparison, Mode, Trace
 from udpmsg.link.record import Direction
@@ -54,9 +54,13 @@ class RunReading:
     comparison: Comparison
 
     @cached_property
+    def _carriers(self) -> Carriers:
+        return carriers(self.run.frames or ())
+
+    @cached_property
     def rows(self) -> list[LedgerRow]:
         """The ledger: one row per message."""
-        return rows(self.run, self.comparison.late_ns)
+        return rows(self.run, self.comparison.late_ns, self._carriers)
 
     @cached_property
     def facts(self) -> Facts:
@@ -76,7 +80,7 @@ class RunReading:
     @cached_property
     def disagreements(self) -> list[str]:
         """A sentence for everything in which the ledger and the link's own record disagree; they never should."""
-        return audit(self.run, self.rows, self.comparison)
+        return audit(self.run, self.rows, self.comparison, self._carriers)
 
     @cached_property
     def opening(self) -> Opening | None:
@@ -90,8 +94,8 @@ class RunReading:
 
     @cached_property
     def worst_gap(self) -> Gap | None:
-        """The worst of head-of-line blocking. Plain UDP has none: it keeps no order."""
-        if self.run.mode is Mode.UDP:
+        """The worst of head-of-line blocking. Where order is not kept there is none."""
+        if self.run.mode.transport == "udp" and not (self.run.mode is Mode.UDP_ACK and self.comparison.choices.ordered):
             return None
         held: dict[int, list[Wait]] = defaultdict(list)
         for wait in waits(self.run).values():

@@ -6,6 +6,7 @@ units; times nanoseconds.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import hypot
 from statistics import median
 
@@ -14,7 +15,7 @@ from udpmsg.compare.ladder import Arrow, Mark, MarkKind, arrows, marks
 from udpmsg.compare.page.excerpts import Excerpt, near
 from udpmsg.compare.page.labels import AXIS, LABEL, RECEIVER, SENDER, TOGETHER, Place, gathered, labels, numbered
 from udpmsg.compare.trace import Mode, Trace
-from udpmsg.link.record import Direction, Phase
+from udpmsg.link.record import Direction, FrameRecord, Phase
 from udpmsg.show import telling
 from udpmsg.show.markup import safe
 from udpmsg.show.page import css
@@ -44,29 +45,29 @@ def draw(excerpt: Excerpt, runs: list[Trace], names: dict[Mode, str], interval: 
     def place(time: int) -> float:
         return HEADING + (time - excerpt.start) / length * height
 
-    insides: dict[Mode, list[str]] = {}
+    within: dict[Mode, list[str]] = {}
     lowest = HEADING + height
     shown = left_out = 0
     for run in runs:
         part = near(run, excerpt)
-        everyone = arrows(part)
-        given = marks(part, everyone)
-        seen = [
-            arrow for arrow in everyone if arrow.sent_at <= excerpt.end and (arrow.arrives_at or arrow.sent_at) >= excerpt.start
-        ]
+        frames = part.frames or []
+        first = arrows(replace(part, frames=frames[:1000]))
+        inside = [frame for frame in frames if frame.arrived_at <= excerpt.end and latest(frame) >= excerpt.start]
+        seen = [arrow for arrow in arrows(replace(part, frames=inside)) if (arrow.arrives_at or arrow.sent_at) >= excerpt.start]
+        given = marks(part, [])
         kept = most_telling(seen)
         shown, left_out = shown + len(kept), left_out + len(seen) - len(kept)
-        usual = {direction: usual_delay(everyone, direction) for direction in Direction}
+        usual = {direction: usual_delay(first, direction) for direction in Direction}
         slopes = {direction: (place(delay) - place(0)) / (RECEIVER - SENDER) for direction, delay in usual.items()}
         named = list(labels([arrow for arrow in kept if excerpt.covers(arrow.sent_at) and not arrow.copy], slopes, place))
         lowest = max([lowest, *(label.lowest for label in named)])
         clipped = f'<g clip-path="url(#clip{number}-{css(run.mode)})">'
-        insides[run.mode] = [
+        within[run.mode] = [
             *axis(excerpt, place),
             *hosts(names[run.mode], place, excerpt),
             clipped,
             *held([mark for mark in given if overlaps(mark, excerpt)], place),
-            *frames(kept, usual, place),
+            *frames_drawn(kept, usual, place),
             "</g>",
             *(label.picture for label in named),
             clipped,
@@ -74,7 +75,7 @@ def draw(excerpt: Excerpt, runs: list[Trace], names: dict[Mode, str], interval: 
             "</g></svg>",
         ]
     pictures = []
-    for mode, inside in insides.items():
+    for mode, parts in within.items():
         key = f"{number}-{css(mode)}"
         title = safe(f"{excerpt.title}: {names[mode]}, {span(excerpt)}")
         pictures += [
@@ -83,9 +84,14 @@ def draw(excerpt: Excerpt, runs: list[Trace], names: dict[Mode, str], interval: 
             f'<title id="ladder{key}">{title}</title>',
             f'<clipPath id="clip{key}"><rect x="0" y="{HEADING - ROOM_ABOVE}" width="{WIDTH}" '
             f'height="{height + ROOM_ABOVE + ROOM_BELOW:.0f}"/></clipPath>',
-            *inside,
+            *parts,
         ]
     return "\n".join(['<div class="modes">', *pictures, "</div>"]), shown, left_out
+
+
+def latest(frame: FrameRecord) -> int:
+    """When the last that was seen of it happened."""
+    return max(frame.left_at, default=frame.arrived_at)
 
 
 def span(excerpt: Excerpt) -> str:
@@ -135,15 +141,15 @@ def hosts(name: str, place: Place, excerpt: Excerpt) -> Iterator[str]:
         yield f'<path class="host" d="M{x} {top:.1f}V{bottom:.1f}"/>'
 
 
-def frames(kept: list[Arrow], usual: dict[Direction, int], place: Place) -> Iterator[str]:
+def frames_drawn(kept: list[Arrow], usual: dict[Direction, int], place: Place) -> Iterator[str]:
     """Arrows, faults last so that nothing covers them."""
     for arrow in sorted(kept, key=lambda arrow: (arrow.faulty, arrow.sent_at)):
         yield one_frame(arrow, usual[arrow.direction], place)
 
 
-def usual_delay(everyone: list[Arrow], direction: Direction) -> int:
-    """The median of the first frames that went this way."""
-    ways = [arrow for arrow in everyone[:1000] if arrow.direction is direction]
+def usual_delay(first: list[Arrow], direction: Direction) -> int:
+    """The median of those that went this way."""
+    ways = [arrow for arrow in first if arrow.direction is direction]
     delays = [arrow.arrives_at - arrow.sent_at for arrow in ways if arrow.arrives_at is not None]
     return round(median(delays)) if delays else 0
 
