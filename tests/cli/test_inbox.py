@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from base64 import b64decode
 from contextlib import closing
 from pathlib import Path
 
@@ -106,6 +107,30 @@ def test_csv_is_read_back_whole_and_steers_no_terminal(commands: Commands, file:
     assert (nasty["reply_to"], nasty["reordered"]) == ("3", "1")
     assert (raw["session"], raw["sequence"], raw["raw"], raw["text"]) == ("", "", "1", "by hand\n")
     assert quoted["text"] == 'a "quoted", line\nand another'
+
+
+@pytest.mark.parametrize(
+    ("payload", "text"),
+    [
+        ("=1+1", ""),
+        ("@SUM(A1)", ""),
+        ("+cmd|' /C calc'!A0", ""),
+        ("\t=1", ""),
+        ("-5.2", "-5.2"),
+        ("+3e4", "+3e4"),
+        ("a = b", "a = b"),
+        ("", ""),
+    ],
+)
+def test_csv_has_nothing_that_a_spreadsheet_computes(commands: Commands, file: Path, payload: str, text: str) -> None:
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("UPDATE kept_messages SET payload = ?, name = ?, title = '=1' WHERE id = 1", (payload.encode(), payload))
+    output = subprocess.run([*COMMAND, "inbox", str(file), "--csv"], capture_output=True, check=True).stdout
+    first = next(csv.DictReader(io.StringIO(output.decode(), newline="")))
+    assert first["text"] == text
+    assert b64decode(first["base64"]).decode() == ("" if text else payload)
+    assert first["title"] == "\\x3d1"
+    assert not first["name"].startswith(("=", "@", "\t", "+c"))
 
 
 def test_some_of_the_messages(run, file: Path) -> None:

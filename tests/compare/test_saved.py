@@ -96,7 +96,10 @@ RUNS = st.builds(
     receiver=maybe(st.dictionaries(TEXTS, maybe(COUNTS | SHARES), max_size=3)),
     known=st.lists(KNOWN, max_size=5).map(lambda rows: sorted(rows, key=lambda row: row.at)),
 )
-LATER = st.lists(st.builds(Later, COUNTS, COUNTS), max_size=2).map(tuple)
+SOME = st.integers(1, 2**64 - 1)
+LATER = st.lists(st.builds(Later, SOME, SOME), max_size=2, unique_by=lambda later: later.at).map(
+    lambda changes: tuple(sorted(changes, key=lambda later: later.at))
+)
 PATHS = st.builds(
     Path,
     delay=COUNTS,
@@ -107,13 +110,13 @@ PATHS = st.builds(
     reorder=SHARES,
     reorder_by=COUNTS,
     corrupt=SHARES,
-    rate=maybe(COUNTS),
+    rate=maybe(SOME),
     queue=maybe(COUNTS),
     mtu=maybe(COUNTS),
-    police=maybe(st.builds(Police, COUNTS, COUNTS)),
+    police=maybe(st.builds(Police, SOME, COUNTS)),
     later_delays=LATER,
     later_rates=LATER,
-)
+).map(lambda path: dataclasses.replace(path, rate=path.rate or (1 if path.later_rates else None)))
 FAULTS = st.builds(
     Scripted, st.sampled_from(Action), st.sampled_from(FrameKind), COUNTS, COUNTS, st.sampled_from(Direction), COUNTS, TEXTS
 )
@@ -241,6 +244,11 @@ def known(document: dict[str, Any], **columns: Any) -> None:
     document["comparison"]["runs"][0].update(known={"rows": 3, "columns": usual | columns})
 
 
+def on_its_way(document: dict[str, Any], **faults: Any) -> None:
+    """The link has these faults on the way back too."""
+    document["comparison"]["link"]["back"].update(faults)
+
+
 BROKEN: dict[str, Change] = {
     "no link": lambda document: document["comparison"].pop("link"),
     "a word for a number": lambda document: document["comparison"].update(seed="seven"),
@@ -296,6 +304,15 @@ BROKEN: dict[str, Change] = {
             "columns": {name: {"all": None} for name in Known.__slots__} | {"at": list(range(MOST_KNOWN + 1))},
         }
     ),
+    "a rate of nothing": lambda document: on_its_way(document, rate=0),
+    "a policer that lets nothing pass": lambda document: on_its_way(document, police={"rate": 0, "burst": 2000}),
+    "a rate that becomes nothing": lambda document: on_its_way(document, rate=9, later_rates=[{"at": 5, "value": 0}]),
+    "a rate that begins late": lambda document: on_its_way(document, later_rates=[{"at": 5, "value": 9}]),
+    "rates in no order": lambda document: on_its_way(
+        document, rate=9, later_rates=[{"at": 5, "value": 9}, {"at": 5, "value": 8}]
+    ),
+    "delays in no order": lambda document: on_its_way(document, later_delays=[{"at": 5, "value": 9}, {"at": 4, "value": 8}]),
+    "a delay that changes before it began": lambda document: on_its_way(document, later_delays=[{"at": 0, "value": 9}]),
     "version 0": lambda document: document.update(version=0),
     "version one": lambda document: document.update(version="one"),
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 from udpmsg.base.errors import N_, UdpmsgError
 from udpmsg.compare.trace import MOST_KNOWN, Known, Received, Sent, Trace
-from udpmsg.link.faults import Burst, Path
+from udpmsg.link.faults import Burst, Link, Path, Police
 from udpmsg.link.record import FrameRecord
 
 Range = tuple[float, float]
@@ -17,6 +17,8 @@ NUMBER: Range = (0, 2**64 - 1)
 """Of everything that is counted, measured or drawn: the wire format and a seed have eight bytes at most."""
 MOMENT: Range = (-(2**62), 2**62)
 """Nanoseconds since a run's start: 146 years before it and after it."""
+SOME: Range = (1, NUMBER[1])
+"""Of a rate: at none nothing would ever arrive."""
 SHARE: Range = (0, 1)
 STEP: Range = (-(2**65), 2**65)
 """From any value that is in its range to any other."""
@@ -25,6 +27,8 @@ RANGES: dict[tuple[type, str], Range] = {
     (Received, "at"): MOMENT,
     (Known, "at"): MOMENT,
     **{(FrameRecord, name): MOMENT for name in ("arrived_at", "left_at")},
+    (Path, "rate"): SOME,
+    (Police, "rate"): SOME,
     **{(Path, name): SHARE for name in ("loss", "duplicate", "reorder", "corrupt")},
     **{(Burst, name): SHARE for name in ("enter", "leave", "loss_bad", "loss_good")},
 }
@@ -49,6 +53,17 @@ def bounded(plain: Any, within: Range) -> Any:
         digits = repr(plain)
         raise Broken(N_("{} is out of range"), digits if len(digits) <= 40 else f"{digits[:40]}…")
     return plain
+
+
+def check_link(link: Link) -> None:
+    """Raise Broken where a delay or a rate changes in a way that no option can say."""
+    for path in (link.forward, link.back):
+        if any(change.value < SOME[0] for change in path.later_rates) or (path.later_rates and path.rate is None):
+            raise Broken(N_("a link has a rate that is none"))
+        for changes in (path.later_delays, path.later_rates):
+            times = [0, *(change.at for change in changes)]
+            if any(later <= earlier for earlier, later in pairwise(times)):
+                raise Broken(N_("a link's changes are not in the order of time"))
 
 
 def check_run(run: Trace, count: int) -> None:

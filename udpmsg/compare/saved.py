@@ -26,7 +26,7 @@ from types import NoneType, UnionType
 from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
 from udpmsg.base.errors import N_, UsageError
-from udpmsg.compare.plausible import NUMBER, STEP, Broken, Range, bounded, check_run, range_of
+from udpmsg.compare.plausible import NUMBER, STEP, Broken, Range, bounded, check_link, check_run, range_of
 from udpmsg.compare.reasons import phrased
 from udpmsg.compare.trace import Comparison, Known, Received, Sent, Trace
 from udpmsg.link.record import FrameRecord
@@ -80,6 +80,8 @@ def load(text: str) -> Comparison:
         if version != VERSION:
             raise Broken(N_("there is no format version {!r}"), version)
         comparison: Comparison = _ValueReader().value(document.get("comparison"), Comparison)
+        if comparison.link is not None:
+            check_link(comparison.link)
         for run in comparison.runs:
             check_run(run, comparison.workload.count)
     except Broken as broken:

@@ -1,7 +1,7 @@
 """Stored messages as CSV, RFC 4180: a header row, and a row for each message. For spreadsheets and data frames.
 
-Owns the columns. Text that would steer a terminal, or that many readers of CSV take for the end of everything, is base64 like all
-that is no text.
+Owns the columns. Text that would steer a terminal, that many readers of CSV take for the end of everything, or that a spreadsheet
+takes for a formula, is base64 like all that is no text: so it is read back as it came.
 """
 
 import csv
@@ -35,6 +35,8 @@ COLUMNS = (
 )
 PLAIN = {"\n", "\r", "\t", *HARMLESS.values()}
 """What stands in a quoted field as it is, though it is not printable by Python's rule."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a text begins that a spreadsheet computes, unless it is a number (OWASP, CSV injection)."""
 
 
 class CsvLines:
@@ -75,7 +77,20 @@ class CsvLines:
 
 
 def _escaped(text: str | None) -> str | None:
-    return None if text is None else escape(text.encode("utf-8", "surrogatepass"))
+    if text is None:
+        return None
+    escaped = escape(text.encode("utf-8", "surrogatepass"))
+    return f"\\x{ord(escaped[0]):02x}{escaped[1:]}" if _is_formula(escaped) else escaped
+
+
+def _is_formula(text: str) -> bool:
+    if not text.startswith(FORMULA):
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return True
+    return False
 
 
 def _plain(payload: bytes) -> str | None:
@@ -83,5 +98,7 @@ def _plain(payload: bytes) -> str | None:
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError:
+        return None
+    if _is_formula(text):
         return None
     return text if text.isprintable() or all(character.isprintable() or character in PLAIN for character in text) else None
