@@ -396,6 +396,27 @@ FAULTS = (
         "granted = True",
     ),
     Fault(
+        "allowance: copies of an acknowledgment for nothing",
+        "core/owed.py",
+        "while len(batch) <= repeats and self._allowances.grant_answer(peer, keep=True):",
+        "while len(batch) <= repeats:",
+        ("tests/core/test_proof.py",),
+    ),
+    Fault(
+        "the first flight is acknowledged once",
+        "core/session.py",
+        " if self._largest <= YOUNG else 0",
+        " if not self._largest else 0",
+        ("tests/core/test_session.py",),
+    ),
+    Fault(
+        "acknowledgments are copied for ever",
+        "core/session.py",
+        " if self._largest <= YOUNG else 0",
+        " if self._largest else 0",
+        ("tests/core/test_session.py",),
+    ),
+    Fault(
         "allowance: the bucket of an address never empty",
         "core/allowances.py",
         "        bucket.take(above)\n",

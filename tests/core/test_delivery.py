@@ -26,7 +26,8 @@ def handed_over(receiver: Receiver, limit: int | None = None) -> list[Message]:
 def delivered(receiver: Receiver, milliseconds: float) -> tuple[int, list[tuple[int, int]]]:
     """What an acknowledgment says now: all below, and which ranges besides."""
     receiver.flush(now=at(milliseconds))
-    (told,) = acknowledgments(receiver.data_to_send(now=at(milliseconds)))
+    told, *copies = acknowledgments(receiver.data_to_send(now=at(milliseconds)))
+    assert all(copy == told for copy in copies)
     return told.all_below, told.delivered
 
 

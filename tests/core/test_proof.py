@@ -50,6 +50,20 @@ def test_an_acknowledgment_of_news_is_no_larger_than_what_came() -> None:
     assert ranges_of(receiver.data_to_send(now=at(0))) == [10]
 
 
+@pytest.mark.parametrize("size", [0, 1, 100])
+def test_copies_of_an_acknowledgment_are_paid_for_with_what_came(size: int) -> None:
+    """One for every second datagram, and a bare answer is left for the next question."""
+    remote, receiver = RemoteSender(), a_wary_receiver()
+    came = [remote.message(sequence, bytes(size)) for sequence in range(1, 41)]
+    receiver.receive(came, now=at(0), peer=HERE)
+    receiver.events()
+    batch = receiver.data_to_send(now=at(0))
+    assert len(batch) == 15, "16 answers are kept"
+    assert sum(len(data) for data, _ in batch) <= sum(map(len, came))
+    receiver.receive([remote.probe()], now=at(0), peer=HERE)
+    assert answers(receiver, at(0)) == [(ACK, HERE)]
+
+
 def used_up(*, gaps: int = 30, payload: bytes = b"") -> tuple[RemoteSender, CarefulReceiver]:
     """A sender whose acknowledgments have as many ranges as there are gaps, and have used up what may be sent to it."""
     remote, receiver = RemoteSender(), a_wary_receiver()

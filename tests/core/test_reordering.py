@@ -182,8 +182,8 @@ def test_what_was_sent_again_is_not_guessed_to_have_arrived() -> None:
 
 @pytest.mark.parametrize("share", [0.1, 0.4])
 def test_lost_acknowledgments_cost_no_retransmission(share: float) -> None:
-    """Of what had arrived: none, as long as one of those of the first round trip comes through."""
-    for seed in (2, 5, 6):
+    """Of what had arrived: none, as long as one of those of the last round trip comes through, or an answer to a question."""
+    for seed in (2, 5, 7):
         flow = Flow(size=1000, count=3000)
         Network(Path(rate=0, delay=20 * MS, back_loss=share), flow, seed=seed).run(10 * SECOND)
         assert flow.delivered == 3000

@@ -32,7 +32,8 @@ def claims(receiver: Receiver) -> list[tuple[int, list[tuple[int, int]]]]:
     receiver.flush(now=SECOND)
     found = [decode(data) for data, _ in receiver.data_to_send(now=SECOND)]
     bodies = [decode_acknowledgment(datagram.payload) for datagram in found if datagram.kind is Kind.ACK]
-    return [(body.all_below, body.delivered) for body in bodies]
+    assert all(body == bodies[0] for body in bodies), "several that are due at once are copies"
+    return [(body.all_below, body.delivered) for body in bodies[:1]]
 
 
 @given(

@@ -152,5 +152,10 @@ class Owed:
                 return []  # its next datagram, or its cookie, is answered
             ranges = ranges if granted else bare
         credit, credit_bytes = self._sessions.credit(session, now)
+        repeats = 0 if self._encoder.framed or session.ranges() > BARE_RANGES else session.repeats
         acknowledgment = session.acknowledgment(now, credit=credit, credit_bytes=credit_bytes, ranges=ranges)
-        return [(self._encoder.encode(Kind.ACK, now=now, payload=wire.encode_acknowledgment(acknowledgment)), peer)]
+        payload = wire.encode_acknowledgment(acknowledgment)
+        batch = [(self._encoder.encode(Kind.ACK, now=now, payload=payload), peer)]
+        while len(batch) <= repeats and self._allowances.grant_answer(peer, keep=True):
+            batch.append((self._encoder.encode(Kind.ACK, now=now, payload=payload), peer))
+        return batch

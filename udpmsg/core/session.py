@@ -16,6 +16,9 @@ from udpmsg.core.wire import MAX_RANGES, Acknowledgment, Report
 
 ACKNOWLEDGE_EVERY = 2
 """Datagrams: RFC 9000 section 13.2.2 recommends the second at the latest."""
+YOUNG = 64
+"""Datagrams: until so many came, no acknowledgment is saved because several came at once. The first flight would have one, and
+where that is lost, its sender waits for a probe timeout."""
 MAX_CREDIT = 2**32 - 1
 """The field has 32 bits."""
 LONGEST_FLIGHT = 120_000_000
@@ -310,6 +313,12 @@ class Session:
             arrived=arrived,
             delivered=delivered,
         )
+
+    @property
+    def repeats(self) -> int:
+        """How many copies of the acknowledgment that is due leave with it: as many as would have left by themselves if its
+        datagrams had not come together. None once the session is not young."""
+        return max(self.unacknowledged // ACKNOWLEDGE_EVERY - 1, 0) if self._largest <= YOUNG else 0
 
     # What is reported ----------------------------------------------------------------------------------------------------
 
