@@ -405,15 +405,15 @@ FAULTS = (
     Fault(
         "the first flight is acknowledged once",
         "core/session.py",
-        " if self._largest <= YOUNG else 0",
-        " if not self._largest else 0",
+        " if self.largest <= YOUNG else 0",
+        " if not self.largest else 0",
         ("tests/core/test_session.py",),
     ),
     Fault(
         "acknowledgments are copied for ever",
         "core/session.py",
-        " if self._largest <= YOUNG else 0",
-        " if self._largest else 0",
+        " if self.largest <= YOUNG else 0",
+        " if self.largest else 0",
         ("tests/core/test_session.py",),
     ),
     Fault(

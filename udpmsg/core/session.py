@@ -318,7 +318,7 @@ class Session:
     def repeats(self) -> int:
         """How many copies of the acknowledgment that is due leave with it: as many as would have left by themselves if its
         datagrams had not come together. None once the session is not young."""
-        return max(self.unacknowledged // ACKNOWLEDGE_EVERY - 1, 0) if self._largest <= YOUNG else 0
+        return max(self.unacknowledged // ACKNOWLEDGE_EVERY - 1, 0) if self.largest <= YOUNG else 0
 
     # What is reported ----------------------------------------------------------------------------------------------------
 
