@@ -148,7 +148,7 @@ class Typed:
         if clock.now() - self._asked_at < UNREAD:
             self._asked = None
             self._lines.forget_begun()
-            self._words.withdraw()
+            self._words.clear()
         else:
             self._words.prompt(_("{} is gone; Enter goes on> ").format(peer_name(self._asked.peer)))
 
@@ -156,14 +156,15 @@ class Typed:
         """Pairs of a message and its line, and the prompt for the next one. Raises CannotRead."""
         while self._messages or self._at_terminal or self._lines.ended:
             ended = self._lines.ended  # before the look: what comes between the two is looked for again
-            line = self._lines.take()
-            if line is None:
+            lines = self._lines.take(1)
+            if not lines:
                 if ended:
                     self._give_up()
                 break
             self._words.typed()
+            (line,) = lines
             if isinstance(line, LineTooLong):
-                self._words.say(_("a line of {} bytes is too long for a reply; write a shorter one").format(line.size))
+                self._words.say(_("a line of {} bytes is too long for a reply; write a shorter one").format(len(line)))
             elif self._is_for_nobody():
                 self._tell_unsent(line)
             else:
@@ -193,7 +194,7 @@ class Typed:
 
     def _give_up(self) -> None:
         """The input has ended. Say so once, if messages stay unanswered."""
-        self._words.withdraw()
+        self._words.clear()
         if (self._messages or self._unasked) and not self._told:
             self._told = True
             self._words.say(_("Standard input has ended: there is nobody to ask, and messages stay unanswered"))
@@ -201,7 +202,7 @@ class Typed:
 
     def close(self) -> None:
         """Nobody is asked any more. The thread that reads standard input ends with the process."""
-        self._words.withdraw()
+        self._words.clear()
 
 
 def excerpt(payload: bytes) -> str:

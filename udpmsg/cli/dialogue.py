@@ -1,7 +1,8 @@
 """The classroom dialogue, the sender's side: each line of standard input is a message, and what comes back is shown.
 
-On a terminal each line waits for its reply before the next prompt. Piped lines are sent as they come, replies are shown as
-they come, and the end waits until all are answered. Does not know sockets; standard input is read by `lines`.
+On a terminal each line waits for its reply before the next prompt. Piped lines are sent as they come, those that are there
+already as a batch; replies are shown as they come, and the end waits until all are answered. Does not know sockets; `lines` reads
+standard input.
 """
 
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from udpmsg.base.errors import MessageTooLarge
 from udpmsg.base.language import N_, _, told
 from udpmsg.cli.exchange import Exchange
 from udpmsg.cli.lines import Line, Lines, LineTooLong
-from udpmsg.compare.workload import Schedule
+from udpmsg.compare.workload import BATCH, Schedule
 from udpmsg.core.events import Message
 from udpmsg.show.terminal import duration, hint_words, paint
 from udpmsg.sockets.waiting import after, nanoseconds
@@ -64,10 +65,11 @@ class Dialogue:
         exchange.words.say(self._note(exchange, text))
         while True:
             exchange.words.prompt(PROMPT)
-            line = self._next(exchange, lines)
-            exchange.words.typed()
-            if line is None:
+            line = self._next(exchange, lines, 1)
+            if not line:
+                exchange.words.clear()
                 return False
+            exchange.words.typed()
             ended = self._say(exchange, line)
             if not ended or self._answered:
                 self._await_reply(exchange, silently=ended)
@@ -76,45 +78,69 @@ class Dialogue:
 
     def _piped(self, exchange: Exchange, lines: Lines) -> bool:
         schedule = None if self.interval is None else Schedule(max(nanoseconds(self.interval), 1), now=clock.now())
-        while (line := self._next(exchange, lines)) is not None:
-            while schedule and (missing := schedule.next_due() - clock.now()) > 0 and not exchange.stopped:
+        while not exchange.stopped:
+            most = BATCH if schedule is None else min(max(schedule.due(now=clock.now()), 1), BATCH)
+            batch = self._next(exchange, lines, most)
+            while schedule and batch and (missing := schedule.next_due() - clock.now()) > 0 and not exchange.stopped:
                 exchange.pump(missing / SECOND)
-            if exchange.stopped:
+            if exchange.stopped or not batch:
                 break
             if schedule:
-                schedule.take(1)
-            if self._say(exchange, line):
+                schedule.take(len(batch))
+            if self._say(exchange, batch):
                 return True
             exchange.pump(0)
         return False
 
-    def _next(self, exchange: Exchange, lines: Lines) -> Line | None:
-        """The next line; None at the end of the input, or when the exchange has to stop. Raises CannotRead."""
+    def _next(self, exchange: Exchange, lines: Lines, most: int) -> list[Line]:
+        """The next lines; none at the end of the input, or when the exchange has to stop. Raises CannotRead."""
         while not exchange.stopped:
             ended = lines.ended  # before the look: what comes between the two is looked for again
-            line = lines.take()
-            if line is not None:
-                return line
+            if batch := lines.take(most):
+                return batch
             if ended:
                 break
             exchange.pump(None)
-        return None
+        return []
 
-    def _say(self, exchange: Exchange, line: Line) -> bool:
-        """Send a line; True if it was the farewell."""
-        try:
-            if isinstance(line, LineTooLong):
-                raise MessageTooLarge(line.size, self.limit, N_("shorten the line, or raise --max-message on both sides"))
+    def _say(self, exchange: Exchange, lines: list[Line]) -> bool:
+        """Send lines, up to the farewell; True if it was sent."""
+        batch = self._sendable(exchange, lines)
+        words = [line.strip() for line in batch]
+        if ended := self.farewell in words:
+            del batch[words.index(self.farewell) + 1 :]
+        while batch and not exchange.stopped:
             if self._accepted is not None:
-                self._current = self._accepted.send(exchange.sender, line)
+                numbers = self._accepted.send(exchange.sender, batch)
             else:
-                self._current = exchange.sender.send(line)
+                numbers = exchange.sender.send_many(batch)  # which `wake` may stop early: it is the reader's too
+            del batch[: len(numbers)]
+            self._sent += len(numbers)
+            self._current = numbers[-1]
+        return ended and not batch
+
+    def _sendable(self, exchange: Exchange, lines: list[Line]) -> list[bytes]:
+        """The lines, but those that are no message, of which is said why."""
+        refused = self._refusal(exchange, lines) is not None
+        batch = []
+        for line in lines:
+            if refused and (error := self._refusal(exchange, [line])) is not None:
+                exchange.words.say(f"udpmsg: {told(error)}")
+                exchange.not_sent += 1
+            elif isinstance(line, bytes):
+                batch.append(line)
+        return batch
+
+    def _refusal(self, exchange: Exchange, lines: list[Line]) -> MessageTooLarge | None:
+        """Why the longest of these lines can be no message; None where it can."""
+        longest = max(lines, key=len)
+        if isinstance(longest, LineTooLong):
+            return MessageTooLarge(len(longest), self.limit, N_("shorten the line, or raise --max-message on both sides"))
+        try:
+            exchange.sender.check(len(longest))
         except MessageTooLarge as error:
-            exchange.words.say(f"udpmsg: {told(error)}")
-            exchange.not_sent += 1
-            return False
-        self._sent += 1
-        return line.strip() == self.farewell
+            return error
+        return None
 
     def _await_reply(self, exchange: Exchange, *, silently: bool) -> None:
         """Wait up to --wait for the reply to the line just sent; `silently`: do not say that none came, as to a farewell."""

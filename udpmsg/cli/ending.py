@@ -74,15 +74,20 @@ class Ends:
             deadlines.append(clock.now() + PROOF_LOOK)
         return max(0, min(deadlines) - clock.now()) / SECOND if deadlines else None
 
-    def on_message(self, message: Message) -> None:
-        """A message came, and was written."""
+    def on_messages(self, messages: list[Message]) -> None:
+        """Messages came, and were written."""
         ending = self.ending
-        self._messages += 1
-        if self._idle_until is not None:
+        self._messages += len(messages)
+        if self._idle_until is not None and messages:
             self._idle_until = after(ending.idle or 0)
-        word = message.payload.strip()
         if self.messages_left is not None and self.messages_left <= 0:
             self._end()
+        for message in messages if ending.once or ending.stop_word is not None else ():
+            self._look_at(message)
+
+    def _look_at(self, message: Message) -> None:
+        """It may be a word that ends the run."""
+        ending, word = self.ending, message.payload.strip()
         if ending.stop_word is not None:
             if word == ending.stop_word:
                 self._asks_to_stop(message)

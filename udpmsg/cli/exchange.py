@@ -4,6 +4,8 @@ Owns the tallies, the waiting and the exit code. Does not know where messages co
 """
 
 from collections.abc import Callable
+from itertools import groupby
+from operator import attrgetter
 
 from udpmsg.base import clock
 from udpmsg.base.distribution import Distribution
@@ -90,8 +92,6 @@ class Exchange:
         self._round_trips = Distribution()
         self._states = dict.fromkeys(State, 0)
         self._handlers: dict[type, Callable[[Event], None]] = {
-            Outcome: self._on_outcome,
-            Message: self._on_message,
             Unreachable: self._on_unreachable,
             NextAddress: self._on_next_address,
             Disconnected: self._on_disconnected,
@@ -114,7 +114,10 @@ class Exchange:
 
     def pump(self, timeout: float | None = 0) -> None:
         """Let the library run until something happens, at most `timeout` seconds, and show what did."""
-        for event in self.sender.poll(timeout):
+        events = self.sender.poll(timeout)
+        self._on_outcomes([event for event in events if isinstance(event, Outcome)])
+        self._on_replies([event for event in events if isinstance(event, Message)])
+        for event in events:
             handler = self._handlers.get(type(event))
             if handler is not None:
                 handler(event)
@@ -272,30 +275,32 @@ class Exchange:
     def _hint(self, text: str) -> None:
         self.words.say(paint(text, "warning", self.words.colour))
 
-    def _on_outcome(self, outcome: Event) -> None:
-        assert isinstance(outcome, Outcome)
-        self._states[outcome.state] += 1
-        if outcome.state is State.DELIVERED:
-            self._hint_told = False  # should the listener go, that is news
-        if outcome.rtt_ns is not None:
-            self._round_trips.add(outcome.rtt_ns / SECOND)
-        if self.show_outcomes:
-            self.output.outcome(outcome, aside=self.aside)
-        elif outcome.state is not State.DELIVERED:
-            self._show_failure(outcome)
+    def _on_outcomes(self, outcomes: list[Outcome]) -> None:
+        for state, group in groupby(outcomes, attrgetter("state")):
+            ended = list(group)
+            self._states[state] += len(ended)
+            if state is State.DELIVERED:
+                self._hint_told = False  # should the listener go, that is news
+            for round_trip in [outcome.rtt_ns for outcome in ended if outcome.rtt_ns is not None]:
+                self._round_trips.add(round_trip / SECOND)
+            if self.show_outcomes:
+                self.output.outcomes(ended, aside=self.aside)
+            elif state is not State.DELIVERED:
+                self._show_failures(ended)
 
-    def _show_failure(self, outcome: Outcome) -> None:
+    def _show_failures(self, outcomes: list[Outcome]) -> None:
         """Show the first few failures of many messages."""
-        self._failures_shown += 1
-        if self._failures_shown <= SHOWN_FAILURES:
-            self.output.outcome(outcome, aside=self.aside)
-        elif self._failures_shown == SHOWN_FAILURES + 1:
+        shown = outcomes[: max(SHOWN_FAILURES - self._failures_shown, 0)]
+        if shown:
+            self.output.outcomes(shown, aside=self.aside)
+        if self._failures_shown <= SHOWN_FAILURES < self._failures_shown + len(outcomes):
             self.words.say(_("More failures are only counted; --json tells each"))
+        self._failures_shown += len(outcomes)
 
-    def _on_message(self, message: Event) -> None:
-        assert isinstance(message, Message)
-        self.replies += 1
-        self.output.reply(message, self.on_reply(message))
+    def _on_replies(self, messages: list[Message]) -> None:
+        if messages:
+            self.replies += len(messages)
+            self.output.replies(messages, [self.on_reply(message) for message in messages])
 
     def _on_unreachable(self, event: Event) -> None:
         assert isinstance(event, Unreachable)

@@ -1,19 +1,25 @@
 """Standard input, whole, or as lines that are read beside the library's loop.
 
-A daemon thread reads and fills a queue, and wakes the loop; this works for terminals, pipes and files, on Windows too,
-where a console cannot be waited for. Owns the cutting into lines, and how an input that can't be read is told; knows no message.
+A daemon thread reads what is there, cuts it into lines, and wakes the loop; this works for terminals, pipes and files, on Windows
+too, where a console cannot be waited for. Lines that came together are taken together, and a line that comes alone is not waited
+with. Owns the cutting into lines, and how an input that can't be read is told; knows no message.
 """
 
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, cast
 
 from udpmsg.base.errors import Phrase, UdpmsgError, UsageError
 
-READ_AHEAD = 1000
-"""Lines kept ahead of the network; a file of any size then needs little memory."""
+if TYPE_CHECKING:
+    from io import BufferedReader
+
+PIECE = 64 << 10
+"""Bytes that are read at once at most: as many as a pipe holds on Linux."""
+READ_AHEAD = 4
+"""Pieces kept ahead of the network; a file of any size then needs little memory."""
 
 
 class CannotRead(UdpmsgError):
@@ -36,31 +42,49 @@ def whole(most: int) -> bytes:
 
 
 class LineTooLong:
-    """Stands for a line of more bytes than a message may have; `size` is its size."""
+    """Stands for a line of more bytes than a message may have; its length is that of the line."""
 
     def __init__(self, size: int) -> None:
-        self.size = size
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
 
 
 Line = bytes | LineTooLong
 
 
-def cut(stream: BinaryIO, limit: int) -> Iterator[Line]:
-    """The stream's lines without their ends (LF or CRLF), never holding much more than `limit` bytes of one."""
-    while piece := stream.readline(limit + 2):
-        if piece.endswith(b"\n") or len(piece) < limit + 2:
-            line = _without_end(piece)
-            yield line if len(line) <= limit else LineTooLong(len(line))
-            continue
-        size = len(piece)
-        while not piece.endswith(b"\n") and (more := stream.readline(limit + 2)):
-            size += len(more)
-            piece = piece[-1:] + more
-        yield LineTooLong(size - (len(piece) - len(_without_end(piece))))
+def cut(pieces: Iterable[bytes], limit: int) -> Iterator[list[Line]]:
+    """The lines of a stream without their ends (LF or CRLF), those together that a piece of it ends; the last may have no end.
+
+    Of a line that has begun little more than `limit` bytes are kept."""
+    begun: list[bytes] = []
+    kept = left_out = 0
+    for piece in pieces:
+        ended = piece.split(b"\n")
+        last = ended.pop()
+        if ended:
+            ended[0] = b"".join((*begun, ended[0]))
+            begun, kept = [], 0
+            if b"\r" in piece or b"\r" in ended[0]:
+                ended = [line.removesuffix(b"\r") for line in ended]
+            yield _bounded(ended, left_out, limit)
+            left_out = 0
+        if last:
+            begun.append(last)
+            kept += len(last)
+        if kept > limit + 1:  # with a CR that belongs to the line's end, it may still be short enough
+            begun, left_out, kept = [last[-1:]], left_out + kept - 1, 1
+    if begun:
+        yield _bounded([b"".join(begun)], left_out, limit)
 
 
-def _without_end(line: bytes) -> bytes:
-    return line.removesuffix(b"\n").removesuffix(b"\r") if line.endswith(b"\n") else line
+def _bounded(lines: list[bytes], left_out: int, limit: int) -> list[Line]:
+    """The lines, with the place kept of those that are too long; of the first, `left_out` bytes are missing."""
+    if not left_out and len(max(lines, key=len)) <= limit:
+        return list(lines)
+    sizes = [left_out + len(lines[0]), *map(len, lines[1:])]
+    return [line if size <= limit else LineTooLong(size) for line, size in zip(lines, sizes, strict=True)]
 
 
 class Lines:
@@ -69,7 +93,9 @@ class Lines:
     def __init__(self, wake: Callable[[], None], limit: int) -> None:
         self._wake = wake
         self._limit = limit
-        self._queue: queue.Queue[Line] = queue.Queue(READ_AHEAD)
+        self._queue: queue.Queue[list[Line]] = queue.Queue(READ_AHEAD)
+        self._next: list[Line] = []
+        """What was taken from the queue and not yet from here, the last line first."""
         self._read_all = False
         self._failure: CannotRead | None = None
         threading.Thread(target=self._read, name="standard input", daemon=True).start()
@@ -77,16 +103,22 @@ class Lines:
     @property
     def ended(self) -> bool:
         """Whether nothing more will come, and all was taken."""
-        return self._read_all and self._queue.empty()
+        return self._read_all and self._queue.empty() and not self._next
 
-    def take(self) -> Line | None:
-        """The next line if there is one now, else None. Raises CannotRead where the lines ended by an error."""
-        try:
-            return self._queue.get_nowait()
-        except queue.Empty:
-            if self._failure is not None and self.ended:
-                raise self._failure from None
-            return None
+    def take(self, most: int) -> list[Line]:
+        """The next lines, of those that are there now; none, where none is. Raises CannotRead where they ended by an error."""
+        if not self._next:
+            try:
+                self._next = self._queue.get_nowait()
+            except queue.Empty:
+                if self._failure is not None and self.ended:
+                    raise self._failure from None
+                return []
+            self._next.reverse()
+        taken = self._next[-most:]
+        del self._next[-most:]
+        taken.reverse()
+        return taken
 
     def forget_begun(self) -> None:
         """What was typed at a terminal and not yet ended with Enter goes to nobody."""
@@ -98,14 +130,15 @@ class Lines:
     def _read(self) -> None:
         try:
             if sys.stdin is not None:
-                for line in cut(sys.stdin.buffer, self._limit):
-                    self._put(line)
+                stream = cast("BufferedReader", sys.stdin.buffer)
+                for lines in cut(iter(lambda: stream.read1(PIECE), b""), self._limit):
+                    self._put(lines)
         except (OSError, ValueError) as error:
             self._failure = cannot_read(error)
         self._read_all = True
         self._wake()
 
-    def _put(self, line: Line) -> None:
-        self._queue.put(line)
+    def _put(self, lines: list[Line]) -> None:
+        self._queue.put(lines)
         if self._queue.qsize() <= 1:  # more than one: the loop is awake, and empties the queue before it waits again
             self._wake()

@@ -4,8 +4,8 @@ Owns the loop, what is delivered when, and the exit code. Does not know how line
 `answering`), nor whose word ends a run (see `ending`).
 """
 
-from collections import deque
 from collections.abc import Callable
+from itertools import groupby
 from time import sleep
 
 from udpmsg.base import clock
@@ -40,6 +40,8 @@ LIMITS = (
 """The limits that a LimitReached may name besides the sessions, marked here for translation."""
 NAP = 0.1
 """Seconds between two looks for Ctrl-C during a sleep."""
+TOGETHER = 1 << 20
+"""Bytes of messages whose lines are made and written together at most; larger ones go one by one."""
 
 
 class ListenRun:
@@ -67,14 +69,13 @@ class ListenRun:
         self.ends = Ends(ending, receiver, self._trouble)
         self._failure: str | None = None
         self._troubles = 0
-        self._files: deque[str] = deque()
+        self._files: list[str] = []
         """The files that the messages of this turn were saved in, in order."""
         self._unsaved: CannotSave | None = None
         """Why the message after those was not saved."""
         self._whole: list[Message] = []
         """The messages of this turn that are written: the receiver may acknowledge them."""
         self._handlers: dict[type, Callable[[Event], None]] = {
-            Message: self._on_message,
             Duplicate: self._on_duplicate,
             Goodbye: self._on_goodbye,
             Malformed: self._on_malformed,
@@ -111,15 +112,15 @@ class ListenRun:
             self.ends.look()
 
     def _take(self, events: list[Event]) -> None:
-        """Write what came, until writing fails. Raises CannotSave."""
+        """Write what came, until writing fails: messages that came one after the other together. Raises CannotSave."""
         if self.saver is not None:
-            files, self._unsaved = self.saver.save_all([event for event in events if isinstance(event, Message)])
-            self._files = deque(files)
-        for event in events:
-            handler = self._handlers.get(type(event))
-            if handler is None:
-                continue  # nothing to show, such as a restart of a peer that confirms replies
-            handler(event)
+            self._files, self._unsaved = self.saver.save_all([event for event in events if isinstance(event, Message)])
+        for kind, group in groupby(events, type):
+            if kind is Message:
+                self._on_messages([event for event in group if isinstance(event, Message)])
+            elif (handler := self._handlers.get(kind)) is not None:
+                for event in group:
+                    handler(event)
             if self.output.data.broken is not None:
                 return
 
@@ -158,18 +159,27 @@ class ListenRun:
             return self.interrupts.code
         return Exit.ERROR if self._failure is not None or self.output.data.broken is not None else Exit.WELL
 
-    def _on_message(self, event: Event) -> None:
-        assert isinstance(event, Message)
-        message = event
-        if self._unsaved is not None and not self._files:
+    def _on_messages(self, messages: list[Message]) -> None:
+        files = self._files[: len(messages)]
+        del self._files[: len(messages)]
+        kept = messages if self._unsaved is None else messages[: len(files)]
+        step = max(len(kept), 1) if sum(len(message.payload) for message in kept) <= TOGETHER else 1
+        for place in range(0, len(kept), step):
+            together = kept[place : place + step]
+            written = self.output.messages(together, files[place : place + step])
+            self._written(together[:written])
+            if written < len(together):
+                return
+        if self._unsaved is not None and len(kept) < len(messages):
             raise self._unsaved
-        self.output.message(message, self._files.popleft() if self._files else None)
-        if self.output.data.broken is not None:
-            return
-        self._whole.append(message)
-        self.ends.on_message(message)
-        if message.reply_to is None:
-            self.answerer.take(message)
+
+    def _written(self, messages: list[Message]) -> None:
+        """These have their lines: they may be acknowledged, answered, and may end the run."""
+        self._whole += messages
+        self.ends.on_messages(messages)
+        for message in messages:
+            if message.reply_to is None:
+                self.answerer.take(message)
         if self.slow:
             self._answer()
             self._nap(self.slow)

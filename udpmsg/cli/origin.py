@@ -6,11 +6,13 @@ Owns how one input is told from another: by what it says, not by its name. Does 
 import os
 import stat
 import sys
+from collections.abc import Iterator
+from functools import partial
 from hashlib import blake2b
 from itertools import islice
 from typing import BinaryIO
 
-from udpmsg.cli.lines import cut
+from udpmsg.cli.lines import PIECE, cut
 from udpmsg.messaging.sender import Sender
 from udpmsg.messaging.spool import Spool
 
@@ -50,25 +52,24 @@ class Accepted:
             return
         self._again = True
         begin = stream.tell()
-        for line in islice((line for line in cut(stream, limit) if isinstance(line, bytes)), spool.taken):
+        one_by_one = iter(partial(stream.readline, PIECE), b"")  # so that what is not passed over stays unread
+        lines = (line for lines in cut(one_by_one, limit) for line in lines if isinstance(line, bytes))
+        for line in islice(lines, spool.taken):
             self._add(line)
         if not spool.taken or spool.source != self._source():
             stream.seek(begin)
             self._digest = blake2b(digest_size=DIGEST)
             spool.made_from(self._source())
 
-    def send(self, sender: Sender, line: bytes) -> int:
-        """Send a line, and have the spool know that it was this one; returns its number."""
-        if not self._again:
-            return sender.send(line)
-        before = self._digest.copy()
-        self._add(line)
-        self._spool.made_from(self._source(), self._spool.taken)
-        try:
-            return sender.send(line)
-        except BaseException:
-            self._digest = before
-            raise
+    def send(self, sender: Sender, lines: list[bytes]) -> range:
+        """Send lines, and have the spool know with each commit that it was up to these; returns their numbers."""
+        return sender.send_many(self._noted(lines) if self._again else lines)
+
+    def _noted(self, lines: list[bytes]) -> Iterator[bytes]:
+        for line in lines:
+            self._add(line)
+            self._spool.made_from(self._source(), self._spool.taken)
+            yield line
 
     def _add(self, line: bytes) -> None:
         self._digest.update(b"%d " % len(line) + line)

@@ -243,6 +243,13 @@ class Sender:
         """The file that keeps the messages; None if there is none."""
         return self._spool
 
+    def check(self, size: int) -> None:
+        """Raise MessageTooLarge if no message of so many bytes can be sent."""
+        if not self.raw:
+            self._core.check(size)
+        elif not self._socket.framed and size > MAX_DATAGRAM_SIZE:
+            raise MessageTooLarge(size, MAX_DATAGRAM_SIZE, N_("raw bytes travel in one datagram; cut them up"))
+
     def send(self, payload: Payload, *, title: str | None = None) -> int:
         """Send one message (bytes in any form, or text, as UTF-8); return its sequence number, from 1.
 
@@ -620,9 +627,7 @@ class Sender:
         return True
 
     def _send_raw(self, payloads: list[bytes]) -> range:
-        for payload in payloads:
-            if not self._socket.framed and len(payload) > MAX_DATAGRAM_SIZE:
-                raise MessageTooLarge(len(payload), MAX_DATAGRAM_SIZE, "raw bytes travel in one datagram; cut them up")
+        self.check(max(map(len, payloads)))
         first = self._raw_sent + 1
         self._raw_sent += len(payloads)
         self._raw_bytes += sum(map(len, payloads))

@@ -4,6 +4,8 @@ Messages, replies and outcomes are data (standard output); everything around the
 know where messages come from.
 """
 
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from udpmsg.base.language import N_, _, number, plural, said, told
@@ -59,35 +61,15 @@ class HumanLines:
         else:
             self.words.say(_("Listening on {} (receive buffer {})").format(where, byte_count(receive_buffer)))
 
-    def message(self, message: Message, saved: str | None = None) -> None:
-        """`127.0.0.1:41234  #1  hello`"""
+    def messages(self, messages: Sequence[Message], saved: Sequence[str] = ()) -> int:
+        """`127.0.0.1:41234  #1  hello`, or instead of the text the file in which it is saved. Returns how many are written."""
         if self.quiet:
-            return
-        label = _("raw") if message.sequence is None else f"#{message.sequence}"
-        notes = []
-        if message.title is not None and saved is None:
-            notes.append(f"“{escape(message.title.encode())}”")
-        if message.reply_to is not None:
-            notes.append(_("reply to #{}").format(message.reply_to))
-        if message.reordered:
-            notes.append(_("reordered"))
-        if message.transmission is not None and message.transmission > 1:
-            notes.append(_("transmission {}").format(message.transmission))
-        if saved is not None:
-            size = len(message.payload)
-            body = plural("{} byte saved as {}", "{} bytes saved as {}", size).format(number(size), saved)
-        elif self.hexadecimal:
-            body = counted(len(message.payload), "byte")
-        else:
-            body = self._text(message)
-        note = paint(f"  ({', '.join(notes)})", "note", self.data.colour) if notes else ""
-        self.data.write(f"{self._from(message, label)}  {body}{note}")
-        if self.hexadecimal and saved is None:
-            self.data.write(hex_dump(message.payload))
+            return len(messages)
+        return self.data.write(*[self._message(message, file) for message, file in zip_longest(messages, saved)])
 
     def stored(self, stored: "StoredMessage", saved: str | None = None) -> None:
         """One from a store, as it was shown when it came."""
-        self.message(stored.message, saved)
+        self.messages([stored.message], [] if saved is None else [saved])
 
     def duplicate(self, event: Duplicate) -> None:
         """Words: the message itself is data only once."""
@@ -106,20 +88,13 @@ class HumanLines:
                 text += plural(", {} of them lost", ", {} of them lost", lost).format(number(lost))
             self._note(text)
 
-    def outcome(self, outcome: Outcome, *, aside: bool = False) -> None:
+    def outcomes(self, outcomes: Sequence[Outcome], *, aside: bool = False) -> None:
         """`#1  delivered  0.31 ms`; `aside` among the words, where the data are replies."""
-        state = paint(said(STATES[outcome.state]), PURPOSES[outcome.state], self.data.colour)
-        details = told(outcome.reason or "")
-        if outcome.state is State.DELIVERED:
-            details = "" if outcome.rtt_ns is None else duration(outcome.rtt_ns / 1e9)
-            if outcome.transmissions > 1:
-                details += f"{', ' if details else ''}{counted(outcome.transmissions, 'transmission')}"
-        label = paint(f"#{outcome.sequence}" if outcome.sequence else _("raw"), "number", self.data.colour)
-        line = f"{label}  {state}  {details}".rstrip()
+        lines = map(self._outcome, outcomes)
         if aside:
-            self.words.say(line)
+            self.words.say("\n".join(lines))
         else:
-            self.data.write(line)
+            self.data.write(*lines)
 
     def resumed(self, path: str, session: int, *, waiting: int, taken: int) -> None:
         """Words: an earlier command's messages are sent first, and of this input what it had not accepted."""
@@ -130,15 +105,50 @@ class HumanLines:
             )
         self._note(text)
 
-    def reply(self, message: Message, note: str = "") -> None:
-        """The reply's text; on a terminal marked as what came back, with a note in brackets if there is one."""
-        mark = paint("< ", "note", self.data.colour) if self.data.terminal else ""
-        remark = paint(f"  ({note})", "note", self.data.colour) if note and self.data.terminal else ""
-        self.data.write(f"{mark}{self._text(message)}{remark}")
+    def replies(self, messages: Sequence[Message], notes: Sequence[str] = ()) -> None:
+        """Their texts; on a terminal marked as what came back, with a note in brackets if there is one."""
+        self.data.write(*[self._reply(message, note) for message, note in zip_longest(messages, notes)])
 
     def summary(self, summary: Summary, endpoint: str) -> None:
         """One line of words."""
         self.words.say(summary_words(summary, endpoint))
+
+    def _message(self, message: Message, saved: str | None) -> str:
+        label = _("raw") if message.sequence is None else f"#{message.sequence}"
+        notes = []
+        if message.title is not None and saved is None:
+            notes.append(f"“{escape(message.title.encode())}”")
+        if message.reply_to is not None:
+            notes.append(_("reply to #{}").format(message.reply_to))
+        if message.reordered:
+            notes.append(_("reordered"))
+        if message.transmission is not None and message.transmission > 1:
+            notes.append(_("transmission {}").format(message.transmission))
+        if saved is not None:
+            size = len(message.payload)
+            body = plural("{} byte saved as {}", "{} bytes saved as {}", size).format(number(size), saved)
+        elif self.hexadecimal:
+            body = counted(len(message.payload), "byte")
+        else:
+            body = self._text(message)
+        note = paint(f"  ({', '.join(notes)})", "note", self.data.colour) if notes else ""
+        line = f"{self._from(message, label)}  {body}{note}"
+        return f"{line}\n{hex_dump(message.payload)}" if self.hexadecimal and saved is None else line
+
+    def _outcome(self, outcome: Outcome) -> str:
+        state = paint(said(STATES[outcome.state]), PURPOSES[outcome.state], self.data.colour)
+        details = told(outcome.reason or "")
+        if outcome.state is State.DELIVERED:
+            details = "" if outcome.rtt_ns is None else duration(outcome.rtt_ns / 1e9)
+            if outcome.transmissions > 1:
+                details += f"{', ' if details else ''}{counted(outcome.transmissions, 'transmission')}"
+        label = paint(f"#{outcome.sequence}" if outcome.sequence else _("raw"), "number", self.data.colour)
+        return f"{label}  {state}  {details}".rstrip()
+
+    def _reply(self, message: Message, note: str | None) -> str:
+        mark = paint("< ", "note", self.data.colour) if self.data.terminal else ""
+        remark = paint(f"  ({note})", "note", self.data.colour) if note and self.data.terminal else ""
+        return f"{mark}{self._text(message)}{remark}"
 
     def _text(self, message: Message) -> str:
         payload = message.payload

@@ -1,13 +1,15 @@
 """A run as JSON lines for programs: the twin of `human`.
 
-Owns the keys of each line. Every line has `event`, `v` and `run`, every key of its event is always there, and each line
-is flushed. Does not know where messages come from.
+Owns the keys of each line. Every line has `event`, `v` and `run`, every key of its event is always there, and the lines of a
+batch are flushed together. Does not know where messages come from.
 """
 
 import json
 import os
 from base64 import b64encode
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from udpmsg.base.distribution import rounded
@@ -20,6 +22,27 @@ if TYPE_CHECKING:
     from udpmsg.messaging.kept import StoredMessage
 
 VERSION = 1
+MESSAGE = (
+    "transport",
+    "peer",
+    "session",
+    "sequence",
+    "title",
+    "size",
+    "text",
+    "base64",
+    "raw",
+    "reordered",
+    "transmission",
+    "one_way_delay_s",
+)
+ACKNOWLEDGED = ("sequence", "rtt_s", "transmissions")
+NOT_DELIVERED = ("sequence", "reason")
+REPLY = ("in_reply_to", "text", "base64")
+"""The keys of what comes in batches, in order."""
+Scalar = str | int | float | None
+SCALARS = json.JSONEncoder(allow_nan=False, separators=("\n", ": "))
+"""Of a list it makes a text with a line for each element: json writes a line end in a string as an escape."""
 
 
 class JsonLines:
@@ -48,14 +71,14 @@ class JsonLines:
             store=store,
         )
 
-    def message(self, message: Message, saved: str | None = None) -> None:
-        """A message, whole: `text` if it is valid UTF-8, else `base64`; the other one of them is null."""
-        if not self.quiet:
-            self._write("message", **_described(message))
+    def messages(self, messages: Sequence[Message], saved: Sequence[str] = ()) -> int:
+        """Messages, whole: `text` if it is valid UTF-8, else `base64`; the other one of them is null. Returns how many of them
+        are written."""
+        return len(messages) if self.quiet else self._write_all("message", MESSAGE, map(_described, messages))
 
     def stored(self, stored: "StoredMessage", saved: str | None = None) -> None:
         """The same of one from a store, which has an id, and the date and time."""
-        described = _described(stored.message)
+        described = dict(zip(MESSAGE, _described(stored.message), strict=True))
         self._write("message", id=stored.id, received_at=stored.received_at, name=stored.name, **described)
 
     def duplicate(self, event: Duplicate) -> None:
@@ -82,22 +105,22 @@ class JsonLines:
                 messages_lost=event.messages_lost,
             )
 
-    def outcome(self, outcome: Outcome, *, aside: bool = False) -> None:
-        """How a message of this sender ended."""
-        if outcome.state is State.DELIVERED:
-            if not self.quiet:
-                rtt = None if outcome.rtt_ns is None else rounded(outcome.rtt_ns / 1e9)
-                self._write("acknowledged", sequence=outcome.sequence, rtt_s=rtt, transmissions=outcome.transmissions)
-        else:
-            self._write(outcome.state.value, sequence=outcome.sequence, reason=outcome.reason)
+    def outcomes(self, outcomes: Sequence[Outcome], *, aside: bool = False) -> None:
+        """How messages of this sender ended, all of them in the same state."""
+        state = outcomes[0].state
+        if state is not State.DELIVERED:
+            self._write_all(state.value, NOT_DELIVERED, ((outcome.sequence, outcome.reason) for outcome in outcomes))
+        elif not self.quiet:
+            rows = ((outcome.sequence, _seconds(outcome.rtt_ns), outcome.transmissions) for outcome in outcomes)
+            self._write_all("acknowledged", ACKNOWLEDGED, rows)
 
     def resumed(self, path: str, session: int, *, waiting: int, taken: int) -> None:
         """A run that an earlier command began goes on: how many of its messages wait, and how many of this input it accepted."""
         self._write("resumed", spool=path, session=session_name(session), messages=waiting, accepted=taken)
 
-    def reply(self, message: Message, note: str = "") -> None:
+    def replies(self, messages: Sequence[Message], notes: Sequence[str] = ()) -> None:
         """What came back; `in_reply_to` is null for raw bytes, which name no message."""
-        self._write("reply", in_reply_to=message.reply_to, **_content(message.payload))
+        self._write_all("reply", REPLY, ((message.reply_to, *_content(message.payload)) for message in messages))
 
     def summary(self, summary: Summary, endpoint: str) -> None:
         """The last line of every run; in words on standard error where nobody reads the lines any more."""
@@ -108,10 +131,30 @@ class JsonLines:
     def _write(self, event: str, **fields: Any) -> None:
         self.data.write(line(event, self.run, fields))
 
+    def _write_all(self, event: str, keys: tuple[str, ...], rows: Iterable[tuple[Scalar, ...]]) -> int:
+        return self.data.write(*lines(event, self.run, keys, rows))
+
 
 def line(event: str, run: str, fields: Mapping[str, Any]) -> str:
     """One line of a run of the program: ASCII alone, without DEL, so that no text in it can steer a terminal."""
-    text = json.dumps({"event": event, "v": VERSION, "run": run, **fields}, allow_nan=False)
+    return _without_del(json.dumps({"event": event, "v": VERSION, "run": run, **fields}, allow_nan=False))
+
+
+def lines(event: str, run: str, keys: tuple[str, ...], rows: Iterable[tuple[Scalar, ...]]) -> list[str]:
+    """The same of many events, each with a value for each of the keys. All values are encoded in one call of json."""
+    form = _form(event, run, keys)
+    values = iter(_without_del(SCALARS.encode(list(chain.from_iterable(rows)))[1:-1]).split("\n"))
+    return [form % row for row in zip(*[values] * len(keys), strict=False)]
+
+
+@lru_cache(maxsize=16)
+def _form(event: str, run: str, keys: tuple[str, ...]) -> str:
+    """Such a line with a place for each value."""
+    begin = json.dumps({"event": event, "v": VERSION, "run": run}).removesuffix("}").replace("%", "%%")
+    return f"{begin}{''.join(f', {json.dumps(key)}: %s' for key in keys)}}}"
+
+
+def _without_del(text: str) -> str:
     return text.replace("\x7f", "\\u007f")
 
 
@@ -124,24 +167,25 @@ def session_name(session: int | None) -> str | None:
     return None if session is None else f"{session:016x}"
 
 
-def _described(message: Message) -> dict[str, Any]:
-    return {
-        "transport": _transport(message.peer),
-        "peer": peer_name(message.peer),
-        "session": session_name(message.session),
-        "sequence": message.sequence,
-        "title": message.title,
-        "size": len(message.payload),
-        **_content(message.payload),
-        "raw": message.raw,
-        "reordered": message.reordered,
-        "transmission": message.transmission,
-        "one_way_delay_s": None,
-    }
+@lru_cache(maxsize=256)
+def _sender(peer: Hashable, session: int | None) -> tuple[str | None, str, str | None]:
+    """Of whom a message came, as most come of a few."""
+    return _transport(peer), peer_name(peer), session_name(session)
 
 
-def _content(payload: bytes) -> dict[str, str | None]:
+def _described(message: Message) -> tuple[Scalar, ...]:
+    """The values of MESSAGE."""
+    payload, peer, session, sequence, _, _, reordered, transmission, title = message
+    text, base64 = _content(payload)
+    return (*_sender(peer, session), sequence, title, len(payload), text, base64, session is None, reordered, transmission, None)
+
+
+def _content(payload: bytes) -> tuple[str | None, str | None]:
     try:
-        return {"text": payload.decode("utf-8"), "base64": None}
+        return payload.decode("utf-8"), None
     except UnicodeDecodeError:
-        return {"text": None, "base64": b64encode(payload).decode("ascii")}
+        return None, b64encode(payload).decode("ascii")
+
+
+def _seconds(nanoseconds: int | None) -> float | None:
+    return None if nanoseconds is None else rounded(nanoseconds / 1e9)

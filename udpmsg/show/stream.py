@@ -1,14 +1,16 @@
 """Where a run's data and words go: standard output and standard error, which may be a terminal, a file, full or closed.
 
-Owns the two writers and the line at the bottom of a terminal. A reader that went away is a fact that the writer keeps
-(`broken`), not an error that it raises: the command ends in order and says so. Nor does a reader that stalls hold up a command
-that was asked to end. Does not know what is written.
+Owns the two writers and the line at the bottom of a terminal: what a person types there stays in view, and what comes meanwhile
+stands above it. A reader that went away is a fact that the writer keeps (`broken`), not an error that it raises: the command ends
+in order and says so. Nor does a reader that stalls hold up a command that was asked to end. Does not know what is written.
 """
 
 import os
+import re
 import select
 import sys
 from collections.abc import Callable
+from itertools import accumulate
 from typing import TextIO
 
 from udpmsg.base import clock
@@ -21,6 +23,10 @@ LOOK = 0.1
 """Seconds after which a writer that waits for its reader looks whether the command was asked to end."""
 GRACE = SECOND // 4
 """How long it still waits then, in all."""
+INDEX, SAVE, RESTORE = "\x1bD", "\x1b7", "\x1b8"
+"""To a terminal (VT100): go down in the same column, scrolling at the bottom; keep the cursor's place; go back to it."""
+PAINT = re.compile(r"\x1b\[[0-9;]*m")
+"""A change of colour, which takes no room (ECMA-48, 8.3.117)."""
 
 
 class Stalled(Exception):
@@ -32,10 +38,13 @@ class Patience:
 
     def __init__(self) -> None:
         self.asked_to_end: Callable[[], bool] = lambda: False
+        self.written = 0
+        """Bytes of the last text that were surely written."""
         self._until: int | None = None
 
     def put(self, stream: TextIO, text: str) -> None:
         """Write a text, whole. Raises Stalled, OSError, ValueError."""
+        self.written = 0
         try:
             descriptor = stream.fileno()
         except (AttributeError, OSError, ValueError):  # it is none of the system's
@@ -45,11 +54,11 @@ class Patience:
             stream.flush()
             return
         stream.flush()
-        left = memoryview(text.encode(stream.encoding, stream.errors or "strict"))
-        while left:
+        whole = memoryview(encoded(text, stream))
+        while self.written < len(whole):
             self._await_room(descriptor)
             try:
-                left = left[os.write(descriptor, left[:PIECE]) :]
+                self.written += os.write(descriptor, whole[self.written : self.written + PIECE])
             except BlockingIOError:
                 pass  # somebody has made it non-blocking, and somebody else has just filled it
 
@@ -87,13 +96,41 @@ def forgiving(stream: TextIO | None) -> None:
         reconfigure(errors="backslashreplace", newline="\n")
 
 
-def columns(stream: TextIO | None) -> int:
-    """How wide a terminal is; 80 where nobody says."""
+def encoded(text: str, stream: TextIO) -> bytes:
+    """The bytes that a stream makes of a text."""
+    return text.encode(stream.encoding, stream.errors or "strict")
+
+
+def size_of(stream: TextIO | None) -> tuple[int, int]:
+    """A terminal's columns and rows; 80 and 24 where nobody says."""
     try:
-        width = os.get_terminal_size(stream.fileno()).columns if stream is not None else 0
+        columns, rows = os.get_terminal_size(stream.fileno()) if stream is not None else (0, 0)
     except (OSError, ValueError):
-        width = 0
-    return width or 80  # a terminal that tells no size says 0
+        columns = rows = 0
+    return columns or 80, rows or 24  # a terminal that tells no size says 0
+
+
+def columns(stream: TextIO | None) -> int:
+    """How wide a terminal is."""
+    return size_of(stream)[0]
+
+
+def rows_of(text: str, width: int) -> int:
+    """How many rows of a terminal a text takes."""
+    rows = 0
+    for line in PAINT.sub("", text).split("\n"):
+        if line.isascii():
+            rows += max(1, -(-len(line) // width))
+            continue
+        from rich.cells import get_character_cell_size  # an ideograph takes two columns
+
+        rows, column = rows + 1, 0
+        for character in line:
+            cells = get_character_cell_size(character)
+            if column + cells > width:
+                rows, column = rows + 1, 0
+            column += cells
+    return rows
 
 
 class Words:
@@ -110,9 +147,8 @@ class Words:
 
     def say(self, text: str) -> None:
         """Write one line. If standard error is closed, the line is lost: there is nowhere left to complain."""
-        self.clear()
-        self._write(text + "\n")
-        self.restore()
+        before, after = self.around(text)
+        self._write(f"{before}{text}\n{after}")
 
     def status(self, text: str) -> None:
         """Show this at the bottom of a terminal until the next line; nowhere else."""
@@ -122,7 +158,7 @@ class Words:
             self._write(f"\r\x1b[K{line}")
 
     def prompt(self, text: str) -> None:
-        """Show where to type; lines that come meanwhile go above it."""
+        """Show where to type; lines that come meanwhile go above it, and what was typed there stays."""
         if self.terminal:
             self.clear()
             self._bottom, self._stays = text, True
@@ -132,22 +168,27 @@ class Words:
         """The user has ended the line that the prompt began."""
         self._bottom = ""
 
-    def withdraw(self) -> None:
-        """Take the prompt away for good."""
-        self.clear()
-        self._bottom = ""
-
     def clear(self) -> None:
-        """Take the bottom line away, for something to be written in its place."""
+        """Take the bottom line away."""
         if self._bottom:
             self._write("\r\x1b[K")
-            if not self._stays:
-                self._bottom = ""
+            self._bottom = ""
 
-    def restore(self) -> None:
-        """Show the prompt again below what was written."""
-        if self._bottom:
-            self._write(self._bottom)
+    def around(self, text: str) -> tuple[str, str]:
+        """What a terminal is told before and after some lines that come, so that they stand above the prompt; a status goes.
+
+        The system has what was typed at the prompt and not yet ended, and the terminal shows it. So that row is not written again
+        but moved down, as many rows as the lines need. Where so many do not fit, they come below, and the prompt again."""
+        if not self._bottom or not self._stays:
+            taken_away = "\r\x1b[K" if self._bottom else ""
+            self._bottom = ""
+            return taken_away, ""
+        width, height = size_of(self.stream)
+        rows = rows_of(text, width)
+        if rows >= height or os.environ.get("TERM") == "dumb":
+            return "\n", self._bottom
+        make_room = f"{INDEX * rows}\x1b[{rows}A"  # so many rows below, by scrolling if need be, and back
+        return f"{make_room}{SAVE}\r\x1b[{rows}L", f"{RESTORE}\x1b[{rows}B"
 
     def _write(self, text: str) -> None:
         if self.stream is None:
@@ -160,7 +201,7 @@ class Words:
 
 
 class Data:
-    """Standard output: data alone, a line at a time, each flushed."""
+    """Standard output: data alone, in whole lines, flushed with each call."""
 
     def __init__(self, stream: TextIO | None, words: Words) -> None:
         self.stream = stream
@@ -171,16 +212,15 @@ class Data:
         """Whether it is broken because its reader went away, as `head` does when it has seen enough."""
         self._words = words
 
-    def write(self, line: str) -> None:
-        """Write one line, or keep why that is no longer possible."""
-        if self.broken or self.stream is None:
-            return
-        if self.terminal:
-            self._words.clear()
+    def write(self, *lines: str) -> int:
+        """Write lines; return how many of them are there, whole. If not all, it keeps why that is no longer possible."""
+        if self.broken or self.stream is None or not lines:
+            return 0
+        stream, text = self.stream, "\n".join(lines)
+        before, after = self._words.around(text) if self.terminal else ("", "")
         try:
-            self._words.patience.put(self.stream, line + "\n")
-            if self.terminal:
-                self._words.restore()
+            self._words.patience.put(stream, f"{before}{text}\n{after}")
+            return len(lines)
         except BrokenPipeError:
             self.gone = True
             self._give_up(_("the reader of standard output went away"))
@@ -189,6 +229,8 @@ class Data:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             self._give_up(_("cannot write to standard output: {}").format(_(reason)))
+        written = self._words.patience.written - len(before)
+        return sum(end <= written for end in accumulate(len(encoded(line, stream)) + 1 for line in lines)) if written > 0 else 0
 
     def _give_up(self, reason: str) -> None:
         self.broken = reason
