@@ -7,8 +7,14 @@ import re
 import select
 import subprocess
 import time
+from collections.abc import Sequence
+
+import pyte
 
 from tests.cli.conftest import COMMAND, PATIENCE
+
+COLUMNS, ROWS = 80, 24
+"""What a terminal that tells no size is taken for."""
 
 
 class Terminal:
@@ -26,7 +32,29 @@ class Terminal:
         )
         os.close(side)
         self.screen = ""
+        """What came, without colours."""
         self._seen = 0
+        self._glass = pyte.Screen(COLUMNS, ROWS)
+        self._stream = pyte.ByteStream(self._glass)
+
+    @property
+    def rows(self) -> list[str]:
+        """What a person sees: the rows down to that of the cursor."""
+        return [row.rstrip() for row in self._glass.display[: self._glass.cursor.y + 1]]
+
+    def expect_rows(self, *ends: str) -> None:
+        """Wait until the last rows that a person sees end so, and the cursor stands behind the last of them."""
+        until = time.monotonic() + PATIENCE
+        while not self._seen_at_last(ends):
+            ready, _, _ = select.select([self._main], [], [], max(0, until - time.monotonic()))
+            assert ready, f"{ends} are not seen: {self.rows}, and the cursor at {self._glass.cursor.x}"
+            assert self._read(), f"the command ended without {ends}: {self.rows}"
+
+    def _seen_at_last(self, ends: Sequence[str]) -> bool:
+        rows, last = self.rows[-len(ends) :], ends[-1]
+        behind = len(rows[-1]) + len(last) - len(last.rstrip())
+        alike = len(rows) == len(ends) and all(row.endswith(end.rstrip()) for row, end in zip(rows, ends, strict=True))
+        return alike and self._glass.cursor.x == behind
 
     def expect(self, text: str) -> None:
         """Wait until this comes, after what was expected before."""
@@ -62,5 +90,6 @@ class Terminal:
             if error.errno != errno.EIO:
                 raise
             data = b""
+        self._stream.feed(data)
         self.screen += re.sub(r"\x1b\[[0-9;]*[mK]", "", data.decode("utf-8", "replace"))
         return bool(data)

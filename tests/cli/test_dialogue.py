@@ -168,8 +168,7 @@ def test_a_late_reply_is_shown_as_one(commands: Commands, terminal: type[Termina
     client.type("second question")
     client.expect("no reply within 100 ms")
     listener.type("first answer\n")
-    client.expect("< first answer  (late, to #1)")
-    client.expect("> ")  # the prompt is there again
+    client.expect_rows("< first answer  (late, to #1)", "> ")
     client.type("bye")
     client.wait()
 
@@ -209,12 +208,11 @@ def test_of_two_clients_the_prompt_says_who_is_answered(commands: Commands, over
     server.expect(" “hi from Ana”> ")
     ben = commands.start("send", address, "--wait", "15s", *over, stdin=subprocess.PIPE)
     ben.type("a question that is longer than a prompt can be\n")
-    server.expect("#1   a question that is longer")
-    server.expect(" “hi from Ana”> ")  # it stands below what came
+    server.expect_rows("#1   a question that is longer than a prompt can be", " “hi from Ana”> ")  # it stands below what came
     server.type("hello Ana")
     server.expect(" “a question that is long…”> ")
     assert ana.wait() == 0
-    server.expect(" “a question that is long…”> ")  # Ana's goodbye changes nothing
+    server.expect_rows("said goodbye after 1 message", " “a question that is long…”> ")  # Ana's goodbye changes nothing
     server.type("hello Ben")
     ben.out.wait_for("hello Ben")
     assert ana.out.lines == ["hello Ana"]

@@ -79,7 +79,7 @@ def test_a_stop_word_waits_for_its_proof_for_a_while(monkeypatch: pytest.MonkeyP
     end = ends(addresses, said)
     stop = Message(b"stop", HERE, 7, 1)
     for _ in range(2):
-        end.on_message(stop)
+        end.on_messages([stop])
         end.look()
     assert (end.over, addresses.asked, said) == (False, [HERE, HERE], [])  # each time: a challenge may be lost
     assert 0 < (end.wait() or 0) <= ending.PROOF_LOOK / 1e9
@@ -91,7 +91,7 @@ def test_a_stop_word_waits_for_its_proof_for_a_while(monkeypatch: pytest.MonkeyP
     addresses.proven.add(HERE)
     end.look()
     assert not end.over  # too late; it may say so again
-    end.on_message(stop)
+    end.on_messages([stop])
     assert end.over
     assert end.answers_awaited
 
@@ -119,13 +119,13 @@ def test_once_ends_with_a_farewell_of_a_raw_peer(commands: Commands) -> None:
 def test_once_is_bound_to_who_came_first() -> None:
     end = ends(Addresses(), [], once=True, stop_word=None)
     end.on_goodbye(Goodbye(THERE, 8, 0, None))  # nothing of it was ever delivered
-    end.on_message(Message(b"hello", HERE, 7, 1))
+    end.on_messages([Message(b"hello", HERE, 7, 1)])
     for stranger in (Message(b"bye", THERE, 8, 1), Message(b"bye", THERE), Message(b"bye", HERE)):
-        end.on_message(stranger)
+        end.on_messages([stranger])
     end.on_goodbye(Goodbye(THERE, 8, 1, 0))
     assert not end.over
     assert end.wait() is None
-    end.on_message(Message(b"bye\n", HERE, 7, 2))
+    end.on_messages([Message(b"bye\n", HERE, 7, 2)])
     assert 0 < (end.wait() or 0) <= ending.FAREWELL_WAIT / 1e9
     end.on_goodbye(Goodbye(HERE, 7, 2, 0))
     assert end.over

@@ -124,7 +124,7 @@ TO_A_SENDER: list[Event] = [
 )
 def test_every_event(run: Callable[[Shown], Any], event: Event) -> None:
     shown = Shown()
-    run(shown)._handlers[type(event)](event)
+    run(shown).take([event])
     assert_told(shown.text)
 
 
@@ -230,16 +230,17 @@ def test_a_message_that_cannot_be_saved(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_a_long_message_and_no_bytes() -> None:
     shown = Shown()
     shown.lines._limit = 10
-    shown.lines.message(Message(b"1" * 100, HERE, 7, 2))
+    shown.lines.messages([Message(b"1" * 100, HERE, 7, 2)])
     assert_told(shown.text)
     shown = Shown(hexadecimal=True)
-    shown.lines.message(Message(b"", HERE, 7, 2))
+    shown.lines.messages([Message(b"", HERE, 7, 2)])
     assert_told(shown.text)
 
 
 def test_answers_that_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    lines: Any = SimpleNamespace(ended=False, take=iter([LineTooLong(99), None]).__next__)
+    left = iter([[LineTooLong(99)], []])
+    lines: Any = SimpleNamespace(ended=False, take=lambda most: next(left))
     words: Any = SimpleNamespace(say=said.append, typed=lambda: None)
     typed = Typed(lines, words)
     typed.take(Message(b"1", HERE, 7, 2))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from udpmsg.show.stream import Data, Words, colourful, forgiving, is_terminal
+from udpmsg.show.stream import PIECE, Data, Words, colourful, forgiving, is_terminal, rows_of
 
 
 class Terminal(io.StringIO):
@@ -18,12 +18,53 @@ class Terminal(io.StringIO):
         raise io.UnsupportedOperation
 
 
-def test_data_goes_out_a_line_at_a_time() -> None:
+def test_data_goes_out_in_whole_lines() -> None:
     stream = io.StringIO()
     data = Data(stream, Words(None))
-    data.write("one")
-    data.write("two")
-    assert (stream.getvalue(), data.broken) == ("one\ntwo\n", None)
+    assert data.write("one") == 1
+    assert data.write("two", "three") == 2
+    assert data.write() == 0
+    assert (stream.getvalue(), data.broken) == ("one\ntwo\nthree\n", None)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nobody tells how much was written")
+@pytest.mark.parametrize(("room", "whole"), [(0, 0), (3, 0), (4, 1), (9, 1), (10, 2), (12, 2), (13, 3), (17, 3)])
+def test_of_a_batch_it_is_known_which_lines_are_whole(monkeypatch: pytest.MonkeyPatch, room: int, whole: int) -> None:
+    """A disk that is full in the middle: the lines before are there, and no other counts."""
+    left = room
+
+    def write(descriptor: int, piece: memoryview) -> int:
+        nonlocal left
+        if not left:
+            raise OSError(28, "No space left on device")
+        taken = min(left, len(piece), 5)
+        left -= taken
+        return taken
+
+    reading, writing = os.pipe()
+    with os.fdopen(reading), os.fdopen(writing, "w", encoding="utf-8") as stream:
+        monkeypatch.setattr("udpmsg.show.stream.os.write", write)
+        data = Data(stream, Words(None))
+        assert data.write("one", "deux\n", "漢!"[1:] + "?", "4444444") == whole
+        assert data.broken == "cannot write to standard output: No space left on device"
+        monkeypatch.undo()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere the stream decides")
+def test_a_batch_takes_as_many_writes_as_its_bytes_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[int] = []
+
+    def write(descriptor: int, piece: memoryview) -> int:
+        pieces.append(len(piece))
+        return len(piece)
+
+    reading, writing = os.pipe()
+    with os.fdopen(reading), os.fdopen(writing, "w") as stream:
+        monkeypatch.setattr("udpmsg.show.stream.os.write", write)
+        assert Data(stream, Words(None)).write(*["x" * 39] * 256) == 256
+        monkeypatch.undo()
+    assert sum(pieces) == 40 * 256
+    assert len(pieces) == -(-sum(pieces) // PIECE)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +127,38 @@ def test_a_prompt_stays_below_what_comes() -> None:
     words.say("words")
     words.typed()
     words.say("more")
-    assert stream.getvalue() == "> \r\x1b[Ka message\n> \r\x1b[Kwords\n> more\n"
+    above = "\x1bD\x1b[1A\x1b7\r\x1b[1L{}\n\x1b8\x1b[1B"  # a row more, what comes in it, and back
+    assert stream.getvalue() == f"> {above.format('a message')}{above.format('words')}more\n"
+
+
+@pytest.mark.parametrize(("height", "term"), [(24, "dumb"), (2, "xterm")])
+def test_a_prompt_that_cannot_be_moved_is_shown_again(monkeypatch: pytest.MonkeyPatch, height: int, term: str) -> None:
+    """What was typed stays above what came."""
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr("udpmsg.show.stream.size_of", lambda stream: (80, height))
+    stream = Terminal()
+    words = Words(stream)
+    words.prompt("> ")
+    words.say("one\ntwo")
+    assert stream.getvalue() == "> \none\ntwo\n> "
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("", 1),
+        ("x" * 10, 1),
+        ("x" * 11, 2),
+        ("one\n\ntwo", 3),
+        ("\x1b[1m" + "x" * 10 + "\x1b[0m", 1),
+        ("é" * 10, 1),
+        ("漢" * 5, 1),
+        ("x" + "漢" * 5, 2),
+        ("x" + "漢" * 9 + "x", 3),  # of the first row a column stays free
+    ],
+)
+def test_how_many_rows_a_text_takes(text: str, rows: int) -> None:
+    assert rows_of(text, 10) == rows
 
 
 def test_colour_only_on_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) -> None:

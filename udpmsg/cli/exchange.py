@@ -114,7 +114,10 @@ class Exchange:
 
     def pump(self, timeout: float | None = 0) -> None:
         """Let the library run until something happens, at most `timeout` seconds, and show what did."""
-        events = self.sender.poll(timeout)
+        self.take(self.sender.poll(timeout))
+
+    def take(self, events: list[Event]) -> None:
+        """Show and count what happened."""
         self._on_outcomes([event for event in events if isinstance(event, Outcome)])
         self._on_replies([event for event in events if isinstance(event, Message)])
         for event in events:

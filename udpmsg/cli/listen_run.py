@@ -107,11 +107,11 @@ class ListenRun:
                 return
             events = self.receiver.poll(wait, 1 if self.slow else self.ends.messages_left)
             self._whole.clear()
-            self._take(events)
+            self.take(events)
             self._answer()
             self.ends.look()
 
-    def _take(self, events: list[Event]) -> None:
+    def take(self, events: list[Event]) -> None:
         """Write what came, until writing fails: messages that came one after the other together. Raises CannotSave."""
         if self.saver is not None:
             self._files, self._unsaved = self.saver.save_all([event for event in events if isinstance(event, Message)])
