@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from io import TextIOWrapper
+from itertools import pairwise
 from threading import Event
 
 import pytest
@@ -33,7 +34,7 @@ BYTES = st.lists(st.sampled_from([b"\n", b"\r", b"\r\n", b"\0", b"\xff", b"\xe2\
 @given(stream=BYTES, cuts=st.lists(st.integers(0, 200)), limit=st.integers(0, 30))
 def test_the_lines_are_the_same_however_they_come(stream: bytes, cuts: list[int], limit: int) -> None:
     places = [0, *sorted(place for place in cuts if place < len(stream)), len(stream)]
-    pieces = [stream[begin:end] for begin, end in zip(places, places[1:], strict=False)]
+    pieces = [stream[begin:end] for begin, end in pairwise(places)]
     lines = [line for together in cut(pieces, limit) for line in together]
     assert told(lines) == expected(stream, limit)
 
@@ -140,6 +141,7 @@ def test_a_failure_is_raised_after_the_lines_that_came_before(monkeypatch: pytes
         assert woken.wait(PATIENCE)
         woken.clear()
     assert taken == [b"one"]
+    while not lines.ended:
+        assert woken.wait(PATIENCE)
     with pytest.raises(CannotRead, match="Input/output error"):
-        while not lines.take(10):
-            assert woken.wait(PATIENCE)
+        lines.take(10)

@@ -15,13 +15,15 @@ from udpmsg.cli.exchange import Exchange
 from udpmsg.cli.lines import Line, Lines, LineTooLong
 from udpmsg.compare.workload import BATCH, Schedule
 from udpmsg.core.events import Message
-from udpmsg.show.terminal import duration, hint_words, paint
-from udpmsg.sockets.waiting import after, nanoseconds
+from udpmsg.show.terminal import duration, escape, hint_words, paint
+from udpmsg.sockets.waiting import after, nanoseconds, passed
 
 if TYPE_CHECKING:
     from udpmsg.cli.origin import Accepted
 
 PROMPT = "> "
+TYPED_AHEAD = 0.02
+"""Seconds in which a line that was typed ahead, or pasted with others, is there before its prompt is shown."""
 
 
 class Dialogue:
@@ -64,17 +66,29 @@ class Dialogue:
         text = _("Each line is a message to {}; {} ends").format(exchange.sender.endpoint, farewell)
         exchange.words.say(self._note(exchange, text))
         while True:
-            exchange.words.prompt(PROMPT)
-            line = self._next(exchange, lines, 1)
+            line = self._ask(exchange, lines)
             if not line:
-                exchange.words.clear()
                 return False
-            exchange.words.typed()
             ended = self._say(exchange, line)
             if not ended or self._answered:
                 self._await_reply(exchange, silently=ended)
             if ended:
                 return True
+
+    def _ask(self, exchange: Exchange, lines: Lines) -> list[Line]:
+        """The next line, after a prompt; one that was typed before its prompt stands behind it once more, above its reply."""
+        until = after(TYPED_AHEAD)
+        while not (line := lines.take(1)) and not (lines.ended or exchange.stopped or passed(until)):
+            exchange.pump(TYPED_AHEAD)
+        if line:
+            exchange.words.say(PROMPT + "".join(escape(text) for text in line if isinstance(text, bytes)))
+            return line
+        exchange.words.prompt(PROMPT)
+        if line := self._next(exchange, lines, 1):
+            exchange.words.typed()
+        else:
+            exchange.words.clear()
+        return line
 
     def _piped(self, exchange: Exchange, lines: Lines) -> bool:
         schedule = None if self.interval is None else Schedule(max(nanoseconds(self.interval), 1), now=clock.now())

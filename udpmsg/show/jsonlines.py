@@ -150,8 +150,9 @@ def lines(event: str, run: str, keys: tuple[str, ...], rows: Iterable[tuple[Scal
 @lru_cache(maxsize=16)
 def _form(event: str, run: str, keys: tuple[str, ...]) -> str:
     """Such a line with a place for each value."""
-    begin = json.dumps({"event": event, "v": VERSION, "run": run}).removesuffix("}").replace("%", "%%")
-    return f"{begin}{''.join(f', {json.dumps(key)}: %s' for key in keys)}}}"
+    head = json.dumps({"event": event, "v": VERSION, "run": run}).removesuffix("}")
+    begin, *names = (_without_del(part).replace("%", "%%") for part in (head, *map(json.dumps, keys)))
+    return f"{', '.join((begin, *(f'{name}: %s' for name in names)))}}}"
 
 
 def _without_del(text: str) -> str:

@@ -164,6 +164,11 @@ class Words:
             self._bottom, self._stays = text, True
             self._write(text)
 
+    @property
+    def prompting(self) -> bool:
+        """Whether somebody may be typing at the bottom of the terminal."""
+        return bool(self._bottom) and self._stays
+
     def typed(self) -> None:
         """The user has ended the line that the prompt began."""
         self._bottom = ""
@@ -179,7 +184,7 @@ class Words:
 
         The system has what was typed at the prompt and not yet ended, and the terminal shows it. So that row is not written again
         but moved down, as many rows as the lines need. Where so many do not fit, they come below, and the prompt again."""
-        if not self._bottom or not self._stays:
+        if not self.prompting:
             taken_away = "\r\x1b[K" if self._bottom else ""
             self._bottom = ""
             return taken_away, ""
@@ -216,6 +221,8 @@ class Data:
         """Write lines; return how many of them are there, whole. If not all, it keeps why that is no longer possible."""
         if self.broken or self.stream is None or not lines:
             return 0
+        if self._words.prompting and len(lines) > 1:  # all together they may have more rows than the terminal
+            return sum([self.write(line) for line in lines])
         stream, text = self.stream, "\n".join(lines)
         before, after = self._words.around(text) if self.terminal else ("", "")
         try:
