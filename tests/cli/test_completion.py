@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.terminal import Terminal
+from udpmsg.cli.addresses import own_addresses
 from udpmsg.core.congestion import CONTROLLERS
 from udpmsg.lessons.table import LESSONS
 from udpmsg.link.presets import PRESETS
@@ -24,6 +25,8 @@ VALUES = [
     (["send", "127.0.0.1", "hello", "--congestion"], list(CONTROLLERS)),
     (["bench", "--congestion"], list(CONTROLLERS)),
     (["compare", "--tcp-congestion"], Path(AVAILABLE).read_text().split() if Path(AVAILABLE).exists() else []),
+    (["listen", "--host"], ["127.0.0.1", "0.0.0.0", "::", *own_addresses("0.0.0.0")]),
+    (["send", "239.1.2.3", "--interface"], own_addresses("0.0.0.0")),
     (["listen", "--lang"], ["en", "pt-BR"]),
     (["--lang"], ["en", "pt-BR"]),
     (["capture"], ["dissector"]),
@@ -47,7 +50,7 @@ def asked(run, monkeypatch: pytest.MonkeyPatch):
             return []
         assert answered.startswith("_arguments '*: :((")
         assert answered.endswith("))'")
-        return [item.partition('":"')[0].strip('"') for item in answered[18:-3].split("\n")]
+        return [item.partition('":"')[0].strip('"').replace("\\\\:", ":") for item in answered[18:-3].split("\n")]
 
     def fish(words: list[str]) -> list[str]:
         line("complete_fish", words)

@@ -70,7 +70,7 @@ OPTIONS = (
     Option(
         "--host",
         N_("Where to listen; 0.0.0.0 for other machines too, :: for IPv6 and IPv4."),
-        options.HOST,
+        options.LISTENER,
         NETWORK,
         unset=LOOPBACK,
     ),
@@ -91,7 +91,7 @@ OPTIONS = (
     Option(
         "--interface",
         N_("Where to join it: that interface's address (IPv6: its name)."),
-        options.HOST,
+        options.INTERFACE,
         NETWORK,
         needs=(("multicast",), N_("it chooses where a group is joined")),
     ),
@@ -271,7 +271,7 @@ def how_to_send(endpoints: Sequence[Endpoint], *, answers: bool = False) -> Iter
     """
     text = "" if answers else f" {_('hello')}"
     for endpoint in endpoints:
-        if endpoint.host in ("0.0.0.0", "::"):
+        if endpoint.host in options.EVERY_ADDRESS:
             from udpmsg.cli.addresses import own_addresses
 
             for host in own_addresses(endpoint.host) or [_("ADDRESS")]:

@@ -10,9 +10,11 @@ from udpmsg.base.errors import N_, Phrase, UsageError
 from udpmsg.base.kinds import ValueKind
 from udpmsg.base.option import Against, Option
 from udpmsg.core.config import MAX_MESSAGE
-from udpmsg.sockets.endpoint import DEFAULT_PORT, check_hops
+from udpmsg.sockets.endpoint import DEFAULT_PORT, LOOPBACK, check_hops
 
 FAREWELL = "bye"
+EVERY_ADDRESS = ("0.0.0.0", "::")
+"""A listener there is on every address of this machine: of IPv4, and of IPv6 and IPv4."""
 
 
 def parse_port(text: str) -> int:
@@ -32,6 +34,13 @@ def parse_ttl(text: str) -> int:
     hops = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
     check_hops(hops)
     return int(hops)
+
+
+def own_hosts() -> list[str]:
+    """This machine's addresses, as others write them."""
+    from udpmsg.cli.addresses import own_addresses
+
+    return own_addresses(EVERY_ADDRESS[0])
 
 
 def parse_destination(text: str, port: int | None) -> tuple[str, int]:
@@ -68,7 +77,10 @@ def is_multicast(host: str) -> bool:
 FILE = ValueKind("FILE", Path)
 PATH = ValueKind("PATH", Path)
 FOLDER = ValueKind("DIR", Path)
-HOST = ValueKind("HOST", str)
+INTERFACE = ValueKind("HOST", str, look_up=own_hosts)
+"""An interface of this machine, by its address."""
+LISTENER = ValueKind("HOST", str, look_up=lambda: [LOOPBACK, *EVERY_ADDRESS, *own_hosts()])
+"""Where a listener can be."""
 HOPS = ValueKind("N", parse_ttl)
 PORT_NUMBER = ValueKind("PORT", parse_port)
 TEXT = ValueKind("TEXT", str)

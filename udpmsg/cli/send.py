@@ -189,7 +189,7 @@ OPTIONS = (
     Option(
         "--interface",
         N_("Where multicast leaves: that interface's address (IPv6: its name)."),
-        options.HOST,
+        options.INTERFACE,
         NETWORK,
         needs=((GROUP,), N_("the system's routes choose it for every other destination")),
     ),
