@@ -1201,10 +1201,10 @@ FAULTS = (
         suite=("tests/hostile/test_output.py",),
     ),
     Fault(
-        "pipes: DEL in a batch of JSON lines",
+        "pipes: a percent sign in a key of JSON lines",
         "show/jsonlines.py",
-        "iter(_without_del(SCALARS.encode(list(chain.from_iterable(rows)))[1:-1])",
-        "iter((SCALARS.encode(list(chain.from_iterable(rows)))[1:-1])",
+        'part.replace("%", "%%")',
+        "part",
         suite=("tests/cli/test_pipes.py",),
     ),
     Fault(

@@ -136,14 +136,14 @@ class JsonLines:
 
 
 def line(event: str, run: str, fields: Mapping[str, Any]) -> str:
-    """One line of a run of the program: ASCII alone, without DEL, so that no text in it can steer a terminal."""
-    return _without_del(json.dumps({"event": event, "v": VERSION, "run": run, **fields}, allow_nan=False))
+    """One line of a run of the program: printable ASCII alone, DEL an escape too, so that no text in it can steer a terminal."""
+    return json.dumps({"event": event, "v": VERSION, "run": run, **fields}, allow_nan=False)
 
 
 def lines(event: str, run: str, keys: tuple[str, ...], rows: Iterable[tuple[Scalar, ...]]) -> list[str]:
     """The same of many events, each with a value for each of the keys. All values are encoded in one call of json."""
     form = _form(event, run, keys)
-    values = iter(_without_del(SCALARS.encode(list(chain.from_iterable(rows)))[1:-1]).split("\n"))
+    values = iter(SCALARS.encode(list(chain.from_iterable(rows)))[1:-1].split("\n"))
     return [form % row for row in zip(*[values] * len(keys), strict=False)]
 
 
@@ -151,12 +151,8 @@ def lines(event: str, run: str, keys: tuple[str, ...], rows: Iterable[tuple[Scal
 def _form(event: str, run: str, keys: tuple[str, ...]) -> str:
     """Such a line with a place for each value."""
     head = json.dumps({"event": event, "v": VERSION, "run": run}).removesuffix("}")
-    begin, *names = (_without_del(part).replace("%", "%%") for part in (head, *map(json.dumps, keys)))
+    begin, *names = (part.replace("%", "%%") for part in (head, *map(json.dumps, keys)))
     return f"{', '.join((begin, *(f'{name}: %s' for name in names)))}}}"
-
-
-def _without_del(text: str) -> str:
-    return text.replace("\x7f", "\\u007f")
 
 
 def _transport(peer: Hashable) -> str | None:
