@@ -45,8 +45,8 @@ SCALARS = json.JSONEncoder(allow_nan=False, separators=("\n", ": "))
 """Of a list it makes a text with a line for each element: json writes a line end in a string as an escape."""
 
 
-class JsonLines:
-    """Writes events as JSON lines. `quiet` leaves out everything that is told for each message."""
+class RunLines:
+    """The JSON lines of one run of the program. `quiet` leaves out everything that is told for each message."""
 
     for_people = False
 
@@ -56,6 +56,13 @@ class JsonLines:
         self.quiet = quiet
         self.run = os.urandom(8).hex()
         """Names this run in each of its lines: many runs may write to one file."""
+
+    def _write(self, event: str, **fields: Any) -> None:
+        self.data.write(line(event, self.run, fields))
+
+
+class JsonLines(RunLines):
+    """Writes events as JSON lines."""
 
     def listening(
         self, transport: str, host: str, port: int, receive_buffer: int | None, offload: bool | None, store: str | None = None
@@ -127,9 +134,6 @@ class JsonLines:
         self._write("summary", **summary)
         if self.data.broken:
             self.words.say(summary_words(summary, endpoint))
-
-    def _write(self, event: str, **fields: Any) -> None:
-        self.data.write(line(event, self.run, fields))
 
     def _write_all(self, event: str, keys: tuple[str, ...], rows: Iterable[tuple[Scalar, ...]]) -> int:
         return self.data.write(*lines(event, self.run, keys, rows))

@@ -4,7 +4,6 @@ Owns the keys of a relay's lines; a summary has those of every other command bes
 reasons are escaped: a client chooses what it sends. Does not know sockets.
 """
 
-import os
 from typing import Any
 
 from udpmsg.base.distribution import rounded
@@ -15,7 +14,7 @@ from udpmsg.link.record import Direction, FrameRecord
 from udpmsg.link.wording import describe, options_text
 from udpmsg.relay.pipe import streaming
 from udpmsg.relay.values import Faulted, HopsUsedUp, NotSent, RelayEvent, RelayStatistics, Traffic
-from udpmsg.show.jsonlines import line
+from udpmsg.show.jsonlines import RunLines
 from udpmsg.show.schema import Summary, empty_summary
 from udpmsg.show.stream import Data, Words
 from udpmsg.show.telling import label, link_words
@@ -75,16 +74,8 @@ class HumanRelay:
             self.words.say(paint(_("further cases are only counted"), "warning", self.words.colour))
 
 
-class JsonRelay:
-    """Writes a relay's run as JSON lines. `quiet` leaves out everything but the first lines and the summary."""
-
-    for_people = False
-
-    def __init__(self, data: Data, words: Words, *, quiet: bool = False) -> None:
-        self.data = data
-        self.words = words
-        self.quiet = quiet
-        self.run = os.urandom(8).hex()
+class JsonRelay(RunLines):
+    """Writes a relay's run as JSON lines."""
 
     def relaying(self, endpoints: list[Endpoint], target: Endpoint, link: Link, seed: int) -> None:
         """One line for each endpoint."""
@@ -139,9 +130,6 @@ class JsonRelay:
         self.summary(relay_summary(statistics, seed, held), "")
         if self.data.broken:
             self.words.say(ended_words(statistics, seed, held))
-
-    def _write(self, event: str, **fields: Any) -> None:
-        self.data.write(line(event, self.run, fields))
 
 
 def relay_summary(statistics: RelayStatistics, seed: int | None, held: int) -> Summary:

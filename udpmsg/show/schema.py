@@ -44,17 +44,9 @@ KEYS = (
 def sender_summary(statistics: "SenderStatistics", round_trips: Distribution) -> Summary:
     """A sender's summary. Fire and forget knows nothing about delivery, and says None."""
     return _complete(
-        transport=statistics.transport,
-        acknowledged=statistics.acknowledged,
+        statistics._asdict(),
         observer="sender",
-        messages_sent=statistics.messages_sent,
-        messages_delivered=statistics.messages_delivered,
-        messages_unconfirmed=statistics.messages_unconfirmed,
-        messages_refused=statistics.messages_refused,
-        retransmissions=statistics.retransmissions,
         datagram_size_bytes=statistics.datagram_size,
-        malformed=statistics.malformed,
-        payload_bytes=statistics.payload_bytes,
         duration_s=rounded(statistics.duration_s),
         goodput_bps=_rate(statistics.delivered_bytes, statistics.duration_s),
         rtt_s=round_trips.summary(),
@@ -64,19 +56,8 @@ def sender_summary(statistics: "SenderStatistics", round_trips: Distribution) ->
 def listener_summary(statistics: "ReceiverStatistics") -> Summary:
     """A listener's summary. What was sent is the senders' word, and None where one of them gave none."""
     return _complete(
-        transport=statistics.transport,
-        acknowledged=statistics.acknowledged,
+        statistics._asdict(),
         observer="listener",
-        messages_sent=statistics.messages_sent,
-        messages_delivered=statistics.messages_delivered,
-        messages_lost=statistics.messages_lost,
-        messages_undelivered=statistics.messages_undelivered,
-        duplicates=statistics.duplicates,
-        reordered=statistics.reordered,
-        kernel_drops=statistics.kernel_drops,
-        malformed=statistics.malformed,
-        over_limit=statistics.over_limit,
-        payload_bytes=statistics.payload_bytes,
         duration_s=rounded(statistics.duration_s),
         goodput_bps=_rate(statistics.payload_bytes, statistics.duration_s),
         jitter_s=None if statistics.jitter_s is None else rounded(statistics.jitter_s),
@@ -86,8 +67,7 @@ def listener_summary(statistics: "ReceiverStatistics") -> Summary:
 def empty_summary(transport: str, observer: str, acknowledged: bool | None = None) -> Summary:
     """The summary of a run that ended before it began: nothing was sent, nothing came."""
     return _complete(
-        transport=transport,
-        acknowledged=acknowledged,
+        {"transport": transport, "acknowledged": acknowledged},
         observer=observer,
         messages_sent=0 if observer == "sender" else None,
         messages_delivered=0 if observer == "listener" or acknowledged else None,
@@ -99,7 +79,9 @@ def empty_summary(transport: str, observer: str, acknowledged: bool | None = Non
     )
 
 
-def _complete(**known: Any) -> Summary:
+def _complete(statistics: Summary, **more: Any) -> Summary:
+    """Every key: what is counted under its name, and what more is known."""
+    known = statistics | more
     return {key: known.get(key) for key in KEYS}
 
 
