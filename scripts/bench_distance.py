@@ -25,7 +25,7 @@ from distance.rows import ISSUE, SWEEP, Row, chosen, queue_of
 from distance.summary import FLOWS, OURS, Rounds, distance_table, fairness_table, row_line, run_line
 
 from udpmsg.base.errors import UdpmsgError
-from udpmsg.compare.trace import Mode, Workload
+from udpmsg.compare.choices import Mode, Workload
 from udpmsg.link.faults import Link
 from udpmsg.link.faults import Path as Faults
 

@@ -18,8 +18,9 @@ from distance.summary import Rounds, jain, shares
 
 from tests.conftest import needed
 from udpmsg.base.errors import UdpmsgError
+from udpmsg.compare.choices import Mode, Workload
 from udpmsg.compare.ends import ReceiverLog
-from udpmsg.compare.trace import Mode, Received, Workload
+from udpmsg.compare.trace import Received
 from udpmsg.lab.lab import Lab
 from udpmsg.lab.namespaces import LabUnavailable
 from udpmsg.link.faults import Later, Link

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from udpmsg.base import clock
 from udpmsg.compare import ends
+from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.reading import RunReading
-from udpmsg.compare.trace import Choices, Comparison, Mode, Where, Workload
+from udpmsg.compare.trace import Comparison, Where
 from udpmsg.lab.lab import Lab
 from udpmsg.lab.processes import Told, start
 from udpmsg.lab.router import RouterLog

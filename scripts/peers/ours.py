@@ -207,9 +207,9 @@ def ask(port: int, seconds: float, payload: bytes = SMALL) -> None:
 
 def lab(mode_name: str, count: int, seed: int) -> None:
     """The goodput of one mode over 20 ms each way and 5 % loss, as fast as the path takes it. TCP is cubic."""
+    from udpmsg.compare.choices import Choices, Mode, Workload
     from udpmsg.compare.reading import Reading
     from udpmsg.compare.run import Request, compare
-    from udpmsg.compare.trace import Choices, Mode, Workload
     from udpmsg.link.presets import preset
 
     choices = Choices(modes=(Mode(mode_name),), tcp_congestion="cubic", datagram_size=datagram_size(acknowledged=True))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from udpmsg.bench.limits import limits_of
 from udpmsg.bench.values import Benchmark, BenchRequest, Measurement, Trial
-from udpmsg.compare.trace import Mode
+from udpmsg.compare.choices import Mode
 
 
 def trial(sent: float, loss: float = 0.0, *, offered: bool = True, confirms: bool = False, cpu: float | None = 0.5) -> Trial:

@@ -14,7 +14,7 @@ from udpmsg.bench.receiver import OwnReceiver
 from udpmsg.bench.run import bench
 from udpmsg.bench.trial import NobodyThere, TrialSetup, as_fast_as_possible, at_rate, round_trips
 from udpmsg.bench.values import Benchmark, BenchProgress, BenchRequest, Measurement
-from udpmsg.compare.trace import Mode
+from udpmsg.compare.choices import Mode
 from udpmsg.lab.processes import ChildFailed
 from udpmsg.messaging.receiver import Receiver
 

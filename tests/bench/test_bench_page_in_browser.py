@@ -13,7 +13,7 @@ from tests.show.browsing import Opened, browser
 from udpmsg.bench.jsonlines import fields
 from udpmsg.bench.page import page
 from udpmsg.bench.values import BenchRequest
-from udpmsg.compare.trace import Mode
+from udpmsg.compare.choices import Mode
 from udpmsg.show.figure import value
 
 __all__ = ["browser"]  # the fixture

@@ -14,7 +14,7 @@ from udpmsg.bench.limits import limits_of
 from udpmsg.bench.page import page
 from udpmsg.bench.story import FIGURES, limits, meaning
 from udpmsg.bench.values import BenchRequest, figures
-from udpmsg.compare.trace import Mode
+from udpmsg.compare.choices import Mode
 from udpmsg.show.figure import value
 
 KEYS = [

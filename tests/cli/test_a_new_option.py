@@ -76,15 +76,15 @@ PROGRAM = """
 import json, sys
 from dataclasses import dataclass
 from udpmsg.base import kinds
-from udpmsg.compare import trace
+from udpmsg.compare import choices, trace
 
 @dataclass(frozen=True)
-class Choices(trace.Choices):
-    patience_ns: int = trace.choice(7_000_000, kinds.SOME_TIME, "How long to wait for nothing.",
-                                    said=trace.Said(trace.Mode.TCP, "a patience of {}"))
+class Choices(choices.Choices):
+    patience_ns: int = choices.choice(7_000_000, kinds.SOME_TIME, "How long to wait for nothing.",
+                                    said=choices.Said(choices.Mode.TCP, "a patience of {}"))
 
-trace.Choices, trace.CHOICES = Choices, trace.options_of(Choices)  # as if the field stood there
-trace.SAID = trace.said_of(Choices)
+choices.Choices, choices.CHOICES = Choices, choices.options_of(Choices)  # as if the field stood there
+choices.SAID = choices.said_of(Choices)
 
 from udpmsg.cli import app, compare
 

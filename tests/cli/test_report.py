@@ -17,9 +17,9 @@ from tests.compare.test_saved import nothing, places
 from udpmsg.base.errors import UsageError
 from udpmsg.cli import app, showing
 from udpmsg.cli.outputs import Writable
+from udpmsg.compare.choices import Choices
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.saved import dump, load
-from udpmsg.compare.trace import Choices
 from udpmsg.link.faults import Link
 from udpmsg.link.faults import Path as Way
 from udpmsg.link.script import parse_fault

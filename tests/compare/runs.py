@@ -1,6 +1,7 @@
 """Runs made by hand, for what a simulation does not do: a few frames, a few messages, and what came of them."""
 
-from udpmsg.compare.trace import Choices, Comparison, Mode, Received, Sent, Trace, Where, Workload
+from udpmsg.compare.choices import Choices, Mode, Workload
+from udpmsg.compare.trace import Comparison, Received, Sent, Trace, Where
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord, Identity, Phase
 

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import count as counter
 
-from udpmsg.compare.trace import Choices, Comparison, Known, Mode, Received, Sent, Trace, Where, Workload
+from udpmsg.compare.choices import Choices, Mode, Workload
+from udpmsg.compare.trace import Comparison, Known, Received, Sent, Trace, Where
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.record import Direction, FrameKind, FrameRecord, Identity, Phase
 from udpmsg.link.way import Way

@@ -1,6 +1,7 @@
 """What the stories about ledgers share: runs and frames written by hand, times in milliseconds. Owns no assertion."""
 
-from udpmsg.compare.trace import Mode, Received, Sent, Trace
+from udpmsg.compare.choices import Mode
+from udpmsg.compare.trace import Received, Sent, Trace
 from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord, Identity, Phase
 
 MILLISECOND = 1_000_000

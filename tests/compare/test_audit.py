@@ -11,8 +11,9 @@ from tests.compare.samples import sample
 from tests.compare.support import MILLISECOND, Written
 from tests.compare.test_ledger import paths
 from udpmsg.compare.audit import audit
+from udpmsg.compare.choices import Choices, Mode
 from udpmsg.compare.ledger import Ending, LedgerRow, rows
-from udpmsg.compare.trace import Choices, Mode, Received, Trace, Where
+from udpmsg.compare.trace import Received, Trace, Where
 from udpmsg.link.faults import Action, Link, Path, Scripted
 from udpmsg.link.record import Drop, FrameKind
 

@@ -10,10 +10,11 @@ from tests.conftest import needed
 from udpmsg.base.errors import UsageError
 from udpmsg.compare import run as comparing
 from udpmsg.compare.audit import audit
+from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.ledger import Cause, Ending, LedgerRow, rows
 from udpmsg.compare.reading import RunReading
 from udpmsg.compare.run import Progress, Request, compare
-from udpmsg.compare.trace import Choices, Comparison, Mode, Trace, Where, Workload
+from udpmsg.compare.trace import Comparison, Trace, Where
 from udpmsg.lab.namespaces import LabUnavailable
 from udpmsg.link.faults import Burst, Later, Link, Path, Police
 from udpmsg.link.fields import changed, read_both

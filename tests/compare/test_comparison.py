@@ -8,10 +8,11 @@ import pytest
 from tests.compare.runs import MILLISECOND, comparison, message, received, run
 from tests.compare.samples import sample
 from udpmsg.compare import story
+from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.ladder_text import visible
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.setting import setting, workload
-from udpmsg.compare.trace import Choices, Comparison, Mode, Where, Workload
+from udpmsg.compare.trace import Comparison, Where
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.record import Drop
 from udpmsg.link.script import parse_fault

@@ -7,9 +7,10 @@ import pytest
 
 from tests.compare.runs import MILLISECOND, comparison, message, received, run
 from tests.compare.samples import knowing, sample
+from udpmsg.compare.choices import Mode
 from udpmsg.compare.jsonlines import lines
 from udpmsg.compare.reading import Reading
-from udpmsg.compare.trace import Comparison, Mode, Where
+from udpmsg.compare.trace import Comparison, Where
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.script import parse_fault
 from udpmsg.show.schema import KEYS

@@ -14,9 +14,10 @@ from udpmsg import Receiver, UsageError
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.errors import MessageTooLarge
 from udpmsg.compare import ends
+from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.ends import Plan, ReceiverLog, SenderLog
 from udpmsg.compare.ledger import Cause, Ending, rows
-from udpmsg.compare.trace import Choices, Mode, Trace, Workload
+from udpmsg.compare.trace import Trace
 from udpmsg.core.framing import frame
 
 LOOPBACK = "127.0.0.1"

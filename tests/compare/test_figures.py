@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from tests.compare.samples import sample
 from tests.compare.support import MILLISECOND, Written
 from udpmsg.compare import figures, jsonlines, story
+from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.figures import MESSAGES, median_of
 from udpmsg.compare.reading import Reading, RunReading
-from udpmsg.compare.trace import Choices, Comparison, Mode, Where, Workload
+from udpmsg.compare.trace import Comparison, Where
 from udpmsg.link.faults import Action, Link, Path, Scripted
 from udpmsg.link.record import Drop, FrameKind
 from udpmsg.show.figure import Figure, Figures, spread

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.compare.samples import MILLISECOND, sample
+from udpmsg.compare.choices import Mode
 from udpmsg.compare.ladder import Arrow
 from udpmsg.compare.ledger import Ending, LedgerRow
 from udpmsg.compare.page import whole
@@ -19,7 +20,7 @@ from udpmsg.compare.page.excerpts import Excerpt
 from udpmsg.compare.page.labels import label, wording
 from udpmsg.compare.page.svg import MOST_ARROWS, draw, numbered
 from udpmsg.compare.reading import Reading
-from udpmsg.compare.trace import Comparison, Mode, Where
+from udpmsg.compare.trace import Comparison, Where
 from udpmsg.link.faults import Action, Link, Path, Scripted
 from udpmsg.link.record import Direction, FrameKind, Phase
 from udpmsg.show import markup

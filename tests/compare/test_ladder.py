@@ -6,9 +6,9 @@ import pytest
 
 from tests.compare.runs import MILLISECOND, answer, message, received, run
 from tests.compare.samples import sample
+from udpmsg.compare.choices import Mode
 from udpmsg.compare.ladder import MarkKind, arrows, marks, waits
 from udpmsg.compare.ladder_text import beside, lines, ranges, visible
-from udpmsg.compare.trace import Mode
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.record import Direction, Drop
 from udpmsg.link.script import parse_fault

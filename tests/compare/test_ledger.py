@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from tests.compare.samples import sample
 from tests.compare.support import MILLISECOND, Written
+from udpmsg.compare.choices import Choices, Mode
 from udpmsg.compare.ledger import Cause, Ending, LedgerRow, rows
-from udpmsg.compare.trace import Choices, Mode, Trace
+from udpmsg.compare.trace import Trace
 from udpmsg.link.faults import Action, Burst, Link, Path, Scripted
 from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from tests.compare.runs import comparison, message, received, run
 from tests.compare.samples import sample
+from udpmsg.compare.choices import Mode
 from udpmsg.compare.ledger_text import lines
 from udpmsg.compare.reading import Reading
-from udpmsg.compare.trace import Mode
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.script import parse_fault
 

@@ -13,8 +13,9 @@ import pytest
 from tests.transport.support import LOOPBACK, PATIENCE, Listener
 from udpmsg import Goodbye, Limits, Receiver, SessionReport
 from udpmsg.compare import network
+from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.ledger import Ending, rows
-from udpmsg.compare.trace import Choices, Mode, Trace, Workload
+from udpmsg.compare.trace import Trace
 from udpmsg.core.wire import Kind, decode, kind_of
 
 MILLISECOND = 1_000_000

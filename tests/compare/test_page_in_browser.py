@@ -12,12 +12,13 @@ import pytest
 from tests.compare.samples import MILLISECOND, knowing, sample
 from tests.compare.test_html import HOSTILE, hostile
 from tests.show.browsing import Opened, browser
+from udpmsg.compare.choices import Mode
 from udpmsg.compare.jsonlines import lines
 from udpmsg.compare.ledger import Ending, rows
 from udpmsg.compare.page import whole
 from udpmsg.compare.page.labels import collide
 from udpmsg.compare.reading import Reading
-from udpmsg.compare.trace import Comparison, Mode
+from udpmsg.compare.trace import Comparison
 from udpmsg.link.faults import Link
 from udpmsg.link.faults import Path as Way
 from udpmsg.show.figure import spread

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.compare.samples import knowing, sample, tooth
 from udpmsg.base.errors import UsageError
 from udpmsg.compare import saved
-from udpmsg.compare.trace import MOST_KNOWN, Choices, Comparison, Known, Mode, Received, Sent, Trace, Where, Workload
+from udpmsg.compare.choices import Choices, Mode, Workload
+from udpmsg.compare.trace import MOST_KNOWN, Comparison, Known, Received, Sent, Trace, Where
 from udpmsg.link.faults import Action, Burst, Later, Link, Path, Police, Scripted
 from udpmsg.link.record import Captured, Direction, Drop, FrameKind, FrameRecord, Identity, Phase
 

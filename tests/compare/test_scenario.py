@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.link.links import links
 from udpmsg.base.errors import UsageError
+from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.scenario import Scenario, dump, load
-from udpmsg.compare.trace import Choices, Mode, Workload
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.presets import DEFAULT, PRESETS, preset
 from udpmsg.link.record import Direction

@@ -4,9 +4,10 @@ import pytest
 
 from tests.compare.runs import MILLISECOND, comparison, message, received, run
 from tests.compare.samples import sample
+from udpmsg.compare.choices import Choices, Mode
 from udpmsg.compare.reading import Reading, RunReading
 from udpmsg.compare.sentences import disagreements, sentence
-from udpmsg.compare.trace import Choices, Comparison, Mode, Trace, Where
+from udpmsg.compare.trace import Comparison, Trace, Where
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.record import Drop
 from udpmsg.link.script import parse_fault

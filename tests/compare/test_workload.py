@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from udpmsg.base.errors import UsageError
-from udpmsg.compare.trace import Workload
+from udpmsg.compare.choices import Workload
 from udpmsg.compare.workload import Schedule, batches, filled, payloads
 
 

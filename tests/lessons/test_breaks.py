@@ -7,7 +7,7 @@ lesson together leave each of its expectations unseen at least once.
 import pytest
 
 from tests.lessons.support import Broken, result_of
-from udpmsg.compare.trace import Mode
+from udpmsg.compare.choices import Mode
 from udpmsg.lessons.table import NAMES, entry, load
 
 BREAKS = {

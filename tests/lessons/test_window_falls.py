@@ -3,7 +3,8 @@
 import pytest
 
 from tests.compare.samples import tooth
-from udpmsg.compare.trace import Known, Mode
+from udpmsg.compare.choices import Mode
+from udpmsg.compare.trace import Known
 from udpmsg.lessons.window_over_time import falls
 
 

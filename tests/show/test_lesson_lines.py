@@ -2,7 +2,7 @@
 
 import pytest
 
-from udpmsg.compare.trace import Mode
+from udpmsg.compare.choices import Mode
 from udpmsg.lessons import page as lesson_page
 from udpmsg.lessons import printed as lesson_lines
 from udpmsg.lessons.lesson import Curve

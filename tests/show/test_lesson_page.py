@@ -12,7 +12,7 @@ from tests.compare.samples import sample
 from tests.lessons.support import usual
 from tests.show.browsing import browser
 from udpmsg.base import language
-from udpmsg.compare.trace import Mode
+from udpmsg.compare.choices import Mode
 from udpmsg.lessons.lesson import Bars, Curve, Expectation, Ladder, Ledger, Lesson, Observations, Program, Quiz, Terminal, table
 from udpmsg.lessons.page import page
 from udpmsg.lessons.running import Result, judged

@@ -23,12 +23,13 @@ from udpmsg.compare import jsonlines as comparison_lines
 from udpmsg.compare import ladder_text as ladder_lines
 from udpmsg.compare import ledger_text as ledger
 from udpmsg.compare import reasons, saved, scenario, sentences, story
+from udpmsg.compare.choices import Choices, Mode
 from udpmsg.compare.ledger import Cause, Ending, rows
 from udpmsg.compare.page import whole as html
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.reasons import phrased
 from udpmsg.compare.setting import setting
-from udpmsg.compare.trace import Choices, Comparison, Mode, Where
+from udpmsg.compare.trace import Comparison, Where
 from udpmsg.core.events import Hint, Unreachable
 from udpmsg.link.faults import Link
 from udpmsg.link.fields import changed, read_both

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from udpmsg.base.errors import N_, Phrase
 from udpmsg.bench.values import Benchmark, Measurement
-from udpmsg.compare.trace import Mode
+from udpmsg.compare.choices import Mode
 
 BUSY = 0.9
 """Of one core: more is a core that does nothing else."""

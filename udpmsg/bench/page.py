@@ -10,10 +10,10 @@ from udpmsg.base.language import N_, _, number
 from udpmsg.bench import story
 from udpmsg.bench.jsonlines import fields
 from udpmsg.bench.values import Benchmark, Measurement
+from udpmsg.compare.choices import Mode
 from udpmsg.compare.page.texts import BENCH_CHARTS, BENCHMARK, for_script
 from udpmsg.compare.page.texts import parts as texts
 from udpmsg.compare.page.words import SHORT
-from udpmsg.compare.trace import Mode
 from udpmsg.show.markup import asset, command, fill, safe
 from udpmsg.show.page import html
 from udpmsg.show.pictures import Prose

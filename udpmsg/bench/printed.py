@@ -8,7 +8,7 @@ from textwrap import wrap
 from udpmsg.base.language import N_, _, number, said
 from udpmsg.bench import story
 from udpmsg.bench.values import Benchmark, Measurement, Trial
-from udpmsg.compare.trace import Mode
+from udpmsg.compare.choices import Mode
 from udpmsg.show import text
 from udpmsg.show.terminal import paint
 

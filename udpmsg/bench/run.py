@@ -22,7 +22,7 @@ from udpmsg.bench.receiver import OwnReceiver
 from udpmsg.bench.search import RoundTrips, Search, decisive
 from udpmsg.bench.trial import TrialSetup, TrialStopped, as_fast_as_possible, at_rate, look_for_listener, round_trips
 from udpmsg.bench.values import LARGEST, Benchmark, BenchProgress, BenchRequest, Measurement, Trial
-from udpmsg.compare.trace import Mode
+from udpmsg.compare.choices import Mode
 from udpmsg.lab.processes import sharpen_timers
 
 FLOOD, SHORT, LONG = 0.1, 0.05, 0.15

@@ -11,8 +11,8 @@ from udpmsg.base.language import N_, _, number, plural, said, told
 from udpmsg.base.units import duration_text
 from udpmsg.bench.jsonlines import fields
 from udpmsg.bench.values import Benchmark, Measurement
+from udpmsg.compare.choices import Mode
 from udpmsg.compare.page.words import MODES
-from udpmsg.compare.trace import Mode
 from udpmsg.show.figure import value
 from udpmsg.show.pictures import Cell, Column, Group, Number, Pair, Pairs, Row, Table
 from udpmsg.show.telling import quantity

@@ -17,7 +17,7 @@ from udpmsg.bench.receiver import OwnReceiver
 from udpmsg.bench.search import MOST_AT_ONCE, Pace, RoundTrips
 from udpmsg.bench.values import Trial
 from udpmsg.compare import network
-from udpmsg.compare.trace import Mode
+from udpmsg.compare.choices import Mode
 from udpmsg.compare.watch import Watch
 from udpmsg.compare.workload import filled
 from udpmsg.core.events import Disconnected, Event, Outcome, State, Unreachable

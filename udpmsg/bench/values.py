@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
-from udpmsg.compare.trace import Mode
+from udpmsg.compare.choices import Mode
 from udpmsg.core.config import MAX_MESSAGE
 from udpmsg.sockets.listening import RECEIVE_BUFFER
 

@@ -20,7 +20,7 @@ from udpmsg.cli.given import Given
 from udpmsg.cli.options import NETWORK, OUTPUT
 from udpmsg.cli.outputs import Writable, open_outputs
 from udpmsg.cli.signals import Interrupts
-from udpmsg.compare.trace import CHOICES, MODE, Mode
+from udpmsg.compare.choices import CHOICES, MODE, Mode
 from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
 from udpmsg.show.stream import Data, Words, columns
 from udpmsg.show.telling import quantity

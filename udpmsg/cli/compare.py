@@ -20,7 +20,8 @@ from udpmsg.cli.given import Given
 from udpmsg.cli.linking import LINK
 from udpmsg.cli.outputs import open_outputs
 from udpmsg.cli.signals import Interrupts
-from udpmsg.compare.trace import CHOICES, WORKLOAD, Choices, Comparison, Mode, Where, Workload
+from udpmsg.compare.choices import CHOICES, WORKLOAD, Choices, Mode, Workload
+from udpmsg.compare.trace import Comparison, Where
 from udpmsg.link.fields import FIELDS
 from udpmsg.link.presets import DEFAULT
 from udpmsg.link.wording import options_text

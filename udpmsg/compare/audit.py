@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.errors import N_, Phrase
 from udpmsg.compare import passage
+from udpmsg.compare.choices import Mode
 from udpmsg.compare.ledger import Cause, Ending, LedgerRow
 from udpmsg.compare.passage import Arrival
-from udpmsg.compare.trace import Comparison, Mode, Trace, Where
+from udpmsg.compare.trace import Comparison, Trace, Where
 from udpmsg.link.record import Direction, FrameRecord
 
 SLACK = 25 * MILLISECOND

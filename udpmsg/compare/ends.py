@@ -15,8 +15,9 @@ from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import Phrase, UdpmsgError, UsageError
 from udpmsg.compare import reasons
+from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.knowledge import Knowledge, Looking
-from udpmsg.compare.trace import Choices, Known, Mode, Received, Sent, Trace, Workload
+from udpmsg.compare.trace import Known, Received, Sent, Trace
 from udpmsg.compare.watch import ASKED_EVERY, Watch
 from udpmsg.compare.workload import Schedule, payloads
 from udpmsg.core.events import Disconnected, Duplicate, Event, Message, Outcome, State, Unreachable

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from udpmsg.base import distribution
 from udpmsg.base.durations import SECOND
+from udpmsg.compare.choices import Mode
 from udpmsg.compare.ledger import Ending, LedgerRow
-from udpmsg.compare.trace import Comparison, Mode, Trace, Where
+from udpmsg.compare.trace import Comparison, Trace, Where
 from udpmsg.link.record import Direction, FrameKind, FrameRecord, Phase
 
 PHASES = {Phase.HANDSHAKE: "handshake", Phase.DATA: "data", Phase.ACKNOWLEDGMENT: "ack", Phase.TEARDOWN: "teardown"}

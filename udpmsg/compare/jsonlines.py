@@ -12,11 +12,12 @@ from typing import Any
 
 from udpmsg.base import kinds
 from udpmsg.base.distribution import rounded
+from udpmsg.compare.choices import CHOICES
 from udpmsg.compare.facts import seconds
 from udpmsg.compare.figures import median_of
 from udpmsg.compare.ledger import LedgerRow
 from udpmsg.compare.reading import Reading
-from udpmsg.compare.trace import CHOICES, Comparison, Trace
+from udpmsg.compare.trace import Comparison, Trace
 from udpmsg.link.faults import Link
 from udpmsg.link.fields import FIELDS, text_of
 from udpmsg.link.script import fault_text

@@ -12,7 +12,8 @@ from enum import StrEnum
 
 from udpmsg.base.errors import N_
 from udpmsg.compare.audit import SLACK
-from udpmsg.compare.trace import Mode, Received, Trace
+from udpmsg.compare.choices import Mode
+from udpmsg.compare.trace import Received, Trace
 from udpmsg.link.record import Direction, Drop, FrameRecord, Phase
 
 DROPS = {

@@ -13,8 +13,9 @@ from textwrap import wrap
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import _, number, plural
+from udpmsg.compare.choices import Mode
 from udpmsg.compare.ladder import Arrow, Mark, MarkKind, arrows, marks
-from udpmsg.compare.trace import Mode, Trace
+from udpmsg.compare.trace import Trace
 from udpmsg.link.record import Direction, Phase
 from udpmsg.show.telling import label
 from udpmsg.show.terminal import COLOURS, duration, escape, paint

@@ -8,7 +8,8 @@ from itertools import accumulate
 
 from udpmsg.base.errors import N_, Phrase
 from udpmsg.compare import passage, reasons
-from udpmsg.compare.trace import LATE, Received, Sent, Trace
+from udpmsg.compare.choices import LATE
+from udpmsg.compare.trace import Received, Sent, Trace
 from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord
 
 

@@ -12,7 +12,8 @@ from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import Phrase
 from udpmsg.compare import ends, reasons
-from udpmsg.compare.trace import Choices, Mode, Trace, Workload
+from udpmsg.compare.choices import Choices, Mode, Workload
+from udpmsg.compare.trace import Trace
 from udpmsg.messaging.sender import Sender
 from udpmsg.messaging.statistics import SessionReport
 

@@ -10,13 +10,14 @@ from functools import cached_property
 from typing import NamedTuple
 
 from udpmsg.compare.audit import audit
+from udpmsg.compare.choices import Mode
 from udpmsg.compare.facts import Facts
 from udpmsg.compare.figures import figures
 from udpmsg.compare.ladder import Wait, waits
 from udpmsg.compare.ledger import LedgerRow, rows
 from udpmsg.compare.passage import Carriers, carriers, passed
 from udpmsg.compare.strip import places
-from udpmsg.compare.trace import Comparison, Mode, Trace
+from udpmsg.compare.trace import Comparison, Trace
 from udpmsg.link.record import Direction
 from udpmsg.show.figure import Figures
 

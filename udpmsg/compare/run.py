@@ -12,7 +12,8 @@ from udpmsg import __version__
 from udpmsg.base import clock
 from udpmsg.base.errors import N_, Phrase, UsageError
 from udpmsg.compare import ends, network, reasons
-from udpmsg.compare.trace import Choices, Comparison, Mode, Trace, Where, Workload
+from udpmsg.compare.choices import Choices, Mode, Workload
+from udpmsg.compare.trace import Comparison, Trace, Where
 from udpmsg.lab.lab import Lab
 from udpmsg.lab.processes import Child, Told, start
 from udpmsg.link.faults import Link

@@ -15,7 +15,7 @@ from udpmsg.base import units
 from udpmsg.base.errors import N_, Phrase, UsageError
 from udpmsg.base.option import Option
 from udpmsg.base.phrases import phrased
-from udpmsg.compare.trace import CHOICES, WORKLOAD, Choices, Workload
+from udpmsg.compare.choices import CHOICES, WORKLOAD, Choices, Workload
 from udpmsg.link.faults import Link
 from udpmsg.link.fields import FIELDS, BothWays, changed, read, read_both, text_of
 from udpmsg.link.presets import DEFAULT, PRESETS, preset

@@ -7,9 +7,10 @@ Computes no figure.
 from collections import Counter
 
 from udpmsg.base.language import N_, _, number, plural, said, told
+from udpmsg.compare.choices import Mode
 from udpmsg.compare.ledger import Cause, Ending, LedgerRow
 from udpmsg.compare.reading import RunReading
-from udpmsg.compare.trace import Mode, Trace, Where
+from udpmsg.compare.trace import Trace, Where
 from udpmsg.link.record import Drop
 from udpmsg.show.figure import Figures
 from udpmsg.show.terminal import counted, duration, printable

@@ -6,8 +6,9 @@ all of it. Escapes nothing: that is its printer's.
 
 from udpmsg.base.language import N_, _, number, plural
 from udpmsg.base.units import duration_text
+from udpmsg.compare.choices import CHOICES, LATE, SAID, Mode, Workload
 from udpmsg.compare.page.words import MODES
-from udpmsg.compare.trace import CHOICES, LATE, SAID, Comparison, Mode, Where, Workload
+from udpmsg.compare.trace import Comparison, Where
 from udpmsg.show.pictures import Pair, Pairs
 from udpmsg.show.telling import link_words, quantity
 from udpmsg.show.terminal import byte_count

@@ -9,13 +9,14 @@ from dataclasses import replace
 
 from udpmsg.base.language import N_, _, number, said
 from udpmsg.base.units import duration_text
+from udpmsg.compare.choices import Mode
 from udpmsg.compare.figures import BOTH, FIGURES, TOPICS
 from udpmsg.compare.page.words import SHORT, mode_names
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.sentences import disagreements, sentence
 from udpmsg.compare.setting import setting
 from udpmsg.compare.strip import SIGNS
-from udpmsg.compare.trace import Mode, Where
+from udpmsg.compare.trace import Where
 from udpmsg.show.figure import Better, Figure, Figures, Topic, When, spread, value, written
 from udpmsg.show.pictures import Cell, Column, Group, Number, Pair, Pairs, Prose, Row, Stretch, Strip, Table
 from udpmsg.show.telling import quantity

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from udpmsg.base.errors import UsageError
 
 if TYPE_CHECKING:
-    from udpmsg.compare.trace import Workload
+    from udpmsg.compare.choices import Workload
 
 PATTERN = b"abcdefghijklmnopqrstuvwxyz0123456789"
 """Printable, so that it can be shown; 36 long, so that a shift by a power of two is seen."""

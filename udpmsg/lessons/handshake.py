@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from udpmsg.base.language import N_, _
-from udpmsg.compare.trace import Mode, Trace, Workload
+from udpmsg.compare.choices import Mode, Workload
+from udpmsg.compare.trace import Trace
 from udpmsg.lessons.in_lab import in_lab, link
 from udpmsg.lessons.lesson import (
     Expectation,

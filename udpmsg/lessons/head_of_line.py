@@ -5,7 +5,8 @@ from itertools import pairwise
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
-from udpmsg.compare.trace import Mode, Trace, Workload
+from udpmsg.compare.choices import Mode, Workload
+from udpmsg.compare.trace import Trace
 from udpmsg.lessons.in_lab import in_lab, link
 from udpmsg.lessons.lesson import Bars, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, for_pictures
 from udpmsg.lessons.stage import Stage

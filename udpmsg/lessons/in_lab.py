@@ -12,8 +12,9 @@ from udpmsg.base import units
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.errors import UdpmsgError
 from udpmsg.base.language import N_, _
+from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.run import Request, compare
-from udpmsg.compare.trace import Choices, Comparison, Mode, Trace, Where, Workload
+from udpmsg.compare.trace import Comparison, Trace, Where
 from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.script import parse_fault

@@ -9,7 +9,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
-from udpmsg.compare.trace import Comparison, Mode, Trace
+from udpmsg.compare.choices import Mode
+from udpmsg.compare.trace import Comparison, Trace
 from udpmsg.show.pictures import Column, Group, Row, Table
 
 LINUX, MACOS, WINDOWS = "linux", "darwin", "win32"

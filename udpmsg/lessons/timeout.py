@@ -6,7 +6,8 @@ from itertools import pairwise
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
 from udpmsg.compare import passage
-from udpmsg.compare.trace import Choices, Mode, Trace, Workload
+from udpmsg.compare.choices import Choices, Mode, Workload
+from udpmsg.compare.trace import Trace
 from udpmsg.lessons.in_lab import in_lab, link
 from udpmsg.lessons.lesson import (
     Bars,

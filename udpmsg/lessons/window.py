@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
-from udpmsg.compare.trace import Choices, Mode, Trace, Workload
+from udpmsg.compare.choices import Choices, Mode, Workload
+from udpmsg.compare.trace import Trace
 from udpmsg.lessons.in_lab import in_lab, link
 from udpmsg.lessons.lesson import Bars, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
 from udpmsg.lessons.stage import Stage

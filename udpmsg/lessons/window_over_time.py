@@ -9,7 +9,8 @@ from statistics import median
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import N_, _, number
-from udpmsg.compare.trace import Choices, Known, Mode, Trace, Workload
+from udpmsg.compare.choices import Choices, Mode, Workload
+from udpmsg.compare.trace import Known, Trace
 from udpmsg.lessons.in_lab import in_lab, link
 from udpmsg.lessons.lesson import Curve, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, for_pictures
 from udpmsg.lessons.stage import Stage

@@ -11,10 +11,11 @@ from math import hypot
 from statistics import median
 
 from udpmsg.base.language import _, number
+from udpmsg.compare.choices import Mode
 from udpmsg.compare.ladder import Arrow, Mark, MarkKind, arrows, marks
 from udpmsg.compare.page.excerpts import Excerpt, near
 from udpmsg.compare.page.labels import AXIS, LABEL, RECEIVER, SENDER, TOGETHER, Place, gathered, labels, numbered
-from udpmsg.compare.trace import Mode, Trace
+from udpmsg.compare.trace import Trace
 from udpmsg.link.record import Direction, FrameRecord, Phase
 from udpmsg.show import telling
 from udpmsg.show.markup import safe

@@ -1,7 +1,8 @@
 """What the modes are called, in full and in short, on a page and wherever there is room."""
 
 from udpmsg.base.language import N_, _
-from udpmsg.compare.trace import Comparison, Mode, Where
+from udpmsg.compare.choices import Mode
+from udpmsg.compare.trace import Comparison, Where
 
 MODES = {Mode.UDP: "UDP", Mode.UDP_ACK: N_("UDP + acknowledgments"), Mode.TCP: "TCP"}
 SHORT = {Mode.UDP: "UDP", Mode.UDP_ACK: "UDP+ack", Mode.TCP: "TCP"}
