@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.compare.samples import knowing, sample, tooth
 from udpmsg.base.errors import UsageError
-from udpmsg.compare import saved
+from udpmsg.compare import saved, typed
 from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.trace import MOST_KNOWN, Comparison, Known, Received, Sent, Trace, Where
 from udpmsg.link.faults import Action, Burst, Later, Link, Path, Police, Scripted
@@ -205,14 +205,14 @@ def test_every_way_to_write_a_column_is_used_and_read() -> None:
 def test_long_lists_have_text_for_every_row_though_all_rows_are_alike() -> None:
     """What was never sent has no times of its own; a list of it that takes more memory than its text would is refused."""
     whole = sample(count=1)
-    count = 2 * saved.UNWRITTEN
+    count = 2 * typed.UNWRITTEN
     whole.workload = Workload(count)
     whole.runs[0].sent = [Sent(number, number * 1000, None) for number in range(1, count + 1)]
     assert saved.load(saved.dump(whole)) == whole
     short = json.loads(saved.dump(sample(count=1)))
     short["comparison"]["workload"]["count"] = count
-    short["comparison"]["runs"][0]["sent"] = nothing(saved.UNWRITTEN - 100)
-    assert len(saved.load(json.dumps(short)).runs[0].sent) == saved.UNWRITTEN - 100
+    short["comparison"]["runs"][0]["sent"] = nothing(typed.UNWRITTEN - 100)
+    assert len(saved.load(json.dumps(short)).runs[0].sent) == typed.UNWRITTEN - 100
 
 
 def test_an_unknown_field_is_passed_over_and_a_missing_one_gets_its_default() -> None:
@@ -272,7 +272,7 @@ BROKEN: dict[str, Change] = {
     "a word among numbers": lambda document: document["comparison"]["runs"][0].update(not_sent={"four": "no"}),
     "rows that come from nowhere": lambda document: document["comparison"]["runs"][0].update(sent=nothing(10**7)),
     "rows that come from nowhere, in several lists": lambda document: [
-        run.update(sent=nothing(saved.UNWRITTEN // 2)) for run in document["comparison"]["runs"]
+        run.update(sent=nothing(typed.UNWRITTEN // 2)) for run in document["comparison"]["runs"]
     ],
     "items that come from nowhere": lambda document: frames(document)["columns"].update(
         left_at={"lengths": {"all": 10**7}, "items": {"all": 1}}
