@@ -491,8 +491,8 @@ FAULTS = (
     Fault(
         "an unconfirmed reply has no timer",
         "messaging/replies.py",
-        "if due is not None and (answered.due is None or due < answered.due):",
-        "if due is not None and answered.due is not None and due < answered.due:",
+        "elif answered.due is None or due < answered.due:",
+        "elif answered.due is not None and due < answered.due:",
         suite=("tests/transport/test_replies.py",),
     ),
     Fault(
@@ -1280,8 +1280,8 @@ FAULTS = (
     Fault(
         "nothing but refusals end messages though the receiver has answered",
         "core/sender.py",
-        "if self._outbox and not self.heard and self._refusals",
-        "if self._outbox and self._refusals",
+        "if self._outbox.unresolved and not self.heard and self._refusals",
+        "if self._outbox.unresolved and self._refusals",
     ),
     Fault(
         "lives: what was given up is called gone",

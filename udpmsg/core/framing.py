@@ -84,11 +84,13 @@ def of_one_length(messages: Sequence[bytes], overhead: int = 0) -> Iterator[Sequ
         begin += count
 
 
-def together(batch: Sequence[bytes | Run]) -> Iterator[bytes | Run]:
+def together(batch: Sequence[bytes | Run]) -> Iterable[bytes | Run]:
     """Datagrams of which neighbours of one length are put together in runs. Empty ones are not: a run is told by its bytes."""
-    if len(batch) == 1:
-        yield from batch
-        return
+    return batch if len(batch) == 1 else stretches_of(batch)
+
+
+def stretches_of(batch: Sequence[bytes | Run]) -> Iterator[bytes | Run]:
+    """The same, one by one."""
     for are_runs, neighbours in groupby(batch, key=lambda message: isinstance(message, Run)):
         if are_runs:
             yield from neighbours

@@ -133,7 +133,8 @@ class Outbox:
         """The last number accepted at one time, and the deadline of all that were."""
         self._round_trips: dict[int, int] = {}
         """The last round trip that was measured on a message, for those few on which one was."""
-        self._unresolved = 0
+        self.unresolved = 0
+        """Messages that have not ended."""
         self.sequence = 0
         """The last sequence number given."""
         self.last_started = 0
@@ -146,10 +147,6 @@ class Outbox:
         """The first deadline of all: that of the oldest message."""
         self.waiting_bytes = 0
         """Payload of the messages that have not ended."""
-
-    def __len__(self) -> int:
-        """Messages that have not ended."""
-        return self._unresolved
 
     def __contains__(self, message: Outgoing) -> bool:
         return message.sequence in self._apart
@@ -173,7 +170,7 @@ class Outbox:
     @property
     def in_flight(self) -> int:
         """Messages that were sent and of which the receiver's host has not everything yet: what its credit is for."""
-        return self._unresolved - self.unsent - self._arrived.count()
+        return self.unresolved - self.unsent - self._arrived.count()
 
     @property
     def bytes_in_flight(self) -> int:
@@ -192,7 +189,7 @@ class Outbox:
         first = self.sequence + 1
         if payloads:
             self.sequence += len(payloads)
-            self._unresolved += len(payloads)
+            self.unresolved += len(payloads)
             before = self._ends[-1] if self._ends else self._ended_before
             self._payloads += payloads
             self._ends += accumulate(map(len, payloads[1:]), initial=before + len(payloads[0]))
@@ -208,13 +205,14 @@ class Outbox:
         first = self.next_unsent
         self.last_started = self.sequence = self.sequence + messages
         self.next_unsent = self.sequence + 1
-        if self._unresolved:
+        if self.unresolved:
             self._payloads += [b""] * messages
             self._ends += self._ends[-1:] * messages
         else:
             self.lowest = self._base = self.next_unsent
-            self._payloads.clear()
-            self._ends.clear()
+            if self._payloads:
+                self._payloads.clear()
+                self._ends.clear()
         return first
 
     def set_apart(self, sequence: int, fragments: int, reply_to: int, title: str, way: Cutter) -> None:
@@ -397,7 +395,7 @@ class Outbox:
     def _end_run(self, run: range, state: State, reason: str | None) -> list[Outcome]:
         self._payloads[run.start - self._base : run.stop - self._base] = [b""] * len(run)
         self.waiting_bytes -= self._size(run.start, run.stop - 1)
-        self._unresolved -= len(run)
+        self.unresolved -= len(run)
         transmissions: Iterable[int] = repeat(1)
         if self._apart:
             transmissions = [max(self._apart.pop(sequence).transmissions) if sequence in self._apart else 1 for sequence in run]
@@ -428,7 +426,7 @@ class Outbox:
 
     def _room(self, credit: int, credit_bytes: int | None, messages: int) -> int:
         """How many of so many messages of which nothing was sent may begin, by the receiver's credit and the window."""
-        under_way = self._unresolved - self.unsent
+        under_way = self.unresolved - self.unsent
         room = min(credit - self.in_flight, messages)
         if self._window is not None:
             room = min(room, self._window - under_way)

@@ -57,6 +57,10 @@ class Sender:
         self._started = earlier.started
         self._encoder = Encoder(session=session, started=earlier.started, framed=self._framed, number=earlier.datagrams)
         self._path = PathMtu() if config.follows_path else None
+        self.datagram_size = config.datagram_size
+        """Bytes of the largest datagram now; None: frames of a stream carry the messages."""
+        self.whole = False
+        """Whether it is proved that the path takes such datagrams, so that nobody on it may cut them up."""
         self._black_holes = 0
         """How many of the path are known here."""
         self._outbox = Outbox(config.window)
@@ -112,7 +116,7 @@ class Sender:
     @property
     def unresolved(self) -> int:
         """Acknowledged messages that were accepted and have not ended."""
-        return len(self._outbox)
+        return self._outbox.unresolved
 
     @property
     def waiting_bytes(self) -> int:
@@ -163,16 +167,6 @@ class Sender:
     def messages_of_session(self) -> int:
         """Messages of which something was handed to the transport, in this life or an earlier one."""
         return self.messages_sent + self._delivered_earlier
-
-    @property
-    def datagram_size(self) -> int | None:
-        """Bytes of the largest datagram now; None: frames of a stream carry the messages."""
-        return self._transmitter.cutter.datagram_size
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is proved that the path takes such datagrams, so that nobody on it may cut them up."""
-        return self._path is not None and self._path.confirmed
 
     def check(self, size: int, title: str = "") -> None:
         """Raise MessageTooLarge if no message of so many bytes, called so, can be sent."""
@@ -278,7 +272,7 @@ class Sender:
 
     def refused(self, *, now: int) -> None:
         """ICMP says that nobody listens there. That proves nothing; `refused_for` of nothing else ends every message."""
-        if self._outbox and not self.heard and self._refusals.note(now):
+        if self._outbox.unresolved and not self.heard and self._refusals.note(now):
             self.refused_for_long = True
             self.abandon(
                 Phrase("refused (ICMP) for {} s: nobody listens there", f"{(self.config.refused_for or 0) / SECOND:g}"), now=now
@@ -309,6 +303,8 @@ class Sender:
     def data_to_send(self, *, now: int) -> list[bytes | Run]:
         """Everything that may leave now, encoded, in order, in runs where that goes; retransmissions before new messages."""
         batch, self._ready = self._ready, []
+        if not self.config.acknowledged:
+            return batch
         self._transmitter.window_was_limit = False
         if self._outbox.anything_to_send:
             batch += self._transmitter.data_to_send(self.credit, self.credit_bytes, now)
@@ -324,7 +320,7 @@ class Sender:
         """A datagram that must not be cut up on its way: whether it arrives tells what the path takes. None: none is due.
 
         Call this when what `data_to_send` has is sent, until it has none, and `too_large` for one that the system can't send."""
-        if self._path is None or not self._outbox:
+        if self._path is None or not self._outbox.unresolved:
             return None
         size = self._path.probe(now)
         self._follow_path(now)
@@ -358,7 +354,7 @@ class Sender:
             self._in_flight.loss_at,
             self._in_flight.rto_at,
             self._in_flight.probe_at,
-            self._path.next_timeout() if self._path is not None and self._outbox else NEVER,
+            self._path.next_timeout() if self._path is not None and self._outbox.unresolved else NEVER,
             self._last_chances[0][0] if self._last_chances else NEVER,
             self._refusals.knock_at,
             self._probe_at,
@@ -425,8 +421,10 @@ class Sender:
         """From now on cut to what the path takes."""
         path = self._path
         assert path is not None
-        if path.size == self._transmitter.cutter.datagram_size:
+        self.whole = path.confirmed
+        if path.size == self.datagram_size:
             return
+        self.datagram_size = path.size
         self._transmitter.cut_to(path.size)
         self.congestion.set_datagram_size(path.size)
         if path.black_holes > self._black_holes:
@@ -451,7 +449,7 @@ class Sender:
     def _schedule_probe(self, now: int) -> None:
         """Nothing in flight and something unresolved: no acknowledgment can be on its way, so ask (RFC 9293, 3.8.6.1)."""
         lossless = self._framed and not self._has_lives  # else what an earlier life has ended may be a gap to the receiver
-        if lossless or self._in_flight or not self._outbox or self._paced_until != NEVER:
+        if lossless or self._in_flight or not self._outbox.unresolved or self._paced_until != NEVER:
             self._probe_at = NEVER
         elif self._probe_at == NEVER:
             self._probe_at = now + self._in_flight.spread(min(self.rtt.rto << min(self._probes, 16), MAX_RTO))
@@ -650,7 +648,7 @@ class Sender:
             self._transmitter.left = min(self._transmitter.left, outcomes[0].sequence)
         self.ended[state] += len(outcomes)
         self._events += outcomes
-        if not self._outbox:
+        if not self._outbox.unresolved:
             self._in_flight.clear()
             self._refusals.clear()
             self.congestion.bytes_in_flight = 0

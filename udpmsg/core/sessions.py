@@ -238,8 +238,9 @@ class Sessions:
         if lowest <= session.arrivals.lowest:
             return
         session.resolve_below(lowest)
-        for sequence in [sequence for sequence in session.reassemblies if sequence < lowest]:
-            self.drop(session, sequence)
+        if session.reassemblies:
+            for sequence in [sequence for sequence in session.reassemblies if sequence < lowest]:
+                self.drop(session, sequence)
 
     def credit(self, session: Session, now: int) -> tuple[int, int]:
         """How many messages this session may have in flight, and how many bytes of payload. What has begun to come is in flight

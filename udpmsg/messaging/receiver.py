@@ -115,6 +115,8 @@ class Receiver:
         self._transport = transport
         self._waiter = Waiter()
         self._sockets: dict[str, UdpReceiver | TcpReceiver] = {}
+        self._udp: UdpReceiver | None = None
+        self._tcp: TcpReceiver | None = None
         self._cores: dict[str, CoreReceiver] = {}
         self._events: deque[Event] = deque()
         self._budget = Budget(self.limits.total_bytes)
@@ -166,14 +168,12 @@ class Receiver:
     @property
     def receive_buffer(self) -> int | None:
         """Bytes of the UDP socket's receive buffer, as the kernel gave it; None without UDP."""
-        udp = self._sockets.get("udp")
-        return udp.receive_buffer if isinstance(udp, UdpReceiver) else None
+        return None if self._udp is None else self._udp.receive_buffer
 
     @property
     def offload(self) -> bool | None:
         """Whether runs of datagrams come in one call; None without UDP."""
-        udp = self._sockets.get("udp")
-        return udp.offload if udp is not None else None
+        return None if self._udp is None else self._udp.offload
 
     def poll(self, timeout: float | None = 0, limit: int | None = None) -> list[Event]:
         """What has happened, at most `limit` events; waits for something up to `timeout` seconds (None: for ever) or `wake`.
@@ -267,7 +267,6 @@ class Receiver:
     def statistics(self) -> ReceiverStatistics:
         """What was counted so far, over both transports."""
         totals = [core.totals() for core in self._cores.values()]
-        udp = self._sockets.get("udp")
         first = earliest(*(part.first_arrival_ns for part in totals))
         last = max((part.last_arrival_ns or 0 for part in totals), default=0)
         jitters = [part.jitter_ns for part in totals if part.jitter_ns is not None]
@@ -282,7 +281,7 @@ class Receiver:
             reordered=sum(part.reordered for part in totals),
             malformed=sum(part.malformed for part in totals) + self._malformed_frames + self._stray_acknowledgments,
             over_limit=sum(part.over_limit for part in totals),
-            kernel_drops=udp.kernel_drops() if isinstance(udp, UdpReceiver) else None,
+            kernel_drops=None if self._udp is None else self._udp.kernel_drops(),
             payload_bytes=sum(part.payload_bytes for part in totals),
             duration_s=(last - first) / SECOND if first is not None else 0.0,
             jitter_s=max(jitters) / SECOND if jitters else None,
@@ -419,20 +418,18 @@ class Receiver:
     @property
     def _streams_wait(self) -> bool:
         """Whether something was read from streams and not yet given to the core: a stream lost nothing, so it waits there."""
-        tcp = self._sockets.get("tcp")
-        return isinstance(tcp, TcpReceiver) and tcp.queued
+        return self._tcp is not None and self._tcp.queued
 
     def _has_turn(self, events: list[Event]) -> bool:
         """Whether a connection has a turn; not one of which the application has something in hand: there might be no room."""
-        tcp = self._sockets["tcp"]
-        assert isinstance(tcp, TcpReceiver)
-        peer = tcp.next_turn
+        assert self._tcp is not None
+        peer = self._tcp.next_turn
         return peer is not None and not any(isinstance(event, Message) and event.peer == peer for event in events)
 
     def _feed(self) -> None:
         """Give the core of TCP what the next connection has in its turn: at most as much as there is room for."""
-        tcp = self._sockets["tcp"]
-        assert isinstance(tcp, TcpReceiver)
+        tcp = self._tcp
+        assert tcp is not None
         now = clock.now()
         room = min(self.limits.session_bytes, self.limits.total_bytes)
         peer, messages = tcp.take_turn(self.limits.session_messages, room, now=now)
@@ -512,9 +509,8 @@ class Receiver:
 
     def _note_kernel_drops(self) -> None:
         """After input, not before: what was discarded before a session's first datagram was read may well be of that session."""
-        udp = self._sockets.get("udp")
-        if isinstance(udp, UdpReceiver):
-            self._cores["udp"].kernel_drops = udp.kernel_drops()
+        if self._udp is not None:
+            self._cores["udp"].kernel_drops = self._udp.kernel_drops()
 
     def _note(self, notice: Event, core: CoreReceiver) -> None:
         if isinstance(notice, Malformed):
@@ -528,7 +524,7 @@ class Receiver:
     ) -> None:
         for name in TRANSPORTS[self._transport]:
             if name == "udp":
-                self._sockets[name] = UdpReceiver(
+                self._sockets[name] = self._udp = UdpReceiver(
                     host,
                     port,
                     selector=self._waiter.selector,
@@ -538,7 +534,7 @@ class Receiver:
                     offload=offload,
                 )
             else:
-                self._sockets[name] = TcpReceiver(
+                self._sockets[name] = self._tcp = TcpReceiver(
                     host,
                     port,
                     selector=self._waiter.selector,

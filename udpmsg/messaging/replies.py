@@ -128,18 +128,15 @@ class Replies:
         return bool(self._timers) and self._timers[0][0] <= now
 
     def next_timeout(self) -> int | None:
-        """When something is due, in nanoseconds."""
+        """When something is due, in nanoseconds, or earlier."""
         if self._stirred or self._raw or self._strangers.challenges:
             return 0
         while self._timers:
             due, own_session = self._timers[0]
             answered = self._by_own_session.get(own_session)
-            if answered is not None and answered.due == due and due_of(answered) == due:
+            if answered is not None and answered.due == due:
                 return earliest(due, self._strangers.next_timeout())
             heappop(self._timers)
-            if answered is not None and answered.due == due:
-                answered.due = None
-                self._schedule(answered)
         return self._strangers.next_timeout()
 
     def handle_timeout(self, *, now: int) -> None:
@@ -256,9 +253,11 @@ class Replies:
         answered.cost, answered.unresolved = cost, sender.unresolved
 
     def _schedule(self, answered: Answered) -> None:
-        """See that it is looked at in time. A timer that has become too early stays: it is put right when it is the first."""
+        """See that it is looked at in time. A timer that has become too early stays: it is put right when it goes off."""
         due = due_of(answered)
-        if due is not None and (answered.due is None or due < answered.due):
+        if due is None:
+            answered.due = None
+        elif answered.due is None or due < answered.due:
             answered.due = due
             heappush(self._timers, (due, answered.sender.session))
 

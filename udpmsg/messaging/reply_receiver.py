@@ -11,6 +11,7 @@ from udpmsg.base.errors import MalformedDatagram, Phrase
 from udpmsg.core import wire
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Event, LimitReached, Malformed, Message
+from udpmsg.core.framing import Run
 from udpmsg.core.sender import Sender
 from udpmsg.messaging.queues import REPLY_BYTES
 from udpmsg.sockets.endpoint import Endpoint, new_session
@@ -88,7 +89,7 @@ class ReplyReceiver:
         """When an acknowledgment is due, in nanoseconds."""
         return None if self._receiver is None else self._receiver.next_timeout()
 
-    def data_to_send(self, *, now: int) -> list[bytes]:
+    def data_to_send(self, *, now: int) -> list[bytes | Run]:
         """The acknowledgments of replies that ask for one: at once of those that the application is done with, of the others when
         they have waited for as long as they may."""
         if self._receiver is None:

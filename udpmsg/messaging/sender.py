@@ -581,7 +581,7 @@ class Sender:
         """Give messages to the core, or raw to the socket, and see them on their way."""
         if self.closed:
             raise UsageError("this sender is closed: open another")
-        while (self._core.backlog >= BACKLOG or self._waiting()) and not self._waiter.woken:
+        while self.acknowledged and (self._core.backlog >= BACKLOG or self._waiting()) and not self._waiter.woken:
             self._turn(None)
         self._last_at = clock.now()
         if self._first_sent_at is None:
@@ -597,7 +597,7 @@ class Sender:
         else:
             numbers = self._core.send(payloads, now=self._last_at, title=title)
         self._settle()
-        while self._socket.waiting and not self.acknowledged and self.waits and not self._waiter.woken:
+        while not self.acknowledged and self._socket.waiting and self.waits and not self._waiter.woken:
             self._turn(None)
         return numbers
 
@@ -658,7 +658,7 @@ class Sender:
             self._go_elsewhere(Phrase("no answer from {}", self.endpoint), again=True)
         if events := self._core.events():
             self._take_events(events, now)
-        batch: list[bytes | Run] = [*self._reply_receiver.data_to_send(now=now)]
+        batch = self._reply_receiver.data_to_send(now=now)
         if not self._socket.waiting:  # what the kernel has not taken holds back what follows
             self._follow_path()
             batch += self._data_to_send(now)

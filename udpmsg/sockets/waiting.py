@@ -117,5 +117,8 @@ def passed(until: int | None) -> bool:
 
 def earliest(*times: int | None) -> int | None:
     """The first of some points in time, None where there is none."""
-    known = [time for time in times if time is not None]
-    return min(known) if known else None
+    first = None
+    for time in times:
+        if time is not None and (first is None or time < first):
+            first = time
+    return first
