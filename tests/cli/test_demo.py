@@ -131,7 +131,7 @@ def test_slow_takes_its_time_between_steps_and_parts(run: Run, monkeypatch: pyte
     from udpmsg.cli import demo as command
 
     pauses: list[float] = []
-    monkeypatch.setattr(command.Show, "pause", lambda self, seconds: pauses.append(seconds))
+    monkeypatch.setattr(command.LessonShow, "pause", lambda self, seconds: pauses.append(seconds))
     code, _output, _words = run("demo", QUICK, "--slow", "1s")
     assert code == 0
     assert pauses == [1.0] * (2 + 4)
@@ -196,9 +196,9 @@ def test_the_handout_is_one_page_in_the_language_that_is_spoken(commands: Comman
 
 
 def test_worksheets_are_written_without_a_run(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from udpmsg.cli import demo as command
+    from udpmsg.cli import in_class
 
-    monkeypatch.setattr(command, "run", lambda *_arguments, **_options: pytest.fail("it ran"))
+    monkeypatch.setattr(in_class, "run", lambda *_arguments, **_options: pytest.fail("it ran"))
     file = tmp_path / "sheets.html"
     code, output, words = run("demo", "all", "--worksheet", str(file))
     assert (code, output) == (0, "")

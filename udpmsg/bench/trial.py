@@ -13,6 +13,7 @@ from typing import Any
 from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import CannotConnect, UdpmsgError
+from udpmsg.bench.effort import Effort
 from udpmsg.bench.receiver import OwnReceiver
 from udpmsg.bench.search import MOST_AT_ONCE, Pace, RoundTrips
 from udpmsg.bench.values import Trial
@@ -35,8 +36,6 @@ DRAIN = 0.05
 """Seconds before the receiver is asked: a full buffer would drop the question too, and it is repeated only after a second."""
 BATCH_BYTES = 1 << 20
 """Of payload that are handed over at one go at most."""
-ASLEEP = 150_000
-"""Nanoseconds: a sleep is as exact as this. What is shorter is waited for awake."""
 TOLD_EVERY = SECOND // 10
 PROBE_INTERVAL = 1_000_000
 """Nanoseconds from one round trip to the next at least: a thousand a second keeps nobody busy."""
@@ -117,7 +116,7 @@ def at_rate(setup: TrialSetup, rate: float, seconds: float, *, confirms: bool) -
     """Fire and forget at a constant rate, in messages a second."""
     with opened(setup, acknowledged=False, seconds=seconds) as (sender, watch):
         count = max(1, round(rate * seconds))
-        effort = Effort(setup)
+        effort = Effort(setup.receiver)
         pace = Pace(rate, now=effort.begun, most_at_once=len(setup.batch()))
         messages = setup.batch(pace.batch)
         sent, next_tick = 0, effort.begun + TOLD_EVERY
@@ -142,7 +141,7 @@ def as_fast_as_possible(setup: TrialSetup, seconds: float, *, confirms: bool = F
     acknowledged = setup.mode is Mode.UDP_ACK
     with opened(setup, acknowledged=acknowledged, seconds=seconds) as (sender, watch):
         messages = setup.batch()
-        effort = Effort(setup)
+        effort = Effort(setup.receiver)
         now, until = effort.begun, effort.begun + int(seconds * SECOND)
         next_tick = now + TOLD_EVERY
         while now < until and not watch.over:
@@ -164,7 +163,7 @@ def round_trips(setup: TrialSetup, seconds: float) -> RoundTrips:
     with opened(setup, acknowledged=True, seconds=seconds) as (sender, watch):
         message = filled(b"", setup.size)
         interval = max(PROBE_INTERVAL, ROOM * usual_round_trip(setup, sender, watch, message))
-        effort = Effort(setup)
+        effort = Effort(setup.receiver)
         trips = RoundTrips(interval, now=effort.begun)
         until, next_tick = effort.begun + int(seconds * SECOND), effort.begun + TOLD_EVERY
         while trips.due_at < until and not watch.over:
@@ -182,45 +181,6 @@ def round_trips(setup: TrialSetup, seconds: float) -> RoundTrips:
         if watch.over:
             raise setup.nobody() if watch.late else TrialStopped
         return trips
-
-
-class Effort:
-    """The time that a trial takes at the sender, and how much of a core. Waiting awake is no work."""
-
-    def __init__(self, setup: TrialSetup) -> None:
-        """Begin."""
-        self._receiver = setup.receiver
-        self._receiver_before = None if setup.receiver is None else setup.receiver.look().cpu
-        self._awake = 0
-        self._cpu = clock.cpu()
-        self.begun = clock.now()
-        self.took = 0
-        """Nanoseconds, at the end."""
-        self.sender_cpu: float | None = None
-
-    def wait(self, until: int) -> None:
-        """Wait for a point in time: asleep as long as a sleep is exact enough, then awake."""
-        now = clock.now()
-        if until - now > 2 * ASLEEP:
-            sleep((until - now - ASLEEP) / SECOND)
-            now = clock.now()
-        if now < until:
-            begun = clock.cpu()
-            while now < until:
-                now = clock.now()
-            self._awake += clock.cpu() - begun
-
-    def end(self, *, at_least: int = 0) -> None:
-        """The last message has left, or ended. `at_least`: what the schedule allows for them, the last interval included."""
-        took = clock.now() - self.begun
-        self.sender_cpu = share(clock.cpu() - self._cpu - self._awake, took)
-        self.took = max(took, at_least)
-
-    def receiver_cpu(self, seconds: float) -> float | None:
-        """Of one core, where the receiver is ours and was busy for so long."""
-        if self._receiver is None or self._receiver_before is None:
-            return None
-        return share(self._receiver.look().cpu - self._receiver_before, int(seconds * SECOND))
 
 
 def concluded(setup: TrialSetup, sender: Sender, watch: Watch, effort: Effort, rate: float | None, *, confirms: bool) -> Trial:
@@ -299,8 +259,3 @@ def opened(setup: TrialSetup, *, acknowledged: bool, seconds: float) -> Iterator
             limit = clock.now() + int((seconds + DEADLINE) * SECOND) + GRACE
             watch.over_sender(sender, limit, silence=SILENCE)
             yield sender, watch
-
-
-def share(part: int, whole: int) -> float | None:
-    """What part of the whole; None of nothing."""
-    return max(part, 0) / whole if whole > 0 else None

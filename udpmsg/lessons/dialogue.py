@@ -2,7 +2,6 @@
 
 import socket
 from dataclasses import dataclass
-from typing import Protocol
 
 from udpmsg.base.language import N_, _
 from udpmsg.lessons.lesson import Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
@@ -26,34 +25,6 @@ class Seen(Observations):
     tcp_turns: tuple[Turn, ...]
     tcp_server_ended: bool
     tcp_afterwards: str | None
-
-
-class Parties(Protocol):
-    """One server, and one client at a time, over either transport."""
-
-    def begin(self) -> None:
-        """A client appears."""
-
-    def say(self, text: str) -> None:
-        """The client says something."""
-
-    def hear(self) -> str:
-        """The server reads it."""
-
-    def answer(self, text: str) -> None:
-        """The server answers."""
-
-    def read(self) -> str | None:
-        """What the client is answered; None: silence."""
-
-    def end(self) -> None:
-        """The client ends."""
-
-    def stop(self) -> None:
-        """The server ends."""
-
-    def try_again(self) -> str:
-        """What a client gets that comes afterwards."""
 
 
 class OverUdp:
@@ -160,6 +131,10 @@ class OverTcp:
         except ConnectionRefusedError:
             return REFUSED
         return ANSWERED
+
+
+Parties = OverUdp | OverTcp
+"""One server, and one client at a time."""
 
 
 def run(stage: Stage, *, farewell: str = FAREWELL, stop: str = STOP, answers: bool = True) -> Seen:

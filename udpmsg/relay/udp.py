@@ -1,7 +1,7 @@
 """UDP through the relay: each datagram meets its fate, as on the lab's link, before the relay sends it on.
 
-Owns the listening socket, a socket to the target for each client, and the datagrams that are held back. Decides nothing (see
-`way`) and reads nothing in a datagram (see `frames`). Its twin for streams is `tcp`.
+Owns who has a place (see `clients` for the sockets), and the datagrams that are held back. Decides nothing (see `way`) and reads
+nothing in a datagram (see `frames`). Its twin for streams is `tcp`.
 
 What a user-space relay can't do, and a router can: it cuts no datagram up and sends no ICMP, so what is larger than the MTU is
 dropped; and the checksum of a datagram with a flipped bit is made anew by the kernel, so the receiver's UDP does not see the
@@ -17,18 +17,15 @@ from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import N_, UdpmsgError, UsageError
 from udpmsg.core.events import LimitReached, Unreachable
-from udpmsg.core.framing import Run
 from udpmsg.link.changing import Beginning
 from udpmsg.link.faults import Link
 from udpmsg.link.frames import Tracker
 from udpmsg.link.record import Direction, Drop, FrameRecord
 from udpmsg.link.way import Way
 from udpmsg.relay import hops
+from udpmsg.relay.clients import Listening, Upstream
 from udpmsg.relay.values import Faulted, HopsUsedUp, NotSent, RelayEvent, Traffic
-from udpmsg.sockets.endpoint import Endpoint, endpoint_of
-from udpmsg.udp import local_address
-from udpmsg.udp.receiver import UdpReceiver, kernel_drops
-from udpmsg.udp.sender import LARGEST_DATAGRAM, RECEIVE_BUFFER, UdpSender
+from udpmsg.sockets.endpoint import Endpoint
 
 CLIENTS = 400 if sys.platform == "win32" else 1024
 """At once. Windows waits for 512 sockets at most."""
@@ -41,53 +38,6 @@ HELD_COST = 512
 ETHERNET, UDP_HEADER = 14, 8
 IP_HEADERS = {4: 20, 6: 40}
 """Bytes, by the version."""
-
-
-class Listening(UdpReceiver):
-    """The relay's own socket, which also tells how many hops a datagram had left."""
-
-    hops_left: int | None = None
-    """Those of the datagram that was read last; None where the system does not tell."""
-
-    def __init__(self, host: str, port: int, *, selector: selectors.BaseSelector) -> None:
-        """Bind. Raises NameUnknown and CannotListen."""
-        super().__init__(host, port, selector=selector, receive_buffer=RECEIVE_BUFFER, offload=False)
-        self._told = hops.ask_of_datagrams(self._socket)
-
-    def _receive(self) -> tuple[list[bytes | Run], Endpoint]:
-        if not self._told:
-            return super()._receive()
-        datagram, ancillary, _, sockaddr = self._socket.recvmsg(LARGEST_DATAGRAM, local_address.ROOM + hops.ROOM)
-        peer = endpoint_of("udp", sockaddr)
-        if self._local_addresses is not None:
-            self._local_addresses.note(peer, ancillary)
-        self.hops_left = hops.of_datagram(ancillary)
-        return [datagram], peer
-
-
-class Upstream(UdpSender):
-    """One client's socket to the target: the target answers each client at an address of its own."""
-
-    def __init__(
-        self,
-        target: Endpoint,
-        selector: selectors.BaseSelector,
-        on_datagrams: Callable[[list[bytes], int], None],
-        ttl: int | None = None,
-    ) -> None:
-        """Open a socket; nothing is sent. `on_datagrams` gets what comes back, if anything but a notice did, and the time. `ttl`:
-        how many hops what is sent lives; None: as many as the system gives."""
-        super().__init__(target.host, target.port, selector=selector, offload=False, ttl=ttl)
-        self._on_datagrams = on_datagrams
-
-    def kernel_drops(self) -> int | None:
-        """Datagrams that this host discarded because the socket's buffer was full."""
-        return kernel_drops(self._socket)
-
-    def _on_ready(self, mask: int, now: int) -> list[tuple[Endpoint, list[bytes]]]:
-        arrivals = super()._on_ready(mask, now)
-        self._on_datagrams([datagram for _, datagrams in arrivals for datagram in datagrams], now)
-        return []
 
 
 class Client:
