@@ -99,14 +99,14 @@ def test_no_folder_has_files_with_a_common_prefix() -> None:
 
 
 SAME_CLASSES = {
-    "Sender": "core's decides, messaging's has the socket; each pair of files carries the same name",
+    "Sender": "core's decides, messaging's has the socket, aio's has the tasks; each pair of files carries the same name",
     "Receiver": "as Sender",
     "Seen": "each lesson has one: what its class saw",
 }
 """Names that several classes have, and why."""
 
 SAME_FILES = {
-    "sender": "core's decides, messaging's has the loop, the twins have the sockets",
+    "sender": "core's decides, messaging's has the loop, the twins have the sockets, aio's has the tasks",
     "receiver": "as sender; a benchmark has one too, in a process of its own",
     "run": "a comparison's and a benchmark's: what is done in which order",
     "values": "a relay's and a benchmark's: what is told, as values",

@@ -219,6 +219,8 @@ def test_who_is_missing_is_named_with_what_to_install(monkeypatch: pytest.Monkey
         "plain-round-trip",
         "c-round-trip",
         "uvloop",
+        "uvloop-cpu",
+        "udpmsg-uvloop",
         "zeromq",
         "coap",
         "quic",

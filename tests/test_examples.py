@@ -85,6 +85,14 @@ def test_readings_of_a_sensor_are_drawn() -> None:
     assert plot[-1] == "80 readings came, 0 were lost"
 
 
+def test_the_readings_of_many_sensors_are_counted() -> None:
+    port = free_port()
+    with listening("sensors.py", "collect", port) as collected:
+        run("sensors.py", "measure", "127.0.0.1", port, 5)
+    assert collected[0] == "Waiting for readings"
+    assert collected[-1] == "5 sensors, 100 readings"
+
+
 def test_log_lines_are_shipped() -> None:
     port = free_port()
     with listening("logs.py", "collect", port) as collected:

@@ -27,6 +27,7 @@ SHOWN = {
         ["1 delivered None", "2 delivered None", "3 delivered None"],
         ["one", "two", "three"],
     ),
+    "send in asyncio": ([], ["hello from a task"]),
     "ask, and read the answers": (["to 1 thanks for a question"], ["a question"]),
 }
 """What each sending program prints, and the messages that the receiving program then has."""

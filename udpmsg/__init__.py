@@ -6,7 +6,8 @@
         sender.send("hello")
 
 `Sender` and `Receiver` take `transport="tcp"` for the same over a connection, and `Sender` takes `acknowledged=True` for an
-outcome of every message. A name is imported when it is first used, so a program pays for what it needs alone.
+outcome of every message. `udpmsg.aio` has both for asyncio. A name is imported when it is first used, so a program pays for what
+it needs alone.
 """
 
 TYPE_CHECKING = False  # typing's own constant costs its import, which is as much as all of the interpreter's start

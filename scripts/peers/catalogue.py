@@ -50,6 +50,9 @@ SECTIONS = (
     Section("sent alone", "One message of 64 B alone, sent: CPU time", "ns", "udpmsg-lone-send"),
     Section("received alone", "One message of 64 B alone, received: CPU time", "ns", "udpmsg-lone-receive"),
     Section("mixed", "300 senders in turns, 64 B, received: CPU time of a message", "ns", "udpmsg-mixed"),
+    Section(
+        "event loop", "In an event loop, 1200 B, received for each second of the receiver's CPU time", "msg/s", "udpmsg-asyncio"
+    ),
     Section("confirmed", "Every message confirmed to the sending program, 1200 B", "msg/s", "udpmsg-acknowledged"),
     Section("streams", "Messages over TCP, each cut out of the stream, 1200 B", "msg/s", "udpmsg-tcp"),
     Section("round trip", "There and back, 64 B, both sides on one core, p50", "µs", "udpmsg-round-trip"),
@@ -93,6 +96,9 @@ def catalogue(choices: Choices) -> list[Peer]:
     def one_way(name: str, title: str, measure: Callable[[], Measured], missing: str | None = None) -> Peer:
         return Peer(name, "one way", title, lambda _: measure(), missing)
 
+    def in_loop(name: str, title: str, measure: Callable[[], Measured], missing: str | None = None) -> Peer:
+        return Peer(name, "event loop", title, lambda _: measure(), missing)
+
     def limit(size: int) -> Callable[[], Measured]:
         return lambda: tools.limit(choices.folder, size, seconds)
 
@@ -121,6 +127,16 @@ def catalogue(choices: Choices) -> list[Peer]:
         one_way("udpmsg-bench", "`udpmsg bench`, zero loss, every sequence number checked", partial(bench, seconds, 1200)),
         one_way("limit-64", "the C limit, 64 B instead of 1200 B", limit(64), cc),
         one_way("udpmsg-bench-64", "`udpmsg bench`, 64 B instead of 1200 B", partial(bench, seconds, 64)),
+        in_loop("udpmsg-asyncio", "`udpmsg.aio.Receiver.poll` in asyncio", python("ours", "asyncio", rate="cpu_rate")),
+        in_loop("udpmsg-asyncio-each", "the same, `async for`", python("ours", "asyncio-each", rate="cpu_rate")),
+        in_loop("asyncio-cpu", "asyncio's datagram endpoint", python("datagrams", "asyncio", rate="cpu_rate")),
+        in_loop(
+            "udpmsg-uvloop",
+            "`udpmsg.aio.Receiver.poll` in uvloop",
+            python("ours", "uvloop", rate="cpu_rate"),
+            module("uvloop"),
+        ),
+        in_loop("uvloop-cpu", "uvloop's datagram endpoint", python("datagrams", "uvloop", rate="cpu_rate"), module("uvloop")),
         other("udpmsg-lone-send", "sent alone", "udpmsg, `Sender.send`", alone("send")),
         other("plain-lone-send", "sent alone", "`socket.send`", alone("send", "plain")),
         other("udpmsg-lone-receive", "received alone", "udpmsg, `Receiver.poll`", alone("poll")),
@@ -180,20 +196,21 @@ def catalogue(choices: Choices) -> list[Peer]:
 # How each is measured -----------------------------------------------------------------------------------------------------
 
 
-def sides(module: str, program: str, seconds: float, *, times: float = 1, pinned: bool = False) -> Measured:
-    """A Python peer, each side a process. `times`: it may take so many times as long as asked for."""
+def sides(module: str, program: str, seconds: float, *, times: float = 1, pinned: bool = False, rate: str = "rate") -> Measured:
+    """A Python peer, each side a process. `times`: it may take so many times as long as asked for. `rate`: which of the
+    receiver's rates counts."""
     before = one_core() if pinned else []
     received, sent = pair([*before, sys.executable, "-m", f"peers.{module}", program], seconds, seconds * times + START)
-    return read_sides(received, sent)
+    return read_sides(received, sent, rate)
 
 
-def read_sides(received: dict[str, object], sent: dict[str, object]) -> Measured:
+def read_sides(received: dict[str, object], sent: dict[str, object], rate: str = "rate") -> Measured:
     """What the sides said at last. A sender that was told what arrived has the rate itself; else the receiver's counts."""
     if "p50_us" in sent:
         return number(sent, "p50_us"), None
     if "rate" in sent:
         return number(sent, "rate"), 0.0  # it fails where anything is lost
-    return number(received, "rate"), tools.lost(number(sent, "sent"), number(received, "received"))
+    return number(received, rate), tools.lost(number(sent, "sent"), number(received, "received"))
 
 
 def number(said: dict[str, object], key: str) -> float:

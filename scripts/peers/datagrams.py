@@ -71,7 +71,7 @@ async def receiving() -> None:
         before = protocol.count
         await asyncio.sleep(QUIET)
     transport.close()
-    say(received=protocol.count, rate=protocol.meter.rate)
+    say(received=protocol.count, rate=protocol.meter.rate, cpu_rate=protocol.meter.cpu_rate)
 
 
 async def sending(port: int, seconds: float) -> None:

@@ -4,13 +4,16 @@ Owns the loops that an application would write. The search for the throughput is
 receiver here is an application that is given every payload, one by one.
 """
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from peers.side import ADDRESS, PAYLOAD, QUIET, SMALL, Meter, middle, run, say, told_to_end
+from peers.datagrams import loop_factory
+from peers.side import ADDRESS, BLOCK, PAYLOAD, QUIET, SMALL, Meter, middle, run, say, told_to_end
 from udpmsg import Message, Outcome, Receiver, Sender, State
 from udpmsg.core import wire
 
@@ -57,6 +60,34 @@ def receive(transport: str, **options: Any) -> None:
     if (statistics.messages_delivered, statistics.payload_bytes) != (count, size):
         raise SystemExit(f"the receiver counted {statistics}, and its application {count} messages of {size} bytes")
     say(received=count, rate=meter.rate)
+
+
+async def receiving(one_by_one: bool) -> None:
+    """The same in an event loop: batches from `poll`, or messages from `async for`, which is woken when nothing more comes."""
+    from udpmsg import aio  # here: an older checkout has none
+
+    count, meter = 0, Meter()
+    async with aio.Receiver(ADDRESS, 0) as receiver:
+        say(port=receiver.endpoints[0].port)
+        while not one_by_one:
+            events = await receiver.poll(QUIET)
+            if not events and told_to_end():
+                break
+            count += sum(len(event.payload) == len(PAYLOAD) for event in events if isinstance(event, Message))
+            meter.read(count)
+        if one_by_one:
+            asyncio.get_running_loop().add_reader(sys.stdin, receiver.wake)
+            async for message in receiver:
+                count += len(message.payload) == len(PAYLOAD)
+                if not count % BLOCK:
+                    meter.read(count)
+    say(received=count, rate=meter.rate, cpu_rate=meter.cpu_rate)
+
+
+def receive_in(name: str, *, one_by_one: bool = False) -> None:
+    """The receiver in an event loop."""
+    with asyncio.Runner(loop_factory=loop_factory(name)) as runner:
+        runner.run(receiving(one_by_one))
 
 
 # Sending ------------------------------------------------------------------------------------------------------------------
@@ -229,6 +260,9 @@ if __name__ == "__main__":
         run(
             {
                 "flood": (lambda: receive("udp"), flood),
+                "asyncio": (partial(receive_in, "asyncio"), flood),
+                "asyncio-each": (partial(receive_in, "asyncio", one_by_one=True), flood),
+                "uvloop": (partial(receive_in, "uvloop"), flood),
                 "search": (lambda: receive("udp"), search),
                 "acknowledged": (lambda: receive("udp"), acknowledged),
                 "acknowledged-zlib": (without_isal(lambda: receive("udp")), without_isal(acknowledged)),

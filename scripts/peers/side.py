@@ -33,21 +33,29 @@ class Meter:
     """Messages a second at a receiver, from the first reading to the last: neither start nor the silence at the end counts."""
 
     def __init__(self) -> None:
-        self._first: tuple[int, float] | None = None
-        self._last: tuple[int, float] = (0, 0.0)
+        self._first: tuple[int, float, float] | None = None
+        self._last: tuple[int, float, float] = (0, 0.0, 0.0)
 
     def read(self, count: int) -> None:
         """So many had come by now."""
-        self._last = (count, time.perf_counter())
+        self._last = (count, time.perf_counter(), time.process_time())
         if self._first is None:
             self._first = self._last
 
     @property
     def rate(self) -> float | None:
         """None: there were too few messages to tell."""
+        return self._rate(1)
+
+    @property
+    def cpu_rate(self) -> float | None:
+        """The same for each second of CPU time that the receiver took, the kernel's part included."""
+        return self._rate(2)
+
+    def _rate(self, time_of: int) -> float | None:
         if self._first is None or self._last[0] == self._first[0]:
             return None
-        return (self._last[0] - self._first[0]) / (self._last[1] - self._first[1])
+        return (self._last[0] - self._first[0]) / (self._last[time_of] - self._first[time_of])
 
 
 def say(**words: object) -> None:

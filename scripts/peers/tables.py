@@ -94,6 +94,7 @@ TARGETS = (
     Target(ZERO_LOSS, "udpmsg", 1e6),
     Target(ZERO_LOSS, "udpmsg", 4, ("iperf3", "iperf3-new")),
     Target(ZERO_LOSS, "udpmsg", 4, ("uvloop",)),
+    Target("`udpmsg.aio`, batches from `poll`, received per second of CPU time", "udpmsg-asyncio", 10, ("asyncio-cpu",)),
     Target(ACKNOWLEDGED, "udpmsg-acknowledged", 0.5e6),
     Target(f"{ACKNOWLEDGED}, without the extra `fast`", "udpmsg-acknowledged-zlib", 0.6, ("udpmsg-tcp",)),
     Target("TCP twin, framed, each payload handed over, 1200 B", "udpmsg-tcp", 1e6),

@@ -477,12 +477,12 @@ class Sender:
             self._reply_receiver.commit()
         self._core.abandon(N_("closed before it was acknowledged"), now=now)
         over = self._spool is None or (wait and finished and not self._spool.messages)
-        if over and not self.raw and self._core.messages_of_session:
-            self._core.goodbye(now=now, confirm=wait)
         refusals = self._refusals
         until = now + (STREAM_WAIT if wait and self._socket.framed and not self.raw else CLOSE_WAIT)
-        self._settle()
         try:
+            if over and not self.raw and self._core.messages_of_session:
+                self._core.goodbye(now=now, confirm=wait)
+            self._settle()
             while self._unfinished(refusals) and clock.now() < until and not self._waiter.woken:
                 yield until
             self._settle()
