@@ -114,6 +114,10 @@ class Sender:
         """Whether it was closed, or is being closed."""
         return self._is_closing
 
+    def check(self, size: int) -> None:
+        """Raise MessageTooLarge unless a message of so many bytes can be sent."""
+        self._sender.check(size)
+
     def statistics(self) -> SenderStatistics:
         """What was counted so far."""
         return self._sender.statistics()
