@@ -51,7 +51,7 @@ PAIRS: tuple[tuple[Bulk, Bulk], ...] = (
 
 
 def bulk_of(row: Row, flow: str) -> Bulk:
-    """Who carries the row's bulk."""
+    """What carries the row's bulk."""
     return Bulk(Mode.UDP_ACK, row.congestion) if flow == OURS else Bulk(Mode.TCP, flow)
 
 

@@ -53,7 +53,7 @@ ROWS = (
     ("listener", "kernel_drops", "dropped by the kernel"),
     ("listener", "payload_bytes", "bytes of text"),
 )
-"""Who tells it, its key in the JSON summary, and what the table calls it."""
+"""The program that tells it, its key in the JSON summary, and what the table calls it."""
 
 
 @dataclass

@@ -105,7 +105,10 @@ PLAINLY = {
     r"\bmore of the like\b": "further cases",
     r"\bin peace\b": "without an exception",
     r"\b(accept|closing|from|than|to) who\b|\bfor who(?!,)\b": "a peer that, those that, a caller that",
+    r"\b(and|, since|;) who has (?!to)": "a connection that has",
     r"\bno way leads\b": "no route leads",
+    r'"""So (few|long|many|much|often)\b': "at most this number, note how many, `count` messages",
+    r'"""Who\b(?![^."]*\?)': "the sender that, what: name the thing",
 }
 """English that is compressed into a riddle, or translated word by word, and what to say."""
 

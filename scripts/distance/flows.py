@@ -42,7 +42,7 @@ Part = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class Bulk(NamedTuple):
-    """Who carries it."""
+    """One bulk, and the mode and congestion control that carry it."""
 
     mode: Mode
     congestion: str | None = None

@@ -17,7 +17,7 @@ from udpmsg.link.wording import describe
 
 OURS, CUBIC, BBR = "udp+ack", "cubic", "bbr"
 FLOWS = (OURS, CUBIC, BBR)
-"""Who carries each row's bulk, in turn."""
+"""What carries each row's bulk, in turn."""
 NONE = "–"
 
 

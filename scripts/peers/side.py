@@ -37,7 +37,7 @@ class Meter:
         self._last: tuple[int, float, float] = (0, 0.0, 0.0)
 
     def read(self, count: int) -> None:
-        """So many had come by now."""
+        """Note how many had come by now."""
         self._last = (count, time.perf_counter(), time.process_time())
         if self._first is None:
             self._first = self._last

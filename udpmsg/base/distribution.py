@@ -1,4 +1,4 @@
-"""Distributions in bounded memory. Knows neither what is measured nor who shows it."""
+"""Distributions in bounded memory. Knows neither what is measured nor how it is shown."""
 
 from collections.abc import Iterator
 from math import ceil, exp, log

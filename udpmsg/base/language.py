@@ -26,7 +26,7 @@ CATALOGUES = {"pt-BR": "pt_BR"}
 """Every language besides English: what users call it, and its folder in `locale/`."""
 LANGUAGES = (ENGLISH, *CATALOGUES)
 DECIMAL_COMMA = frozenset({"pt-BR"})
-"""Who writes 1.234,5 where English has 1,234.5."""
+"""Languages that write 1.234,5 where English has 1,234.5."""
 SYSTEM = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 """The variables that tell a system's language, the first one that is set (POSIX; LANGUAGE, a list, is GNU's)."""
 SWAPPED = str.maketrans(",.", ".,")

@@ -156,7 +156,7 @@ class Pace:
         return self.batch
 
     def take(self, count: int) -> None:
-        """So many were sent."""
+        """Note how many were sent."""
         self._taken += count
 
     def next_due(self) -> int:

@@ -1,8 +1,8 @@
 """When `listen` ends, and whose word counts for that.
 
 A word counts only from the peer that it concerns. The first peer whose message was delivered ends `--once`, and nobody
-else does. A stop word is obeyed from an address that has proved that somebody is there: whoever forges a source
-never sees what is sent to it.
+else does. A stop word is obeyed from an address that has proved that somebody is there: a peer that forges its
+source never sees what is sent to it.
 """
 
 from collections.abc import Callable, Hashable

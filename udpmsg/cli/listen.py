@@ -194,7 +194,7 @@ def listen(context: typer.Context, given: Given) -> int:
                     session_bytes=max(largest, usual.session_bytes),
                     total_bytes=max(largest, usual.total_bytes),
                 ),
-                offload=given.offload and not given.slow,  # who is slow on purpose wants to see each drop counted
+                offload=given.offload and not given.slow,  # a listener that is slow on purpose wants to see each drop counted
                 counting_only=given.quiet and given.written.keys().isdisjoint(LOOKING) and not given.slow,
                 store=kept,
             )

@@ -1,7 +1,7 @@
 """Whether a run's ledger agrees with what the link's record alone says must have happened. Two witnesses, compared.
 
 Predicts from the frames which messages arrive, how often again, which are reordered and which are late; never looks at how the
-ledger came about. It repairs nothing: whoever asks gets a sentence for each disagreement.
+ledger came about. It repairs nothing: the caller gets a sentence for each disagreement.
 """
 
 from collections.abc import Iterable

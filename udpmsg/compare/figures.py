@@ -117,7 +117,7 @@ def _median(key: str, repetitions: Sequence[Figures]) -> Any:
     if not known:
         return None
     first = known[0]
-    if isinstance(first, dict):  # who never met a cause met it 0 times
+    if isinstance(first, dict):  # a mode that never met a cause met it 0 times
         parts = {part: middle([each.get(part, 0) for each in known]) for each in known for part in each}
         return {part: count for part, count in parts.items() if count or key != "causes"}
     return first if isinstance(first, bool | str) else middle(known)

@@ -1,7 +1,7 @@
 """Which numbers a saved comparison may have.
 
-A frame that carries 10^12 messages, or a time of 10^30 ns, would take all memory of whoever shows it, or raise there. Owns the
-ranges of fields, as the fields' types are their classes'. Does not know how a comparison is written (see `saved`).
+A frame that carries 10^12 messages, or a time of 10^30 ns, would take all memory of the program that shows it, or raise there.
+Owns the ranges of fields, as the fields' types are their classes'. Does not know how a comparison is written (see `saved`).
 """
 
 from itertools import pairwise

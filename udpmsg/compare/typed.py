@@ -17,7 +17,7 @@ from udpmsg.compare.trace import Known, Received, Sent, Trace
 from udpmsg.link.record import FrameRecord
 
 LONG = (Sent, Received, FrameRecord, Known)
-"""Whoever of these comes in a list is stored by columns."""
+"""Lists of these are stored by columns."""
 
 NEVER_SAVED = {(Trace, "captured")}
 

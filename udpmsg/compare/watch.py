@@ -1,4 +1,4 @@
-"""Who looks after a sender that nobody else can reach: the library may wait for a full kernel for as long as that stays full.
+"""A thread that looks after a sender that nobody else can reach: the library may wait as long as the kernel stays full.
 
 Asks a question, and wakes the sender once the answer is yes, its time is over, or nothing has come of what it sends for too long.
 """
@@ -19,7 +19,7 @@ class Watch:
 
     def __init__(self, stop: Callable[[], bool]) -> None:
         self.over = False
-        """Once it is true, whoever looks waits for nothing more."""
+        """Once it is true, nothing waits any more."""
         self.late = False
         self._stop = stop
         self._watched: tuple[Sender, int, int | None] | None = None

@@ -65,7 +65,7 @@ class Schedule:
         return (now - self._begin) // self._interval + 1 - self._sent
 
     def take(self, count: int) -> None:
-        """So many more were sent."""
+        """Note that more messages were sent."""
         self._sent += count
 
     def next_due(self) -> int:

@@ -1,8 +1,8 @@
 """How much an address may be sent: no more than came from it, until it has proved itself. Owns what is known of addresses.
 
 Anyone can forge the source of a datagram, so whatever is larger than what it answers would turn this listener against a third
-party (RFC 9000, section 8.1). A connection has proved its addresses by its handshake; whoever is told of no proof here asks
-nothing of anybody. Knows no datagram: it is told sizes in bytes and the time in nanoseconds.
+party (RFC 9000, section 8.1). A connection has proved its addresses by its handshake, so a listener over TCP needs none of this.
+Knows no datagram: it is told sizes in bytes and the time in nanoseconds.
 """
 
 from collections.abc import Hashable
@@ -37,7 +37,7 @@ class Allowances:
         self._bucket_of_all = Bucket(RAW_RATE_OF_ALL, RAW_RATE_OF_ALL)
 
     def received(self, peer: Peer, size: int, datagrams: int = 1) -> bool:
-        """So many bytes came from this address, in so many datagrams. Whether it may be sent anything."""
+        """Note what came from this address: bytes, and the number of datagrams. Returns whether it may be sent anything."""
         if self._of_everybody or peer in self._proved:
             return True
         account = self._accounts.get(peer)

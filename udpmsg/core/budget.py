@@ -19,7 +19,7 @@ def title_cost(title: str | None) -> int:
 
 
 class Budget:
-    """So many bytes for all; `charge` before something is kept, `give_back` when it is gone."""
+    """Bytes that all share. Call `charge` before something is kept, and `give_back` when it is gone."""
 
     __slots__ = ("limit", "used")
 

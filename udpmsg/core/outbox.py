@@ -311,7 +311,7 @@ class Outbox:
             self.sent_cut([message], 1)
 
     def sent_cut(self, messages: Sequence[Outgoing], count: int) -> None:
-        """So many fragments of what `next_cut` told have left, one after the other."""
+        """Note how many fragments of what `next_cut` told have left, one after the other."""
         fragments = len(messages[0].transmissions)
         left = messages[0].next_fragment + count
         for message in messages[: -(-left // fragments)]:

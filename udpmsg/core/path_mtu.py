@@ -47,13 +47,13 @@ SHORTEST_WAIT = 50 * MILLISECOND
 FINE = 16
 """A search ends when what is left to gain is less than so many bytes, or a sixty-fourth."""
 BEGIN_AFTER = 10
-"""So many datagrams above FLOOR must have arrived before anything is probed: a short session is better off without."""
+"""Nothing is probed before this number of datagrams above FLOOR has arrived: a short session is better off without."""
 VANISHED = 4
-"""So many datagrams in a row must be lost, all larger than those that a fall would lead to, before a black hole is suspected."""
+"""A black hole is suspected after this number of losses in a row, each of a datagram larger than those that a fall leads to."""
 MOST_SILENCES = 4
-"""After so many pairs of probes of which neither was answered nobody is there, and that is not for this machine to find out."""
+"""After this number of pairs of probes without any answer nobody is there. To find that out is not this machine's task."""
 HINT_INTERVAL = SECOND
-"""Whoever forges ICMP has a pair of probes sent so often at most."""
+"""At most one pair of probes in this time answers a hint of ICMP, which may be forged."""
 ANSWERS_KEPT = 6
 """Probes whose late answer still counts."""
 

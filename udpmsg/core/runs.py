@@ -301,7 +301,7 @@ def are_fragments(indexes: tuple[int, ...], shape: tuple[int, int, int], payload
 
 
 def columns(fields: tuple[Any, ...], count: int) -> Iterator[tuple[Any, ...]]:
-    """The fields of so many messages, which stand one message after the other, column by column."""
+    """The fields of `count` messages, which stand one message after the other, column by column."""
     width = len(fields) // count
     return (fields[column::width] for column in range(width))
 
@@ -320,23 +320,23 @@ def is_row(numbers: tuple[int, ...]) -> bool:
 
 @lru_cache(maxsize=256)
 def plain_layout(prefix: int, room: int, count: int, payloads: bool) -> Struct:
-    """So many messages without acknowledgments: `prefix` bytes that all have, 3 fields, a payload of `room` bytes."""
+    """`count` messages without acknowledgments: `prefix` bytes that all have, 3 fields, a payload of `room` bytes."""
     return Struct(">" + f"{prefix}sQQQ{room}{'s' if payloads else 'x'}" * count)
 
 
 @lru_cache(maxsize=256)
 def checked_layout(lead: int, room: int, count: int) -> Struct:
-    """So many messages with acknowledgments, `lead` bytes before each: its header, a payload of `room` bytes, the checksum."""
+    """`count` messages with acknowledgments, `lead` bytes before each: its header, a payload of `room` bytes, the checksum."""
     return Struct(">" + f"{lead}x{CHECKED_HEAD}s{room}sI" * count)
 
 
 @lru_cache(maxsize=256)
 def heads_layout(count: int) -> Struct:
-    """The headers of so many messages with acknowledgments: what all have, the two numbers, and the REST."""
+    """The headers of `count` messages with acknowledgments: what all have, the two numbers, and the REST."""
     return Struct(">" + f"{PREFIX.size}sQQ{REST.size}s" * count)
 
 
 @lru_cache(maxsize=256)
 def pieces_layout(size: int, count: int) -> Struct:
-    """So many pieces of `size` bytes."""
+    """`count` pieces of `size` bytes."""
     return Struct(f"{size}s" * count)

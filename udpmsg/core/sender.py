@@ -539,7 +539,7 @@ class Sender:
     def _receive_challenge(self, datagram: Datagram, now: int) -> None:
         """The receiver wants to know whether this address is ours: return what it sent there (RFC 9000, section 8.1.2).
 
-        Whoever sees our datagrams can forge a CHALLENGE. So only one in each round trip is answered, and none says that the path
+        A stranger that sees our datagrams can forge one. So only one in each round trip is answered, and none says that the path
         lost something, or who the receiver is. Where nothing was acknowledged yet, the receiver had no place and has kept
         nothing: what is in flight leaves again, but each datagram only once for this reason, so that no forger uses up its
         transmissions."""

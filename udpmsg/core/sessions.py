@@ -3,8 +3,8 @@
 Knows neither bytes of the wire format nor the queue to the application.
 
 Places: half of them are for anyone, without a handshake; the others for peers that have proved their addresses. A peer that only
-sends, and so can prove nothing, gets the place of another that has not, where that half is taken. When all are taken, whoever
-was silent longest gives way: first of those that have proved nothing, then of an address that has more than an eighth of the
+sends, and so can prove nothing, gets the place of another that has not, where that half is taken. When all are taken, the session
+that was silent longest gives way: first of those that have proved nothing, then of an address that has more than an eighth of the
 places, then of all that were silent for a while. A tombstone is left of it.
 """
 
@@ -28,7 +28,7 @@ TOMBSTONES_FOR_EACH_PLACE = 32
 LOOK_AGAIN = SECOND
 """How soon to ask again whether the application has taken what keeps a session: a newcomer must not cost a walk each time."""
 SILENCE = SECOND
-"""Whoever sends a message in fragments sends the next one within that time, or again what was lost."""
+"""A sender of a message in fragments sends the next fragment within this time, or again what was lost."""
 GIVES_WAY_AFTER = 2 * SECOND
 """A session that has proved itself and was silent for so long gives its place to one that asks for it."""
 WALK_AGAIN = 10 * MILLISECOND
@@ -344,7 +344,7 @@ class Sessions:
             return True
         if self._tombstones.of(self._origin_of(peer)) >= self._tombstones.most // SHARE:
             return False
-        if proved or not acknowledged:  # whoever waits for an answer can return a cookie
+        if proved or not acknowledged:  # a sender that waits for an answer can return a cookie
             self._make_unproved_give_way(now)
         if not self._free(proved) and (proved or self._unproved < self._half):
             self._make_proved_give_way(now)
@@ -394,7 +394,7 @@ class Sessions:
                 self._put_away(session)
 
     def _idle(self, those: Iterable[Session]) -> list[Session]:
-        """Some of these that hold the application up in nothing, the longest silent first; who has something unfinished last."""
+        """Some of these that hold the application up in nothing, the longest silent first; unfinished ones last."""
         idle = [session for session in those if not session.queued_messages]
         idle.sort(key=lambda session: (session.waiting_messages > 0, session.last_seen_at))
         return idle[: max(self.limits.sessions // AT_ONE_GO, 1)]

@@ -107,7 +107,7 @@ class Transmitter:
         return min(self._outbox.lowest, self.left) if self._config.acknowledged else 0
 
     def count_sent(self, messages: int, size: int) -> None:
-        """So many messages more, or fewer, of which something left."""
+        """Change the number of messages of which something left."""
         self.messages_sent += messages
         self.payload_bytes += size
 

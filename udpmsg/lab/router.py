@@ -33,7 +33,7 @@ LARGEST_FRAME = 65_535 + 14
 BATCH = 64
 """Frames read from one host before the other one, and what is due, get their turn."""
 UNPLUGGED = (errno.ENETDOWN, errno.ENXIO, errno.ENODEV)
-"""What the kernel says of an interface whose cable is gone: the host at its other end has ended. Who needs that host notices."""
+"""What the kernel says of an interface whose cable is gone: the host at its other end has ended. Its program notices."""
 UNREAD_LIMIT = 1 << 28
 """Bytes of frames whose reading is put off to the end, at most."""
 ROUTER_ADDRESS = bytes((198, 18, 0, 254))

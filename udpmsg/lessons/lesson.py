@@ -1,6 +1,6 @@
 """What a lesson is, as values: its question, what is expected of its run, its pictures, and what a class can do by itself.
 
-Texts are English and marked by N_; whoever shows them translates them. Runs nothing (see `stage`), draws nothing (see `printed` and `page`).
+Texts are English and marked by N_; the printer translates them. Runs nothing (see `stage`), draws nothing (see `printed` and `page`).
 """
 
 from bisect import bisect_right

@@ -35,7 +35,7 @@ COMMAND = 90
 INTERVAL = 10 * MILLISECOND
 """Nanoseconds to which a ladder's ends are rounded, and that get, at the most, as much height as an arrow's label needs."""
 LABELS = 12
-"""So many labels have room in a ladder, from top to bottom; with more it would not leave room for anything else on its sheet."""
+"""Labels in a ladder, from top to bottom, at most; with more, nothing else would fit on its sheet."""
 
 
 def page(results: list[Result]) -> str:

@@ -16,7 +16,7 @@ class Entry(NamedTuple):
 
     name: str
     line: str
-    """English, marked: whoever shows it translates it."""
+    """English, marked: the printer translates it."""
     module: str
     lab: bool = False
     """Whether it needs the lab (Linux)."""

@@ -26,7 +26,7 @@ FALLEN = 0.85
 RISEN = 1.1
 """One that is above so many times what was left has risen again."""
 TEETH = 3
-"""So many are seen at least, of some five."""
+"""At least this number is seen, of about five."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Who decides a frame's fate: a pure function of the seed and of what the frame carries. No socket, no clock, no generator.
+"""A frame's fate is decided here: a pure function of the seed and of what the frame carries. No socket, no clock, no generator.
 
 Owns the faults as values, and `decide`. The same seed gives the same fate to the same message, whatever the timing, the system
 and the mode. Does not know how frames are read (`frames`), queued (`way`) or carried (`router`, `relay`).

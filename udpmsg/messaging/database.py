@@ -1,6 +1,6 @@
 """Files of ours that are SQLite databases: opened, locked, told from other files, read and written.
 
-Owns what all of them have in common. Does not know what is in one: whoever keeps something there brings a `Form`.
+Owns what all of them have in common. Does not know what is in one: each kind of file brings a `Form`.
 """
 
 import errno
@@ -229,8 +229,8 @@ class Database(DatabaseReader):
     def _locked(self, place: Path) -> BinaryIO:
         """A file beside the database that one writer at a time holds open and locked; the system lets go of it however that ends.
 
-        It stays there: whoever removed it might remove the one that another has just locked. The database itself is no place for
-        a lock: the system takes SQLite's own locks away from a process that closes any descriptor of it.
+        It stays there: a writer that removed it might remove one that another has just locked. The database itself is no place
+        for a lock: the system takes SQLite's own locks away from a process that closes any descriptor of it.
         """
         try:
             file = place.with_name(f"{place.name}.lock").open("ab")

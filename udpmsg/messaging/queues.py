@@ -13,7 +13,7 @@ REPLY_BYTES = 64 << 20
 REPLY_COST = 512
 """Bytes that a reply takes besides its payload, roughly."""
 MALFORMED_TOLD = 16
-"""So many Malformed are told in a sender's life. Whoever sends one can send a million, and `malformed` counts them all."""
+"""Events Malformed that a sender tells in its life. A stranger can send a million of them; `malformed` counts them all."""
 
 
 class EventQueues:

@@ -91,7 +91,7 @@ class Receiver:
             counting_only: count messages, and acknowledge them as delivered, when they come, and hand none over: for a caller
                 that wants the figures alone. `poll` tells everything else.
             store: keep every message there before `poll` returns it: then it is delivered when it is on the disk, and once also
-                across restarts. Who opened the store closes it. `poll` raises CannotStore when it cannot be kept: then it is not
+                across restarts. The caller closes the store. `poll` raises CannotStore when it cannot be kept: then it is not
                 delivered, and the next `poll` tries again.
 
         Raises:
@@ -180,7 +180,7 @@ class Receiver:
 
         Message, Duplicate, Goodbye, Malformed, LimitReached, Disconnected, Outcome (of a reply that was left out, or of one to an
         acknowledged message). A message that is returned is delivered by the next call, and acknowledged then if its sender asked
-        for it: whoever asks for more is done with what came before.
+        for it: an application that asks for more is done with what came before.
         """
         now = clock.now()
         until = None if timeout is None else now + nanoseconds(timeout)

@@ -263,6 +263,6 @@ class Replies:
 
 
 def due_of(answered: Answered) -> int | None:
-    """When its sender is due next, in nanoseconds; None: never, unless something happens. Who has no reply that is not
-    confirmed need not be asked."""
+    """When its sender is due next, in nanoseconds; None: never, unless something happens. A sender whose
+    replies are all confirmed is never due."""
     return answered.sender.next_timeout() if answered.unresolved else None

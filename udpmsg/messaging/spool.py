@@ -54,7 +54,7 @@ LIFE = 1 << 40
 READ_AHEAD = 16
 """Messages read at once: they may be large."""
 KEPT_BACK = 1024
-"""So many delivered messages are taken out by themselves, if no other commit does it."""
+"""When this number of delivered messages is in the file, a commit of its own takes them out, unless another one did."""
 
 
 class Purpose(NamedTuple):

@@ -41,7 +41,7 @@ IP_HEADERS = {4: 20, 6: 40}
 
 
 class Client:
-    """Whoever sends to the relay from one address: its socket to the target, and what the link has seen of it."""
+    """A sender at one address: its socket to the target, and what the link has seen of it."""
 
     __slots__ = ("held", "peer", "tracker", "upstream", "used_at")
 

@@ -38,7 +38,7 @@ class HopsUsedUp(NamedTuple):
     """What came had no hop left, as behind a long row of relays, or in a ring of them: it goes no further."""
 
     peer: Endpoint
-    """Who sent it, or connected: perhaps the next relay of a ring."""
+    """The sender of it, or the one that connected: perhaps the next relay of a ring."""
 
 
 RelayEvent = Faulted | NotSent | Unreachable | LimitReached | HopsUsedUp | Disconnected

@@ -1,6 +1,6 @@
 """What is shown, as values: a story makes pictures, and a printer prints any of them: `text` in a terminal, `page` in a browser.
 
-A picture knows no printer and no experiment. Its texts are translated already, and escaped by whoever prints them. A series is
+A picture knows no printer and no experiment. Its texts are translated already, and its printer escapes them. A series is
 what a column, a group or a pair is about in every picture, such as a mode: a page gives it a colour and a mark.
 """
 

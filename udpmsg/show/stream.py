@@ -34,7 +34,7 @@ class Stalled(Exception):
 
 
 class Patience:
-    """How long may be waited for whoever reads: for ever, until the command is asked to end."""
+    """How long a write may wait for the reader: for ever, until the command is asked to end."""
 
     def __init__(self) -> None:
         self.asked_to_end: Callable[[], bool] = lambda: False
@@ -141,7 +141,7 @@ class Words:
         self.terminal = is_terminal(stream)
         self.colour = colourful(stream)
         self.patience = Patience()
-        """With whoever reads this, or standard output."""
+        """With the reader of this, or of standard output."""
         self._bottom = ""
         self._stays = False
 

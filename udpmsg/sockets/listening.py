@@ -78,7 +78,7 @@ def explained(error: OSError, endpoint: Endpoint) -> CannotListen:
 
 
 def within_descriptors(connections: int) -> int:
-    """So many connections, or as many as leave this process descriptors for all else, such as a file or a command's pipes."""
+    """How many connections at most: fewer where the process needs descriptors for other things, such as a command's pipes."""
     try:
         import resource
     except ImportError:  # Windows has no such limit

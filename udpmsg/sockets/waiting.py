@@ -1,7 +1,7 @@
 """Waiting for sockets, a point in time, or a call from elsewhere. Owns the selector, and how long a system can wait at once;
 knows no protocol.
 
-Whoever registers a socket gives a function `(mask, now) -> Incoming` with it, which is called when it is ready.
+A socket is registered with a function `(mask, now) -> Incoming`, which is called when the socket is ready.
 """
 
 import selectors
@@ -21,7 +21,7 @@ LONGEST_WAIT = 200 * MILLISECOND if sys.platform == "win32" else 86_400 * SECOND
 """Nanoseconds: a longer wait is cut into slices. Systems count its milliseconds in 31 bits, which is not even 25 days; on Windows
 it can't be broken by Ctrl-C."""
 LONGEST = 2**63 - 1
-"""Nanoseconds that no wait is longer than: 292 years. Whoever asks for more, or for ever, is not there to see the difference."""
+"""Nanoseconds of the longest wait: 292 years. Nobody sees the difference to a longer one."""
 
 
 class Waiter:

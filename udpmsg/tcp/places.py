@@ -19,7 +19,7 @@ PATIENCE = SECOND
 
 
 class Places:
-    """So many places. A connection is silent from its last whole message on; one whose messages wait here is not silent."""
+    """A number of places. A connection is silent from its last whole message on; one whose messages wait here is not silent."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

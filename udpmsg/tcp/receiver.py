@@ -40,7 +40,7 @@ BACKLOG = 1024
 ACCEPTED_AT_ONCE = 16
 """Connections that are accepted before others have their turn, less those that wait for theirs."""
 CLOSED_AT_ONCE = 16
-"""Of those who were turned away, connections that are closed before others have their turn."""
+"""Connections that were turned away and are closed before others have their turn."""
 NEWCOMERS_AT_ONCE = 32
 """Connections of which nothing was taken yet that are read between two looks at those that are known to speak udpmsg."""
 ROUND = 256
@@ -94,7 +94,7 @@ class TcpReceiver:
         self._excused = 0
         """Nanoseconds in all that nobody looked at the sockets. Deadlines are kept on a clock that stands still meanwhile."""
         self._newcomer: tuple[socket.socket, Endpoint] | None = None
-        """Who waits for a place at the head of those that wait in the kernel."""
+        """The connection that waits for a place, at the head of those that wait in the kernel."""
         self._more_wait = False
         """As many were accepted at this look as may be, so others may wait behind them."""
         self._asking_since: int | None = None

@@ -199,8 +199,8 @@ class UdpReceiver:
                 size += len(item.data) if isinstance(item, Run) else len(item)
 
     def _receive_many(self, vector: Vector, datagrams: int, size: int) -> Incoming:
-        """The same with many receipts in each call: runs, and single datagrams together, whoever sent them. So many datagrams
-        and bytes came in this round before."""
+        """The same with many receipts in each call: runs, and single datagrams together, from all senders. `datagrams` and
+        `size` (bytes) came in this round before."""
         mixed, receipts, peer = Mixed(), 0, self.endpoint
         while datagrams <= ROUND_DATAGRAMS and size <= ROUND_BYTES:
             most = min((ROUND_BYTES - size) // LARGEST_DATAGRAM, (MOST_OF_ROUND - datagrams) // MOST_SEGMENTS, CALLS - 1) + 1

@@ -16,9 +16,9 @@ from udpmsg.link.record import Direction, FrameRecord, Phase
 from udpmsg.show.telling import label
 
 INTERVALS_SHOWN = 11
-"""So many messages start in the shortest excerpt: as many as can be told apart."""
+"""Messages that start in the shortest excerpt: as many as can be told apart."""
 DELAYS_SHOWN = 4
-"""So many one-way delays, at least: TCP's handshake, its first message, and what answers it."""
+"""One-way delays in an excerpt, at least: TCP's handshake, its first message, and what answers it."""
 LONGEST = 3.0
 """No excerpt is longer than this many times the first; what is cut off is said."""
 MARGIN = 0.12
@@ -28,7 +28,7 @@ MOSTLY = 0.6
 NOTABLE = 1.5
 """Of an interval: a wait longer than this is worth a look."""
 NEIGHBOURS = 5_000
-"""So many frames before and after an excerpt are looked at, to tell which messages were held back in it, and behind which."""
+"""Frames before and after an excerpt that tell which messages were held back in it, and behind which."""
 
 
 @dataclass(frozen=True)

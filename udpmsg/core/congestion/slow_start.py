@@ -161,7 +161,7 @@ class SlowStart:
             self._braked = True
 
     def _raise_rate(self, since: int, size: int, now: int) -> bool:
-        """So many bytes came since the first: whether that is faster than all before."""
+        """Given the bytes that came since the first: whether that is faster than all before."""
         if self._minimum is None or now <= since or (rate := size * SECOND / (now - since)) <= self._rate:
             return False
         self._rate = rate
