@@ -37,7 +37,7 @@ class Sender:
         self._blocking: BlockingSender | None = None
         self._is_closing = False
         self._in_turn = asyncio.Lock()
-        """Who sends: the messages of one `send_many` stand together, and who waited first sends first."""
+        """One task sends at a time: the messages of one `send_many` stand together, and the task that waited first sends first."""
         self._opens = OneAtATime(N_("this sender was opened before: make another one"))
         self._takes = OneAtATime(
             N_(
