@@ -7,7 +7,7 @@ import pytest
 
 from tests.aio.conftest import Pair, Run
 from tests.transport.support import PATIENCE
-from udpmsg import CannotStore, Message, State, UsageError
+from udpmsg import CannotStore, Message, State, UsageError, aio
 
 Pairs = Callable[..., Pair]
 
@@ -147,5 +147,36 @@ def test_what_goes_wrong_while_nobody_waits_is_told_to_the_next_who_asks(run: Ru
                 await sender.flush()
             await sender.flush()  # once is enough, and work goes on
             assert [outcome.state async for outcome in sender.outcomes()] == [State.DELIVERED]
+
+    run(story())
+
+
+def test_a_crowd_of_senders_over_both_transports_in_one_loop(run: Run) -> None:
+    """Forty sessions, a receiver and its replies, all of them tasks; each hears what is meant for it, and nothing else."""
+
+    async def story() -> None:
+        async with aio.Receiver(port=0, transport="both") as receiver:
+
+            async def answer() -> None:
+                async for message in receiver:
+                    await receiver.reply(message, message.payload.upper())
+
+            async def ask(number: int) -> list[bytes]:
+                endpoint = receiver.endpoints[number % 2]
+                heard = []
+                async with aio.Sender(
+                    endpoint.host, endpoint.port, transport=endpoint.transport, acknowledged=bool(number % 3)
+                ) as sender:
+                    for text in ("a", "b", "c"):
+                        await sender.send(f"{text} of {number}")
+                        heard.append((await anext(sender.replies(PATIENCE))).payload)
+                return heard
+
+            answering = asyncio.create_task(answer())
+            heard = await asyncio.gather(*map(ask, range(40)))
+            assert heard == [[f"{text} OF {number}".encode() for text in "ABC"] for number in range(40)]
+            receiver.wake()
+            await answering
+            assert receiver.statistics().messages_delivered == 120
 
     run(story())

@@ -129,11 +129,11 @@ class Driver:
             await asyncio.sleep(0)
 
     def wake(self) -> None:
-        """Wake `driven`, in the loop's thread: there nobody is between a look and a wait. Safe from any thread."""
+        """Wake `driven`, in the loop's thread: no task is there between its look and its wait. Safe from any thread."""
         try:
             self._loop.call_soon_threadsafe(self._driven.waiter.wake)
         except RuntimeError:
-            pass  # the loop is closed, and nobody waits
+            pass  # the loop is closed, and no task waits
 
     def rest(self) -> None:
         """Watch nothing until `arm`."""

@@ -1,4 +1,4 @@
-"""Receiving messages in an event loop. Owns who may ask, and what a cancelled task leaves behind; everything else is
+"""Receiving messages in an event loop. Owns which task may ask, and what a cancelled task leaves behind; everything else is
 `udpmsg.messaging.receiver`, which is driven here and never waits.
 """
 
@@ -35,7 +35,9 @@ class Receiver:
         self._is_closing = False
         self._opens = OneAtATime(N_("this receiver was opened before: make another one"))
         self._asks = OneAtATime(
-            N_("another task waits for this receiver's messages, and whoever asks is done with those before: let one task ask")
+            N_(
+                "another task waits for this receiver's messages, and a task that asks is done with those before: let one task ask"
+            )
         )
 
     async def open(self) -> "Receiver":
@@ -123,7 +125,7 @@ class Receiver:
         return Each(self.receive)
 
     async def reply(self, message: Message, payload: Payload) -> None:
-        """Answer a message, as `udpmsg.Receiver.reply`. An answer that is lost is sent again while somebody asks for messages."""
+        """Answer a message, as `udpmsg.Receiver.reply`. An answer that is lost is sent again while a task asks for messages."""
         receiver = self._receiver
         await self._driver.let_others_go_on()
         receiver.reply(message, payload)

@@ -37,11 +37,11 @@ class Sender:
         self._blocking: BlockingSender | None = None
         self._is_closing = False
         self._in_turn = asyncio.Lock()
-        """One task sends at a time: the messages of one `send_many` stand together, and the task that waited first sends first."""
+        """One task sends at a time: messages of one `send_many` stand together, and the task that waited first sends first."""
         self._opens = OneAtATime(N_("this sender was opened before: make another one"))
         self._takes = OneAtATime(
             N_(
-                "another task waits for what this sender has to tell, and whoever asks is done with the replies before: "
+                "another task waits for what this sender has to tell, and a task that asks is done with the replies before: "
                 "let one task ask"
             )
         )
