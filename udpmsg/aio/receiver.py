@@ -36,7 +36,8 @@ class Receiver:
         self._opens = OneAtATime(N_("this receiver was opened before: make another one"))
         self._asks = OneAtATime(
             N_(
-                "another task waits for this receiver's messages, and a task that asks is done with those before: let one task ask"
+                "another task waits for this receiver's messages, and a task that asks is done with those before: "
+                "let one task ask"
             )
         )
 
