@@ -12,6 +12,9 @@ from tests.cli.conftest import Commands, free_port
 
 HEAVY = {"rich", "asyncio", "numpy", "json", "queue", "decimal", "http", "xml", "pydantic", "dataclasses", "sqlite3"}
 
+MOST_OF_OURS = 70
+"""Modules of ours that a start of `send` may load: each takes a hundredth of what `python -c pass` takes, or more."""
+
 
 def loaded_by(*arguments: str) -> set[str]:
     """The modules that a command line has loaded when it ends."""
@@ -36,7 +39,9 @@ def test_sending_loads_nothing_heavy(commands: Commands, options: list[str]) -> 
     assert "udpmsg.cli.listen" not in loaded
     assert "udpmsg.cli.dialogue" not in loaded
     assert "udpmsg.messaging.receiver" not in loaded
+    assert "udpmsg.core.congestion.bbr" not in loaded, "nobody chose it"
     assert "udpmsg.cli.typer_words" not in loaded, "that is for other languages than English"
+    assert sum(name.startswith("udpmsg.") for name in loaded) <= MOST_OF_OURS
 
 
 def test_listening_does_not_load_the_sender_s_command() -> None:
