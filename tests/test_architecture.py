@@ -151,6 +151,12 @@ def test_no_two_files_have_one_name() -> None:
     assert several.keys() == SAME_FILES.keys(), "a name in the list that only one file has"
 
 
+@pytest.mark.parametrize("printer", ["figure", "page", "pictures", "shell", "text"])
+def test_a_printer_of_pictures_knows_no_mode(printer: str) -> None:
+    source = (PACKAGE / "show" / f"{printer}.py").read_text(encoding="utf-8")
+    assert not re.findall(r"""["'](?:udp|tcp)[^"']*["']""", source)
+
+
 def test_no_word_stands_in_the_glossary_twice() -> None:
     rows = (PACKAGE.parent / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
     words = Counter(word.strip() for row in rows if row.startswith("|") for word in row.split("|")[1].split(","))

@@ -1,4 +1,4 @@
-"""Pictures for a page, as HTML, and the marks of series. Escapes everything; `text` is the same for a terminal."""
+"""Pictures for a page, as HTML. Escapes everything; `text` is the same for a terminal."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,12 +7,6 @@ from udpmsg.base.language import _, number
 from udpmsg.show.markup import safe, terms
 from udpmsg.show.pictures import UNKNOWN, Cell, Column, Group, Number, Pair, Pairs, Picture, Prose, Sign, Stretch, Strip, Table
 
-MARKS = {
-    "udp": '<circle cx="8" cy="8" r="6"/>',
-    "udp+ack": '<path d="M2.5 2.5h11v11h-11z"/>',
-    "tcp": '<path d="M8 1.5l7 12.5h-14z"/>',
-}
-"""The signs that series have in the charts, for those who print without colour."""
 MOST_CELLS = 100
 """Of one line of a strip: more would be too narrow to be seen."""
 MOST_LISTED = 12
@@ -37,8 +31,8 @@ def css(series: str) -> str:
 
 
 def mark(series: str) -> str:
-    """The sign of a series."""
-    return f'<svg class="mark" viewBox="0 0 16 16" aria-hidden="true">{MARKS[series]}</svg>'
+    """The sign of a series, for those who print without colour; `assets/marks.html` has them."""
+    return f'<svg class="mark" viewBox="0 0 16 16" aria-hidden="true"><use href="#mark-{css(series)}"/></svg>'
 
 
 def unknown() -> str:
