@@ -36,7 +36,7 @@ FIRST_GUESS = 0.95
 
 BURST = 250_000
 """Nanoseconds of messages that are handed over at one go: so long a sender's loop may take for one turn."""
-MOST_AT_ONCE = 256
+MOST_AT_ONCE = 1024
 CATCH_UP = 2_000_000
 """Nanoseconds that a sender which stood still may catch up. What it missed beyond is not sent later: a burst at full speed is a
 higher rate than the one on trial."""

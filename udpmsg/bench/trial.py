@@ -22,6 +22,7 @@ from udpmsg.compare.choices import Mode
 from udpmsg.compare.watch import Watch
 from udpmsg.compare.workload import filled
 from udpmsg.core.events import Disconnected, Event, Outcome, State, Unreachable
+from udpmsg.messaging.large_batches import rows_of_one
 from udpmsg.messaging.sender import Sender
 from udpmsg.messaging.statistics import SenderStatistics, SessionReport
 
@@ -118,13 +119,13 @@ def at_rate(setup: TrialSetup, rate: float, seconds: float, *, confirms: bool) -
         count = max(1, round(rate * seconds))
         effort = Effort(setup.receiver)
         pace = Pace(rate, now=effort.begun, most_at_once=len(setup.batch()))
-        messages = setup.batch(pace.batch)
+        give = giving(setup, sender, pace.batch)
         sent, next_tick = 0, effort.begun + TOLD_EVERY
         while sent < count and not watch.over:
             now = clock.now()
             if pace.due(now=now):
                 due = min(pace.batch, count - sent)
-                taken = len(sender.send_many(messages if due == pace.batch else messages[:due]))
+                taken = give(due)
                 pace.take(taken)
                 sent += taken
             else:
@@ -140,12 +141,13 @@ def as_fast_as_possible(setup: TrialSetup, seconds: float, *, confirms: bool = F
     """Without a pace. Fire and forget: the flood. Acknowledged, or over TCP: as fast as the receiver takes it."""
     acknowledged = setup.mode is Mode.UDP_ACK
     with opened(setup, acknowledged=acknowledged, seconds=seconds) as (sender, watch):
-        messages = setup.batch()
+        most = len(setup.batch())
+        give = giving(setup, sender, most)
         effort = Effort(setup.receiver)
         now, until = effort.begun, effort.begun + int(seconds * SECOND)
         next_tick = now + TOLD_EVERY
         while now < until and not watch.over:
-            sender.send_many(messages)
+            give(most)
             if acknowledged:
                 check(sender.poll(0), setup)
             now = clock.now()
@@ -181,6 +183,15 @@ def round_trips(setup: TrialSetup, seconds: float) -> RoundTrips:
         if watch.over:
             raise setup.nobody() if watch.late else TrialStopped
         return trips
+
+
+def giving(setup: TrialSetup, sender: Sender, most: int) -> Callable[[int], int]:
+    """What hands so many messages of the trial, `most` at most, to a sender, and tells how many it took."""
+    messages = setup.batch(most)
+    rows = rows_of_one(messages[0], len(messages)) if sender.offload and not sender.acknowledged else None
+    if rows is None:
+        return lambda count: len(sender.send_many(messages[:count]))
+    return lambda count: len(sender.send_array(rows[:count]))
 
 
 def concluded(setup: TrialSetup, sender: Sender, watch: Watch, effort: Effort, rate: float | None, *, confirms: bool) -> Trial:

@@ -4,10 +4,14 @@ Knows no message's fate, no peer and no socket.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from udpmsg.core import runs, wire
 from udpmsg.core.framing import Run
 from udpmsg.core.wire import Kind
+
+if TYPE_CHECKING:
+    from udpmsg.core.columns import Rows, Writer
 
 
 class Encoder:
@@ -89,6 +93,12 @@ class Encoder:
             ordered=ordered,
             framed=self.framed,
         )
+
+    def encode_rows(self, rows: "Rows", writer: "Writer", *, now: int, sequence: int) -> list[Run]:
+        """Messages without acknowledgments, as columns: look at them, or copy them, before more are encoded so."""
+        first = self.number + 1
+        self.number += len(rows)
+        return writer.write(rows, number=first, sequence=sequence, sent_at=(now - self._started) // 1000)
 
     def encode_cut(
         self,

@@ -50,6 +50,18 @@ class Run(NamedTuple):
         return [bytes(data[end - size : end]) for end in range(size + lead, len(data) + 1, size + lead)]
 
 
+class Grid(list[Run]):
+    """Runs of as many messages of one length from one peer, which one system call brought: each stands `stride` bytes behind the
+    one before, in `data`, which begins with the first."""
+
+    __slots__ = ("data", "stride")
+
+    def __init__(self, runs: Iterable[Run], data: memoryview, stride: int) -> None:
+        super().__init__(runs)
+        self.data = data
+        self.stride = stride
+
+
 class Mixed(list[bytes]):
     """Single datagrams in the order in which they came, mostly of many peers: in `peers` stands each one's."""
 
@@ -63,6 +75,11 @@ class Mixed(list[bytes]):
 def each(messages: Sequence[bytes | Run]) -> list[bytes]:
     """Every message by itself, those of runs too."""
     return [single for message in messages for single in (message.datagrams() if isinstance(message, Run) else (message,))]
+
+
+def kept(message: bytes | Run) -> bytes | Run:
+    """The same, in memory that nobody writes into."""
+    return message._replace(data=bytes(message.data)) if isinstance(message, Run) else message
 
 
 def most_in_run(size: int) -> int:

@@ -53,8 +53,8 @@ class Messages(NamedTuple):
     ordered: bool
     size: int
     """Bytes of each payload."""
-    numbers: tuple[int, ...]
-    sequences: tuple[int, ...]
+    numbers: Sequence[int]
+    sequences: Sequence[int]
     sent_at: tuple[int, ...]
     lowest: tuple[int, ...]
     transmissions: tuple[int, ...]

@@ -12,6 +12,7 @@ Ordinary messages (see `udpmsg.core.outbox`) go this way in runs; what happens t
 from bisect import insort
 from collections import deque
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.base.errors import MalformedDatagram, Phrase
@@ -21,7 +22,7 @@ from udpmsg.core.config import Earlier, SenderConfig
 from udpmsg.core.congestion import CONTROLLERS
 from udpmsg.core.encoder import Encoder
 from udpmsg.core.events import NOTICES_KEPT, Event, Malformed, Outcome, Peer, PeerRestarted, State
-from udpmsg.core.framing import Run
+from udpmsg.core.framing import Run, kept
 from udpmsg.core.outbox import Outbox, Outgoing
 from udpmsg.core.path_mtu import FLOOR, PathMtu
 from udpmsg.core.refusals import Refusals
@@ -29,6 +30,9 @@ from udpmsg.core.retransmission import Flight, InFlight
 from udpmsg.core.rtt import CLOCK_GRANULARITY, MAX_RTO, NEVER, RttEstimator
 from udpmsg.core.transmitter import Transmitter
 from udpmsg.core.wire import Acknowledgment, Datagram, Kind, Report
+
+if TYPE_CHECKING:
+    from udpmsg.core.columns import Rows, Writer
 
 GOODBYES = 3
 """Over datagrams a GOODBYE is sent so often at most: loss at the tail is then known."""
@@ -192,6 +196,18 @@ class Sender:
             first = self._outbox.skip(len(payloads))
             self._ready += self._transmitter.at_once(payloads, first, reply_to, title, now, ordinary=ordinary)
         return range(first, first + len(payloads))
+
+    def send_rows(self, rows: "Rows", writer: "Writer", *, now: int) -> range:
+        """Accept fire-and-forget messages of one length as columns; return their sequence numbers. What `data_to_send` then has
+        of them is to be sent, or copied, before the next call."""
+        self._ready = [kept(message) for message in self._ready]
+        first = self._outbox.skip(len(rows))
+        self._ready += self._transmitter.rows_at_once(rows, writer, first, now)
+        return range(first, first + len(rows))
+
+    def takes_rows(self, size: int) -> bool:
+        """Whether messages of so many bytes may be given as rows."""
+        return not (self.config.acknowledged or self._framed) and size <= self._transmitter.cutter.ordinary
 
     @property
     def goodbye_unconfirmed(self) -> bool:

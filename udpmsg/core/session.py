@@ -179,6 +179,9 @@ class Session:
         """Jitter by RFC 3550 section 6.4.1, from each message's times on two clocks whose difference cancels out.
 
         What came together was mostly sent together too: then the transits are one, and each difference but the first is 0."""
+        if sent_at_us.count(sent_at_us[0]) == len(sent_at_us):
+            self.note_transit(sent_at_us[0], now, len(sent_at_us))
+            return
         for sent_at, same in groupby(sent_at_us):
             self.note_transit(sent_at, now, len(list(same)))
 

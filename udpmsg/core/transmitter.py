@@ -6,6 +6,7 @@ congestion window and the pace say how many. What becomes of them is for `udpmsg
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from udpmsg.core import wire
 from udpmsg.core.config import SenderConfig
@@ -18,6 +19,9 @@ from udpmsg.core.path_mtu import FLOOR
 from udpmsg.core.retransmission import Flight, InFlight
 from udpmsg.core.rtt import NEVER
 from udpmsg.core.wire import Kind
+
+if TYPE_CHECKING:
+    from udpmsg.core.columns import Rows, Writer
 
 
 class Transmitter:
@@ -72,6 +76,11 @@ class Transmitter:
         if ordinary:
             return self._encoder.encode_run(payloads, sequence=first, now=now)
         return self._encode_each(payloads, first, reply_to, title, now)
+
+    def rows_at_once(self, rows: "Rows", writer: "Writer", first: int, now: int) -> list[Run]:
+        """The same of payloads of one length, each of which goes whole in one datagram."""
+        self.count_sent(len(rows), rows.size)
+        return self._encoder.encode_rows(rows, writer, sequence=first, now=now)
 
     # What leaves ---------------------------------------------------------------------------------------------------------
 

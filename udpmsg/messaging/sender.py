@@ -8,7 +8,7 @@ import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from udpmsg.base import clock
 from udpmsg.base.durations import MILLISECOND, SECOND
@@ -21,6 +21,7 @@ from udpmsg.core.framing import FRAME_OVERHEAD, Run, each, most_in_run
 from udpmsg.core.runs import CHECKED_OVERHEAD
 from udpmsg.core.sender import Sender as CoreSender
 from udpmsg.core.wire import Kind
+from udpmsg.messaging.large_batches import batches_of, columns_writer, rows_of
 from udpmsg.messaging.payload import Payload, checked_title, each_encoded, encoded
 from udpmsg.messaging.queues import EventQueues
 from udpmsg.messaging.reply_receiver import ReplyReceiver
@@ -30,6 +31,9 @@ from udpmsg.sockets.known_path import KnownPath
 from udpmsg.sockets.waiting import Waiter, after, earliest, nanoseconds, passed
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from udpmsg.core.columns import Rows, Writer
     from udpmsg.messaging.spool import Spool
     from udpmsg.tcp.sender import TcpSender
     from udpmsg.udp.sender import UdpSender
@@ -193,6 +197,7 @@ class Sender:
         """How often the network said that nobody is there."""
         self._batch = FIRST_BATCH
         self._reply_count = 0
+        self._writer: Writer | None = None
         self._raw_sent = self._raw_bytes = self._raw_refused = 0
         self._first_sent_at: int | None = None
         self._last_at = now
@@ -267,6 +272,25 @@ class Sender:
         """
         first, last = 0, 0
         for numbers in self.sending(payloads, title=title):
+            first, last = first or numbers[0], numbers[-1]
+            if self._waiter.take_woken():
+                break
+        return range(first, last + 1) if first else range(0)
+
+    def send_array(self, array: "NDArray[Any]") -> range:
+        """Send a message for each place of an array's first dimension: its bytes, as they stand in memory, in the array's own
+        order of bytes. Return their sequence numbers. Needs NumPy.
+
+        Without acknowledgments, over UDP, this is the fastest way there is: headers are written as columns, and thousands of
+        messages leave with one system call. Raises what `send_many` does. `wake` makes it stop early.
+        """
+        rows = rows_of(array)
+        if self.raw or not (self.offload and self._core.takes_rows(rows.shape[1])):
+            return self.send_many(row.tobytes() for row in rows)
+        self._writer = self._writer or columns_writer(self._core.session)
+        first, last = 0, 0
+        for batch in batches_of(rows):
+            numbers = self._accept(batch)
             first, last = first or numbers[0], numbers[-1]
             if self._waiter.take_woken():
                 break
@@ -577,7 +601,7 @@ class Sender:
             return True
         return self._socket.waiting or not self._socket.finish()
 
-    def _accept(self, payloads: list[bytes], title: str = "") -> range:
+    def _accept(self, payloads: "list[bytes] | Rows", title: str = "") -> range:
         """Give messages to the core, or raw to the socket, and see them on their way."""
         if self.closed:
             raise UsageError("this sender is closed: open another")
@@ -586,7 +610,10 @@ class Sender:
         self._last_at = clock.now()
         if self._first_sent_at is None:
             self._first_sent_at = self._last_at
-        if self.raw:
+        if not isinstance(payloads, list):
+            assert self._writer is not None
+            numbers = self._core.send_rows(payloads, self._writer, now=self._last_at)
+        elif self.raw:
             numbers = self._send_raw(payloads)
         elif self._spool is not None:
             self._core.check(max(map(len, payloads)), title)

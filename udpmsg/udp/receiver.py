@@ -21,7 +21,7 @@ from udpmsg.udp import multicast
 from udpmsg.udp import offload as offloading
 from udpmsg.udp.local_address import ROOM, LocalAddresses, needed
 from udpmsg.udp.sender import LARGEST_DATAGRAM
-from udpmsg.udp.vector import CALLS, Vector, vector_of
+from udpmsg.udp.vector import CALLS, Vector, ancillary_of, vector_of
 
 SO_MEMINFO = 55
 """Linux, asm-generic/socket.h; it has no name in Python 3.11."""
@@ -32,6 +32,8 @@ ROUND_BYTES = (1 << 20) - LARGEST_DATAGRAM
 """What is read before it is handed on: with one call more it is less than the default limits let one session have waiting."""
 MOST_OF_ROUND, MOST_SEGMENTS = 2048, 128
 """Datagrams that a round has at most: what the default limits let one session have waiting; and those of one receipt."""
+COUNTED_ROUND = 32
+"""A round is so many times as long where what comes is counted and waits for nobody: some 3 ms."""
 FEW = 8
 """Receipts by themselves before a call is asked for many: what many need is made when many come."""
 WAITING_LIMIT = 4096
@@ -69,6 +71,8 @@ class UdpReceiver:
         self._vector: Vector | None = None
         """What receives many in one call; made when many come."""
         self._may_vector = offload
+        self.grids = False
+        """Whether runs that are alike may come as grids: for whoever looks at their headers alone."""
         self._busy = False
         """Many came in the last round, so this one begins with a call for many."""
         address = own_address(host, port, socket.SOCK_DGRAM)
@@ -179,12 +183,9 @@ class UdpReceiver:
             return
         calls = datagrams = size = 0
         while datagrams <= ROUND_DATAGRAMS and size <= ROUND_BYTES:
-            if calls == FEW and self._may_vector:
-                self._vector = self._vector or vector_of(LARGEST_DATAGRAM, ROOM + offloading.ROOM)
-                self._may_vector = self._vector is not None
-                if self._vector is not None:
-                    yield from self._receive_many(self._vector, datagrams, size)
-                    return
+            if calls == FEW and self._make_vector() and self._vector is not None:
+                yield from self._receive_many(self._vector, datagrams, size)
+                return
             calls += 1
             try:
                 received, peer = self._receive()
@@ -197,34 +198,50 @@ class UdpReceiver:
             for item in received:
                 datagrams += len(item.data) // item.size if isinstance(item, Run) else 1
                 size += len(item.data) if isinstance(item, Run) else len(item)
+        self._busy = self._make_vector()
+
+    def _make_vector(self) -> bool:
+        """Many come, so have what receives many in one call. False: the system can't, or is not to."""
+        if self._may_vector and self._vector is None:
+            self._vector = vector_of(LARGEST_DATAGRAM, ROOM + offloading.ROOM)
+            self._may_vector = self._vector is not None
+        return self._vector is not None
 
     def _receive_many(self, vector: Vector, datagrams: int, size: int) -> Incoming:
         """The same with many receipts in each call: runs, and single datagrams together, from all senders. `datagrams` and
         `size` (bytes) came in this round before."""
         mixed, receipts, peer = Mixed(), 0, self.endpoint
-        while datagrams <= ROUND_DATAGRAMS and size <= ROUND_BYTES:
-            most = min((ROUND_BYTES - size) // LARGEST_DATAGRAM, (MOST_OF_ROUND - datagrams) // MOST_SEGMENTS, CALLS - 1) + 1
+        longer = COUNTED_ROUND if self.grids else 1
+        while datagrams <= ROUND_DATAGRAMS * longer and size <= ROUND_BYTES * longer:
+            most = CALLS
+            if not self.grids:
+                most = min((ROUND_BYTES - size) // LARGEST_DATAGRAM, (MOST_OF_ROUND - datagrams) // MOST_SEGMENTS, CALLS - 1) + 1
             try:
                 received = vector.receive(self._socket, most)
             except BlockingIOError:
                 break
-            receipts += len(received)
-            for data, peer, ancillary in received:
-                size += len(data)
-                items = self._apart(data, peer, ancillary) if ancillary else ()
-                if items and isinstance(items[0], Run):
-                    if mixed:
-                        yield peer, mixed
-                        mixed = Mixed()
-                    yield peer, items
-                    datagrams += items[0].message_count + len(items) - 1
-                else:
+            receipts, place = receipts + len(received), 0
+            while place < len(received):
+                data, peer, told = received[place]
+                items = self._apart(data, peer, ancillary_of(told)) if told else ()
+                alike = 1
+                if not (items and isinstance(run := items[0], Run)):
                     mixed.append(bytes(data))
                     mixed.peers.append(peer)
                     datagrams += 1
+                else:
+                    if mixed:
+                        yield peer, mixed
+                        mixed = Mixed()
+                    if self.grids and len(items) == 1:
+                        alike = vector.alike(received, place)
+                    yield peer, items if alike == 1 else vector.grid(received[place : place + alike], place, run.size)
+                    datagrams += run.message_count * alike + len(items) - 1
+                size += len(data) * alike
+                place += alike
             if len(received) < most:
                 break  # that was all
-        self._busy = receipts >= FEW
+        self._busy = receipts >= FEW or datagrams > ROUND_DATAGRAMS
         if mixed:
             yield peer, mixed
 

@@ -14,12 +14,13 @@ from collections.abc import Sequence
 
 from udpmsg.base.errors import UsageError
 from udpmsg.core.events import Event, Hint, NextAddress, OffloadRefused, Unreachable
-from udpmsg.core.framing import Run, each, together
+from udpmsg.core.framing import Run, each, kept, together
 from udpmsg.sockets.endpoint import Address, Endpoint, endpoint_of, is_multicast, resolve
 from udpmsg.udp import offload as offloading
 from udpmsg.udp import path
 from udpmsg.udp.hints import hint_of, may_be_earlier
 from udpmsg.udp.multicast import choose_interface
+from udpmsg.udp.send_vector import SendVector, neighbours, send_vector
 
 LARGEST_DATAGRAM = 65_535
 RECEIVE_BUFFER = 4 << 20
@@ -60,6 +61,8 @@ class UdpSender:
         """Datagrams that the system refused: (datagram, reason, whether trying again is in vain)."""
         self._selector = selector
         self._waiting: deque[bytes | Run] = deque()
+        self._vector: SendVector | None = None
+        self._may_vector = True
         self._settings = broadcast, ttl, interface
         self._offload = offload
         self._whole = False
@@ -88,9 +91,10 @@ class UdpSender:
         self._waiting += together(batch) if self.offload else each(batch)
         while self._waiting:
             try:
-                self._send(self._waiting[0])
+                sent = self._send_first()
             except BlockingIOError:
                 self._selector.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self._on_ready)
+                self._waiting = deque(map(kept, self._waiting))
                 return
             except offloading.RunRefused as refusal:  # nothing of it was sent, and one by one they can be
                 self.offload = False
@@ -98,7 +102,8 @@ class UdpSender:
                     self.notices.append(OffloadRefused(self.endpoint, str(refusal)))
                 self._waiting = deque(each(self._waiting))
             else:
-                self._waiting.popleft()
+                for _ in range(sent):
+                    self._waiting.popleft()
 
     def follow_path(self) -> None:
         """From now on let what is sent be cut up on its way, until `keep_whole`, and say what is known of the path."""
@@ -181,14 +186,28 @@ class UdpSender:
                 arrivals.append((peer, [datagram]))
         return arrivals
 
-    def _send(self, datagrams: bytes | Run) -> None:
-        """Hand a datagram or a run of them to the kernel. Raises BlockingIOError and RunRefused: nothing of it was sent then."""
+    def _send_first(self) -> int:
+        """Hand the first datagram or run that waits to the kernel, or as many runs as one call takes; how many these were. Raises
+        BlockingIOError and RunRefused: nothing was sent then."""
+        first, sent = self._waiting[0], 1
         try:
-            self._call(datagrams)
+            if len(self._waiting) > 1 and self._connected and len(runs := neighbours(self._waiting)) > 1 and self._make_vector():
+                assert self._vector is not None
+                sent = self._vector.send(self._socket, runs)
+            else:
+                self._call(first)
         except BlockingIOError:
             raise
         except OSError as error:
-            self._send_again(datagrams, error)
+            self._send_again(first, error)
+        return sent
+
+    def _make_vector(self) -> bool:
+        """Many runs leave, so have what sends many in one call. False: the system can't."""
+        if self._vector is None and self._may_vector:
+            self._vector = send_vector()
+            self._may_vector = self._vector is not None
+        return self._vector is not None
 
     def _send_again(self, datagrams: bytes | Run, earlier: OSError) -> None:
         """A send failed. ICMP that came for an earlier datagram is told by failing the next call, once: then this one leaves now.

@@ -10,6 +10,7 @@ import struct
 import sys
 from collections.abc import Callable
 
+from udpmsg.core.framing import Grid, Run
 from udpmsg.sockets.endpoint import Endpoint, endpoint_of
 from udpmsg.udp.offload import Ancillary
 
@@ -28,7 +29,7 @@ CALLS = 16
 NAMES_KEPT = 4096
 
 
-Receipt = tuple[memoryview, Endpoint, Ancillary]
+Receipt = tuple[memoryview, Endpoint, bytes]
 """What one buffer has, from whom, and what the kernel says of it besides."""
 
 
@@ -84,7 +85,7 @@ class Vector:
         for place, entry in enumerate(ENTRY.iter_unpack(memoryview(self._entries)[: ENTRY.size * count])):
             name = names[NAME_ROOM * place : NAME_ROOM * place + entry[1]]
             peer = known(name) or self._endpoint(name)
-            received.append((slots[place][: entry[7]], peer, self._ancillary(place, entry[5]) if entry[5] else []))
+            received.append((slots[place][: entry[7]], peer, self._told(place, entry[5]) if entry[5] else b""))
         return received
 
     def _endpoint(self, name: bytes) -> Endpoint:
@@ -100,12 +101,28 @@ class Vector:
             sockaddr = (host, int.from_bytes(port, "big"), int.from_bytes(flow, "big"), scope)
         return self._known.setdefault(name, endpoint_of("udp", sockaddr))
 
-    def _ancillary(self, place: int, size: int) -> Ancillary:
-        """What the kernel says besides, as `recvmsg` has it."""
-        data = bytes(memoryview(self._controls)[self._control_room * place :][:size])
-        found = []
-        while len(data) >= CONTROL.size:
-            length, level, kind = CONTROL.unpack_from(data)
-            found.append((level, kind, data[CONTROL.size : length]))
-            data = data[-(-length // CONTROL_ALIGNED) * CONTROL_ALIGNED :]
-        return found
+    def alike(self, received: list[Receipt], place: int) -> int:
+        """How many from this place on came from one peer, are of one length, and had the same said of them."""
+        data, *rest = received[place]
+        for later in range(place + 1, len(received)):
+            if len(received[later][0]) != len(data) or [*received[later][1:]] != rest:
+                return later - place
+        return len(received) - place
+
+    def grid(self, received: list[Receipt], place: int, size: int) -> Grid:
+        """These, of which the first has this place and all are alike, as runs of datagrams of `size` bytes."""
+        return Grid((Run(data, size) for data, *_ in received), memoryview(self._buffers)[self._room * place :], self._room)
+
+    def _told(self, place: int, size: int) -> bytes:
+        begin = self._control_room * place
+        return bytes(self._controls[begin : begin + size])
+
+
+def ancillary_of(told: bytes) -> Ancillary:
+    """What the kernel says of a buffer, as `recvmsg` has it."""
+    found = []
+    while len(told) >= CONTROL.size:
+        length, level, kind = CONTROL.unpack_from(told)
+        found.append((level, kind, told[CONTROL.size : length]))
+        told = told[-(-length // CONTROL_ALIGNED) * CONTROL_ALIGNED :]
+    return found
