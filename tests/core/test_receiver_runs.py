@@ -207,3 +207,13 @@ def test_a_run_of_what_its_sender_gave_up_comes_too_late(fragments: bool) -> Non
     receiver.receive([in_a_run(late)], now=at(1), peer="p")
     assert [event for event in receiver.events() if isinstance(event, Message)] == []
     assert receiver.totals().over_limit == 1 + len(late)
+
+
+def test_each_message_of_a_run_has_its_own_time() -> None:
+    """Sent at 0, 0 and 3 ms, and all come at once: jitter is that of the third, as of lone ones."""
+    together, single = (Receiver(session=RECEIVER, now=at(0)) for _ in range(2))
+    sender = RemoteSender(acknowledged=False)
+    sent = [sender.message(number, b"x", sent_at_us=at_us) for number, at_us in ((1, 0), (2, 0), (3, 0), (4, 3000))]
+    for receiver, batch in ((together, [sent[0], Run(b"".join(sent[1:]), len(sent[0]))]), (single, sent)):
+        receiver.receive(batch, now=at(0), peer="p")
+    assert together.totals().jitter_ns == single.totals().jitter_ns == 187_500

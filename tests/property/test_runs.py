@@ -1,8 +1,10 @@
 """Whatever comes together is received as if it had come one by one, and whatever leaves together is what was given."""
 
+from dataclasses import replace
 from itertools import groupby
 from math import isclose
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +15,20 @@ from udpmsg.core.config import Limits
 from udpmsg.core.cookies import Cookies
 from udpmsg.core.events import Message
 from udpmsg.core.fragments import Cutter, fragment_size
-from udpmsg.core.framing import LENGTH, MOST_BYTES, MOST_MESSAGES, FrameReader, Mixed, Run, each, frame, frames, together
+from udpmsg.core.framing import (
+    LENGTH,
+    MOST_BYTES,
+    MOST_MESSAGES,
+    FrameReader,
+    Grid,
+    Mixed,
+    Run,
+    each,
+    frame,
+    frames,
+    kept,
+    together,
+)
 from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.wire import Kind
 from udpmsg.udp import offload
@@ -333,3 +348,65 @@ def test_a_mixed_batch_is_counted_as_its_datagrams_would_be(datagrams: list[byte
     assert at_once.events() == single.events()
     assert at_once.totals() == single.totals()
     assert (at_once.held_bytes, at_once.undelivered) == (single.held_bytes, single.undelivered)
+
+
+SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 5), st.sampled_from([0, 1, 40, 41]))
+"""Runs, messages in each, bytes of each payload."""
+
+
+@given(SHAPES, st.integers(0, 30), st.lists(st.tuples(st.integers(0, 29), st.integers(0, 8 * 40 - 1)), max_size=3), st.data())
+def test_a_grid_is_read_as_its_datagrams_would_be(
+    shape: tuple[int, int, int], lost: int, flips: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    """Runs are missing, repeated and flipped in the middle; some are of another time or of another session, or have gaps."""
+    columns = pytest.importorskip("udpmsg.core.columns")
+    rows, count, size = shape
+    first = data.draw(st.sampled_from([1, 5, wire.MAX_NUMBER - 12]))
+    length = size + wire.HEADER.size
+    datagrams = [
+        wire.encode(
+            Kind.MESSAGE,
+            session=1,
+            number=min(first + place + (place > lost), wire.MAX_NUMBER),
+            sequence=min(first + place + (place > lost), wire.MAX_NUMBER),
+            sent_at=1000 * (place > lost + 2),
+            payload=bytes(size),
+        )
+        for place in range(rows * count)
+    ]
+    for place, bit in flips:
+        changed = bytearray(datagrams[place % len(datagrams)])
+        changed[bit // 8] ^= 1 << bit % 8
+        datagrams[place % len(datagrams)] = bytes(changed)
+    stride = count * length + data.draw(st.integers(0, 9))
+    buffer = b"".join(b"".join(datagrams[row * count : (row + 1) * count]).ljust(stride, b"?") for row in range(rows))
+    runs_ = [Run(memoryview(buffer)[row * stride :][: count * length], length) for row in range(rows)]
+    together, single = (CoreReceiver(session=9, now=0, counting_only=True) for _ in range(2))
+    for part in columns.Columns().read(Grid(runs_, memoryview(buffer), stride)):
+        if isinstance(part, Run):
+            together.receive([part], now=10_000_000, peer=PEER)
+        else:
+            together.receive_run(part, now=10_000_000, peer=PEER)
+    single.receive(datagrams, now=10_000_000, peer=PEER)
+    assert together.events() == single.events()
+    assert together.data_to_send(now=10_000_000) == single.data_to_send(now=10_000_000)
+    assert isclose(together.totals().jitter_sum_us, single.totals().jitter_sum_us, rel_tol=1e-9, abs_tol=1e-6)
+    assert replace(together.totals(), jitter_sum_us=0.0) == replace(single.totals(), jitter_sum_us=0.0)
+
+
+@given(st.lists(st.tuples(st.integers(1, 70), st.sampled_from([0, 1, 40, 1100]), st.booleans()), min_size=1, max_size=4))
+def test_columns_are_written_as_runs_are(batches: list[tuple[int, int, bool]]) -> None:
+    """The same bytes in the same runs, whatever stood in the buffer before."""
+    columns = pytest.importorskip("udpmsg.core.columns")
+    import numpy as np
+
+    writer, number = columns.Writer(7), 1
+    for count, size, same in batches:
+        payloads = [bytes([place % 7 * (not same)]) * size for place in range(count)]
+        rows = np.array([list(payload) for payload in payloads], np.uint8).reshape(count, size)
+        rows = np.broadcast_to(rows[0], (count, size)) if same else rows
+        written = writer.write(rows, number=number, sequence=number + 3, sent_at=number)
+        expected = runs.encode(payloads, session=7, number=number, sequence=number + 3, sent_at=number)
+        assert each(list(map(kept, written))) == each(expected)
+        assert all(run.message_count <= MOST_MESSAGES and len(run.data) <= MOST_BYTES for run in written)
+        number += count

@@ -73,7 +73,7 @@ def is_ordinary(first: list[int], size: int, count: int) -> bool:
     common, session, number, sequence, _ = first
     if common != OUR_MESSAGE << 32 | size - HEADER.size or not (session and number and sequence):
         return False
-    return max(number, sequence) <= MAX_NUMBER - count
+    return max(number, sequence) + count - 1 <= MAX_NUMBER
 
 
 class Writer:
