@@ -26,10 +26,10 @@ settings.load_profile("patient")  # here, before any test is collected: on a bus
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--no-offload`: no runs of datagrams, in this process and in the commands that it starts. `--no-columns`: no system call
-    that receives many, in this process."""
+    """`--no-offload`: no runs of datagrams, in this process and in the commands that it starts. `--no-columns`: no NumPy in the
+    library, and no system call that takes or brings many, in this process."""
     parser.addoption("--no-offload", action="store_true", help="have no runs of datagrams in one system call")
-    parser.addoption("--no-columns", action="store_true", help="have no system call that receives many datagrams")
+    parser.addoption("--no-columns", action="store_true", help="have nothing that only large batches need")
 
 
 def pytest_configure() -> None:
@@ -62,6 +62,9 @@ def no_settings_of_the_user(request: pytest.FixtureRequest) -> Iterator[None]:
             patch.setattr("udpmsg.udp.offload.coalesce", lambda opened: False)
         if request.config.getoption("--no-columns"):
             patch.setattr("udpmsg.udp.receiver.vector_of", lambda room, control_room: None)
+            patch.setattr("udpmsg.udp.sender.send_vector", lambda: None)
+            patch.setattr("udpmsg.messaging.receiver.columns_reader", lambda: None)
+            patch.setattr("udpmsg.bench.trial.rows_of_one", lambda payload, count: None)
         yield
 
 
