@@ -1216,14 +1216,14 @@ FAULTS = (
     ),
     Fault(
         "columns: a gap within a run is not seen",
-        "core/columns.py",
+        "core/header_columns.py",
         "pattern[:, 2] = pattern[:, 3] = np.arange(count)",
         "pattern[:, 2] = np.arange(count)",
         suite=("tests/core/test_columns.py",),
     ),
     Fault(
         "columns: a gap between runs is not seen",
-        "core/columns.py",
+        "core/header_columns.py",
         "and firsts[end] == [common, session, number + messages, sequence + messages, sent_at]",
         "and firsts[end][:2] == [common, session]",
         suite=("tests/core/test_columns.py",),

@@ -5,8 +5,8 @@ import pytest
 
 from tests.core.support import RECEIVER, SENDER, at, plain_sender, read
 from udpmsg.core import runs
-from udpmsg.core.columns import Columns, Writer, most
 from udpmsg.core.framing import Grid, Run, each, kept
+from udpmsg.core.header_columns import Columns, Writer, most
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.runs import Messages
 

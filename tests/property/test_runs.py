@@ -359,7 +359,7 @@ def test_a_grid_is_read_as_its_datagrams_would_be(
     shape: tuple[int, int, int], lost: int, flips: list[tuple[int, int]], data: st.DataObject
 ) -> None:
     """Runs are missing, repeated and flipped in the middle; some are of another time or of another session, or have gaps."""
-    columns = pytest.importorskip("udpmsg.core.columns")
+    columns = pytest.importorskip("udpmsg.core.header_columns")
     rows, count, size = shape
     first = data.draw(st.sampled_from([1, 5, wire.MAX_NUMBER - 12]))
     length = size + wire.HEADER.size
@@ -397,7 +397,7 @@ def test_a_grid_is_read_as_its_datagrams_would_be(
 @given(st.lists(st.tuples(st.integers(1, 70), st.sampled_from([0, 1, 40, 1100]), st.booleans()), min_size=1, max_size=4))
 def test_columns_are_written_as_runs_are(batches: list[tuple[int, int, bool]]) -> None:
     """The same bytes in the same runs, whatever stood in the buffer before."""
-    columns = pytest.importorskip("udpmsg.core.columns")
+    columns = pytest.importorskip("udpmsg.core.header_columns")
     import numpy as np
 
     writer, number = columns.Writer(7), 1

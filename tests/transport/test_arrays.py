@@ -92,7 +92,7 @@ def test_what_is_no_array(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_without_numpy_what_needs_it_is_not_there(monkeypatch: pytest.MonkeyPatch, stack: ExitStack) -> None:
     monkeypatch.setitem(sys.modules, "numpy", None)
-    monkeypatch.delitem(sys.modules, "udpmsg.core.columns", raising=False)
+    monkeypatch.delitem(sys.modules, "udpmsg.core.header_columns", raising=False)
     assert large_batches.columns_reader() is None
     assert large_batches.columns_writer(7) is None
     assert large_batches.rows_of_one(b"x", 3) is None

@@ -11,7 +11,7 @@ from udpmsg.core.framing import Run
 from udpmsg.core.wire import Kind
 
 if TYPE_CHECKING:
-    from udpmsg.core.columns import Rows, Writer
+    from udpmsg.core.header_columns import Rows, Writer
 
 
 class Encoder:

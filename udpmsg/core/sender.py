@@ -32,7 +32,7 @@ from udpmsg.core.transmitter import Transmitter
 from udpmsg.core.wire import Acknowledgment, Datagram, Kind, Report
 
 if TYPE_CHECKING:
-    from udpmsg.core.columns import Rows, Writer
+    from udpmsg.core.header_columns import Rows, Writer
 
 GOODBYES = 3
 """Over datagrams a GOODBYE is sent so often at most: loss at the tail is then known."""

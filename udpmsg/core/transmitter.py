@@ -21,7 +21,7 @@ from udpmsg.core.rtt import NEVER
 from udpmsg.core.wire import Kind
 
 if TYPE_CHECKING:
-    from udpmsg.core.columns import Rows, Writer
+    from udpmsg.core.header_columns import Rows, Writer
 
 
 class Transmitter:

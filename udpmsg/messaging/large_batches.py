@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 from udpmsg.base.errors import UsageError
 
 if TYPE_CHECKING:
-    from udpmsg.core.columns import Columns, Rows, Writer
+    from udpmsg.core.header_columns import Columns, Rows, Writer
 
 
 def columns_reader() -> "Columns | None":
     """What reads the headers of many messages as columns; None where NumPy is missing."""
     try:
-        from udpmsg.core.columns import Columns
+        from udpmsg.core.header_columns import Columns
     except ImportError:
         return None
     return Columns()
@@ -21,7 +21,7 @@ def columns_reader() -> "Columns | None":
 def columns_writer(session: int) -> "Writer | None":
     """What writes those of one session; None where NumPy is missing."""
     try:
-        from udpmsg.core.columns import Writer
+        from udpmsg.core.header_columns import Writer
     except ImportError:
         return None
     return Writer(session)
@@ -52,7 +52,7 @@ def rows_of_one(payload: bytes, count: int) -> "Rows | None":
 
 def batches_of(rows: "Rows") -> Iterator["Rows"]:
     """Cut into what is written at one go."""
-    from udpmsg.core.columns import most
+    from udpmsg.core.header_columns import most
 
     step = most(rows.shape[1])
     return (rows[begin : begin + step] for begin in range(0, len(rows), step))

@@ -33,7 +33,7 @@ from udpmsg.sockets.waiting import Waiter, after, earliest, nanoseconds, passed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from udpmsg.core.columns import Rows, Writer
+    from udpmsg.core.header_columns import Rows, Writer
     from udpmsg.messaging.spool import Spool
     from udpmsg.tcp.sender import TcpSender
     from udpmsg.udp.sender import UdpSender
