@@ -1,9 +1,9 @@
 """The plain programs that `scripts/bench pipes` measures beside udpmsg's commands, and what both are fed by.
 
     python -m peers.pipes send PORT      each line of standard input in a datagram
-    python -m peers.pipes receive PORT   each datagram a line on standard output, until it has what begins with END
+    python -m peers.pipes receive PORT   each datagram a line on standard output, until one ends with END
     python -m peers.pipes sink PORT      nothing but receives, until it is ended
-    python -m peers.pipes feed PORT N    N messages of udpmsg's to that port, as fast as they go; then END, some times
+    python -m peers.pipes feed PORT N    N messages of udpmsg's to that port as fast as they go; then END, some times
 
 Plain sockets, nothing else: a datagram per call, a line per call, as a program of ten lines has it.
 """
@@ -15,11 +15,13 @@ import time
 HOST = "127.0.0.1"
 BUFFER = 4 << 20
 """Bytes of receive buffer, as udpmsg asks for."""
+LARGEST = 65_535
+HEADER = 40
+"""Bytes of udpmsg's header, which the plain receiver passes over."""
 TEXT = b"a line of forty bytes, as a log has them"
 END = b"this is the end"
 ENDS, BETWEEN = 20, 0.05
-"""How often END is sent, as its first ones may find a full buffer, and seconds between two of them."""
-LARGEST = 65_535
+"""How often END is sent, as the first ones may find a full buffer, and seconds between two of them."""
 
 
 def receiver(port: int) -> socket.socket:
@@ -41,18 +43,16 @@ def send(port: int) -> None:
 def receive(port: int) -> None:
     """Each datagram a line, with who sent it."""
     with receiver(port) as bound:
-        print("Listening", file=sys.stderr, flush=True)
         while True:
-            payload, peer = bound.recvfrom(LARGEST)
-            if payload.endswith(END):
+            datagram, peer = bound.recvfrom(LARGEST)
+            if datagram.endswith(END):
                 return
-            sys.stdout.write(f"{peer[0]}:{peer[1]}  {payload[40:].decode(errors='backslashreplace')}\n")
+            sys.stdout.write(f"{peer[0]}:{peer[1]}  {datagram[HEADER:].decode(errors='backslashreplace')}\n")
 
 
 def sink(port: int) -> None:
     """Receive, and look at nothing."""
     with receiver(port) as bound:
-        print("Listening", file=sys.stderr, flush=True)
         buffer = bytearray(LARGEST)
         while True:
             bound.recv_into(buffer)

@@ -92,11 +92,12 @@ def of_one_length(messages: Sequence[bytes], overhead: int = 0) -> Iterator[Sequ
     sizes = list(map(len, messages))
     begin = 0
     while begin < len(sizes):
-        size = sizes[begin]
-        following = sizes[begin : begin + most_in_run(size + overhead)]
-        count = len(following)
-        if following.count(size) < count:
-            count = next(place for place, other in enumerate(following) if other != size)
+        size, count = sizes[begin], 1
+        if sizes[begin + 1 : begin + 2] == [size]:  # of lines of text few are as long as the next
+            following = sizes[begin : begin + most_in_run(size + overhead)]
+            count = len(following)
+            if following.count(size) < count:
+                count = next(place for place, other in enumerate(following) if other != size)
         yield messages[begin : begin + count]
         begin += count
 
