@@ -164,6 +164,17 @@ def test_a_line_that_is_too_long_is_left_out_of_its_batch() -> None:
     assert ["6000" in words[0], "7000" in words[1]] == [True, True]
 
 
+def test_a_line_that_no_datagram_can_carry_is_left_out_too(commands: Commands) -> None:
+    listener = commands.listen("--count", "2")
+    lines = b"one\n" + b"x" * 70_000 + b"\ntwo\n"
+    sender = commands.send(listener.address, "--raw", "--wait", "0s", input=lines)
+    assert sender.wait() == 3
+    assert "the message has 70000 bytes and the limit is 65507" in sender.err.finish()
+    assert "1 not sent" in sender.err.finish()
+    assert listener.wait() == 0
+    assert [event["text"] for event in listener.events("message")] == ["one", "two"]
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("options", [[], ["--ack"], ["--ack", "--json"]])
 def test_lines_arrive_as_they_are(commands: Commands, over: list[str], options: list[str], end: bytes) -> None:

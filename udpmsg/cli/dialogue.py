@@ -12,7 +12,7 @@ from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import MessageTooLarge
 from udpmsg.base.language import N_, _, told
 from udpmsg.cli.exchange import Exchange
-from udpmsg.cli.lines import Line, Lines, LineTooLong
+from udpmsg.cli.lines import Line, Lines
 from udpmsg.compare.workload import BATCH, Schedule
 from udpmsg.core.events import Message
 from udpmsg.show.terminal import duration, escape, hint_words, paint
@@ -37,6 +37,8 @@ class Dialogue:
         self.terminal = terminal
         self.interval = interval
         self.limit = limit
+        self._each_fits = False
+        """Whether each line of up to `limit` bytes can be a message, so that nobody needs to look."""
         self._accepted: Accepted | None = None
         self._sent = 0
         self._current = 0
@@ -53,6 +55,7 @@ class Dialogue:
 
             self._accepted = Accepted(exchange.sender.spool, self.limit)
         exchange.tell_resumed()
+        self._each_fits = self._refusal(exchange, self.limit) is None
         lines = Lines(exchange.sender.wake, self.limit)
         ended = self._on_terminal(exchange, lines) if self.terminal else self._piped(exchange, lines)
         if self.wait > 0 and (self.demanding or not exchange.sender.acknowledged):
@@ -135,23 +138,21 @@ class Dialogue:
 
     def _sendable(self, exchange: Exchange, lines: list[Line]) -> list[bytes]:
         """The lines, but those that are no message, of which is said why."""
-        refused = self._refusal(exchange, lines) is not None
-        batch = []
-        for line in lines:
-            if refused and (error := self._refusal(exchange, [line])) is not None:
-                exchange.words.say(f"udpmsg: {told(error)}")
-                exchange.not_sent += 1
-            elif isinstance(line, bytes):
-                batch.append(line)
-        return batch
+        batch = [line for line in lines if isinstance(line, bytes)]
+        if self._each_fits and len(batch) == len(lines):
+            return batch
+        refusals = [self._refusal(exchange, len(line)) for line in lines]
+        for error in filter(None, refusals):
+            exchange.words.say(f"udpmsg: {told(error)}")
+            exchange.not_sent += 1
+        return [line for line, error in zip(lines, refusals, strict=True) if error is None and isinstance(line, bytes)]
 
-    def _refusal(self, exchange: Exchange, lines: list[Line]) -> MessageTooLarge | None:
-        """Why the longest of these lines can be no message; None where it can."""
-        longest = max(lines, key=len)
-        if isinstance(longest, LineTooLong):
-            return MessageTooLarge(len(longest), self.limit, N_("shorten the line, or raise --max-message on both sides"))
+    def _refusal(self, exchange: Exchange, size: int) -> MessageTooLarge | None:
+        """Why a line of so many bytes can be no message; None where it can."""
+        if size > self.limit:
+            return MessageTooLarge(size, self.limit, N_("shorten the line, or raise --max-message on both sides"))
         try:
-            exchange.sender.check(len(longest))
+            exchange.sender.check(size)
         except MessageTooLarge as error:
             return error
         return None
