@@ -37,7 +37,7 @@ class Sending(NamedTuple):
     command: tuple[str, ...]
     """Behind it comes where to send."""
     to: tuple[str, ...]
-    """Who receives; behind it comes the port."""
+    """The receiver; behind it comes the port."""
     options: tuple[str, ...] = ()
     text: bool = False
     """Lines of text, of which neighbours have other lengths; else the numbers from 1 on."""
@@ -85,7 +85,7 @@ ROWS = (
 
 
 def stream_of(count: int, *, text: bool) -> bytes:
-    """So many lines."""
+    """`count` lines."""
     if not text:
         return b"".join(b"%d\n" % number for number in range(1, count + 1))
     lots = random.Random(1)
