@@ -5,10 +5,10 @@ this one is too for everything that came.
 """
 
 import sys
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from udpmsg.base import clock
+from udpmsg.base.closing import Closing
 from udpmsg.base.errors import N_, UsageError
 from udpmsg.lab.processes import Child, ChildFailed, Told, start
 from udpmsg.messaging.receiver import Receiver
@@ -30,7 +30,7 @@ class Look(NamedTuple):
     offload: bool | None
 
 
-class OwnReceiver:
+class OwnReceiver(Closing):
     """The child. A context manager: leaving it ends the child, and should we be killed, the kernel ends it."""
 
     def __init__(self, *, receive_buffer: int, offload: bool) -> None:
@@ -56,11 +56,7 @@ class OwnReceiver:
         self._child.tell("look")
         return Look(*self._heard())
 
-    def __enter__(self) -> "OwnReceiver":
-        """Use it in a `with` statement."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def close(self) -> None:
         """End the child."""
         self._child.end()
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from udpmsg.base.closing import Closing
 from udpmsg.base.errors import N_, Phrase, UdpmsgError, UsageError
 from udpmsg.core.events import Message
 from udpmsg.messaging.payload import ending
@@ -39,7 +40,7 @@ class CannotSave(UdpmsgError):
     """A message that came, and could not be kept."""
 
 
-class Saver:
+class Saver(Closing):
     """Writes messages into one directory, which is made if it is not there. Use it as a context manager, or close it."""
 
     def __init__(self, directory: Path, advice: str = END_OF_LISTENING, *, durable: bool = True) -> None:
@@ -95,14 +96,6 @@ class Saver:
         """Nothing more is saved."""
         if self._descriptor is not None:
             os.close(self._descriptor)
-
-    def __enter__(self) -> "Saver":
-        """Use it in a `with` statement."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close."""
-        self.close()
 
     def _unfinished_path(self) -> Path:
         self._written += 1

@@ -15,8 +15,8 @@ import os
 import sys
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from types import TracebackType
 
+from udpmsg.base.closing import Closing
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.errors import N_, Phrase, UdpmsgError
 from udpmsg.lab import namespaces
@@ -35,7 +35,7 @@ QUIET = 200 * MILLISECOND
 """Besides a round trip: longer than a delayed acknowledgment (40 ms) takes, and than a loaded machine sits on a frame."""
 
 
-class Lab:
+class Lab(Closing):
     """Two hosts that can run functions, and the link between them."""
 
     def __init__(self, link: Link, *, seed: int, capture: bool = False) -> None:
@@ -100,14 +100,6 @@ class Lab:
                 failures.append(error)
         if failures:
             raise next((failure for failure in failures if isinstance(failure, LabUnavailable)), failures[0])
-
-    def __enter__(self) -> "Lab":
-        """Use it in a `with` statement."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close."""
-        self.close()
 
 
 def build(connections: list[Connection], parent: int, mtu: int) -> None:

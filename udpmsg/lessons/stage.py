@@ -9,8 +9,8 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from types import TracebackType
 
+from udpmsg.base.closing import Closing
 from udpmsg.base.language import _
 
 LOOPBACK = "127.0.0.1"
@@ -28,7 +28,7 @@ class Stopped(Exception):
     """Somebody ended the lesson: Ctrl-C."""
 
 
-class Stage:
+class Stage(Closing):
     """One run's surroundings."""
 
     def __init__(
@@ -119,11 +119,7 @@ class Stage:
         opened.settimeout(PATIENCE)
         return opened
 
-    def __enter__(self) -> "Stage":
-        """Use it in a `with` statement."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def close(self) -> None:
         """Close what is open."""
         self._kept.close()
 

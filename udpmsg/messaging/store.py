@@ -5,9 +5,9 @@ Owns what is kept together, and what of it is counted. Knows neither the schema 
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
+from udpmsg.base.closing import Closing
 from udpmsg.base.errors import CannotStore
 from udpmsg.core.events import Message
 from udpmsg.core.remembered import Remembered
@@ -29,7 +29,7 @@ ON CONFLICT (session) DO UPDATE SET last_kept_at_ns = excluded.last_kept_at_ns,
 REMEMBER = f"SELECT {SESSION_COLUMNS} FROM kept_sessions WHERE session = ?"
 
 
-class Store:
+class Store(Closing):
     """A database to keep messages in, for one receiver at a time. Use it as a context manager, or close it."""
 
     def __init__(self, path: Path | str) -> None:
@@ -83,11 +83,3 @@ class Store:
     def close(self) -> None:
         """Move the log into the database (unless a reader has it open) and let another receiver in."""
         self._database.close()
-
-    def __enter__(self) -> "Store":
-        """Use it in a `with` statement."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close."""
-        self.close()

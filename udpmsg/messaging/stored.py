@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 from typing import cast
 
+from udpmsg.base.closing import Closing
 from udpmsg.messaging.database import DatabaseReader
 from udpmsg.messaging.kept import (
     FORM,
@@ -31,7 +31,7 @@ PAGE_ROWS, PAGE_BYTES = 256, 4 << 20
 """What is read at once at most. While a reading lasts, the log of a receiver that writes can only grow."""
 
 
-class StoreReader:
+class StoreReader(Closing):
     """A store to read from. Use it as a context manager, or close it."""
 
     def __init__(self, path: Path | str) -> None:
@@ -61,14 +61,6 @@ class StoreReader:
     def close(self) -> None:
         """Let the file go."""
         self._database.close()
-
-    def __enter__(self) -> "StoreReader":
-        """Use it in a `with` statement."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close."""
-        self.close()
 
     def _messages(self, after: int) -> Iterator[StoredMessage]:
         while page := self._page(after):

@@ -7,9 +7,9 @@ any program: clients send to the relay instead of the target, and the target ans
 
 import ipaddress
 import socket
-from types import TracebackType
 
 from udpmsg.base import clock
+from udpmsg.base.closing import Closing
 from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import CannotListen, UsageError
 from udpmsg.core.framing import each
@@ -28,7 +28,7 @@ OF_NO_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Where a packet to the unspecified address arrives."""
 
 
-class Relay:
+class Relay(Closing):
     """Passes datagrams and streams on. Not thread-safe, but for `wake`. Use it as a context manager."""
 
     def __init__(
@@ -159,14 +159,6 @@ class Relay:
         for part in self._parts:
             part.close()
         self._waiter.close()
-
-    def __enter__(self) -> "Relay":
-        """Use it in a `with` statement."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close."""
-        self.close()
 
     @property
     def _parts(self) -> list[UdpRelay | TcpRelay]:
