@@ -26,11 +26,11 @@ WARM_UP = 100
 BUFFER = 4 << 20
 SECOND = 1_000_000_000
 STAGES = (
-    "the sender's books, header, checksum",
+    "the sender's bookkeeping, header, checksum",
     "`sendmsg`",
     "`recvmsg`",
     "header, checksum, payloads",
-    "the receiver's books, `Message`",
+    "the receiver's bookkeeping, `Message`",
     "to the application",
     "the ACK made",
     "the ACK taken, `Outcome`",

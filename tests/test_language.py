@@ -107,6 +107,7 @@ PLAINLY = {
     r"\b(accept|closing|from|than|to) who\b|\bfor who(?!,)\b": "a peer that, those that, a caller that",
     r"\b(and|, since|;) who has (?!to)": "a connection that has",
     r"\bno way leads\b": "no route leads",
+    r"\bthe books of\b|\b(sender|receiver)'s books\b": "bookkeeping",
     r'"""So (few|long|many|much|often)\b': "at most this number, note how many, `count` messages",
     r'"""Who\b(?![^."]*\?)': "the sender that, what: name the thing",
 }
