@@ -32,6 +32,9 @@ ROUND_BYTES = (1 << 20) - LARGEST_DATAGRAM
 """What is read before it is handed on: with one call more it is less than the default limits let one session have waiting."""
 MOST_OF_ROUND, MOST_SEGMENTS = 2048, 128
 """Datagrams that a round has at most: what the default limits let one session have waiting; and those of one receipt."""
+SHORT_RUN = 8
+"""Datagrams of a run. Where runs are longer, one call after the other brings what the application takes in its next turn: more at a
+time would only be copied into memory that is cold by then."""
 COUNTED_ROUND = 32
 """A round is so many times as long where what comes is counted and waits for nobody: some 3 ms."""
 FEW = 8
@@ -198,7 +201,7 @@ class UdpReceiver:
             for item in received:
                 datagrams += len(item.data) // item.size if isinstance(item, Run) else 1
                 size += len(item.data) if isinstance(item, Run) else len(item)
-        self._busy = self._make_vector()
+        self._busy = self.grids and self._make_vector()
 
     def _make_vector(self) -> bool:
         """Many come, so have what receives many in one call. False: the system can't, or is not to."""
@@ -241,7 +244,7 @@ class UdpReceiver:
                 place += alike
             if len(received) < most:
                 break  # that was all
-        self._busy = receipts >= FEW or datagrams > ROUND_DATAGRAMS
+        self._busy = receipts >= FEW and (self.grids or datagrams < SHORT_RUN * receipts)
         if mixed:
             yield peer, mixed
 
