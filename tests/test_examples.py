@@ -14,8 +14,10 @@ from tests.test_readme import free_port
 from udpmsg import Sender
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+LIBRARIES = {"waves.py": ("numpy", "matplotlib.pyplot")}
+"""What an example shows a library with."""
 PATIENCE = 60.0
-UTF_8 = {**os.environ, "PYTHONUTF8": "1"}
+UTF_8 = {**os.environ, "PYTHONUTF8": "1", "MPLBACKEND": "Agg"}
 
 
 def command(name: str, *arguments: object) -> list[str]:
@@ -85,6 +87,19 @@ def test_readings_of_a_sensor_are_drawn() -> None:
     assert plot[-1] == "80 readings came, 0 were lost"
 
 
+@pytest.mark.parametrize("how", ["plot", "window"])
+def test_waves_are_drawn(how: str) -> None:
+    pytest.importorskip("numpy")
+    if how == "window":
+        pytest.importorskip("matplotlib")
+    port = free_port()
+    with listening("waves.py", how, port) as waves:
+        run("waves.py", "play", "127.0.0.1", port)
+    assert waves[0] == "Waiting for samples"
+    assert {"▁", "█"} <= set("".join(waves[1:-1]))
+    assert waves[-1] == "600 messages came in 3 s, 0 were lost"
+
+
 def test_the_readings_of_many_sensors_are_counted() -> None:
     port = free_port()
     with listening("sensors.py", "collect", port) as collected:
@@ -145,7 +160,8 @@ def test_an_example_is_short_says_how_to_run_it_and_uses_the_public_library_alon
     assert f"python examples/{path.name} " in (ast.get_docstring(tree) or "")
     names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    assert all(name == "udpmsg" or name in sys.stdlib_module_names or name == "collections.abc" for name in names)
+    allowed = {"udpmsg", "collections.abc", *LIBRARIES.get(path.name, ())} | sys.stdlib_module_names
+    assert names <= allowed
     usage = subprocess.run(command(path.name), capture_output=True, encoding="utf-8", env=UTF_8)
     assert usage.returncode == 1
     assert f"python examples/{path.name} " in usage.stderr

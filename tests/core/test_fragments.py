@@ -32,7 +32,7 @@ def test_the_whole_is_delivered_once_whatever_the_order(order: tuple[int, ...]) 
         receiver.receive([fragments[index]], now=at(position), peer="p")
         came = sum(len(read([fragments[each]])[0].payload) for each in order[:position])
         assert receiver.held_bytes == (REASSEMBLY_COST + came + position * FRAGMENT_COST if position < 5 else 250 + MESSAGE_COST)
-    assert receiver.events() == [Message(PAYLOAD, "p", session=sender.session, sequence=1, acknowledged=True, transmission=1)]
+    assert receiver.events() == [Message(PAYLOAD, "p", sender.session, 1, acknowledged=True, transmission=1, sent_at_us=0)]
     assert receiver.held_bytes == 0
     totals = receiver.totals()
     assert (totals.messages_delivered, totals.payload_bytes, totals.duplicates) == (1, 250, 0)

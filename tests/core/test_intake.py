@@ -44,14 +44,18 @@ def sequences(receiver: Receiver, limit: int | None = None) -> list[tuple[int | 
 def test_who_is_known_is_taken_at_once_and_in_order() -> None:
     one, two = RemoteSender(1, acknowledged=False), RemoteSender(2)
     receiver = greeted(one, two)
-    sent = [("peer 0", one.message(2, b"a")), ("peer 1", two.message(2, b"bb")), ("peer 0", one.message(3, b"c"))]
+    sent = [
+        ("peer 0", one.message(2, b"a", sent_at_us=7)),
+        ("peer 1", two.message(2, b"bb", sent_at_us=7)),
+        ("peer 0", one.message(3, b"c", sent_at_us=7)),
+    ]
     assert take(receiver, *sent, now=at(1)) == []
     assert receiver.held_bytes == 3 * 256 + 4
     assert receiver.undelivered == 3
     first, second, third = receiver.events()
-    assert first == Message(b"a", "peer 0", 1, 2, None, False, False, 1)
-    assert second == Message(b"bb", "peer 1", 2, 2, None, True, False, 1)
-    assert third == Message(b"c", "peer 0", 1, 3, None, False, False, 1)
+    assert first == Message(b"a", "peer 0", 1, 2, None, False, False, 1, None, 7)
+    assert second == Message(b"bb", "peer 1", 2, 2, None, True, False, 1, None, 7)
+    assert third == Message(b"c", "peer 0", 1, 3, None, False, False, 1, None, 7)
     assert [(identity, known.all_below) for identity, known in receiver.remembered()] == [(2, 3)]
     receiver.commit()
     assert receiver.held_bytes == 0
@@ -145,10 +149,22 @@ def test_some_are_handed_over_and_some_are_done_with() -> None:
     assert receiver.held_bytes == 0
 
 
+def test_as_many_as_are_alike_can_be_taken() -> None:
+    """Of one length, before anything else."""
+    one, two = RemoteSender(1, acknowledged=False), RemoteSender(2, acknowledged=False)
+    receiver = greeted(one, two)
+    assert receiver.waiting_alike(1, 9) == 0
+    sent = [("peer 0", one.message(2, b"a")), ("peer 1", two.message(2, b"b")), ("peer 0", one.message(3, b"cc"))]
+    take(receiver, *sent, ("peer 1", two.goodbye(2)), ("peer 0", one.message(4, b"dd")))
+    assert [receiver.waiting_alike(size, most) for size, most in ((1, 9), (1, 1), (2, 9))] == [2, 1, 0]
+    receiver.events(2)
+    assert receiver.waiting_alike(2, 9) == 1
+
+
 def test_counting_alone() -> None:
     one, two = RemoteSender(1, acknowledged=False), RemoteSender(2)
     receiver = greeted(one, two, counting_only=True)
-    assert take(receiver, ("peer 0", one.message(2, b"a")), ("peer 1", two.message(2, b"bb"))) == []
+    assert take(receiver, ("peer 0", one.message(2, b"a", sent_at_us=7)), ("peer 1", two.message(2, b"bb", sent_at_us=7))) == []
     assert (receiver.events(), receiver.held_bytes) == ([], 0)
     totals = receiver.totals()
     assert (totals.messages_delivered, totals.payload_bytes) == (4, 13)

@@ -35,7 +35,7 @@ def fire_and_forget(session: int = SENDER) -> RemoteSender:
 def test_a_message() -> None:
     remote, receiver = fire_and_forget(), a_receiver()
     receiver.receive([remote.message(1, b"hello")], now=at(3), peer="p")
-    assert receiver.events() == [Message(b"hello", "p", session=SENDER, sequence=1, transmission=1)]
+    assert receiver.events() == [Message(b"hello", "p", session=SENDER, sequence=1, transmission=1, sent_at_us=0)]
     assert receiver.events() == []
     assert receiver.data_to_send(now=at(100)) == []
     assert receiver.totals().acknowledged is False
@@ -54,7 +54,9 @@ def test_an_acknowledged_message_that_is_a_reply_and_a_retransmission() -> None:
     remote, receiver = RemoteSender(), a_receiver()
     receiver.receive([remote.message(1, b"yes", transmission=2, reply_to=7)], now=at(0), peer="p")
     (message,) = receiver.events()
-    assert message == Message(b"yes", "p", SENDER, 1, reply_to=7, acknowledged=True, reordered=False, transmission=2)
+    assert message == Message(
+        b"yes", "p", SENDER, 1, reply_to=7, acknowledged=True, reordered=False, transmission=2, sent_at_us=0
+    )
     assert not message.raw
     assert receiver.totals().acknowledged
 
@@ -78,7 +80,7 @@ def test_a_message_is_delivered_once() -> None:
     receiver.receive([remote.message(1, b"a")], now=at(0), peer="p")
     receiver.receive([remote.message(1, b"a", transmission=2)], now=at(1), peer="p")
     assert receiver.events() == [
-        Message(b"a", "p", SENDER, 1, acknowledged=True, transmission=1),
+        Message(b"a", "p", SENDER, 1, acknowledged=True, transmission=1, sent_at_us=0),
         Duplicate("p", SENDER, 1, 2),
     ]
     totals = receiver.totals()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.transport.support import LOOPBACK, collect
+from tests.transport.support import LOOPBACK, PATIENCE, collect
 from udpmsg import Goodbye, Message, OffloadRefused, Receiver, Sender, Unreachable, UsageError
 from udpmsg.core import runs
 from udpmsg.core.events import Event
@@ -299,3 +299,54 @@ def test_a_counting_receiver_takes_grids(stack: ExitStack, request: pytest.Fixtu
     if not (request.config.getoption("--no-offload") or request.config.getoption("--no-columns")) and inner.offload:
         assert max(taken) == vector.CALLS
         assert udp_sender.neighbours is send_vector.neighbours
+
+
+# Batches ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{}, {"acknowledged": True}, {"transport": "tcp"}], ids=str)
+def test_what_comes_is_given_as_arrays(stack: ExitStack, options: dict[str, Any]) -> None:
+    """Numbers, times and payloads are those of the messages."""
+    receiver = stack.enter_context(Receiver(port=0, transport=options.get("transport", "udp")))
+    sender = stack.enter_context(Sender(LOOPBACK, receiver.endpoints[0].port, **options))
+    array = a_picture(90, 5)
+    sender.send_array(array)
+    came, numbers = [], []
+    while len(numbers) < 90:
+        for batch in receiver.batches(0):
+            assert batch.to_bytes() == [row.tobytes() for row in batch.payloads]
+            assert [message.payload for message in batch.messages] == batch.to_bytes()
+            assert (batch.sent_at >= 0).all()
+            assert (len(set(batch.sessions.tolist())), len(set(batch.peers))) == (1, 1)
+            came.append(batch.payloads.view(array.dtype))
+            numbers += batch.sequences.tolist()
+        sender.poll(0)
+    assert (np.concatenate(came) == array).all()
+    assert numbers == list(range(1, 91))
+    sender.close(wait=False)
+
+
+def test_lengths_change_and_nobody_loses_what_was_not_given(stack: ExitStack) -> None:
+    """A batch ends where the length changes or something else happened; who stops there has only that in hand."""
+    receiver = stack.enter_context(Receiver(port=0))
+    sender = stack.enter_context(Sender(LOOPBACK, receiver.endpoints[0].port))
+    sender.send_many([b"aa", b"bb", b"ccc", b"", b"dd"])
+    with socket.socket(type=socket.SOCK_DGRAM) as raw:
+        raw.sendto(b"ee", receiver.endpoints[0][1:])
+        raw.sendto(b"UM\x01\x01 is malformed, though it begins as ours does", receiver.endpoints[0][1:])
+        raw.sendto(b"ff", receiver.endpoints[0][1:])
+    for batch in receiver.batches(PATIENCE):
+        assert batch.to_bytes() == [b"aa", b"bb"]
+        break
+    assert receiver.receive(PATIENCE).payload == b"ccc"  # type: ignore[union-attr]
+    given = [(batch.to_bytes(), batch.sequences.tolist()) for batch in receiver.batches(0)]
+    assert given == [([b""], [4]), ([b"dd", b"ee"], [5, 0]), ([b"ff"], [0])]
+    assert receiver.statistics().messages_delivered == 7
+
+
+def test_batches_without_numpy(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    monkeypatch.delitem(sys.modules, "udpmsg.messaging.arrays", raising=False)
+    receiver = stack.enter_context(Receiver(port=0))
+    with pytest.raises(UsageError, match="NumPy, which is missing"):
+        next(receiver.batches(0))

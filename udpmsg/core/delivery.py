@@ -138,6 +138,18 @@ class Delivery:
                 events.append(entry)
         return events
 
+    def alike(self, size: int, most: int) -> int:
+        """How many messages of so many bytes wait first, at most so many."""
+        count = 0
+        for entry in self._queue:
+            if not isinstance(entry, Batch | Several):
+                break
+            for payload in map(PAYLOAD, entry.messages):
+                if count == most or len(payload) != size:
+                    return count
+                count += 1
+        return count
+
     def commit(self) -> list[Session]:
         """The application is done with all that it has in its hands; returns the sessions that it came from."""
         batches, self._in_hand = self._in_hand, []

@@ -30,7 +30,8 @@ class Message(NamedTuple):
 
     `session`, `sequence` and `transmission` are None for raw bytes that carry no header of ours. `transmission` is 1 for
     the first, 2 for the first retransmission, and so on, as the sender numbered it. `title` is what its sender calls it, such as
-    a file's name: the word of a peer, of any characters.
+    a file's name: the word of a peer, of any characters. `sent_at_us` is when the transmission left with which it was whole:
+    microseconds since its session began, by its sender's clock.
     """
 
     payload: bytes
@@ -42,6 +43,7 @@ class Message(NamedTuple):
     reordered: bool = False
     transmission: int | None = None
     title: str | None = None
+    sent_at_us: int | None = None
 
     @property
     def raw(self) -> bool:

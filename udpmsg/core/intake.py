@@ -105,7 +105,7 @@ class Intake:
             session.queued_messages += 1
             left -= size + MESSAGE_COST
             payload = data[CHECKED_HEAD : CHECKED_HEAD + size] if flags else data[header:]
-            fields = payload, peer, identity, sequence, None, flags > 0, False, transmission, None
+            fields = payload, peer, identity, sequence, None, flags > 0, False, transmission, None, sent_at
             messages.append(tuple.__new__(Message, fields))  # its own constructor takes three times as long
             whose.append(session)
         if taken:

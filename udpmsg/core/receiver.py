@@ -168,6 +168,10 @@ class Receiver:
             self.commit()
         return events
 
+    def waiting_alike(self, size: int, most: int) -> int:
+        """How many messages of so many bytes `events` would have next, at most so many, before anything else."""
+        return self._delivery.alike(size, most)
+
     @property
     def uncommitted(self) -> bool:
         """Whether the application has something that it is not done with."""
@@ -287,6 +291,7 @@ class Receiver:
                 reordered=reordered,
                 transmission=transmission,
                 title=title or None,
+                sent_at_us=datagram.sent_at,
             ),
             ordered=datagram.ordered,
         )
@@ -340,6 +345,7 @@ class Receiver:
             repeat(False),
             transmissions if acknowledged else repeat(1),
             repeat(None),
+            sent_at,
         )
         # Message's own constructor is a function of Python's, at three times the cost
         self._delivery.put(list(map(tuple.__new__, repeat(Message), fields)), session, size * count)
@@ -389,7 +395,7 @@ class Receiver:
         if part.acknowledged:
             self._owed.acknowledgment(session, now, at_once=session.note_datagrams(part.numbers[0], part.numbers[-1], now))
         if payload is not None:
-            last = next(part.datagrams())
+            last = next(part.datagrams())._replace(sent_at=part.sent_at[-1])
             self._arrived(session, last, payload, reassembly.transmission, reassembly.title, now, reordered=False)
         return True
 

@@ -102,7 +102,8 @@ class Messages(NamedTuple):
         payloads = tuple(map(b"".join, zip(*(self.payloads[index::count] for index in range(count)), strict=True)))
         if total < count * self.size:
             payloads = tuple(payload[:total] for payload in payloads)
-        return self._replace(size=total, sequences=self.sequences[::count], transmissions=transmissions, payloads=payloads)
+        sequences, sent_at = self.sequences[::count], self.sent_at[count - 1 :: count]
+        return self._replace(size=total, sequences=sequences, sent_at=sent_at, transmissions=transmissions, payloads=payloads)
 
     def _part(self, begin: int, end: int) -> "Messages":
         if end - begin == len(self.numbers):

@@ -7,6 +7,7 @@ from udpmsg.base.errors import UsageError
 
 if TYPE_CHECKING:
     from udpmsg.core.header_columns import Columns, Rows, Writer
+    from udpmsg.messaging.arrays import MessageArrays
 
 
 def columns_reader() -> "Columns | None":
@@ -56,3 +57,12 @@ def batches_of(rows: "Rows") -> Iterator["Rows"]:
 
     step = most(rows.shape[1])
     return (rows[begin : begin + step] for begin in range(0, len(rows), step))
+
+
+def message_arrays() -> "type[MessageArrays]":
+    """What makes arrays of messages. Raises UsageError where NumPy is missing."""
+    try:
+        from udpmsg.messaging.arrays import MessageArrays
+    except ImportError:
+        raise UsageError("batches makes arrays of NumPy, which is missing: install numpy, or use poll") from None
+    return MessageArrays

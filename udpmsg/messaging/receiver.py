@@ -26,7 +26,7 @@ from udpmsg.core.framing import FRAME_OVERHEAD, Grid, Mixed, Run
 from udpmsg.core.receiver import Receiver as CoreReceiver
 from udpmsg.core.rtt import MAX_ACK_DELAY
 from udpmsg.core.wire import Kind
-from udpmsg.messaging.large_batches import columns_reader
+from udpmsg.messaging.large_batches import columns_reader, message_arrays
 from udpmsg.messaging.payload import Payload, encoded
 from udpmsg.messaging.replies import Replies
 from udpmsg.messaging.statistics import ReceiverStatistics
@@ -39,6 +39,7 @@ from udpmsg.udp.receiver import ROUND_BYTES, UdpReceiver
 from udpmsg.udp.sender import LARGEST_DATAGRAM
 
 if TYPE_CHECKING:
+    from udpmsg.messaging.arrays import MessageArrays
     from udpmsg.messaging.store import Store
 
 TRANSPORTS = {"udp": ("udp",), "tcp": ("tcp",), "both": ("udp", "tcp")}
@@ -240,6 +241,21 @@ class Receiver:
                 return events[0]
             if not events or passed(until):
                 return None
+
+    def batches(self, timeout: float | None = None) -> "Iterator[MessageArrays]":
+        """Messages as arrays: those that came one after the other and have one length, at most 256 at a time. Until none has come
+        for `timeout` seconds (None: for ever), or `wake`. Other events are passed over. Needs NumPy; else UsageError.
+
+        As with `poll`, asking for the next batch delivers the one before."""
+        arrays_of = message_arrays()
+        while True:
+            events = self.poll(timeout, limit=1)
+            if not events:
+                return
+            if isinstance(first := events[0], Message):
+                core = self._core_of(first.peer)
+                more = core.events(core.waiting_alike(len(first.payload), TURN - 1))
+                yield arrays_of([first, *(event for event in more if isinstance(event, Message))])
 
     def __iter__(self) -> Iterator[Message]:
         """Every message that comes, until `wake` or for ever."""

@@ -176,7 +176,7 @@ def _sender(peer: Hashable, session: int | None) -> tuple[str | None, str, str |
 
 def _described(message: Message) -> tuple[Scalar, ...]:
     """The values of MESSAGE."""
-    payload, peer, session, sequence, _, _, reordered, transmission, title = message
+    payload, peer, session, sequence, _, _, reordered, transmission, title, *_ = message
     text, base64 = _content(payload)
     return (*_sender(peer, session), sequence, title, len(payload), text, base64, session is None, reordered, transmission, None)
 

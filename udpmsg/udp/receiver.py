@@ -33,8 +33,8 @@ ROUND_BYTES = (1 << 20) - LARGEST_DATAGRAM
 MOST_OF_ROUND, MOST_SEGMENTS = 2048, 128
 """Datagrams that a round has at most: what the default limits let one session have waiting; and those of one receipt."""
 SHORT_RUN = 8
-"""Datagrams of a run. Where runs are longer, one call after the other brings what the application takes in its next turn: more at a
-time would only be copied into memory that is cold by then."""
+"""Datagrams of a run. Where runs are longer, one call after the other brings what the application takes in its next turn: more
+would be copied into memory that is cold by then."""
 COUNTED_ROUND = 32
 """A round is so many times as long where what comes is counted and waits for nobody: some 3 ms."""
 FEW = 8
