@@ -140,7 +140,7 @@ def test_no_two_classes_have_one_name() -> None:
 
 def test_no_two_files_have_one_name() -> None:
     of_commands_and_lessons = {PACKAGE / "cli" / f"{name}.py" for name in COMMANDS}
-    of_commands_and_lessons |= {PACKAGE / "lessons" / f"{row.module}.py" for row in LESSONS}
+    of_commands_and_lessons |= {PACKAGE / "lessons" / f"{row.name.replace('-', '_')}.py" for row in LESSONS}
     places: dict[str, set[str]] = {}
     for source in SOURCES:
         folder = source.parent.name.replace("udp", "twin").replace("tcp", "twin")

@@ -38,7 +38,7 @@ def lesson_of(name: str) -> Lesson[Any]:
 
 def test_names_are_words_and_there_once() -> None:
     assert len(set(NAMES)) == len(NAMES)
-    assert len({row.module for row in LESSONS}) == len(LESSONS)
+    assert len({row.name for row in LESSONS}) == len(LESSONS)
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", name) and name != "all" for name in NAMES)
 
 

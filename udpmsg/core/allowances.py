@@ -12,9 +12,6 @@ from udpmsg.core.events import Peer
 
 PEERS_KEPT = 4096
 """Addresses of each sort that are remembered. One that is forgotten begins anew: with what its next datagram brings."""
-BARE = 3
-"""An answer that every datagram gets, a short acknowledgment say, may be larger than what it answers, as long as its address
-was sent no more than so many times what came from it (RFC 9000, section 8.1)."""
 RAW_AT_ONCE, RAW_RATE = 16 << 10, 4 << 10
 """Bytes, and bytes a second, that one address may be sent above what came from it, when it can prove nothing: raw datagrams.
 So that `nc -u` gets its answer, and nobody an amplifier."""
