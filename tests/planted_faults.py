@@ -410,6 +410,20 @@ FAULTS = (
         ("tests/core/test_session.py",),
     ),
     Fault(
+        "every acknowledgment names everything",
+        "core/session.py",
+        "return min(everything, RANGES_EACH * max(self.unacknowledged, 1))",
+        "return everything",
+        ("tests/core/test_session.py",),
+    ),
+    Fault(
+        "who asks is not told of all",
+        "core/receiver.py",
+        "            session.asked = True\n",
+        "",
+        ("tests/core/test_session.py",),
+    ),
+    Fault(
         "acknowledgments are copied for ever",
         "core/session.py",
         " if self.largest <= YOUNG else 0",

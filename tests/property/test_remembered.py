@@ -13,6 +13,7 @@ from udpmsg.core.allowances import ANSWERS_KEPT, Allowances, Bucket
 from udpmsg.core.events import Duplicate, Event, Message
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.remembered import Remembered
+from udpmsg.core.rtt import MAX_ACK_DELAY
 from udpmsg.core.session import Session
 from udpmsg.core.tombstones import Tombstones, kept_for
 from udpmsg.core.wire import Kind, decode, decode_acknowledgment
@@ -26,11 +27,11 @@ def told(events: Sequence[Event]) -> list[tuple[type, int | None]]:
     return [(type(event), event.sequence) for event in events if isinstance(event, Message | Duplicate)]
 
 
-def claims(receiver: Receiver) -> list[tuple[int, list[tuple[int, int]]]]:
+def claims(receiver: Receiver, now: int = SECOND) -> list[tuple[int, list[tuple[int, int]]]]:
     """What an acknowledgment says is delivered, now that everything is committed."""
     receiver.commit()
-    receiver.flush(now=SECOND)
-    found = [decode(data) for data, _ in receiver.data_to_send(now=SECOND)]
+    receiver.flush(now=now)
+    found = [decode(data) for data, _ in receiver.data_to_send(now=now)]
     bodies = [decode_acknowledgment(datagram.payload) for datagram in found if datagram.kind is Kind.ACK]
     assert all(body == bodies[0] for body in bodies), "several that are due at once are copies"
     return [(body.all_below, body.delivered) for body in bodies[:1]]
@@ -65,15 +66,16 @@ def test_a_next_life_goes_on_as_the_one_before_would_have(
     if receiver.held_bytes:
         return
     other = Receiver(session=2, now=0, restore=store.get)
-    for sequence, below in after:
+    for turn, (sequence, below) in enumerate(after, 1):
+        now = SECOND + turn * MAX_ACK_DELAY  # so that everything is told
         remote.lowest = min(max(below, remote.lowest), sequence)
         data = remote.message(sequence)
         for life in (receiver, other):
-            life.receive([data], now=SECOND, peer="p")
+            life.receive([data], now=now, peer="p")
         here, there = told(receiver.events()), told(other.events())
         assert [each for each in there if each[0] is Message] == [each for each in here if each[0] is Message]
         assert set(here) <= set(there)  # what its sender gave up, and comes late, is a duplicate to the next life
-        assert claims(receiver) == claims(other)
+        assert claims(receiver, now) == claims(other, now)
     assert receiver.totals().messages_delivered == other.totals().messages_delivered
 
 

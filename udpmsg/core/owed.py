@@ -135,9 +135,9 @@ class Owed:
     def _encoded(self, session: Session, now: int) -> list[tuple[bytes, Peer]]:
         """What this session's sender is told now. Where its address may not be sent as much as that, it is asked to prove itself,
         and meanwhile gets an answer as short as one to a single datagram."""
-        peer, ranges = session.peer, 2 * wire.MAX_RANGES
+        peer, ranges = session.peer, session.ranges(now)
+        repeats = 0 if self._encoder.framed or ranges > BARE_RANGES else session.repeats
         if not self._allowances.proved(peer):
-            ranges = session.ranges()
             bare = min(ranges, BARE_RANGES)
             pauses = session.challenged_at is not None and now - session.challenged_at < CHALLENGE_PAUSE
             # that messages are delivered matters more than that they arrived, unless a proof is on its way
@@ -152,7 +152,6 @@ class Owed:
                 return []  # its next datagram, or its cookie, is answered
             ranges = ranges if granted else bare
         credit, credit_bytes = self._sessions.credit(session, now)
-        repeats = 0 if self._encoder.framed or session.ranges() > BARE_RANGES else session.repeats
         acknowledgment = session.acknowledgment(now, credit=credit, credit_bytes=credit_bytes, ranges=ranges)
         payload = wire.encode_acknowledgment(acknowledgment)
         batch = [(self._encoder.encode(Kind.ACK, now=now, payload=payload), peer)]

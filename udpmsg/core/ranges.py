@@ -36,8 +36,8 @@ class RangeSet:
         """The same, or of more than `most` the first and the last half of so many; that takes no longer the more there are."""
         if len(self._firsts) <= most:
             return self.ranges()
-        half = most // 2
-        firsts, lasts = self._firsts[:half] + self._firsts[-half:], self._lasts[:half] + self._lasts[-half:]
+        half, newest = most // 2, len(self._firsts) - (most - most // 2)
+        firsts, lasts = self._firsts[:half] + self._firsts[newest:], self._lasts[:half] + self._lasts[newest:]
         return list(zip(firsts, lasts, strict=True))
 
     def ranges_from(self, number: int) -> int:

@@ -427,6 +427,7 @@ class Receiver:
             return
         session = self._session(datagram, now, peer)
         if session is not None:
+            session.asked = True
             self._acknowledge(session, datagram, now, at_once=True)
 
     def _receive_cookie(self, datagram: Datagram, now: int, peer: Peer) -> None:

@@ -11,6 +11,7 @@ from udpmsg.core.events import Message, Peer
 from udpmsg.core.fragments import Reassembly
 from udpmsg.core.ranges import RangeSet
 from udpmsg.core.remembered import Remembered
+from udpmsg.core.rtt import MAX_ACK_DELAY
 from udpmsg.core.runs import Messages
 from udpmsg.core.wire import MAX_RANGES, Acknowledgment, Report
 
@@ -19,6 +20,9 @@ ACKNOWLEDGE_EVERY = 2
 YOUNG = 64
 """Datagrams: until so many came, no acknowledgment is saved because several came at once. The first flight would have one, and
 where that is lost, its sender waits for a probe timeout."""
+RANGES_EACH = 4
+"""Ranges of an acknowledgment for each datagram that it is the first to name: then it is hardly longer than a short one of these.
+With all 64 it has 1,112 bytes, and one for each short datagram filled the way back, and its queue, before the way there."""
 MAX_CREDIT = 2**32 - 1
 """The field has 32 bits."""
 LONGEST_FLIGHT = 120_000_000
@@ -35,9 +39,11 @@ class Session:
         "_dropped",
         "_largest_at",
         "_last_transit",
+        "_told_all_at",
         "acknowledged",
         "all_below",
         "arrivals",
+        "asked",
         "challenged_at",
         "duplicates",
         "ended",
@@ -110,6 +116,10 @@ class Session:
         self._largest_at = 0
         self.unacknowledged = 0
         """Datagrams that came since the last acknowledgment."""
+        self.asked = False
+        """Its sender wants to know everything that came."""
+        self._told_all_at = -MAX_ACK_DELAY
+        """When an acknowledgment last named everything."""
         self.challenged_at: int | None = None
         """When its address was last asked to prove itself instead of being sent an acknowledgment."""
         self._dropped = 0
@@ -294,9 +304,12 @@ class Session:
         """Of the messages that it says it sent, how many never came; None: nobody knows."""
         return None if self.messages_sent is None else self.arrivals.lost(self.messages_sent)
 
-    def ranges(self) -> int:
-        """How many ranges an acknowledgment of everything has."""
-        return len(self._arrived) + min(len(self._delivered), MAX_RANGES)
+    def ranges(self, now: int) -> int:
+        """How many ranges the acknowledgment that is due has: all to one who asks, and once in the longest delay of one."""
+        everything = len(self._arrived) + min(len(self._delivered), MAX_RANGES)
+        if everything <= RANGES_EACH or self.asked or now - self._told_all_at >= MAX_ACK_DELAY:
+            return everything
+        return min(everything, RANGES_EACH * max(self.unacknowledged, 1))
 
     def acknowledgment(self, now: int, *, credit: int, credit_bytes: int, ranges: int = 2 * MAX_RANGES) -> Acknowledgment:
         """What to tell the sender now: how many messages and bytes it may have in flight, and so many ranges at most, from 1."""
@@ -305,7 +318,10 @@ class Session:
         arrived = self._arrived.ranges()
         if len(arrived) + len(delivered) > ranges:  # the newest arrivals tell of losses
             arrived = arrived[-max(ranges // 2, 1) :]
-            delivered = delivered[: ranges - len(arrived)]
+            delivered = self._delivered.outermost(ranges - len(arrived))
+        else:
+            self.asked = False
+            self._told_all_at = now
         return Acknowledgment(
             session=self.identity,
             largest=self.largest,

@@ -157,7 +157,7 @@ class SlowStart:
 
     def _note_train(self) -> None:
         _, since, until, came, count = self._train
-        if count >= TRAIN and self._raise_rate(since, came, until):
+        if count >= TRAIN and until - since >= MILLISECOND and self._raise_rate(since, came, until):
             self._braked = True
 
     def _raise_rate(self, since: int, size: int, now: int) -> bool:
