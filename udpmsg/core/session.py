@@ -317,7 +317,7 @@ class Session:
         delivered = self._delivered.outermost(MAX_RANGES)  # the gaps to fill first, and the newest
         arrived = self._arrived.ranges()
         if len(arrived) + len(delivered) > ranges:  # the newest arrivals tell of losses
-            arrived = arrived[-max(ranges // 2, 1) :]
+            arrived = arrived[-max(ranges - len(delivered), ranges // 2, 1) :]
             delivered = self._delivered.outermost(ranges - len(arrived))
         else:
             self.asked = False
