@@ -410,6 +410,13 @@ FAULTS = (
         ("tests/core/test_session.py",),
     ),
     Fault(
+        "slow start: a train that came in no time",
+        "core/congestion/slow_start.py",
+        "count >= TRAIN and until - since >= SHORTEST_TRAIN and self",
+        "count >= TRAIN and self",
+        ("tests/core/test_slow_start.py",),
+    ),
+    Fault(
         "every acknowledgment names everything",
         "core/session.py",
         "return min(everything, RANGES_EACH * max(self.unacknowledged, 1))",

@@ -71,6 +71,15 @@ def test_growth_by_eighths_adds_up() -> None:
     assert many.growth(7, 0) == one.growth(7, 0)
 
 
+def test_a_train_that_came_in_less_than_a_millisecond_tells_nothing() -> None:
+    start = told(RTT)
+    for number in range(7):
+        came(start, [100], 5, RTT + number * MS // 7, 10_000)
+    assert start.choke is None
+    came(start, [100], 5, RTT + MS, 10_000)
+    assert start.choke == 28_000
+
+
 def test_a_train_tells_the_rate_and_so_the_window_at_which_a_queue_begins() -> None:
     """Ten datagrams that left together come a millisecond apart: 1000 bytes a millisecond, and 40,000 in a round trip."""
     start = told(RTT)

@@ -35,6 +35,8 @@ EXCESS_OF_THRESHOLD = 1.25
 """And by so much of what shows as a delay, which is a large part of a short round trip."""
 TRAIN = 6
 """Datagrams that a train has at least, after the first: fewer say little about a rate."""
+SHORTEST_TRAIN = MILLISECOND
+"""And so long it takes at least to come: who was held up for half of that reads it as fast as if there were no bottleneck."""
 
 
 class SlowStart:
@@ -157,7 +159,7 @@ class SlowStart:
 
     def _note_train(self) -> None:
         _, since, until, came, count = self._train
-        if count >= TRAIN and until - since >= MILLISECOND and self._raise_rate(since, came, until):
+        if count >= TRAIN and until - since >= SHORTEST_TRAIN and self._raise_rate(since, came, until):
             self._braked = True
 
     def _raise_rate(self, since: int, size: int, now: int) -> bool:
