@@ -781,7 +781,7 @@ FAULTS = (
     Fault(
         "slow start knows no train",
         "core/congestion/slow_start.py",
-        "if count >= TRAIN and self._raise_rate(since, came, until):",
+        "if count >= TRAIN and until - since >= SHORTEST_TRAIN and self._raise_rate(since, came, until):",
         "if False:",
     ),
     Fault(
