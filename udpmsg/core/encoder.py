@@ -58,6 +58,11 @@ class Encoder:
             framed=self.framed,
         )
 
+    def answer(self, kind: Kind, now: int, payload: bytes) -> bytes:
+        """The next datagram of the session: one that is no message, and asks for nothing."""
+        self.number += 1
+        return wire.encode_answer(kind, self.session, self.number, (now - self._started) // 1000, payload, self.framed)
+
     def challenge(self, asked: int, cookie: bytes) -> bytes:
         """The next datagram: a CHALLENGE for the session that is asked to return this cookie."""
         self.number += 1

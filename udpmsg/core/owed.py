@@ -71,7 +71,7 @@ class Owed:
         """Somebody asked about a session of before this receiver's life, or one that was forgotten: say so, keep nothing."""
         self._allowances.grant_answer(peer)  # there is one for each datagram
         payload = wire.PROBE_REPLY_BODY.pack(question.session, question.number)
-        data = self._encoder.encode(Kind.PROBE_REPLY, now=now, payload=payload)
+        data = self._encoder.answer(Kind.PROBE_REPLY, now, payload)
         self._answers.append((data, peer))
 
     def challenge(self, session: int, peer: Peer, now: int) -> None:
@@ -92,7 +92,7 @@ class Owed:
         questions, self._questions = self._questions, []
         for session, question, begins_at, peer in questions:
             report = session.report(question, begins_at, kernel_drops=kernel_drops)
-            data = self._encoder.encode(Kind.REPORT, now=now, payload=wire.encode_report(report))
+            data = self._encoder.answer(Kind.REPORT, now, wire.encode_report(report))
             if self._allowances.grant(peer, len(data)):
                 batch.append((data, peer))
         owed, self._now = self._now, {}
@@ -154,7 +154,7 @@ class Owed:
         credit, credit_bytes = self._sessions.credit(session, now)
         acknowledgment = session.acknowledgment(now, credit=credit, credit_bytes=credit_bytes, ranges=ranges)
         payload = wire.encode_acknowledgment(acknowledgment)
-        batch = [(self._encoder.encode(Kind.ACK, now=now, payload=payload), peer)]
+        batch = [(self._encoder.answer(Kind.ACK, now, payload), peer)]
         while len(batch) <= repeats and self._allowances.grant_answer(peer, keep=True):
-            batch.append((self._encoder.encode(Kind.ACK, now=now, payload=payload), peer))
+            batch.append((self._encoder.answer(Kind.ACK, now, payload), peer))
         return batch

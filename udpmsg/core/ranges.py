@@ -30,6 +30,8 @@ class RangeSet:
 
     def ranges(self) -> list[tuple[int, int]]:
         """All ranges as (first, last), ascending."""
+        if len(self._firsts) == 1:  # most often
+            return [(self._firsts[0], self._lasts[0])]
         return list(zip(self._firsts, self._lasts, strict=True))
 
     def outermost(self, most: int) -> list[tuple[int, int]]:

@@ -314,7 +314,8 @@ class Session:
     def acknowledgment(self, now: int, *, credit: int, credit_bytes: int, ranges: int = 2 * MAX_RANGES) -> Acknowledgment:
         """What to tell the sender now: how many messages and bytes it may have in flight, and so many ranges at most, from 1."""
         self.unacknowledged = 0
-        delivered = self._delivered.outermost(MAX_RANGES)  # the gaps to fill first, and the newest
+        # the gaps to fill first, and the newest; most often all that is delivered is below the first gap
+        delivered = self._delivered.outermost(MAX_RANGES) if self._delivered else []
         arrived = self._arrived.ranges()
         if len(arrived) + len(delivered) > ranges:  # the newest arrivals tell of losses
             arrived = arrived[-max(ranges - len(delivered), ranges // 2, 1) :]
@@ -322,16 +323,9 @@ class Session:
         else:
             self.asked = False
             self._told_all_at = now
-        return Acknowledgment(
-            session=self.identity,
-            largest=self.largest,
-            delay_us=min(max(now - self._largest_at, 0) // 1000, 2**32 - 1),
-            credit=min(credit, MAX_CREDIT),
-            credit_bytes=min(credit_bytes, MAX_CREDIT),
-            all_below=self.all_below,
-            arrived=arrived,
-            delivered=delivered,
-        )
+        delay = min(max(now - self._largest_at, 0) // 1000, 2**32 - 1)
+        credit, credit_bytes = min(credit, MAX_CREDIT), min(credit_bytes, MAX_CREDIT)
+        return Acknowledgment(self.identity, self.largest, delay, credit, credit_bytes, self.all_below, arrived, delivered)
 
     @property
     def repeats(self) -> int:

@@ -245,13 +245,15 @@ class Sessions:
     def credit(self, session: Session, now: int) -> tuple[int, int]:
         """How many messages this session may have in flight, and how many bytes of payload. What has begun to come is in flight
         still. Where the memory for all is short, half of what is left of it is for the messages, and half for their bytes."""
-        budget = self.budget
-        enough = min(self.limits.max_message, budget.limit // 2)
-        if budget.left < enough:  # what is silent makes room now, not later
+        budget, limits = self.budget, self.limits
+        left = budget.limit - budget.used
+        enough = min(limits.max_message, budget.limit // 2)
+        if left < enough:  # what is silent makes room now, not later
             self._affords(enough, now)
-        left = max(budget.left // 2, 0)
-        messages = self.limits.session_messages - session.waiting_messages + len(session.reassemblies)
-        size = self.limits.session_bytes - session.waiting_bytes + session.unfinished_bytes
+            left = budget.left
+        left = max(left // 2, 0)
+        messages = limits.session_messages - session.waiting_messages + len(session.reassemblies)
+        size = limits.session_bytes - session.waiting_bytes + session.unfinished_bytes
         return max(0, min(messages, left // MESSAGE_COST)), max(0, min(size, left))
 
     def totals(self) -> Totals:

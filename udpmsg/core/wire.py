@@ -294,6 +294,13 @@ def encode(
     return datagram + CHECKSUM_BLOCK.pack(crc32(datagram)) if flags & CHECKSUM else datagram
 
 
+def encode_answer(kind: Kind, session: int, number: int, sent_at: int, payload: bytes, framed: bool) -> bytes:
+    """The same of what is no message and asks for nothing: `encode`, without what only the others have."""
+    length = 0 if framed else len(payload)
+    datagram = HEADER.pack(MAGIC, VERSION, kind, CHECKSUM, length, session, number, 0, sent_at) + payload
+    return datagram + CHECKSUM_BLOCK.pack(crc32(datagram))
+
+
 def decode(data: bytes, *, framed: bool = False) -> Datagram:
     """Bytes to a Datagram; raises MalformedDatagram, whose sentence is the reason, for anything that format 1 does not allow."""
     if len(data) < HEADER.size:
@@ -399,18 +406,9 @@ def decode_title(data: bytes, offset: int, end: int) -> str:
 
 def encode_acknowledgment(acknowledgment: Acknowledgment) -> bytes:
     """The payload of an ACK; at most MAX_RANGES ranges of each sort."""
-    ranges = acknowledgment.arrived + acknowledgment.delivered
-    return ACK_BODY.pack(
-        acknowledgment.session,
-        acknowledgment.largest,
-        acknowledgment.delay_us,
-        acknowledgment.credit,
-        acknowledgment.credit_bytes,
-        acknowledgment.all_below,
-        len(acknowledgment.arrived),
-        len(acknowledgment.delivered),
-        0,
-    ) + b"".join([RANGE.pack(first, last) for first, last in ranges])
+    *counts, arrived, delivered = acknowledgment
+    body = ACK_BODY.pack(*counts, len(arrived), len(delivered), 0)
+    return body + b"".join([RANGE.pack(first, last) for first, last in arrived + delivered])
 
 
 def decode_acknowledgment(payload: bytes) -> Acknowledgment:
