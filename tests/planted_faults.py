@@ -417,6 +417,20 @@ FAULTS = (
         ("tests/core/test_slow_start.py",),
     ),
     Fault(
+        "what never left is unconfirmed when it was cut anew",
+        "core/outbox.py",
+        "        self.failures = sum(self.transmissions) if never_left else self.failures\n",
+        "",
+        ("tests/core/test_path_sessions.py",),
+    ),
+    Fault(
+        "a round trip of hours",
+        "core/rtt.py",
+        "        rtt = min(rtt, MAX_RTO)\n",
+        "",
+        ("tests/core/test_rtt.py",),
+    ),
+    Fault(
         "every acknowledgment names everything",
         "core/session.py",
         "return min(everything, RANGES_EACH * max(self.unacknowledged, 1))",

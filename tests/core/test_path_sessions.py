@@ -257,6 +257,23 @@ def test_the_interface_itself_becomes_narrow() -> None:
     assert (sorted(walk.payloads), walk.sender.datagram_size) == (SOME[:30], 1252)
 
 
+def test_what_never_left_in_any_size_is_refused_and_not_unconfirmed() -> None:
+    """Each time it is cut anew its transmissions are counted anew too, and not one of them left."""
+    sender = acknowledged_sender(follows_path=True)
+    sender.send([bytes(1100)], now=at(0))
+    for _ in range(3):
+        batch = each(sender.data_to_send(now=at(0)))
+        sender.not_sent(batch, "EMSGSIZE", now=at(0))
+        for data in batch:
+            sender.too_large(len(data), now=at(0))
+    (message,) = sender._outbox
+    assert len(message.transmissions) > 1
+    sender.abandon("closed", now=at(1))
+    (outcome,) = sender.events()
+    assert (outcome.state, str(outcome.reason)) == (State.REFUSED, "not sent (EMSGSIZE)")
+    assert sender.messages_sent == 0
+
+
 # What is refused ---------------------------------------------------------------------------------------------------------
 
 

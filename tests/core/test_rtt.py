@@ -60,6 +60,15 @@ def test_the_rto_is_at_most_sixty_seconds() -> None:
     assert estimator(40 * SECOND).rto == 60 * SECOND
 
 
+def test_a_sample_of_hours_is_one_of_a_minute() -> None:
+    """Somebody slept. After a hundred round trips of 40 ms the next ones tell the truth again."""
+    slept = estimator(3 * 3600 * SECOND)
+    assert (slept.srtt, slept.minimum) == (60 * SECOND, 60 * SECOND)
+    for _ in range(100):
+        slept.sample(40 * MS)
+    assert (slept.srtt or 0) < 41 * MS
+
+
 def test_the_variation_counts_for_at_least_the_granularity_of_the_clock() -> None:
     """RFC 6298 (2.3), G: one millisecond."""
     assert estimator(0, min_rto=1).rto == MS

@@ -79,6 +79,16 @@ def test_what_may_not_be_cut_up_and_is_too_large_is_refused(family: socket.Addre
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a datagram size is kept")
+@pytest.mark.parametrize(("host", "headers"), [("::ffff:127.0.0.1", 28), ("::1", 48)])
+def test_what_leaves_as_ipv4_has_the_headers_of_ipv4(host: str, headers: int) -> None:
+    if not ipv6():
+        pytest.skip("no IPv6 here")
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as opened:
+        opened.connect((host, 9))
+        assert path.largest(opened) == opened.getsockopt(socket.IPPROTO_IPV6, path.IPV6_MTU) - headers
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a datagram size is kept")
 def test_what_leaves_as_ipv4_from_a_socket_of_ipv6_is_not_cut_up_either() -> None:
     """::ffff:127.0.0.1 is IPv4, which has an option of its own: without it any probe passes, in pieces."""
     if not ipv6():

@@ -95,10 +95,12 @@ class Outgoing:
         reached = min(self.next_fragment * former, size)
         came, often = self.arrived, min(max(self.transmissions), MOST_TRANSMISSIONS - 1)
         self.next_fragment = -(-reached // room)
+        never_left = sum(self.transmissions) <= self.failures
         self.transmissions = bytearray([often] * self.next_fragment + [0] * (fragments - self.next_fragment))
         self.arrived = bytearray(
             all(came[index * room // former : -(-min((index + 1) * room, size) // former)]) for index in range(fragments)
         )
+        self.failures = sum(self.transmissions) if never_left else self.failures
         self.waiting = self.arrived.count(0)
         self.cut += 1
 

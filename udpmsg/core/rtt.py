@@ -41,8 +41,10 @@ class RttEstimator:
     def sample(self, rtt: int, delay: int = 0) -> int:
         """Take a measured round trip, and how much of it the peer says that it held the acknowledgment back; return the rest.
 
+        One above MAX_RTO is no round trip: somebody slept meanwhile, and the pace would be some bytes a second for as long.
         The delay is taken off only where the rest is not below the smallest round trip seen (RFC 9002, section 5.3).
         """
+        rtt = min(rtt, MAX_RTO)
         self.minimum = rtt if self.minimum is None else min(self.minimum, rtt)
         R = self.latest = rtt - delay if rtt - delay >= self.minimum else rtt
         if self.srtt is None:

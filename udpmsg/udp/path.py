@@ -15,6 +15,8 @@ DONT, PROBE = 0, 3
 told to). PROBE: nobody may, and what ICMP said of the path is passed over: only the interface's own MTU counts."""
 IPV4_HEADERS, IPV6_HEADERS = 28, 48
 """Bytes of the headers of IP and UDP."""
+MAPPED = "::ffff:"
+"""How an address of IPv4 begins for a socket of IPv6 (RFC 4291, section 2.5.5.2)."""
 
 
 @cache
@@ -44,8 +46,9 @@ def largest(opened: socket.socket) -> int | None:
 
     It believes ICMP, which anybody can forge: try it."""
     ipv6 = opened.family == socket.AF_INET6
-    option, headers = ((socket.IPPROTO_IPV6, IPV6_MTU), IPV6_HEADERS) if ipv6 else ((socket.IPPROTO_IP, IP_MTU), IPV4_HEADERS)
     try:
-        return opened.getsockopt(*option) - headers
+        mtu = opened.getsockopt(*((socket.IPPROTO_IPV6, IPV6_MTU) if ipv6 else (socket.IPPROTO_IP, IP_MTU)))
+        over_ipv6 = ipv6 and not opened.getpeername()[0].startswith(MAPPED)
+        return mtu - (IPV6_HEADERS if over_ipv6 else IPV4_HEADERS)
     except OSError:
         return None
