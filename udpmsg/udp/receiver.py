@@ -244,7 +244,7 @@ class UdpReceiver:
                 place += alike
             if len(received) < most:
                 break  # that was all
-        self._busy = receipts >= FEW and (self.grids or datagrams < SHORT_RUN * receipts)
+        self._busy = self.grids or (receipts >= FEW and datagrams < SHORT_RUN * receipts)
         if mixed:
             yield peer, mixed
 
