@@ -70,7 +70,19 @@ def test_of_any_form(stack: ExitStack) -> None:
     receiver = stack.enter_context(Receiver(port=0))
     sender = stack.enter_context(Sender(LOOPBACK, receiver.endpoints[0].port))
     cube = np.linspace(0.0, 1.0, 60).reshape(5, 4, 3)
-    given = [cube, cube[::2], cube.T, np.broadcast_to(cube[0], (4, 4, 3)), np.arange(7), np.empty((3, 0)), np.zeros((2, 400))]
+    octets = cube.view(np.uint8).reshape(5, -1)
+    given = [
+        octets,
+        octets[::-1],
+        octets.T,
+        cube,
+        cube[::2],
+        cube.T,
+        np.broadcast_to(cube[0], (4, 4, 3)),
+        np.arange(7),
+        np.empty((3, 0)),
+        np.zeros((2, 400)),
+    ]
     for array in given:
         sender.send_array(array)
     expected = [row.tobytes() for array in given for row in array]

@@ -36,6 +36,8 @@ def rows_of(array: Any) -> "Rows":
         raise UsageError("send_array takes an array of NumPy, which is missing: install numpy, or use send_many") from None
     if not isinstance(array, np.ndarray) or not array.ndim or array.dtype.hasobject:
         raise UsageError("send_array takes an array of NumPy with numbers in it, one message in each row")
+    if array.dtype == np.uint8 and array.ndim == 2:
+        return array
     rows = len(array)
     if rows > 1 and array.strides[0] == 0:  # one row, as often as there are rows
         return np.broadcast_to(rows_of(array[:1]), (rows, array[0].nbytes))
