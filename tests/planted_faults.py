@@ -69,7 +69,7 @@ FAULTS = (
     Fault(
         "credit ignored",
         "core/outbox.py",
-        "room = min(credit - self.in_flight, messages)",
+        "room = min(credit - under_way + self._arrived.count(), messages)",
         "room = messages",
     ),
     Fault(

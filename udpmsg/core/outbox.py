@@ -433,7 +433,7 @@ class Outbox:
     def _room(self, credit: int, credit_bytes: int | None, messages: int) -> int:
         """How many of so many messages of which nothing was sent may begin, by the receiver's credit and the window."""
         under_way = self.unresolved - self.unsent
-        room = min(credit - self.in_flight, messages)
+        room = min(credit - under_way + self._arrived.count(), messages)
         if self._window is not None:
             room = min(room, self._window - under_way)
         if room > 0 and credit_bytes is not None and self.waiting_bytes > credit_bytes:

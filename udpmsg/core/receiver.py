@@ -287,7 +287,7 @@ class Receiver:
                 session=session.identity,
                 sequence=datagram.sequence,
                 reply_to=datagram.reply_to or None,
-                acknowledged=datagram.acknowledged,
+                acknowledged=session.acknowledged,
                 reordered=reordered,
                 transmission=transmission,
                 title=title or None,
@@ -464,7 +464,7 @@ class Receiver:
 
     def _acknowledge(self, session: Session, datagram: Datagram, now: int, *, at_once: bool = False) -> None:
         """The datagram has a place here: owe its sender an acknowledgment, if it asked for one."""
-        if not datagram.acknowledged:
+        if not session.acknowledged:
             return
         self._owed.acknowledgment(session, now, at_once=session.note_datagram(datagram.number, now, at_once=at_once))
 
@@ -558,7 +558,7 @@ class Receiver:
     def _fits(self, session: Session, datagram: Datagram, size: int, now: int, *, cost: int = 0) -> bool:
         """Whether every limit has room for one message more, of `size` bytes; the first that has not is told."""
         limit = self._sessions.limit_reached(session, size, now, cost=cost)
-        if limit is None and datagram.acknowledged and self._lacks_gap(session, datagram):
+        if limit is None and session.acknowledged and self._lacks_gap(session, datagram):
             limit = "gaps"
         if limit is not None:
             self._over_limit(session, limit)

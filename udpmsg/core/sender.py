@@ -329,7 +329,8 @@ class Sender:
         else:
             self._paced_until = NEVER
             self.congestion.on_application_limited()
-        self._schedule_probe(now)
+        if self._outbox.unresolved:
+            self._schedule_probe(now)
         return batch
 
     def probe_to_send(self, *, now: int) -> bytes | None:
@@ -463,9 +464,9 @@ class Sender:
         question.asked(self._encoder.number, now, repeat_at=repeat_at)
 
     def _schedule_probe(self, now: int) -> None:
-        """Nothing in flight and something unresolved: no acknowledgment can be on its way, so ask (RFC 9293, 3.8.6.1)."""
+        """Nothing in flight, and something is unresolved: no acknowledgment can be on its way, so ask (RFC 9293, 3.8.6.1)."""
         lossless = self._framed and not self._has_lives  # else what an earlier life has ended may be a gap to the receiver
-        if lossless or self._in_flight or not self._outbox.unresolved or self._paced_until != NEVER:
+        if lossless or self._in_flight or self._paced_until != NEVER:
             self._probe_at = NEVER
         elif self._probe_at == NEVER:
             self._probe_at = now + self._in_flight.spread(min(self.rtt.rto << min(self._probes, 16), MAX_RTO))

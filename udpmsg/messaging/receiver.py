@@ -514,7 +514,7 @@ class Receiver:
         """Timeouts, events, data to send: in this order, after every change. The core keeps its events until they are taken."""
         now = clock.now()
         outgoing: list[tuple[bytes, Endpoint]] = []
-        if self._replies.urgent(now):
+        if self._replies.stirred(now):
             self._replies.handle_timeout(now=now)
             self._events += self._replies.events(now=now)
             outgoing = self._replies.data_to_send(now=now)

@@ -121,11 +121,13 @@ class Replies:
                 self._idle[answered.session] = answered
         return batch
 
+    def stirred(self, now: int) -> bool:
+        """Whether there may be something to send or to tell, or something is due."""
+        return bool(self._stirred) or self._presses(now)
+
     def urgent(self, now: int) -> bool:
-        """Whether there is something to send or to tell, or something is due."""
-        if self._stirred or self._raw or self._notices or self._strangers.challenges or self._strangers.stirred(now):
-            return True
-        return bool(self._timers) and self._timers[0][0] <= now
+        """The same, where it can't wait until the application asks for more. That all its replies are confirmed can wait."""
+        return self._presses(now) or any(answered.sender.unresolved for answered in self._stirred.values())
 
     def next_timeout(self) -> int | None:
         """When something is due, in nanoseconds, or earlier."""
@@ -169,6 +171,11 @@ class Replies:
                 answered.sender.not_sent([datagram], reason, now=now, permanent=permanent)
                 self._stir(answered)
                 self._count(answered)
+
+    def _presses(self, now: int) -> bool:
+        if self._raw or self._notices or self._strangers.challenges or self._strangers.stirred(now):
+            return True
+        return bool(self._timers) and self._timers[0][0] <= now
 
     def _begin_proved(self, now: int) -> None:
         """Answer those that have proved their addresses."""
@@ -247,10 +254,11 @@ class Replies:
         """Take what it has to tell, and put its part of the sums right."""
         sender = answered.sender
         self._notices += sender.events()
-        cost = sender.waiting_bytes + sender.unresolved * REPLY_COST
+        unresolved = sender.unresolved
+        cost = sender.waiting_bytes + unresolved * REPLY_COST
         self._budget.used += cost - answered.cost
-        self.unresolved += sender.unresolved - answered.unresolved
-        answered.cost, answered.unresolved = cost, sender.unresolved
+        self.unresolved += unresolved - answered.unresolved
+        answered.cost, answered.unresolved = cost, unresolved
 
     def _schedule(self, answered: Answered) -> None:
         """See that it is looked at in time. A timer that has become too early stays: it is put right when it goes off."""
