@@ -24,10 +24,11 @@ Rows = npt.NDArray[np.uint8]
 
 
 class Columns:
-    """Reads grids. One instance keeps what is the same for all grids of one shape."""
+    """Reads grids, of which one mostly has the shape of the one before."""
 
     def __init__(self) -> None:
-        self._patterns: dict[int, npt.NDArray[np.uint64]] = {}
+        self._pattern = pattern_of(1)
+        """What the last grid was compared with."""
 
     def read(self, grid: Grid) -> Iterator[Messages | Run]:
         """The messages of a grid in order: rows that follow each other as one, and each that is not ordinary as it is."""
@@ -36,7 +37,9 @@ class Columns:
         firsts: list[list[int]] = []
         if size >= HEADER.size:
             words = np.ndarray((rows, count, WORDS), ">u8", grid.data, 0, (grid.stride, size, 8)).astype(np.uint64)
-            ours = (words - words[:, :1] == self._pattern(count)).all(axis=(1, 2)).tolist()
+            if len(self._pattern) != count:
+                self._pattern = pattern_of(count)
+            ours = (words - words[:, :1] == self._pattern).all(axis=(1, 2)).tolist()
             firsts = words[:, 0].tolist()
         begin = 0
         while begin < rows:
@@ -58,14 +61,12 @@ class Columns:
             yield Messages(session, False, False, size - HEADER.size, numbers, sequences, times, nothing, nothing, (), True)
             begin = end
 
-    def _pattern(self, count: int) -> npt.NDArray[np.uint64]:
-        """How the numbers of each message of a row differ from those of its first, where all are ordinary."""
-        pattern = self._patterns.get(count)
-        if pattern is None:
-            pattern = np.zeros((count, WORDS), np.uint64)
-            pattern[:, 2] = pattern[:, 3] = np.arange(count)
-            self._patterns[count] = pattern
-        return pattern
+
+def pattern_of(count: int) -> npt.NDArray[np.uint64]:
+    """How the numbers of each message of a row differ from those of its first, where all are ordinary."""
+    pattern = np.zeros((count, WORDS), np.uint64)
+    pattern[:, 2] = pattern[:, 3] = np.arange(count)
+    return pattern
 
 
 def is_ordinary(first: list[int], size: int, count: int) -> bool:
