@@ -356,7 +356,8 @@ class Sender:
 
     def handle_timeout(self, *, now: int) -> None:
         """Do what is due: end messages past their deadline, deem transmissions lost, probe a silent receiver."""
-        if min(self._due()) > now:  # most often
+        idle = not self._outbox.unresolved and self._goodbye_at == NEVER and self._question is None
+        if idle or min(self._due()) > now:  # most often
             return
         for place, handle in enumerate(TIMERS):
             if self._due()[place] <= now:  # what was handled before may have moved it

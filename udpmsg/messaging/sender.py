@@ -687,7 +687,8 @@ class Sender:
             self._take_events(events, now)
         batch = self._reply_receiver.data_to_send(now=now)
         if not self._socket.waiting:  # what the kernel has not taken holds back what follows
-            self._follow_path()
+            if self._path is not None:
+                self._follow_path(self._path)
             batch += self._data_to_send(now)
         if batch:
             self._socket.write(batch)
@@ -709,11 +710,11 @@ class Sender:
         if self._spool is not None:
             self._spool.ended(events, idle=not self.unresolved)
 
-    def _follow_path(self) -> None:
+    def _follow_path(self, path: "UdpSender") -> None:
         """Have the system treat what is sent from now on as the size of datagrams demands."""
-        if self._path is not None and (cut_to := (self._core.datagram_size, self._core.whole)) != self._cut_to:
+        if (cut_to := (self._core.datagram_size, self._core.whole)) != self._cut_to:
             self._cut_to = cut_to
-            self._path.keep_whole(self._core.whole)
+            path.keep_whole(self._core.whole)
 
     def _probe_path(self, path: "UdpSender", now: int) -> bool:
         """Find out what the path takes, if that is due; True when datagrams are smaller now. What is sent anyway has left before:
@@ -729,7 +730,7 @@ class Sender:
             for hint in hints:
                 self._core.path_hint(hint, now=now)
             probe = self._core.probe_to_send(now=now)
-        self._follow_path()
+        self._follow_path(path)
         return self._core.datagram_size != size
 
     def _go_elsewhere(self, reason: str, *, again: bool = False) -> bool:
