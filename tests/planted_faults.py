@@ -1019,8 +1019,8 @@ FAULTS = (
     Fault(
         "the path: what fits no more is sent as it was",
         "core/transmitter.py",
-        "            if length <= (way.datagram_size or 0) or message",
-        "            if length > 0 or message",
+        "            if length <= (way.datagram_size or 0):\n",
+        "            if length > 0:\n",
         suite=PATH,
     ),
     Fault(
