@@ -424,13 +424,6 @@ FAULTS = (
         ("tests/core/test_path_sessions.py",),
     ),
     Fault(
-        "cut anew, it is sent once too often",
-        "core/transmitter.py",
-        " or message.exhausted(self._config.max_transmissions):",
-        ":",
-        ("tests/core/test_path_sessions.py",),
-    ),
-    Fault(
         "a round trip of hours",
         "core/rtt.py",
         "        rtt = min(rtt, MAX_RTO)\n",

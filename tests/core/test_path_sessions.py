@@ -274,19 +274,6 @@ def test_what_never_left_in_any_size_is_refused_and_not_unconfirmed() -> None:
     assert sender.messages_sent == 0
 
 
-@pytest.mark.parametrize(("often", "pieces"), [(1, 5), (2, 2)])
-def test_what_was_sent_as_often_as_it_may_be_is_not_cut_anew(often: int, pieces: int) -> None:
-    sender = acknowledged_sender(follows_path=True, max_transmissions=2)
-    sender.send([bytes(2000)], now=at(0))
-    assert len(each(sender.data_to_send(now=at(0)))) == 2
-    (message,) = sender._outbox
-    message.transmissions[0] = often
-    sender.too_large(1200, now=at(1))
-    sender.try_again(now=at(1))
-    sender.data_to_send(now=at(1))
-    assert (len(message.transmissions), max(message.transmissions)) == (pieces, 2)
-
-
 # What is refused ---------------------------------------------------------------------------------------------------------
 
 

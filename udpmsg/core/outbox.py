@@ -104,10 +104,6 @@ class Outgoing:
         self.waiting = self.arrived.count(0)
         self.cut += 1
 
-    def exhausted(self, most: int) -> bool:
-        """Whether a part of it that has not arrived was sent `most` times: no piece of that may be sent again."""
-        return any(often >= most and not here for often, here in zip(self.transmissions, self.arrived, strict=True))
-
     def is_cut_like(self, other: "Outgoing", place: int) -> bool:
         """Whether it is so many numbers after the other, and differs in nothing but that and the payload's bytes."""
         return (

@@ -183,7 +183,7 @@ class Transmitter:
         if message.started:
             count = len(message.transmissions)
             length = way.datagram_length(size, fragment, count, reply=reply, title=title)
-            if length <= (way.datagram_size or 0) or message.exhausted(self._config.max_transmissions):
+            if length <= (way.datagram_size or 0):
                 return False
         self._outbox.cut_anew(message, way.count(size, reply=reply, title=title), way)
         return True
