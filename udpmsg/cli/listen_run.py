@@ -40,8 +40,9 @@ LIMITS = (
 """The limits that a LimitReached may name besides the sessions, marked here for translation."""
 NAP = 0.1
 """Seconds between two looks for Ctrl-C during a sleep."""
-TOGETHER = 1 << 20
-"""Bytes of messages whose lines are made and written together at most; larger ones go one by one."""
+TOGETHER = 128 << 10
+"""Bytes of messages whose lines are made and written together at most; larger ones go one by one. A byte may be six in JSON, and
+stands in memory several times until it is written."""
 
 
 class ListenRun:
