@@ -209,8 +209,8 @@ def main() -> int:
     print(f"Python {platform.python_version()}, {platform.system()} {platform.release()}, {os.cpu_count()} cores; ", end="")
     print(f"{load:.1f} processes at work before (idle: near 0); medians of {options.rounds} rounds of {options.lines:,} lines.\n")
     print(table(ROWS, runs))
-    for failure in failures:
-        print(f"\n- failed: {failure}")
+    for words in failures:
+        print(f"\n- failed: {words}")
     print(f"\nMeasured in {time.monotonic() - begun:,.0f} s.")
     return 1 if failures else 0
 

@@ -11,6 +11,7 @@ Plain sockets, nothing else: a datagram per call, a line per call, as a program 
 import socket
 import sys
 import time
+from collections.abc import Callable
 
 HOST = "127.0.0.1"
 BUFFER = 4 << 20
@@ -70,4 +71,5 @@ def feed(port: int, count: int) -> None:
 
 
 if __name__ == "__main__":
-    {"send": send, "receive": receive, "sink": sink, "feed": feed}[sys.argv[1]](*map(int, sys.argv[2:]))
+    programs: dict[str, Callable[..., None]] = {"send": send, "receive": receive, "sink": sink, "feed": feed}
+    programs[sys.argv[1]](*map(int, sys.argv[2:]))
