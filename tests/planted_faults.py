@@ -524,6 +524,13 @@ FAULTS = (
         "self.times_believed = True",
     ),
     Fault(
+        "a closed receiver takes what comes with many others",
+        "messaging/receiver.py",
+        "others = zip(messages, messages.peers, strict=True) if self.closed else core.receive_mixed(messages, now)",
+        "others = core.receive_mixed(messages, now)",
+        suite=("tests/transport/test_vector.py",),
+    ),
+    Fault(
         "an unconfirmed reply has no timer",
         "messaging/replies.py",
         "elif answered.due is None or due < answered.due:",

@@ -191,3 +191,30 @@ def test_no_more_names_are_remembered_than_there_is_room_for(
         received += [(bytes(data), peer.port, told) for data, peer, told in many.receive(bound, 16)]
     assert sorted(received) == sorted((b"x", sender.getsockname()[1], b"") for sender in senders)
     assert len(many._known) <= 3
+
+
+def test_what_comes_to_a_closed_receiver_is_not_received(stack: ExitStack, together: bool) -> None:
+    """It waits for the confirmation of a reply, and takes nothing else meanwhile."""
+    receiver = stack.enter_context(Receiver(LOOPBACK, 0))
+    port = receiver.endpoints[0].port
+    asking = Sender(LOOPBACK, port, acknowledged=True)
+    stack.callback(asking.close, wait=False)
+    senders = [stack.enter_context(Sender(LOOPBACK, port)) for _ in range(2)]
+    for sender in (asking, *senders):
+        sender.send("one")
+    for message in collect(receiver, Message, 3):
+        if message.acknowledged:
+            receiver.reply(message, "an answer")
+    while receiver._replies._strangers.waiting:  # until its address has proved itself
+        asking.poll(0)
+        receiver.poll(0)
+    closing = receiver.closing(linger=PATIENCE, commit=True)
+    next(closing)
+    for _ in range(MANY):
+        for sender in senders:
+            sender.send("too late")
+    receiver.work()
+    assert uses_vector(receiver) == together
+    statistics = receiver.statistics()
+    assert (statistics.messages_delivered, statistics.messages_undelivered, statistics.payload_bytes) == (3, 0, 9)
+    closing.close()

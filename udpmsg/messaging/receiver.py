@@ -479,7 +479,8 @@ class Receiver:
         which stay together. Of a stream, nothing is taken after what is malformed."""
         core = self._cores[peer.transport]
         if isinstance(messages, Mixed):
-            for datagram, origin in core.receive_mixed(messages, now):
+            others = zip(messages, messages.peers, strict=True) if self.closed else core.receive_mixed(messages, now)
+            for datagram, origin in others:
                 assert isinstance(origin, Endpoint)
                 self._take_one(origin, datagram, now)
             return
