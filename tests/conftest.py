@@ -27,9 +27,10 @@ settings.load_profile("patient")  # here, before any test is collected: on a bus
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--no-offload`: no runs of datagrams, in this process and in the commands that it starts. `--no-columns`: no NumPy in the
-    library, and no system call that takes or brings many, in this process."""
+    library, and no system call that takes or brings many, in this process. `--uvloop`: another event loop for `tests/aio`."""
     parser.addoption("--no-offload", action="store_true", help="have no runs of datagrams in one system call")
     parser.addoption("--no-columns", action="store_true", help="have nothing that only large batches need")
+    parser.addoption("--uvloop", action="store_true", help="tell the stories in event loops in uvloop")
 
 
 def pytest_configure() -> None:

@@ -1,5 +1,5 @@
-"""Fixtures of the stories in event loops: each is told over both transports, in asyncio's loop, in uvloop, and in one that can't
-watch descriptors, as Windows' proactor. Every story gives all tasks, descriptors and threads back.
+"""Fixtures of the stories in event loops: each is told over both transports, in asyncio's loop and in one that can't watch
+descriptors, as Windows' proactor; with `--uvloop` in uvloop instead. Every story gives all tasks, descriptors and threads back.
 """
 
 import asyncio
@@ -43,19 +43,16 @@ def transport(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=["asyncio", "uvloop", "without readers"])
-def loop_name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "loop_name" in metafunc.fixturenames:
+        metafunc.parametrize("loop_name", ["uvloop"] if metafunc.config.getoption("--uvloop") else ["asyncio", "without readers"])
 
 
 @pytest.fixture(scope="session")
-def first_loop() -> None:
+def first_loop(request: pytest.FixtureRequest) -> None:
     """uvloop keeps a pair of descriptors for signals, once for all loops."""
-    try:
-        import uvloop
-    except ImportError:
-        return
-    uvloop.new_event_loop().close()
+    if request.config.getoption("--uvloop"):
+        loop_factory("uvloop")().close()
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,8 @@ WITHOUT = {
     "sending": "what only an event loop needs",
     "asking": "what only an event loop needs",
     "closing": "what only an event loop needs",
+    "batches": "not there: `poll` gives messages",
+    "send_array": "not there: `send_many` takes messages",
 }
 BESIDES = {
     "open": "a constructor can't be awaited",

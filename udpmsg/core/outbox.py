@@ -211,10 +211,7 @@ class Outbox:
             self._payloads += [b""] * messages
             self._ends += self._ends[-1:] * messages
         else:
-            self.lowest = self._base = self.next_unsent
-            if self._payloads:
-                self._payloads.clear()
-                self._ends.clear()
+            self.lowest = self._base = self.next_unsent  # of those that have ended nothing is kept
         return first
 
     def set_apart(self, sequence: int, fragments: int, reply_to: int, title: str, way: Cutter) -> None:
