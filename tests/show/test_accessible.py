@@ -43,6 +43,7 @@ class Still(Opened):
         """There is nothing to wait for."""
 
 
+@pytest.mark.timeout(300)  # the browser looks at all of a large page six times, which beside other work takes minutes
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_core_finds_nothing_wrong(browser: Any, tmp_path: Path, name: str) -> None:
     it = (Still if name == "lesson" else Opened)(browser, tmp_path, PAGES[name]())
