@@ -89,7 +89,7 @@ def test_the_same_command_again(commands: Commands, tally: Tally, tmp_path: Path
     """Lines from a file: the same command goes on where it was killed, as often as that is. All lines come once."""
     lots = random.Random(f"{SEED} {tally.name}")
     port, spool, store, lines = free_port(), tmp_path / "spool.db", tmp_path / "store.db", tmp_path / "lines.txt"
-    count = 2 * KILLS * ROUND
+    count = 16 * KILLS * ROUND  # more than is sent until the last kill: some thousand between two of them
     lines.write_text("".join(text(number, SHORT) + "\n" for number in range(1, count + 1)))
     listener = listen(commands, port, "--store", str(store))
     told = 0
