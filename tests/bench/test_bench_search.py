@@ -212,6 +212,12 @@ def test_after_a_stall_a_little_is_caught_up_and_the_rest_is_never_sent(rate: fl
     assert sent >= rate * (0.2 - lost_time / SECOND) * 0.99 - 3 * pace.batch - 1
 
 
+def test_what_is_due_together_is_whole_runs_where_it_is_as_many() -> None:
+    """A message that is left over goes by itself, and costs both sides what a run does."""
+    batches = [Pace(rate, now=0, most_at_once=900, in_run=52).batch for rate in (40_000, 400_000, 2_000_000, 9_000_000)]
+    assert batches == [10, 52, 9 * 52, 17 * 52]
+
+
 def test_a_sender_that_is_too_slow_sends_what_it_can() -> None:
     sent, now = paced(1e6, 0.1, cost=500_000)  # 250 messages in 500 µs are half a million a second
     assert sent * SECOND / now == pytest.approx(500_000, rel=0.02)

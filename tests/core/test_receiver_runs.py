@@ -1,5 +1,7 @@
 """Messages that came together, and a receiver that only counts: what the property tests find at random, told as stories."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.core.support import RECEIVER, SENDER, Receiver, RemoteSender, acknowledgments, at
@@ -8,6 +10,7 @@ from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Malformed, Message
 from udpmsg.core.framing import Run, each
+from udpmsg.core.wire import Datagram
 
 
 def a_run(*payloads: bytes, first: int = 1, lowest: int = 0) -> Run:
@@ -66,6 +69,27 @@ def test_a_run_is_taken_as_a_whole_or_if_it_is_no_ordinary_one_as_its_datagrams(
     receiver.receive([Run(b"".join(each(others)), len(each(others)[0]))], now=at(0), peer="p")
     given = [(event.session, event.sequence) for event in receiver.events() if isinstance(event, Message)]
     assert given == [(SENDER, 1), (SENDER, 2), (SENDER, 3), (RECEIVER, 3)]
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_only_the_first_message_of_a_new_session_is_looked_at_by_itself(
+    acknowledged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It opens the session. Five hundred others one by one would take as long as the kernel's buffer lasts."""
+    alone: list[int] = []
+    usual = runs.Messages.datagrams
+
+    def noted(messages: runs.Messages) -> Iterator[Datagram]:
+        for datagram in usual(messages):
+            alone.append(datagram.sequence)
+            yield datagram
+
+    monkeypatch.setattr(runs.Messages, "datagrams", noted)
+    receiver = Receiver(session=RECEIVER, now=at(0))
+    for first in (1, 4):
+        take(receiver, a_run(b"a", b"b", b"c", first=first, lowest=int(acknowledged)))
+    assert [event.sequence for event in receiver.events() if isinstance(event, Message)] == [1, 2, 3, 4, 5, 6]
+    assert alone == [1]
 
 
 @pytest.mark.parametrize("counting_only", [False, True])

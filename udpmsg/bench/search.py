@@ -138,10 +138,11 @@ def decisive(trials: Iterable[Trial], *, failed_at: float) -> Trial | None:
 class Pace:
     """When messages are due at a rate: by absolute time, so that a late one delays none after it, and in small batches."""
 
-    def __init__(self, rate: float, *, now: int, most_at_once: int = MOST_AT_ONCE) -> None:
+    def __init__(self, rate: float, *, now: int, most_at_once: int = MOST_AT_ONCE, in_run: int = 1) -> None:
         self.rate = rate
-        self.batch = max(1, min(most_at_once, int(rate * BURST / SECOND)))
-        """Messages that are due together, at the time of the first of them."""
+        batch = max(1, min(most_at_once, int(rate * BURST / SECOND)))
+        self.batch = batch - batch % in_run or batch
+        """Messages that are due together, at the time of the first of them: runs of `in_run`, where they are as many."""
         self._begin = now
         self._taken = 0
         self._most_late = max(CATCH_UP, int(2 * self.batch * SECOND / rate))

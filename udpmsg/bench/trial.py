@@ -22,6 +22,8 @@ from udpmsg.compare.choices import Mode
 from udpmsg.compare.watch import Watch
 from udpmsg.compare.workload import filled
 from udpmsg.core.events import Disconnected, Event, Outcome, State, Unreachable
+from udpmsg.core.framing import most_in_run
+from udpmsg.core.wire import HEADER
 from udpmsg.messaging.large_batches import rows_of_one
 from udpmsg.messaging.sender import Sender
 from udpmsg.messaging.statistics import SenderStatistics, SessionReport
@@ -36,7 +38,7 @@ more: the first five retransmissions of a message take about as long at the smal
 DRAIN = 0.05
 """Seconds before the receiver is asked: a full buffer would drop the question too, and it is repeated only after a second."""
 BATCH_BYTES = 1 << 20
-"""Of payload that are handed over at one go at most."""
+"""Handed over at one go at most, headers included."""
 TOLD_EVERY = SECOND // 10
 PROBE_INTERVAL = 1_000_000
 """Nanoseconds from one round trip to the next at least: a thousand a second keeps nobody busy."""
@@ -81,9 +83,21 @@ class TrialSetup:
         options |= {"datagram_size": self.datagram_size, "offload": self.offload}
         return options | ({"window": self.window, "congestion": self.congestion} if acknowledged else {})
 
-    def batch(self, most: int = MOST_AT_ONCE) -> list[bytes]:
-        """Messages for one call of `send_many`."""
-        return [filled(b"", self.size)] * max(1, min(most, BATCH_BYTES // self.size))
+    def at_once(self) -> int:
+        """How many messages are handed over at one go at most: whole runs, since a message that is left over goes by itself, and
+        costs both sides what a run does."""
+        length = self.size + HEADER.size
+        most = max(1, min(MOST_AT_ONCE, BATCH_BYTES // length))
+        return most - most % self.in_run or most
+
+    @property
+    def in_run(self) -> int:
+        """How many messages one run has."""
+        return most_in_run(self.size + HEADER.size)
+
+    def batch(self, count: int) -> list[bytes]:
+        """`count` messages."""
+        return [filled(b"", self.size)] * count
 
     def nobody(self) -> NobodyThere:
         """What to do where none answers. Raises ChildFailed where it was our own receiver, which is gone."""
@@ -118,7 +132,7 @@ def at_rate(setup: TrialSetup, rate: float, seconds: float, *, confirms: bool) -
     with opened(setup, acknowledged=False, seconds=seconds) as (sender, watch):
         count = max(1, round(rate * seconds))
         effort = Effort(setup.receiver)
-        pace = Pace(rate, now=effort.begun, most_at_once=len(setup.batch()))
+        pace = Pace(rate, now=effort.begun, most_at_once=setup.at_once(), in_run=setup.in_run)
         give = giving(setup, sender, pace.batch)
         sent, next_tick = 0, effort.begun + TOLD_EVERY
         while sent < count and not watch.over:
@@ -141,7 +155,7 @@ def as_fast_as_possible(setup: TrialSetup, seconds: float, *, confirms: bool = F
     """Without a pace. Fire and forget: the flood. Acknowledged, or over TCP: as fast as the receiver takes it."""
     acknowledged = setup.mode is Mode.UDP_ACK
     with opened(setup, acknowledged=acknowledged, seconds=seconds) as (sender, watch):
-        most = len(setup.batch())
+        most = setup.at_once()
         give = giving(setup, sender, most)
         effort = Effort(setup.receiver)
         now, until = effort.begun, effort.begun + int(seconds * SECOND)

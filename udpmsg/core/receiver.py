@@ -143,7 +143,7 @@ class Receiver:
         size, count = messages.size, len(messages.numbers)
         overhead = wire.overhead(acknowledged=messages.acknowledged, reply=False, fragment=messages.shape is not None)
         self._allowances.received(peer, (size + overhead) * count, count)
-        for part in (messages,) if messages.shape is None else messages.parts():
+        for part in self._together(messages):
             if self._take(part, now, peer):
                 continue
             for datagram in part.datagrams():
@@ -295,6 +295,13 @@ class Receiver:
             ),
             ordered=datagram.ordered,
         )
+
+    def _together(self, messages: Messages) -> list[Messages]:
+        """Cut into what may be taken as a whole: fragments where a message ends; and the first message of a new session, which
+        opens it, from those that find it open."""
+        if messages.shape is not None:
+            return messages.parts()
+        return [messages] if self._sessions.find(messages.session) is not None else messages.first_and_others()
 
     def _take(self, part: Messages, now: int, peer: Peer) -> bool:
         """Take these as a whole, if they are what is expected next and there is room; else nothing was taken."""

@@ -86,6 +86,10 @@ class Messages(NamedTuple):
         end = here - (here - begin) % count
         return [self._part(first, last) for first, last in ((0, begin), (begin, end), (end, here)) if first < last]
 
+    def first_and_others(self) -> "list[Messages]":
+        """Cut behind the first one; where that is all, there are no others."""
+        return [self._part(begin, end) for begin, end in ((0, 1), (1, len(self.numbers))) if begin < end]
+
     @property
     def whole(self) -> bool:
         """Of a part: whether it has messages of which everything is here."""
