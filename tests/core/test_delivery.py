@@ -89,7 +89,7 @@ def test_a_run_is_cut_where_the_application_wants_less() -> None:
     run = [remote.message(number, b"%d" % number) for number in range(2, 7)]
     receiver.receive([Run(b"".join(run), len(run[0]))], now=at(0), peer="p")
     assert [message.payload for message in handed_over(receiver, 3)] == [b"0", b"2", b"3"]
-    assert (receiver.waiting, len(receiver.in_hand)) == (True, 3)
+    assert (bool(receiver.waiting), len(receiver.in_hand)) == (True, 3)
     receiver.commit()
     assert delivered(receiver, 0) == (4, [])
     assert [message.payload for message in handed_over(receiver, 3)] == [b"4", b"5", b"6"]

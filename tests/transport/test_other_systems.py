@@ -152,6 +152,35 @@ def test_a_kernel_that_does_not_tell_its_drops(stack: ExitStack, answer: OSError
     inner._socket = real  # type: ignore[assignment]
 
 
+@pytest.mark.parametrize(("tells", "waiting", "calls"), [(True, 1, 1), (True, 2, 3), (False, 1, 2), (False, 2, 3)])
+def test_a_lone_datagram_is_read_with_one_call_where_the_kernel_tells_that_it_is_alone(
+    stack: ExitStack, tells: bool, waiting: int, calls: int
+) -> None:
+    """Else there is a call more, which finds nothing. One turn takes all that waits in any case."""
+    if tells and sys.platform != "linux":
+        pytest.skip("only Linux tells")
+    receiver = stack.enter_context(Receiver(port=0, offload=False))
+    endpoint = receiver.endpoints[0]
+    sender = stack.enter_context(Sender(endpoint.host, endpoint.port))
+    inner = receiver._sockets["udp"]
+    real, called = inner._socket, 0
+
+    def recvfrom(size: int) -> tuple[bytes, Any]:
+        nonlocal called
+        called += 1
+        return real.recvfrom(size)
+
+    def getsockopt(level: int, option: int, size: int) -> bytes:
+        raise OSError(errno.ENOPROTOOPT, "not available")
+
+    inner._socket = Foreign(real, recvfrom=recvfrom, **({} if tells else {"getsockopt": getsockopt}))  # type: ignore[assignment]
+    for _ in range(waiting):
+        sender.send("x")
+    assert [message.payload for message in collect(receiver, Message)] == [b"x"] * waiting
+    assert called == calls
+    inner._socket = real  # type: ignore[assignment]
+
+
 def test_a_system_that_is_not_linux_does_not_tell_its_drops(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     receiver = stack.enter_context(Receiver(port=0))
     told = receiver.receive_buffer

@@ -57,35 +57,28 @@ class Delivery:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._queue: deque[Batch | Several | Notice | Goodbye] = deque()
-        self._in_hand: list[Batch | Several] = []
+        self.waiting: deque[Batch | Several | Notice | Goodbye] = deque()
+        """What waits to be handed over."""
+        self.uncommitted: list[Batch | Several] = []
+        """What the application has in its hands: it is not done with it."""
         self._notices = 0
         self.raw_waiting = 0
         """Raw messages that the application is not done with."""
 
-    def __len__(self) -> int:
-        """What waits to be handed over."""
-        return len(self._queue)
-
-    @property
-    def uncommitted(self) -> bool:
-        """Whether the application has something that it is not done with."""
-        return bool(self._in_hand)
-
     @property
     def in_hand(self) -> list[Message]:
         """The messages that the application has and is not done with."""
-        return [message for batch in self._in_hand for message in batch.messages]
+        return [message for batch in self.uncommitted for message in batch.messages]
 
     @property
     def undelivered(self) -> int:
         """Messages that the application is not done with, whether it has them or not."""
-        return sum(len(entry.messages) for entry in (*self._in_hand, *self._queue) if isinstance(entry, Batch | Several))
+        return sum(len(entry.messages) for entry in (*self.uncommitted, *self.waiting) if isinstance(entry, Batch | Several))
 
     def in_hand_by_session(self) -> list[tuple[Session, list[tuple[int, int]]]]:
         """Which sequence numbers of each acknowledged session they have, as (first, last)."""
         found: dict[int, tuple[Session, list[tuple[int, int]]]] = {}
-        for batch in self._in_hand:
+        for batch in self.uncommitted:
             if isinstance(batch, Several):
                 parts = [([message], session) for message, session in zip(*batch, strict=True) if session.acknowledged]
             else:
@@ -102,33 +95,33 @@ class Delivery:
             self.raw_waiting += len(messages)
         else:
             session.queued_messages += len(messages)
-        self._queue.append(Batch(messages, session, size) if size is not None else whole(messages, session))
+        self.waiting.append(Batch(messages, session, size) if size is not None else whole(messages, session))
 
     def put_mixed(self, messages: list[Message], sessions: list[Session]) -> None:
         """For the application: messages without titles, each of its session, which counts it already."""
         if messages:
-            self._queue.append(Several(messages, sessions))
+            self.waiting.append(Several(messages, sessions))
 
     def tell(self, goodbye: Goodbye) -> None:
         """Of a session that something came of: there is at most one for each."""
-        self._queue.append(goodbye)
+        self.waiting.append(goodbye)
 
     def notify(self, event: Event) -> None:
         """Tell what a peer could repeat without end, unless so much of that waits already."""
         if self._notices < NOTICES_KEPT:
             self._notices += 1
-            self._queue.append(Notice(event))
+            self.waiting.append(Notice(event))
 
     def take(self, limit: int | None, *, hand_over: bool = True) -> list[Event]:
         """What comes next, at most `limit` events. Not `hand_over`: the messages among them are done with, and not returned."""
         events: list[Event] = []
-        while self._queue and (limit is None or len(events) < limit):
-            entry = self._queue.popleft()
+        while self.waiting and (limit is None or len(events) < limit):
+            entry = self.waiting.popleft()
             if isinstance(entry, Batch | Several):
                 if limit is not None and hand_over and len(entry.messages) > limit - len(events):
                     entry, rest = entry.split(0, limit - len(events))
-                    self._queue.appendleft(rest)
-                self._in_hand.append(entry)
+                    self.waiting.appendleft(rest)
+                self.uncommitted.append(entry)
                 if hand_over:
                     events += entry.messages
             elif isinstance(entry, Notice):
@@ -141,7 +134,7 @@ class Delivery:
     def alike(self, size: int, most: int) -> int:
         """How many messages of so many bytes wait first, at most so many."""
         count = 0
-        for entry in self._queue:
+        for entry in self.waiting:
             if not isinstance(entry, Batch | Several):
                 break
             for payload in map(PAYLOAD, entry.messages):
@@ -152,19 +145,20 @@ class Delivery:
 
     def commit(self) -> list[Session]:
         """The application is done with all that it has in its hands; returns the sessions that it came from."""
-        batches, self._in_hand = self._in_hand, []
-        return self._finish(batches)
+        sessions = self._finish(self.uncommitted)
+        self.uncommitted.clear()
+        return sessions
 
     def done(self, message: Message) -> list[Session]:
         """The application is done with this message; nothing happens where it was before, or never had it."""
-        for place, batch in enumerate(self._in_hand):
+        for place, batch in enumerate(self.uncommitted):
             for index, other in enumerate(batch.messages):
                 if other is not message:
                     continue
                 if len(batch.messages) == 1:
-                    del self._in_hand[place]
+                    del self.uncommitted[place]
                     return self._finish([batch])
-                alone, self._in_hand[place] = batch.split(index, index + 1)
+                alone, self.uncommitted[place] = batch.split(index, index + 1)
                 return self._finish([alone])
         return []
 

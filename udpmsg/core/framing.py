@@ -63,13 +63,13 @@ class Grid(list[Run]):
 
 
 class Mixed(list[bytes]):
-    """Single datagrams in the order in which they came, mostly of many peers: in `peers` stands each one's."""
+    """Single datagrams in the order in which they came, a lone one or those of many peers: in `peers` stands each one's."""
 
     __slots__ = ("peers",)
 
-    def __init__(self, datagrams: Iterable[bytes] = ()) -> None:
+    def __init__(self, datagrams: Iterable[bytes] = (), peers: Iterable[Peer] = ()) -> None:
         super().__init__(datagrams)
-        self.peers: list[Peer] = []
+        self.peers: list[Peer] = [*peers]
 
 
 def each(messages: Sequence[bytes | Run]) -> list[bytes]:

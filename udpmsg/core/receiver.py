@@ -7,7 +7,7 @@ What a peer does wrong is counted, told as an event and never answered. What doe
 there are cookies, an address that has not proved itself is sent no more than came from it.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence, Sized
 from itertools import repeat
 
 from udpmsg.base.durations import SECOND
@@ -81,6 +81,10 @@ class Receiver:
         ).take
         # these are asked in every turn of a loop, so nothing stands between
         self.flush, self.next_timeout, self.urgent = self._owed.flush, self._owed.next_timeout, self._owed.urgent
+        self.waiting: Sized = self._delivery.waiting
+        """What there is for the application."""
+        self.uncommitted: Sized = self._delivery.uncommitted
+        """What it has and is not done with."""
         self.kernel_drops: int | None = None
         """What the kernel has discarded at the socket so far, as the socket's owner says; None: nobody knows."""
         self._handlers = {
@@ -95,11 +99,6 @@ class Receiver:
     def sessions_open(self) -> int:
         """Sessions that take a place now."""
         return len(self._sessions)
-
-    @property
-    def waiting(self) -> bool:
-        """Whether there is something for the application."""
-        return len(self._delivery) > 0
 
     @property
     def malformed(self) -> int:
@@ -171,11 +170,6 @@ class Receiver:
     def waiting_alike(self, size: int, most: int) -> int:
         """How many messages of so many bytes `events` would have next, at most so many, before anything else."""
         return self._delivery.alike(size, most)
-
-    @property
-    def uncommitted(self) -> bool:
-        """Whether the application has something that it is not done with."""
-        return self._delivery.uncommitted
 
     @property
     def undelivered(self) -> int:

@@ -190,8 +190,8 @@ class Receiver:
         until = None if timeout is None else now + nanoseconds(timeout)
         self._slow = now - self._left_at > MAX_ACK_DELAY
         committed = self._commit(now)
-        for socket in self._sockets.values():
-            socket.excuse(now - self._left_at)
+        if self._tcp is not None:
+            self._tcp.excuse(now - self._left_at)
         most = limit if limit is not None else TURN if self._store is None else GROUP
         events: list[Event] = []
         if self.closed or self.something_waits:
@@ -335,14 +335,17 @@ class Receiver:
     @property
     def something_waits(self) -> bool:
         """Whether there is something for the application already."""
-        return bool(self._events or self._streams_wait) or any(core.waiting for core in self._cores.values())
+        for core in self._cores.values():
+            if core.waiting:
+                return True
+        return bool(self._events) or self._streams_wait
 
     def next_timeout(self) -> int | None:
         """When `work` is due even if nothing comes, in nanoseconds; None: never."""
-        times = [self._replies.next_timeout()]
-        for name, socket in self._sockets.items():
-            times += self._cores[name].next_timeout(), socket.next_timeout()
-        return earliest(*times)
+        due = self._replies.next_timeout()
+        for core in self._cores.values():
+            due = earliest(due, core.next_timeout())
+        return due if self._tcp is None else earliest(due, self._tcp.next_timeout())
 
     def work(self) -> None:
         """Take what has come, and do what is due, without waiting, for an application that has asked and waits elsewhere. Nothing
@@ -469,8 +472,8 @@ class Receiver:
         while self.closed and self._streams_wait:
             self._feed()
         now = clock.now()
-        for socket in self._sockets.values():
-            socket.handle_timeout(now=now)
+        if self._tcp is not None:
+            self._tcp.handle_timeout(now=now)
         self._note_kernel_drops()
         return now
 
@@ -537,7 +540,7 @@ class Receiver:
     def _note_kernel_drops(self) -> None:
         """After input, not before: what was discarded before a session's first datagram was read may well be of that session."""
         if self._udp is not None:
-            self._cores["udp"].kernel_drops = self._udp.kernel_drops()
+            self._cores["udp"].kernel_drops = self._udp.drops_noted
 
     def _note(self, notice: Event, core: CoreReceiver) -> None:
         if isinstance(notice, Malformed):

@@ -25,7 +25,7 @@ class Listening(UdpReceiver):
         super().__init__(host, port, selector=selector, receive_buffer=RECEIVE_BUFFER, offload=False)
         self._told = hops.ask_of_datagrams(self._socket)
 
-    def _receive(self) -> tuple[list[bytes | Run], Endpoint]:
+    def _receive(self) -> tuple[list[bytes] | list[bytes | Run], Endpoint]:
         if not self._told:
             return super()._receive()
         datagram, ancillary, _, sockaddr = self._socket.recvmsg(LARGEST_DATAGRAM, local_address.ROOM + hops.ROOM)

@@ -25,8 +25,9 @@ from udpmsg.udp.vector import CALLS, Vector, ancillary_of, vector_of
 
 SO_MEMINFO = 55
 """Linux, asm-generic/socket.h; it has no name in Python 3.11."""
-MEMINFO = struct.Struct("@9I")
-"""sock_diag.h: SK_MEMINFO_RMEM_ALLOC … SK_MEMINFO_DROPS; the last counts what the full buffer discarded."""
+MEMINFO = struct.Struct("@I28xI")
+"""sock_diag.h: SK_MEMINFO_RMEM_ALLOC, the memory of what waits to be read, and SK_MEMINFO_DROPS, the last of nine: it counts what
+the full buffer discarded."""
 ROUND_DATAGRAMS = 256 - MOST_MESSAGES
 ROUND_BYTES = (1 << 20) - LARGEST_DATAGRAM
 """What is read before it is handed on: with one call more it is less than the default limits let one session have waiting."""
@@ -78,6 +79,8 @@ class UdpReceiver:
         """Whether runs that are alike may come as grids: for whoever looks at their headers alone."""
         self._busy = False
         """Many came in the last round, so this one begins with a call for many."""
+        self.drops_noted: int | None = None
+        """What `kernel_drops` was when the last round of input ended."""
         address = own_address(host, port, socket.SOCK_DGRAM)
         self._socket = socket.socket(address.family, socket.SOCK_DGRAM)
         try:
@@ -98,6 +101,7 @@ class UdpReceiver:
             self._socket.close()
             raise
         self.endpoint: Endpoint = endpoint_of("udp", self._socket.getsockname())
+        self._look()
         selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
 
     @property
@@ -115,7 +119,10 @@ class UdpReceiver:
 
     def kernel_drops(self) -> int | None:
         """Datagrams that this host discarded because the socket's buffer was full; None where the system does not tell."""
-        return kernel_drops(self._socket) if self._last_counts is None else self._last_counts[1]
+        if self._last_counts is not None:
+            return self._last_counts[1]
+        self._look()
+        return self.drops_noted
 
     def write(self, batch: list[tuple[bytes, Endpoint]], *, now: int) -> None:
         """Send datagrams, each to its endpoint; what the kernel does not take now is sent when it does."""
@@ -132,16 +139,6 @@ class UdpReceiver:
                 self.failures.append((datagram, peer, name, error.errno == errno.EMSGSIZE))
             self._waiting.popleft()
 
-    def next_timeout(self) -> int | None:
-        """UDP has no connection that could be kept open for nothing."""
-        return None
-
-    def handle_timeout(self, *, now: int) -> None:
-        """Nothing is due, ever."""
-
-    def excuse(self, duration: int) -> None:
-        """Nobody is held to a deadline."""
-
     def close(self) -> None:
         """Give the socket back; what was counted stays known."""
         self._last_counts = self.receive_buffer, self.kernel_drops()
@@ -154,14 +151,17 @@ class UdpReceiver:
         else:
             self._socket.sendmsg([datagram], self._local_addresses.source(peer), 0, (peer.host, peer.port))
 
-    def _receive(self) -> tuple[list[bytes | Run], Endpoint]:
-        """What one call brings."""
+    def _receive(self) -> tuple[list[bytes] | list[bytes | Run], Endpoint]:
+        """What one call brings; `Mixed`, where that is a lone datagram."""
         if self._local_addresses is None and not self.offload:
-            datagram, sockaddr = self._socket.recvfrom(LARGEST_DATAGRAM)
-            return [datagram], endpoint_of("udp", sockaddr)
-        data, ancillary, _, sockaddr = self._socket.recvmsg(LARGEST_DATAGRAM, ROOM + offloading.ROOM)
-        peer = endpoint_of("udp", sockaddr)
-        return self._apart(data, peer, ancillary), peer
+            data, sockaddr = self._socket.recvfrom(LARGEST_DATAGRAM)
+            peer = endpoint_of("udp", sockaddr)
+        else:
+            data, ancillary, _, sockaddr = self._socket.recvmsg(LARGEST_DATAGRAM, ROOM + offloading.ROOM)
+            peer = endpoint_of("udp", sockaddr)
+            if ancillary and isinstance((items := self._apart(data, peer, ancillary))[0], Run):
+                return items, peer
+        return Mixed((data,), (peer,)), peer
 
     def _join(self, group: str, interface: str | None) -> None:
         try:
@@ -183,25 +183,36 @@ class UdpReceiver:
             self.write([], now=now)
         if self._vector is not None and self._busy:
             yield from self._receive_many(self._vector, 0, 0)
+            self._look()
             return
         calls = datagrams = size = 0
         while datagrams <= ROUND_DATAGRAMS and size <= ROUND_BYTES:
             if calls == FEW and self._make_vector() and self._vector is not None:
                 yield from self._receive_many(self._vector, datagrams, size)
-                return
+                break
             calls += 1
             try:
                 received, peer = self._receive()
             except BlockingIOError:
-                return
+                break
             except OSError:  # Windows tells here that an earlier datagram of ours was refused
                 datagrams += 1
                 continue
             yield peer, received
+            if calls == 1 and isinstance(received, Mixed) and not self._look():
+                return  # it was alone
             for item in received:
                 datagrams += len(item.data) // item.size if isinstance(item, Run) else 1
                 size += len(item.data) if isinstance(item, Run) else len(item)
-        self._busy = self.grids and self._make_vector()
+        else:
+            self._busy = self.grids and self._make_vector()
+        self._look()
+
+    def _look(self) -> bool:
+        """Note what the kernel has discarded so far; whether something may wait to be read."""
+        told = received_memory(self._socket)
+        self.drops_noted = told and told[1]
+        return told is None or told[0] > 0
 
     def _make_vector(self) -> bool:
         """Many come, so have what receives many in one call. False: the system can't, or is not to."""
@@ -257,10 +268,16 @@ class UdpReceiver:
 
 def kernel_drops(opened: socket.socket) -> int | None:
     """Datagrams that this host discarded because this socket's buffer was full; None where the system does not tell."""
+    told = received_memory(opened)
+    return told and told[1]
+
+
+def received_memory(opened: socket.socket) -> tuple[int, int] | None:
+    """The memory in bytes of what waits to be read from this socket, and `kernel_drops`; None where the system does not tell."""
     if sys.platform != "linux":
         return None
     try:
-        drops: int = MEMINFO.unpack(opened.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO.size))[-1]
+        told: tuple[int, int] = MEMINFO.unpack(opened.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO.size))
     except (OSError, struct.error):
         return None
-    return drops
+    return told
