@@ -117,6 +117,9 @@ def test_listen_refuses_each_option_that_means_nothing_alone(run, option: str, a
         (["listen", "5001"], "Got unexpected extra argument(s) (5001); write --port 5001 for the port"),
         (["listen", "-p", "5001"], "No such option: -p; write --port 5001 for the port"),
         (["send", "-p", "5001", "127.0.0.1", "x"], "No such option: -p; write --port 5001 for the port"),
+        (["listen", "-p5001"], "No such option: -p; write --port 5001 for the port"),
+        (["listen", "-p", "5001x"], "No such option: -p; write --port and a number from 1 to 65535, such as --port 5000"),
+        (["send", "127.0.0.1", "-p"], "No such option: -p; write --port and a number from 1 to 65535, such as --port 5000"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
 )

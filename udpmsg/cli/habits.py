@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from udpmsg.base.language import _
-from udpmsg.sockets.endpoint import Endpoint
+from udpmsg.sockets.endpoint import DEFAULT_PORT, Endpoint
 
 PORTS = range(1, 65_536)
 EXAMPLES = {
@@ -21,14 +21,18 @@ def meant(command: str | None, complaint: str, arguments: Sequence[str]) -> str 
     names one of these. None: it is about something else."""
     if command in EXAMPLES and complaint.startswith("Missing argument"):
         return _("write, for example, {}").format(EXAMPLES[command])
-    words: Sequence[str] = []
-    if command in ("listen", "send") and complaint.startswith("No such option: -p") and "-p" in arguments:
-        words = arguments[arguments.index("-p") + 1 :]
+    if command in ("listen", "send") and complaint.startswith("No such option: -p"):
+        place = next((place for place, word in enumerate(arguments) if word.startswith("-p")), len(arguments))
+        given = " ".join(arguments[place:]).removeprefix("-p").split()
     elif command == "listen" and complaint.startswith("Got unexpected extra argument"):
-        words = complaint.partition("(s) (")[2].rstrip(")").split()
-    if not words or not is_port(words[0]):
+        given = complaint.partition("(s) (")[2].rstrip(")").split()
+    else:
         return None
-    return _("write --port {} for the port").format(words[0])
+    if given and is_port(given[0]):
+        return _("write --port {} for the port").format(given[0])
+    if complaint.startswith("Got"):
+        return None
+    return _("write --port and a number from 1 to 65535, such as --port {}").format(DEFAULT_PORT)
 
 
 def is_port(word: str) -> bool:
