@@ -10,6 +10,7 @@ import io
 import os
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -136,11 +137,14 @@ def main() -> int:
 
 
 def extracted() -> Iterator[tuple[Key, str]]:
-    """Every text of the sources, the system's and SQLite's: itself (or its one and its many), and the file that has it."""
+    """Every text of the sources, lessons, the system and SQLite: itself (or its one and its many), and the file that has it."""
     for call, places, name in calls():
         texts = [literal(call.args[place]) if place < len(call.args) else None for place in places]
         if texts and all(texts):
             yield texts[0] if len(texts) == 1 else tuple(texts), name
+    for file in sorted(PACKAGE.glob("lessons/*.toml")):
+        for text in of_lesson(tomllib.loads(file.read_text(encoding="utf-8"))):
+            yield text, file.relative_to(PROJECT).as_posix()
     for text in SYSTEM + SQLITE:
         yield text, "scripts/translate.py"
 
@@ -153,6 +157,13 @@ def calls() -> Iterator[tuple[ast.Call, tuple[int, ...], str]]:
             places = PLACES.get(getattr(call.func, "id", "") or getattr(call.func, "attr", ""))
             if places:
                 yield call, places, source.relative_to(PROJECT).as_posix()
+
+
+def of_lesson(said: dict[str, Any]) -> list[str]:
+    """What a lesson says (`udpmsg/lessons/told.py`), apart from what is typed."""
+    judged = [text for one in said["expected"].values() for text in (one["sentence"], one["otherwise"])]
+    notes = [typed["note"] for typed in said["terminals"] if "note" in typed]
+    return [said["title"], said["question"], *said["answers"], *judged, *said["why"], *notes]
 
 
 def literal(argument: ast.expr) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from gettext import GNUTranslations
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from udpmsg.cli import app
 from udpmsg.compare.ladder_text import visible
 from udpmsg.lessons import printed as lesson_lines
 from udpmsg.lessons import story
-from udpmsg.lessons.lesson import LINUX, MACOS, WINDOWS, Bars, Curve, Ladder, Ledger, Lesson
+from udpmsg.lessons.lesson import KEYS, LINUX, MACOS, WINDOWS, Bars, Curve, Ladder, Ledger, Lesson
 from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.lessons.table import NAMES, entry, load
 from udpmsg.show.pictures import Table
@@ -128,7 +129,7 @@ def catalogue_ids() -> tuple[tuple[str, ...], ...]:
 @each
 def test_it_is_told_in_full(name: str) -> None:
     lesson = lesson_of(name)
-    assert 2 <= len(lesson.question.answers) <= len(story.KEYS)
+    assert 2 <= len(lesson.question.answers) <= len(KEYS)
     assert 0 <= lesson.question.right < len(lesson.question.answers)
     whole = " ".join(lesson.why)
     assert "RFC " in whole
@@ -142,6 +143,13 @@ def test_it_is_told_in_full(name: str) -> None:
         assert set(expectation.on) <= {LINUX, MACOS, WINDOWS}
     assert all(any(one.expected(system) for one in lesson.expectations) for system in (LINUX, MACOS, WINDOWS))
     assert lesson.by_hand
+
+
+@each
+def test_every_expectation_is_both_told_and_judged(name: str) -> None:
+    """Its sentence is in the lesson's file of texts, its predicate in the module."""
+    module = import_module(f"udpmsg.lessons.{name.replace('-', '_')}")
+    assert [expectation.name for expectation in lesson_of(name).expectations] == list(module.EXPECTED)
 
 
 @each

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from textwrap import wrap
 from time import sleep
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from udpmsg.base import clock
 from udpmsg.base.language import _, plural
@@ -18,15 +18,13 @@ from udpmsg.cli.outputs import Writable
 from udpmsg.cli.signals import Interrupts
 from udpmsg.lessons import printed as lesson_lines
 from udpmsg.lessons import story
+from udpmsg.lessons.lesson import KEYS, Lesson
 from udpmsg.lessons.running import Result, run
 from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.lessons.table import Entry, load
 from udpmsg.show.stream import Data, columns
 from udpmsg.show.terminal import paint
 from udpmsg.sockets.waiting import after
-
-if TYPE_CHECKING:
-    from udpmsg.lessons.lesson import Lesson
 
 LOOK = 0.05
 """Seconds after which a pause looks whether it shall stop."""
@@ -147,9 +145,9 @@ class LessonShow:
         while not self.stopped() and (left := (until - clock.now()) / 1e9) > 0:
             sleep(min(LOOK, left))
 
-    def vote(self, lesson: "Lesson[Any]") -> Counter[str]:
+    def vote(self, lesson: Lesson[Any]) -> Counter[str]:
         """Every press of a to d is one vote; Enter ends it. Raises Stopped."""
-        choices = story.KEYS[: len(lesson.question.answers)]
+        choices = KEYS[: len(lesson.question.answers)]
         votes: list[str] = []
         with keys(self.stopped) as pressed:
             self.words.say(_("Vote: press {} once for each raised hand; Enter begins the run.").format(", ".join(choices)))

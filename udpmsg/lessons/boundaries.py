@@ -4,8 +4,8 @@ import socket
 from dataclasses import dataclass
 
 from udpmsg.base import clock
-from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
+from udpmsg.base.language import _
+from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
 from udpmsg.lessons.stage import PATIENCE, Stage
 
 SENDS = (b"aaa", b"bbb", b"cccc")
@@ -74,76 +74,7 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     return (table(("", _("sent"), _("read")), (row("UDP", seen.udp_reads), row("TCP", seen.tcp_reads))),)
 
 
-LESSON = Lesson(
-    title=N_("Message boundaries"),
-    question=Quiz(
-        N_(
-            "A program sends “aaa”, “bbb” and “cccc”; the other side begins to read when all have come. What does its first read give?"
-        ),
-        (
-            N_("“aaa” over both UDP and TCP."),
-            N_("“aaabbbcccc” over both."),
-            N_("“aaa” over UDP, “aaabbbcccc” over TCP."),
-            N_("“cccc”, the latest one, over UDP; “aaa” over TCP."),
-        ),
-        2,
-    ),
-    run=run,
-    expectations=(
-        Expectation(
-            "udp-keeps-boundaries",
-            N_("UDP: three sends are three reads, each with one whole message."),
-            lambda seen: len(seen.sends) == 3 and seen.udp_reads == seen.sends,
-            N_("datagrams were lost on loopback, where the receiver's buffer must have been full."),
-        ),
-        Expectation(
-            "tcp-is-a-stream",
-            N_("TCP: one read gives all ten bytes; nothing shows where a send ended."),
-            lambda seen: len(seen.sends) == 3 and seen.tcp_reads == (b"".join(seen.sends),),
-            N_("the receiver read before everything had come, which TCP allows as well: a read gives what is there."),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_(
-            "A UDP datagram is a message: the header has its length (RFC 768), and a read gives one datagram, or what fits of it."
-        ),
-        N_(
-            "TCP carries a stream of bytes without records (RFC 9293, 3.7): it cuts and joins as it likes, and so may the reader."
-        ),
-        N_("Reads of a stream give whatever has come by then, so the same program may see three pieces today and one tomorrow."),
-        N_(
-            "Whoever wants messages over TCP has to mark their ends: by a length in front, as udpmsg and DNS over TCP do (RFC 7766, 8), "
-            "or by a separator, such as a line's end."
-        ),
-    ),
-    by_hand=(
-        Terminal(("udpmsg listen --both",)),
-        Terminal(
-            (
-                r"printf 'aaa\nbbb\ncccc\n' | udpmsg send 127.0.0.1 --wait 0s",
-                r"printf 'aaa\nbbb\ncccc\n' | udpmsg send --tcp 127.0.0.1 --wait 0s",
-            ),
-            N_("Over TCP there are three messages too: udpmsg writes each one's length in front of it."),
-        ),
-    ),
-    program=Program(
-        """
-import socket
-import time
-for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
-    receiver, sender = socket.socket(type=kind), socket.socket(type=kind)
-    receiver.bind(("127.0.0.1", 0))
-    if kind == socket.SOCK_STREAM:
-        receiver.listen()
-    sender.connect(receiver.getsockname())
-    if kind == socket.SOCK_STREAM:
-        receiver, _ = receiver.accept()
-    for message in b"aaa", b"bbb", b"cccc":
-        sender.send(message)
-    time.sleep(0.1)
-    print(receiver.recv(100))
-""",
-        ("b'aaa'", "b'aaabbbcccc'"),
-    ),
-)
+EXPECTED: Predicates[Seen] = {
+    "udp-keeps-boundaries": lambda seen: len(seen.sends) == 3 and seen.udp_reads == seen.sends,
+    "tcp-is-a-stream": lambda seen: len(seen.sends) == 3 and seen.tcp_reads == (b"".join(seen.sends),),
+}

@@ -4,11 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.base.language import N_, _, number
+from udpmsg.base.language import _, number
 from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.trace import Trace
 from udpmsg.lessons.in_lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal
+from udpmsg.lessons.lesson import Bars, Illustration, Observations, Predicates
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameKind, FrameRecord
 
@@ -125,98 +125,12 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     )
 
 
-LESSON = Lesson(
-    title=N_("Congestion"),
-    question=Quiz(
-        N_("A program sends 4 Mb/s into a link that carries 2 Mb/s and lets twenty frames wait. What happens?"),
-        (
-            N_("Over both, the network tells the sender to slow down."),
-            N_(
-                "Over UDP half is lost, and the sender goes on as before; TCP sees losses, slows down, and delivers everything later."
-            ),
-            N_("Over both, half is lost; TCP sends it all again, at the same speed."),
-            N_("Over both, send waits until the link has room."),
-        ),
-        1,
+EXPECTED: Predicates[Seen] = {
+    "udp-keeps-its-pace": lambda seen: (
+        seen.udp.frames == COUNT and 0.8 < sum(seen.udp.frames_per_period[2:]) / max(1, sum(seen.udp.frames_per_period[:2])) < 1.2
     ),
-    run=run,
-    expectations=(
-        Expectation(
-            "udp-keeps-its-pace",
-            N_("UDP: the sender is as fast at the end as at the beginning: nobody told it anything."),
-            lambda seen: (
-                seen.udp.frames == COUNT
-                and 0.8 < sum(seen.udp.frames_per_period[2:]) / max(1, sum(seen.udp.frames_per_period[:2])) < 1.2
-            ),
-            N_("this machine was too busy to send on time: run it again."),
-        ),
-        Expectation(
-            "udp-pays-with-messages",
-            N_("UDP: more than a third is dropped, and what is dropped is gone."),
-            lambda seen: seen.udp.dropped > COUNT / 3 and seen.udp.delivered == COUNT - seen.udp.dropped,
-            N_("the link had no bottleneck, or the receiver's buffer was full as well."),
-        ),
-        Expectation(
-            "tcp-learns-from-drops",
-            N_("TCP: a few segments are dropped, less than a quarter; that is how it learns."),
-            lambda seen: 0 < seen.tcp.dropped < seen.tcp.frames / 4,
-            N_("the queue never was full, so there was nothing to learn."),
-        ),
-        Expectation(
-            "tcp-slows-down",
-            N_("TCP: from then on it sends about as fast as the bottleneck carries, though its program wants twice that."),
-            lambda seen: 0 < seen.tcp.later_rate_bps < 1.25 * RATE,
-            N_("there was no bottleneck, or the connection's congestion control depends on something else."),
-        ),
-        Expectation(
-            "tcp-pays-with-time",
-            N_("TCP: every message comes, and it takes more than one and a half times as long as the program wanted."),
-            lambda seen: seen.tcp.delivered == COUNT and seen.tcp.took_ms > 1.5 * SCHEDULE_MS,
-            N_("there was no bottleneck, or the run was ended too soon."),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_("A router whose queue is full drops packets, and tells nobody: the drop is the signal (RFC 2914)."),
-        N_(
-            "TCP sees it in the acknowledgments: its window doubles each round trip until the first loss, then it is halved, and grows "
-            "by one segment a round trip (RFC 5681, 3.1 and 3.2)."
-        ),
-        N_(
-            "This is Reno, which the lesson asks the kernel for; CUBIC grows in another way, and BBR measures the rate and "
-            "reacts less to losses."
-        ),
-        N_("UDP has no acknowledgments, so its sender has nothing to notice; on a shared bottleneck it pushes TCP aside."),
-        N_(
-            "So RFC 8085 (3.1) asks every application over UDP to have a congestion control of its own: QUIC has one, and so "
-            "has udpmsg where messages are acknowledged."
-        ),
-    ),
-    by_hand=(
-        Terminal(
-            (
-                "udpmsg compare --count 400 --size 1000 --interval 2ms --delay 10ms --loss 0% --rate 2mbit --queue 20 "
-                "--tcp-congestion reno",
-            ),
-            N_("The mode udp+ack slows down as TCP does."),
-        ),
-    ),
-    program=Program(
-        """
-import socket
-receiver, sender = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
-receiver.bind(("127.0.0.1", 0))
-for name, window in ("blind", 20), ("like TCP", 1):
-    sent = delivered = 0
-    for _ in range(40):                          # round trips
-        for _ in range(min(window, 10)):         # the queue has room for ten
-            sender.sendto(b"x", receiver.getsockname())
-        arrived = sum(len(receiver.recv(1)) for _ in range(min(window, 10)))
-        sent, delivered = sent + window, delivered + arrived
-        if name == "like TCP":                   # all came: one more; a loss: half of it
-            window = window + 1 if arrived == window else window // 2
-    print(name, "sent", sent, "delivered", delivered)
-""",
-        ("blind sent 800 delivered 400", "like TCP sent 295 delivered 290"),
-    ),
-)
+    "udp-pays-with-messages": lambda seen: seen.udp.dropped > COUNT / 3 and seen.udp.delivered == COUNT - seen.udp.dropped,
+    "tcp-learns-from-drops": lambda seen: 0 < seen.tcp.dropped < seen.tcp.frames / 4,
+    "tcp-slows-down": lambda seen: 0 < seen.tcp.later_rate_bps < 1.25 * RATE,
+    "tcp-pays-with-time": lambda seen: seen.tcp.delivered == COUNT and seen.tcp.took_ms > 1.5 * SCHEDULE_MS,
+}

@@ -3,8 +3,8 @@
 import socket
 from dataclasses import dataclass
 
-from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
+from udpmsg.base.language import _
+from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
 from udpmsg.lessons.stage import SILENCE, Stage
 
 FAREWELL, STOP = "bye", "stop"
@@ -222,89 +222,9 @@ def ended_and_went_on(turns: tuple[Turn, ...]) -> bool:
     return (1, FAREWELL, None) in turns and any(client == 2 and answer is not None for client, _text, answer in turns)
 
 
-LESSON = Lesson(
-    title=N_("A dialogue"),
-    question=Quiz(
-        N_(
-            "A client asks, a server answers. The client has no more questions. What does each of them need, to know that it may end?"
-        ),
-        (
-            N_("Nothing: both see that the other one is silent."),
-            N_("Words that both agreed on: one that ends this client's dialogue, and one that ends the server."),
-            N_("The server ends as soon as a client does, over both UDP and TCP."),
-            N_("Over UDP nobody can ever end; over TCP the last connection ends the server."),
-        ),
-        1,
-    ),
-    run=run,
-    expectations=(
-        Expectation(
-            "answered",
-            N_("Every question is answered, over UDP and over TCP alike."),
-            lambda seen: all_answered(seen.udp_turns) and all_answered(seen.tcp_turns),
-            N_("the server does not answer, or a datagram was lost: then a client over UDP asks again after a while."),
-        ),
-        Expectation(
-            "farewell-ends-the-client",
-            N_("The word “bye” ends the first client; the server stays and answers the second one."),
-            lambda seen: ended_and_went_on(seen.udp_turns) and ended_and_went_on(seen.tcp_turns),
-            N_("another word was said, which is a question like any other."),
-        ),
-        Expectation(
-            "stop-word-ends-the-server",
-            N_("The word “stop” ends the server, over both."),
-            lambda seen: seen.udp_server_ended and seen.tcp_server_ended,
-            N_("another word was said, which is a question like any other."),
-        ),
-        Expectation(
-            "nobody-afterwards",
-            N_("A client that comes afterwards is refused over TCP; over UDP nobody answers."),
-            lambda seen: seen.udp_afterwards in (SILENT, REFUSED) and seen.tcp_afterwards == REFUSED,
-            N_("the server is still there, or another program took its port."),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_(
-            "A dialogue is a protocol of the application's own: who speaks first, what is an answer, and which word means the end."
-        ),
-        N_(
-            "Over UDP the server answers at the address that came with the question; it needs no connection and keeps no list (RFC 768)."
-        ),
-        N_(
-            "Over TCP a message needs an end of its own, here that of the line, because a stream has no boundaries (RFC 9293, 3.7)."
-        ),
-        N_(
-            "TCP has an end of its own, and protocols have words all the same: QUIT in mail says that the client is done, and is "
-            "answered, where a bare end may be a crash (RFC 5321, 4.1.1.10)."
-        ),
-        N_("A stop word is for a classroom: on a network where anybody can send, anybody could end the server."),
-    ),
-    by_hand=(
-        Terminal(("udpmsg listen --both --port 5000 --exec 'tr a-z A-Z' --stop-word stop",)),
-        Terminal(
-            ("udpmsg send 127.0.0.1:5000", "udpmsg send --tcp 127.0.0.1:5000"),
-            N_("Type some lines; “bye” ends the client, “stop” the server."),
-        ),
-    ),
-    program=Program(
-        """
-import socket
-import threading
-server = socket.socket(type=socket.SOCK_DGRAM)
-server.bind(("127.0.0.1", 0))                                # 0: any port that is free; else 5000
-def serve():
-    while (question := server.recvfrom(100))[0] != b"stop":
-        if question[0] != b"bye":
-            server.sendto(question[0].upper(), question[1])
-    print("the server ends")
-threading.Thread(target=serve).start()
-for text in "hello", "bye", "hello again", "stop":
-    client = socket.socket(type=socket.SOCK_DGRAM)
-    client.sendto(text.encode(), server.getsockname())
-    if text not in ("bye", "stop"):
-        print(text, "->", client.recv(100).decode())
-""",
-        ("hello -> HELLO", "hello again -> HELLO AGAIN", "the server ends"),
-    ),
-)
+EXPECTED: Predicates[Seen] = {
+    "answered": lambda seen: all_answered(seen.udp_turns) and all_answered(seen.tcp_turns),
+    "farewell-ends-the-client": lambda seen: ended_and_went_on(seen.udp_turns) and ended_and_went_on(seen.tcp_turns),
+    "stop-word-ends-the-server": lambda seen: seen.udp_server_ended and seen.tcp_server_ended,
+    "nobody-afterwards": lambda seen: seen.udp_afterwards in (SILENT, REFUSED) and seen.tcp_afterwards == REFUSED,
+}

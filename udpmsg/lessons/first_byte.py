@@ -3,22 +3,11 @@
 from dataclasses import dataclass
 
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.base.language import N_, _, number
+from udpmsg.base.language import _, number
 from udpmsg.compare.choices import Mode, Workload
 from udpmsg.compare.trace import Trace
 from udpmsg.lessons.in_lab import in_lab, link
-from udpmsg.lessons.lesson import (
-    Bars,
-    Expectation,
-    Illustration,
-    Ladder,
-    Lesson,
-    Observations,
-    Program,
-    Quiz,
-    Terminal,
-    for_pictures,
-)
+from udpmsg.lessons.lesson import Bars, Illustration, Ladder, Observations, Predicates, for_pictures
 from udpmsg.lessons.stage import Stage
 
 ONE_WAY_MS = 20.0
@@ -78,71 +67,8 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     )
 
 
-LESSON = Lesson(
-    title=N_("The first byte"),
-    question=Quiz(
-        N_("A frame takes 20 ms from host to host. When does the other side have the first message?"),
-        (
-            N_("After 20 ms over both UDP and TCP."),
-            N_("After 20 ms over UDP, 40 ms over TCP."),
-            N_("After 20 ms over UDP, 60 ms over TCP."),
-            N_("After 40 ms over UDP, 60 ms over TCP."),
-        ),
-        2,
-    ),
-    run=run,
-    expectations=(
-        Expectation(
-            "udp-half-a-round-trip",
-            N_("UDP: the message is there after half a round trip, 20 ms."),
-            lambda seen: about(seen.udp_first_byte_ms, ONE_WAY_MS),
-            N_("this machine was busy with something else: run it again."),
-        ),
-        Expectation(
-            "tcp-one-and-a-half",
-            N_("TCP: the message is there after one and a half round trips, 60 ms."),
-            lambda seen: about(seen.tcp_first_byte_ms, 3 * ONE_WAY_MS),
-            N_("this machine was busy with something else: run it again."),
-        ),
-        Expectation(
-            "connect-takes-the-difference",
-            N_("The difference is connect(), which takes a whole round trip, 40 ms."),
-            lambda seen: about(seen.tcp_connect_ms, 2 * ONE_WAY_MS),
-            N_("a SYN was lost or late: the next one goes after a second."),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_("A datagram leaves at once, so the first message takes as long as any other: one way."),
-        N_(
-            "TCP's SYN takes one way, and the SYN-ACK the way back; only then does connect() return, and the message follows "
-            "(RFC 9293, 3.5)."
-        ),
-        N_("Over a satellite 280 ms away that is 840 ms instead of 280; and TLS adds a round trip of its own."),
-        N_(
-            "It matters only for short conversations: a connection that is kept open pays once, which is why browsers keep "
-            "theirs."
-        ),
-        N_(
-            "TCP Fast Open (RFC 7413) and QUIC (RFC 9000) send data with the first packet, but only to a server that they have "
-            "talked to before."
-        ),
-    ),
-    by_hand=(Terminal(("udpmsg compare --count 1 --delay 20ms --loss 0% --modes udp,tcp --ladder",)),),
-    program=Program(
-        """
-import socket
-import time
-udp, receiver = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
-receiver.bind(("127.0.0.1", 0))
-listener, tcp = socket.create_server(("127.0.0.1", 0)), socket.socket()
-begun = time.perf_counter()
-udp.sendto(b"hello", receiver.getsockname())
-after_udp = time.perf_counter()
-tcp.connect(listener.getsockname())
-tcp.send(b"hello")
-print("UDP is first:", after_udp - begun < time.perf_counter() - after_udp)
-""",
-        ("UDP is first: True",),
-    ),
-)
+EXPECTED: Predicates[Seen] = {
+    "udp-half-a-round-trip": lambda seen: about(seen.udp_first_byte_ms, ONE_WAY_MS),
+    "tcp-one-and-a-half": lambda seen: about(seen.tcp_first_byte_ms, 3 * ONE_WAY_MS),
+    "connect-takes-the-difference": lambda seen: about(seen.tcp_connect_ms, 2 * ONE_WAY_MS),
+}

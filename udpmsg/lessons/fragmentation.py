@@ -3,23 +3,12 @@
 from dataclasses import dataclass, replace
 
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.base.language import N_, _, number
+from udpmsg.base.language import _, number
 from udpmsg.compare import passage
 from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.trace import Trace
 from udpmsg.lessons.in_lab import in_lab, link
-from udpmsg.lessons.lesson import (
-    Expectation,
-    Illustration,
-    Ladder,
-    Lesson,
-    Observations,
-    Program,
-    Quiz,
-    Terminal,
-    for_pictures,
-    table,
-)
+from udpmsg.lessons.lesson import Illustration, Ladder, Observations, Predicates, for_pictures, table
 from udpmsg.lessons.stage import Stage
 
 COUNT, HIT, SIZE, MTU = 4, 3, 4000, 1500
@@ -115,96 +104,9 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     )
 
 
-LESSON = Lesson(
-    title=N_("Fragmentation"),
-    question=Quiz(
-        N_(
-            "A datagram of 4,000 bytes crosses a network whose frames hold 1,500. One of its frames is lost. What does recv give?"
-        ),
-        (
-            N_("The other two thirds, with a gap."),
-            N_("What came before the gap."),
-            N_("Nothing, ever: the frames that did arrive are thrown away."),
-            N_("All of it, later: IP sends the lost fragment again."),
-        ),
-        2,
-    ),
-    run=run,
-    expectations=(
-        Expectation(
-            "cut-into-three",
-            N_("UDP: each datagram travels as three IP fragments, though the program made one send."),
-            lambda seen: seen.udp_fragments == (PIECES,) * COUNT,
-            N_("the message was cut by its sender, or the link takes larger packets."),
-        ),
-        Expectation(
-            "two-thirds-arrive",
-            N_("UDP: of message 3, two fragments of three reach the other host."),
-            lambda seen: seen.udp_arrived[HIT - 1] == PIECES - 1,
-            N_("the link lost nothing, or the message did not have three pieces."),
-        ),
-        Expectation(
-            "message-is-gone",
-            N_("UDP: message 3 is not delivered, not even in part; the others are."),
-            lambda seen: seen.udp_delivered == tuple(number for number in range(1, COUNT + 1) if number != HIT),
-            N_("no fragment was lost, or one of another message was lost too."),
-        ),
-        Expectation(
-            "tcp-repeats-one-frame",
-            N_("TCP: the one frame that was lost is sent again, not all three, and all four messages come."),
-            lambda seen: seen.tcp_segments_again == 1 and seen.tcp_delivered == tuple(range(1, COUNT + 1)),
-            N_("nothing was lost, or more was sent again than was needed, as on a busy machine."),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_("A packet that is larger than a link's MTU is cut up by IP, and the receiving host puts it together (RFC 791, 3.2)."),
-        N_(
-            "It needs every fragment; if one is missing, it throws the others away after a minute or so (RFC 1122, 3.3.2), and "
-            "nobody sends the missing one again, because IP has no acknowledgments."
-        ),
-        N_(
-            "So a message in three frames is lost about three times as often as a frame, and one in 45 frames about 45 times as "
-            "often."
-        ),
-        N_("Only the first fragment has the UDP header, and firewalls that want to see ports often drop the rest (RFC 8900)."),
-        N_(
-            "RFC 8085 (3.2) therefore tells applications to send datagrams that fit the path's MTU: 1,472 bytes on Ethernet, "
-            "1,200 to be safe; TCP does so by itself."
-        ),
-        N_("On loopback none of this can be seen: its MTU is 65,536, so every datagram fits."),
-    ),
-    by_hand=(
-        Terminal(
-            (
-                "udpmsg compare --count 4 --size 4000 --interval 60ms --delay 20ms --loss 0% --mtu 1500 --datagram-size 9000 "
-                "--fault drop:data:3 --modes udp,tcp --ladder",
-            ),
-            N_("With a datagram size of 1200 udpmsg cuts the message itself; with udp+ack it then repeats only the lost piece."),
-        ),
-    ),
-    program=Program(
-        """
-import socket
-receiver, sender = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
-receiver.bind(("127.0.0.1", 0))
-sender.connect(receiver.getsockname())
-for size in 1472, 1473, 4000, 65507:
-    sender.send(bytes(size))
-    received = len(receiver.recv(65535))
-    for mtu in 65536, 1500:                      # loopback's, and Ethernet's
-        frames = -(-(size + 8) // (mtu - 20))    # headers: UDP 8, IP 20 in every fragment
-        print(received, "bytes, MTU", mtu, "frames", frames)
-""",
-        (
-            "1472 bytes, MTU 65536 frames 1",
-            "1472 bytes, MTU 1500 frames 1",
-            "1473 bytes, MTU 65536 frames 1",
-            "1473 bytes, MTU 1500 frames 2",
-            "4000 bytes, MTU 65536 frames 1",
-            "4000 bytes, MTU 1500 frames 3",
-            "65507 bytes, MTU 65536 frames 1",
-            "65507 bytes, MTU 1500 frames 45",
-        ),
-    ),
-)
+EXPECTED: Predicates[Seen] = {
+    "cut-into-three": lambda seen: seen.udp_fragments == (PIECES,) * COUNT,
+    "two-thirds-arrive": lambda seen: seen.udp_arrived[HIT - 1] == PIECES - 1,
+    "message-is-gone": lambda seen: seen.udp_delivered == tuple(number for number in range(1, COUNT + 1) if number != HIT),
+    "tcp-repeats-one-frame": lambda seen: seen.tcp_segments_again == 1 and seen.tcp_delivered == tuple(range(1, COUNT + 1)),
+}

@@ -4,9 +4,9 @@ import select
 import socket
 from dataclasses import dataclass
 
-from udpmsg.base.language import N_, _
+from udpmsg.base.language import _
 from udpmsg.core.events import Goodbye, Message
-from udpmsg.lessons.lesson import Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
 from udpmsg.lessons.stage import END, LARGEST, LOOPBACK, PATIENCE, SILENCE, SILENT, Stage, reading, word_for
 from udpmsg.messaging.receiver import Receiver
 from udpmsg.messaging.sender import Sender
@@ -152,89 +152,12 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     return (table(headings, rows),)
 
 
-LESSON = Lesson(
-    title=N_("Goodbye"),
-    question=Quiz(
-        N_("A sender closes its socket and is gone. How does the receiver learn of it?"),
-        (
-            N_("Its read gives the end (no bytes), over both UDP and TCP."),
-            N_("Its read fails, over both."),
-            N_("Over TCP its read gives the end; over UDP it never learns, unless the sender said so before."),
-            N_("Over TCP its read gives the end; over UDP an empty datagram comes."),
-        ),
-        2,
+EXPECTED: Predicates[Seen] = {
+    "udp-end-looks-like-a-pause": lambda seen: seen.udp_paused == SILENT == seen.udp_closed,
+    "udp-a-word-is-an-end": lambda seen: seen.udp_with_word == WORD.decode(),
+    "goodbye-has-a-count": lambda seen: (
+        seen.counted_sent == len(MESSAGES) and seen.counted_lost == 1 and seen.counted_messages_read == 2
     ),
-    run=run,
-    expectations=(
-        Expectation(
-            "udp-end-looks-like-a-pause",
-            N_("UDP: a sender that thinks and one that is gone look the same: silence."),
-            lambda seen: seen.udp_paused == SILENT == seen.udp_closed,
-            N_("the sender said a word before it closed, or somebody else sent something."),
-        ),
-        Expectation(
-            "udp-a-word-is-an-end",
-            N_("UDP: a word that both sides agreed on is an end: the receiver reads “bye”."),
-            lambda seen: seen.udp_with_word == WORD.decode(),
-            N_("nobody said it, or it was lost: a word is a datagram like any other."),
-        ),
-        Expectation(
-            "goodbye-has-a-count",
-            N_("UDP: a goodbye that says how many messages there were shows the loss of the last one, too."),
-            lambda seen: seen.counted_sent == len(MESSAGES) and seen.counted_lost == 1 and seen.counted_messages_read == 2,
-            N_("nothing was lost, or the goodbye itself was."),
-        ),
-        Expectation(
-            "tcp-end-is-read",
-            N_("TCP: the end is read as such, after the last byte; a pause is silence."),
-            lambda seen: seen.tcp_paused == SILENT and seen.tcp_closed == END,
-            N_("the sender did not close, or another process still has its socket open."),
-        ),
-        Expectation(
-            "tcp-ends-one-way",
-            N_("TCP: each direction ends by itself: a side that has ended can still read an answer."),
-            lambda seen: seen.tcp_closed == END and seen.tcp_answer_after_end == ANSWER.decode(),
-            N_("the sender did not end its side."),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_("UDP's close tells its own system and nobody else: there is no datagram for it (RFC 768)."),
-        N_(
-            "So a receiver has to guess by a timeout, and guesses wrong when somebody just thinks for a long time, or the "
-            "network is slow."
-        ),
-        N_("TCP's close sends a FIN, which has a number like a byte and is acknowledged and repeated like one (RFC 9293, 3.6)."),
-        N_("It comes after all bytes, so a stream that has ended is whole, and it ends only one direction."),
-        N_(
-            "A word over UDP may be lost or overtaken. With a count it tells what is missing; with an acknowledgment its sender knows "
-            "that it came; and a timeout is needed all the same, for a sender that crashed says nothing, over TCP as well."
-        ),
-    ),
-    by_hand=(
-        Terminal(("udpmsg listen --both",)),
-        Terminal(
-            ("udpmsg send 127.0.0.1 hello", "udpmsg send --raw 127.0.0.1 hello", "udpmsg send --tcp 127.0.0.1 hello"),
-            N_("The listener shows goodbyes; raw datagrams have none."),
-        ),
-    ),
-    program=Program(
-        """
-import socket
-udp, tcp = socket.socket(type=socket.SOCK_DGRAM), socket.create_server(("127.0.0.1", 0))
-udp.bind(("127.0.0.1", 0))
-for listener in udp, tcp:
-    sender = socket.socket(type=listener.type)
-    sender.connect(listener.getsockname())
-    receiver = udp if listener is udp else tcp.accept()[0]
-    receiver.settimeout(0.3)
-    sender.send(b"the last")
-    sender.close()
-    try:
-        print(receiver.recv(100), "and then", receiver.recv(100))
-    except TimeoutError:
-        print("the last, and then silence")
-""",
-        ("the last, and then silence", "b'the last' and then b''"),
-    ),
-)
+    "tcp-end-is-read": lambda seen: seen.tcp_paused == SILENT and seen.tcp_closed == END,
+    "tcp-ends-one-way": lambda seen: seen.tcp_closed == END and seen.tcp_answer_after_end == ANSWER.decode(),
+}

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.base.language import N_, _, number
+from udpmsg.base.language import _, number
 from udpmsg.compare.choices import Mode, Workload
 from udpmsg.compare.trace import Trace
 from udpmsg.lessons.in_lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, for_pictures
+from udpmsg.lessons.lesson import Bars, Illustration, Observations, Predicates, for_pictures
 from udpmsg.lessons.stage import Stage
 
 COUNT, LOST = 8, 4
@@ -80,92 +80,11 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     )
 
 
-LESSON = Lesson(
-    title=N_("Head-of-line blocking"),
-    question=Quiz(
-        N_("Eight messages leave, one every 20 ms, and number 4 is lost on the way. What happens to number 5?"),
-        (
-            N_("Over both UDP and TCP it comes when it would have come anyway."),
-            N_("Over UDP it comes on time; over TCP it is at the other host on time, and waits there for number 4."),
-            N_("Over TCP it is sent again as well, after number 4."),
-            N_("Over both it waits until number 4 is there."),
-        ),
-        1,
+EXPECTED: Predicates[Seen] = {
+    "udp-one-gap": lambda seen: lost(seen) == (LOST,),
+    "udp-nobody-waits": lambda seen: lost(seen) == (LOST,) and seen.udp_delivered_together == 0,
+    "tcp-loses-nothing": lambda seen: (
+        None not in seen.tcp_delays_ms and (seen.tcp_delays_ms[LOST - 1] or 0.0) > 3 * ONE_WAY_MS - TOGETHER_MS
     ),
-    run=run,
-    expectations=(
-        Expectation(
-            "udp-one-gap",
-            N_("UDP: message 4 never comes; all others do."),
-            lambda seen: lost(seen) == (LOST,),
-            N_("the link lost nothing or something else: it is told to drop that one message."),
-        ),
-        Expectation(
-            "udp-nobody-waits",
-            N_("UDP: the others come one by one, each on time."),
-            lambda seen: lost(seen) == (LOST,) and seen.udp_delivered_together == 0,
-            N_("this machine was busy and took several from the socket at once: run it again."),
-        ),
-        Expectation(
-            "tcp-loses-nothing",
-            N_("TCP: all eight come, number 4 late, because it was sent again."),
-            lambda seen: None not in seen.tcp_delays_ms and (seen.tcp_delays_ms[LOST - 1] or 0.0) > 3 * ONE_WAY_MS - TOGETHER_MS,
-            N_("the link lost nothing, or the run was ended too soon."),
-        ),
-        Expectation(
-            "tcp-others-wait",
-            N_("TCP: those behind number 4 wait for it, and all are delivered at once: a staircase of delays."),
-            lambda seen: len(seen.tcp_delivered_with_the_lost) > 2 and min(seen.tcp_delivered_with_the_lost) == LOST,
-            N_("nothing was lost, so nobody had to wait."),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_(
-            "TCP promises bytes in order (RFC 9293, 2.2), so a receiver that has number 5 and not number 4 has to keep it from its program."
-        ),
-        N_(
-            "Numbers 5, 6 and 7 do arrive: each makes the receiver acknowledge number 3 once more, and after the third such "
-            "acknowledgment the sender sends number 4 again, without waiting for its timer (RFC 5681, 3.2)."
-        ),
-        N_("That takes three messages and a round trip, and then everything that waited is delivered at the same moment."),
-        N_("UDP promises no order, so nobody waits, and number 4 is gone: whether that is worse is for the application to say."),
-        N_("QUIC (RFC 9000, 2.2) keeps order only within each of its streams, for this very reason."),
-    ),
-    by_hand=(
-        Terminal(
-            (
-                "udpmsg compare --count 8 --interval 20ms --delay 20ms --loss 0% --fault drop:data:4 --modes udp,tcp --ladder",
-                "udpmsg compare --count 8 --interval 20ms --delay 20ms --loss 0% --fault drop:data:4 --modes udp,tcp --ledger",
-            ),
-        ),
-    ),
-    program=Program(
-        """
-import socket
-receiver, sender = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
-receiver.bind(("127.0.0.1", 0))
-for number in 1, 2, 3, 5, 6, 7, 4, 8:            # 4 is lost, and sent again after 7
-    sender.sendto(bytes([number]), receiver.getsockname())
-waiting, expected = set(), 1
-for _ in range(8):
-    arrived = receiver.recv(1)[0]
-    waiting.add(arrived)
-    ready = []
-    while expected in waiting:
-        ready.append(expected)
-        expected += 1
-    print("arrived", arrived, "UDP delivers", [arrived], "TCP delivers", ready)
-""",
-        (
-            "arrived 1 UDP delivers [1] TCP delivers [1]",
-            "arrived 2 UDP delivers [2] TCP delivers [2]",
-            "arrived 3 UDP delivers [3] TCP delivers [3]",
-            "arrived 5 UDP delivers [5] TCP delivers []",
-            "arrived 6 UDP delivers [6] TCP delivers []",
-            "arrived 7 UDP delivers [7] TCP delivers []",
-            "arrived 4 UDP delivers [4] TCP delivers [4, 5, 6, 7]",
-            "arrived 8 UDP delivers [8] TCP delivers [8]",
-        ),
-    ),
-)
+    "tcp-others-wait": lambda seen: len(seen.tcp_delivered_with_the_lost) > 2 and min(seen.tcp_delivered_with_the_lost) == LOST,
+}

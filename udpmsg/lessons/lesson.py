@@ -1,10 +1,10 @@
 """What a lesson is, as values: its question, what is expected of its run, its pictures, and what a class can do by itself.
 
-Texts are English and marked by N_; the printer translates them. Runs nothing (see `stage`), draws nothing (see `printed` and `page`).
+Texts are English; the printer translates them. Runs nothing (see `stage`), draws nothing (see `printed` and `page`).
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
 from typing import Any, Generic, TypeVar
@@ -13,9 +13,10 @@ from udpmsg.compare.choices import Mode
 from udpmsg.compare.trace import Comparison, Trace
 from udpmsg.show.pictures import Column, Group, Row, Table
 
+KEYS = "abcd"
+"""What is pressed for each answer."""
 LINUX, MACOS, WINDOWS = "linux", "darwin", "win32"
 """Systems, as `sys.platform` names them."""
-UNIX = (LINUX, MACOS)
 EVERYWHERE: tuple[str, ...] = ()
 
 FOR_PICTURES = {"told": False}
@@ -38,6 +39,8 @@ def for_pictures(default: Any = MISSING) -> Any:
 
 
 Seen = TypeVar("Seen", bound=Observations)
+Predicates = Mapping[str, Callable[[Seen], bool]]
+"""Whether each expectation was seen, by its name."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from udpmsg.base.language import N_, _, number
 from udpmsg.compare.choices import Mode, Workload
 from udpmsg.compare.trace import Trace
 from udpmsg.lessons.in_lab import in_lab, link
-from udpmsg.lessons.lesson import Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameKind
 
@@ -96,88 +96,10 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     )
 
 
-LESSON = Lesson(
-    title=N_("Loss, duplication and reordering"),
-    question=Quiz(
-        N_("Eight messages leave. The network loses number 3, doubles number 5 and delays number 7. What comes?"),
-        (
-            N_("1 2 4 5 6 8 7 over UDP, because the second copy is thrown away by the kernel; 1 to 8 over TCP."),
-            N_("1 2 4 5 5 6 8 7 over UDP; 1 to 8, once and in order, over TCP."),
-            N_("1 2 4 5 5 6 8 7 over both: the network is the same."),
-            N_("1 2 and then nothing over TCP: it stops at the first loss."),
-        ),
-        1,
-    ),
-    run=run,
-    expectations=(
-        Expectation(
-            "udp-loss",
-            N_("UDP: message 3 never comes, and nobody is told."),
-            lambda seen: LOST not in seen.udp_arrivals and set(seen.udp_arrivals) | {LOST} == set(range(1, COUNT + 1)),
-            N_("the link lost nothing or more than it was told to."),
-        ),
-        Expectation(
-            "udp-duplicate",
-            N_("UDP: message 5 comes twice."),
-            lambda seen: [one for one in range(1, COUNT + 1) if seen.udp_arrivals.count(one) > 1] == [DOUBLED],
-            N_("the link made no copy, or the copy found the socket's buffer full."),
-        ),
-        Expectation(
-            "udp-reordering",
-            N_("UDP: message 7 comes after message 8."),
-            lambda seen: seen.udp_arrivals[-2:] == (LATE + 1, LATE),
-            N_("the link was slower than its script, as on a busy machine: run it again."),
-        ),
-        Expectation(
-            "tcp-same-link",
-            N_("TCP: the link does the same to its segments, and at least one is sent again."),
-            lambda seen: len(seen.tcp_faults) == len(FAULTS) and seen.tcp_retransmissions > 0,
-            N_("the segments carried other messages than expected, or the link has no faults."),
-        ),
-        Expectation(
-            "tcp-hides-all",
-            N_("TCP: all eight come, once and in order. Only their times show that something happened."),
-            lambda seen: seen.tcp_deliveries == tuple(range(1, COUNT + 1)),
-            N_("the connection was broken off, or the run was ended too soon."),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_(
-            "IP may lose, double and reorder packets (RFC 791, 1.4 has no acknowledgments and no retransmissions), and UDP adds ports "
-            "and a checksum to it, no more (RFC 768)."
-        ),
-        N_("A UDP header has no sequence number: the kernel can't know that a datagram is missing, late or a copy."),
-        N_("The ledger is made from a number that the application itself wrote into each message, as udpmsg and RTP do."),
-        N_(
-            "TCP numbers every byte: it sends again what is not acknowledged, drops what it has, and keeps what comes too early "
-            "(RFC 9293, 3.4 and 3.10.7.4)."
-        ),
-        N_("It pays with time: what is behind a gap has to wait, as the last column shows."),
-    ),
-    by_hand=(
-        Terminal(
-            (
-                "udpmsg compare --count 8 --interval 30ms --delay 20ms --loss 0% --fault drop:data:3 "
-                "--fault duplicate:data:5 --fault delay:data:7:60ms --modes udp,tcp --ledger",
-            ),
-        ),
-    ),
-    program=Program(
-        """
-import socket
-receiver, sender = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
-receiver.bind(("127.0.0.1", 0))
-for number in 1, 2, 4, 5, 5, 6, 8, 7:            # as if 3 was lost, 5 doubled and 7 delayed
-    sender.sendto(bytes([number]), receiver.getsockname())
-seen = set()
-for _ in range(8):
-    number = receiver.recv(1)[0]
-    remark = "again" if number in seen else "late" if seen and number < max(seen) else "new"
-    seen.add(number)
-    print(number, remark)
-print("lost", set(range(1, 9)) - seen)
-""",
-        ("1 new", "2 new", "4 new", "5 new", "5 again", "6 new", "8 new", "7 late", "lost {3}"),
-    ),
-)
+EXPECTED: Predicates[Seen] = {
+    "udp-loss": lambda seen: LOST not in seen.udp_arrivals and set(seen.udp_arrivals) | {LOST} == set(range(1, COUNT + 1)),
+    "udp-duplicate": lambda seen: [one for one in range(1, COUNT + 1) if seen.udp_arrivals.count(one) > 1] == [DOUBLED],
+    "udp-reordering": lambda seen: seen.udp_arrivals[-2:] == (LATE + 1, LATE),
+    "tcp-same-link": lambda seen: len(seen.tcp_faults) == len(FAULTS) and seen.tcp_retransmissions > 0,
+    "tcp-hides-all": lambda seen: seen.tcp_deliveries == tuple(range(1, COUNT + 1)),
+}

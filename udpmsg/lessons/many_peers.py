@@ -4,8 +4,8 @@ import select
 import socket
 from dataclasses import dataclass
 
-from udpmsg.base.language import N_, _, plural
-from udpmsg.lessons.lesson import Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
+from udpmsg.base.language import _, plural
+from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
 from udpmsg.lessons.stage import SILENCE, Stage
 
 PEERS = 20
@@ -100,93 +100,10 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     return (table(headings, rows),)
 
 
-LESSON = Lesson(
-    title=N_("One socket for many peers"),
-    question=Quiz(
-        N_("A server answers 20 clients, all at the same time. How many sockets does it have open?"),
-        (
-            N_("20 over both UDP and TCP."),
-            N_("1 over UDP, 20 over TCP."),
-            N_("1 over UDP, 21 over TCP, all of them on one port."),
-            N_("1 over UDP, 21 over TCP, each on a port of its own."),
-        ),
-        2,
-    ),
-    run=run,
-    expectations=(
-        Expectation(
-            "udp-one-for-all",
-            N_("UDP: one socket serves all 20 clients."),
-            lambda seen: seen.peers == PEERS and seen.udp_sockets == 1,
-            N_("there were fewer clients, and with only one there is nothing to compare."),
-        ),
-        Expectation(
-            "udp-each-its-answer",
-            N_("UDP: each client gets its own answer, because each datagram says where it comes from."),
-            lambda seen: seen.udp_answered == PEERS,
-            N_("the server sent to another address than the question's, or an answer was dropped."),
-        ),
-        Expectation(
-            "tcp-one-each",
-            N_("TCP: 21 sockets, one that listens and one per connection."),
-            lambda seen: seen.tcp_sockets == PEERS + 1,
-            N_("there were fewer clients, or some could not connect."),
-        ),
-        Expectation(
-            "tcp-each-its-answer",
-            N_("TCP: each client gets its own answer, because each connection is its own socket."),
-            lambda seen: seen.tcp_answered == PEERS,
-            N_("the server wrote to another client's connection."),
-        ),
-        Expectation(
-            "tcp-one-port",
-            N_("TCP: all of the server's sockets have the same port; the client's address and port tell them apart."),
-            lambda seen: seen.peers > 1 and seen.tcp_ports == 1,
-            N_("the server listened on several ports."),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_(
-            "A UDP socket has an address of its own and no peer: recvfrom gives each datagram with its sender (RFC 768, User Interface)."
-        ),
-        N_("So one socket, one buffer and one loop are enough, as in a DNS server that answers a million clients."),
-        N_(
-            "A TCP connection is state: numbers, windows and timers for one peer, identified by the addresses and ports of both "
-            "ends (RFC 9293, 3.3.1), so the system has a socket for each."
-        ),
-        N_("A new connection takes no new port; what a TCP server runs out of is descriptors (ulimit -n) and memory."),
-        N_(
-            "What a UDP server wants to know about a client it has to remember itself, and to forget, because nobody tells it "
-            "of an end."
-        ),
-    ),
-    by_hand=(
-        Terminal(("udpmsg listen --both --echo",)),
-        Terminal(("udpmsg send 127.0.0.1",)),
-        Terminal(("udpmsg send --tcp 127.0.0.1",)),
-        Terminal(
-            ("ss -atun 'sport = :5000'",),
-            N_("On Linux: one row for UDP, however many send; over TCP one that listens, and one for each connection."),
-        ),
-    ),
-    program=Program(
-        """
-import socket
-udp, tcp = socket.socket(type=socket.SOCK_DGRAM), socket.create_server(("127.0.0.1", 0))
-udp.bind(("127.0.0.1", 0))
-clients, connections = [], []
-for number in range(20):
-    clients.append(socket.socket(type=socket.SOCK_DGRAM))
-    clients[-1].sendto(b"question", udp.getsockname())
-    clients.append(socket.create_connection(tcp.getsockname()))
-    connections.append(tcp.accept()[0])
-senders = {udp.recvfrom(100)[1] for number in range(20)}
-print("UDP:", len(senders), "clients,", len({udp.fileno()}), "socket")
-print("TCP:", len({one.getpeername() for one in connections}), "clients,", end=" ")
-print(len({one.fileno() for one in (tcp, *connections)}), "sockets,", end=" ")
-print(len({one.getsockname()[1] for one in (tcp, *connections)}), "port")
-""",
-        ("UDP: 20 clients, 1 socket", "TCP: 20 clients, 21 sockets, 1 port"),
-    ),
-)
+EXPECTED: Predicates[Seen] = {
+    "udp-one-for-all": lambda seen: seen.peers == PEERS and seen.udp_sockets == 1,
+    "udp-each-its-answer": lambda seen: seen.udp_answered == PEERS,
+    "tcp-one-each": lambda seen: seen.tcp_sockets == PEERS + 1,
+    "tcp-each-its-answer": lambda seen: seen.tcp_answered == PEERS,
+    "tcp-one-port": lambda seen: seen.peers > 1 and seen.tcp_ports == 1,
+}

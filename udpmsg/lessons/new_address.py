@@ -4,11 +4,11 @@ import select
 from dataclasses import dataclass
 
 from udpmsg.base import clock
-from udpmsg.base.language import N_, _
+from udpmsg.base.language import _
 from udpmsg.core import wire
 from udpmsg.core.events import Duplicate, Event, Message, Outcome, State
 from udpmsg.core.wire import Kind
-from udpmsg.lessons.lesson import Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
 from udpmsg.lessons.stage import LARGEST, LOOPBACK, PATIENCE, SILENT, Stage, reading, word_for
 from udpmsg.messaging.receiver import Receiver
 from udpmsg.messaging.sender import Sender
@@ -191,86 +191,15 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     return (table((_("message"), _("from port"), _("and then")), rows, _("UDP, one session:")),)
 
 
-LESSON = Lesson(
-    title=N_("The sender that changes its address"),
-    question=Quiz(
-        N_("A phone leaves its Wi-Fi while it sends, and goes on from another address. What happens to the conversation?"),
-        (
-            N_("It is over, over both UDP and TCP."),
-            N_("Over UDP it can go on, if the messages say whose they are; a TCP connection cannot move."),
-            N_("It goes on over both: the receiver's address has not changed."),
-            N_("Over TCP it goes on, because TCP is reliable; over UDP everything is lost."),
-        ),
-        1,
+EXPECTED: Predicates[Seen] = {
+    "session-goes-on": lambda seen: (
+        seen.udp_sessions == 1 and len(seen.ports) == 2 and sorted(seen.given) == list(range(1, COUNT + 1))
     ),
-    run=run,
-    expectations=(
-        Expectation(
-            "session-goes-on",
-            N_("UDP: messages 1 to 6 come from two ports, and are one session, whose numbers go on."),
-            lambda seen: seen.udp_sessions == 1 and len(seen.ports) == 2 and sorted(seen.given) == list(range(1, COUNT + 1)),
-            N_("the sender did not move, or began a new session."),
-        ),
-        Expectation(
-            "no-duplicate",
-            N_("UDP: message 3, sent again from the new port, is known by its number, and is not delivered twice."),
-            lambda seen: (
-                len(seen.ports) == 2
-                and (MOVES_AFTER, seen.ports[1], False) in seen.udp_arrivals
-                and len(set(seen.given)) == len(seen.given)
-            ),
-            N_("its acknowledgment was not lost, so it was not sent again."),
-        ),
-        Expectation(
-            "answers-follow",
-            N_("UDP: the acknowledgments follow to the new port, so all six are confirmed."),
-            lambda seen: len(seen.ports) == 2 and seen.udp_confirmed == COUNT,
-            N_("the sender did not move, so there was nothing to follow."),
-        ),
-        Expectation(
-            "tcp-is-a-new-connection",
-            N_("TCP: from another port it is another connection; the first one hears nothing, not even an end."),
-            lambda seen: seen.tcp_connections == 2 and seen.tcp_old_connection == SILENT,
-            N_("the sender did not move."),
-        ),
+    "no-duplicate": lambda seen: (
+        len(seen.ports) == 2
+        and (MOVES_AFTER, seen.ports[1], False) in seen.udp_arrivals
+        and len(set(seen.given)) == len(seen.given)
     ),
-    shows=shows,
-    why=(
-        N_(
-            "A TCP connection is two addresses and two ports (RFC 9293, 4): a segment in which one of them differs belongs to "
-            "another connection, or to none."
-        ),
-        N_("A datagram belongs to whatever the program says: udpmsg writes a session number and a sequence number into each."),
-        N_(
-            "So the receiver knows a session wherever it comes from, and counts nothing twice. It answers the new address as soon as "
-            "that has returned a cookie which was sent there: anybody can write another sender's address into a datagram."
-        ),
-        N_("QUIC does the same by its connection IDs, and asks the new address for such a proof as well (RFC 9000, 9)."),
-        N_("It need not be a phone: a router that translates addresses forgets a silent UDP port after minutes (RFC 4787, 4.3)."),
-    ),
-    by_hand=(
-        Terminal(("udpmsg listen --echo",)),
-        Terminal(
-            ("udpmsg relay 5001 127.0.0.1:5000 --link none",),
-            N_("The router: end it with Ctrl-C after some messages, and start it again. It then has a new port."),
-        ),
-        Terminal(("udpmsg send --ack 127.0.0.1:5001",), N_("Type a line from time to time; the numbers go on.")),
-    ),
-    program=Program(
-        """
-import socket
-receiver = socket.socket(type=socket.SOCK_DGRAM)
-receiver.bind(("127.0.0.1", 0))
-senders = []
-for number in range(1, 7):
-    if number in (1, 4):                                     # at 4 it moves
-        senders.append(socket.socket(type=socket.SOCK_DGRAM))
-    senders[-1].sendto(b"session 7: %d" % number, receiver.getsockname())
-messages = [receiver.recvfrom(100) for _ in range(6)]
-print([int(data.partition(b":")[2]) for data, peer in messages])
-print("sessions:", len({data.partition(b":")[0] for data, peer in messages}))
-print("ports:", len({peer for data, peer in messages}))
-""",
-        ("[1, 2, 3, 4, 5, 6]", "sessions: 1", "ports: 2"),
-    ),
-)
+    "answers-follow": lambda seen: len(seen.ports) == 2 and seen.udp_confirmed == COUNT,
+    "tcp-is-a-new-connection": lambda seen: seen.tcp_connections == 2 and seen.tcp_old_connection == SILENT,
+}

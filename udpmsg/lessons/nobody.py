@@ -4,20 +4,8 @@ import socket
 import sys
 from dataclasses import dataclass
 
-from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import (
-    LINUX,
-    UNIX,
-    WINDOWS,
-    Expectation,
-    Illustration,
-    Lesson,
-    Observations,
-    Program,
-    Quiz,
-    Terminal,
-    table,
-)
+from udpmsg.base.language import _
+from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
 from udpmsg.lessons.stage import SILENCE, SILENT, Stage
 
 IP_RECVERR = 11
@@ -156,85 +144,10 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     return (table((_("socket"), _("call"), _("what the program is told")), tuple(rows)),)
 
 
-LESSON = Lesson(
-    title=N_("Sending to nobody"),
-    question=Quiz(
-        N_("A program sends a datagram to a port where nobody listens. What does it learn?"),
-        (
-            N_("Its send call fails at once, as TCP's connect does."),
-            N_("Nothing, unless its socket is connected; then a later call fails for it."),
-            N_("Nothing, ever: UDP has no errors."),
-            N_("The datagram comes back."),
-        ),
-        1,
-    ),
-    run=run,
-    expectations=(
-        Expectation(
-            "tcp-is-refused",
-            N_("TCP's connect is refused: the other host answers the SYN with a reset."),
-            lambda seen: seen.tcp_connect == REFUSED,
-            N_("a firewall swallows connections to closed ports even on this machine."),
-        ),
-        Expectation(
-            "udp-sends-succeed",
-            N_("UDP's sendto succeeds every time, though nobody is there, and nothing comes back."),
-            lambda seen: seen.unconnected_sends == (OK,) * 3 and seen.unconnected_then == SILENT,
-            N_("somebody answered: a program listens on this port after all."),
-            on=UNIX,
-        ),
-        Expectation(
-            "udp-reset-is-read",
-            N_("UDP's sendto succeeds every time; Windows tells of the refusal by an error of the next read."),
-            lambda seen: seen.unconnected_sends == (OK,) * 3 and seen.unconnected_then == REFUSED,
-            N_("SIO_UDP_CONNRESET was switched off on this system, or a firewall swallows the refusal."),
-            on=(WINDOWS,),
-        ),
-        Expectation(
-            "next-send-is-refused",
-            N_("On a connected UDP socket every second send fails: it reports the refusal of the datagram before it."),
-            lambda seen: seen.connected_sends == PATTERN,
-            N_("no ICMP message came back: the loopback interface is filtered, or the system limits how many it sends."),
-            on=UNIX,
-        ),
-        Expectation(
-            "queue-names-the-datagram",
-            N_("The error queue has the first datagram, and the second send was told of its refusal."),
-            lambda seen: seen.offending_datagram == "datagram 1" and seen.reported_by_send == 2,
-            N_("no ICMP message came back, or another one came first."),
-            on=(LINUX,),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_(
-            "TCP needs an answer before anything else, so it finds out at once: a SYN to a closed port is answered by RST (RFC 9293, 3.10.7.1)."
-        ),
-        N_("UDP hands the datagram to the network and is done; send says that it left, not that it arrived."),
-        N_(
-            "The other host's system answers with an ICMP message, type 3 code 3, port unreachable (RFC 1122, 4.1.3.1), which comes "
-            "later and has the beginning of the datagram in it."
-        ),
-        N_(
-            "Only a connected socket has one peer, so only there does the system know whom to tell: the next call fails, though "
-            "it did nothing wrong."
-        ),
-        N_("An ICMP message may be lost or filtered, so its absence says nothing: silence is not success."),
-    ),
-    by_hand=(Terminal(("udpmsg send 127.0.0.1:5999 hello", "udpmsg send --tcp 127.0.0.1:5999 hello")),),
-    program=Program(
-        """
-import socket
-nobody = socket.socket()
-nobody.bind(("127.0.0.1", 0))                    # a port that is taken, and no listen()
-udp = socket.socket(type=socket.SOCK_DGRAM)
-udp.connect(nobody.getsockname())
-for number in 1, 2, 3, 4:
-    try:
-        print(number, udp.send(b"hello"))
-    except ConnectionRefusedError as error:
-        print(number, error)
-""",
-        ("1 5", "2 [Errno 111] Connection refused", "3 5", "4 [Errno 111] Connection refused"),
-    ),
-)
+EXPECTED: Predicates[Seen] = {
+    "tcp-is-refused": lambda seen: seen.tcp_connect == REFUSED,
+    "udp-sends-succeed": lambda seen: seen.unconnected_sends == (OK,) * 3 and seen.unconnected_then == SILENT,
+    "udp-reset-is-read": lambda seen: seen.unconnected_sends == (OK,) * 3 and seen.unconnected_then == REFUSED,
+    "next-send-is-refused": lambda seen: seen.connected_sends == PATTERN,
+    "queue-names-the-datagram": lambda seen: seen.offending_datagram == "datagram 1" and seen.reported_by_send == 2,
+}

@@ -4,8 +4,8 @@ import socket
 import sys
 from dataclasses import dataclass
 
-from udpmsg.base.language import N_, _, plural
-from udpmsg.lessons.lesson import LINUX, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
+from udpmsg.base.language import _, plural
+from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
 from udpmsg.lessons.stage import LOOPBACK, SILENCE, Stage, error_name
 
 GROUP = "239.1.2.3"
@@ -129,92 +129,9 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     return (table(("", _("sent to"), _("sends"), _("received by")), tuple(rows)),)
 
 
-LESSON = Lesson(
-    title=N_("One to many"),
-    question=Quiz(
-        N_("A program has a message for three others. How many sends does it need?"),
-        (
-            N_("Three, over both UDP and TCP."),
-            N_("One over UDP, if it goes to a group that the three have joined; over TCP three connections and three sends."),
-            N_("One over both, if it goes to a group that the three have joined."),
-            N_("One over TCP, which copies it for all who are connected; three over UDP."),
-        ),
-        1,
-    ),
-    run=run,
-    expectations=(
-        Expectation(
-            "one-send-three-receivers",
-            N_("UDP, multicast: one send to the group, and each of the three receivers gets it, once."),
-            lambda seen: seen.multicast_sends == 1 and seen.multicast_received == (1,) * RECEIVERS,
-            N_("this system's loopback does not carry multicast, or a firewall swallows it."),
-        ),
-        Expectation(
-            "broadcast-must-be-allowed",
-            N_("UDP, broadcast: the system refuses it (EACCES) until the program sets SO_BROADCAST."),
-            lambda seen: seen.broadcast_at_first == "EACCES",
-            N_("the option was set before, or the address is not one of broadcast here."),
-            on=(LINUX,),
-        ),
-        Expectation(
-            "broadcast-reaches-all",
-            N_("UDP, broadcast: then one send reaches all three, who have joined nothing."),
-            lambda seen: seen.broadcast_received == (1,) * RECEIVERS,
-            N_("this system's loopback does not carry broadcast, or a firewall swallows it."),
-            on=(LINUX,),
-        ),
-        Expectation(
-            "tcp-cannot",
-            N_("TCP: nobody can connect to a group."),
-            lambda seen: seen.tcp_connect != CONNECTED,
-            N_("the address was that of one host."),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_("A datagram's address may be that of a group: a host that joined it takes what is sent to it (RFC 1112)."),
-        N_(
-            "The sender sends once, however many listen, and does not know them; on a network it is the routers and switches "
-            "that copy, and only where somebody has joined."
-        ),
-        N_(
-            "Broadcast needs no joining: every host of the network gets it and must look at it, so it has to be allowed explicitly."
-        ),
-        N_(
-            "A TCP connection is between two, with numbers and windows that both agree on; a SYN to a group is forbidden "
-            "(RFC 9293, 3.9.2.3)."
-        ),
-        N_(
-            "What is lost on the way to one of many is lost for that one: acknowledgments of all at once would be a storm, so reliable "
-            "multicast asks for what is missing instead (RFC 5740)."
-        ),
-    ),
-    by_hand=(
-        Terminal(("udpmsg listen --multicast 239.1.2.3 --interface 127.0.0.1",)),
-        Terminal(("udpmsg listen --multicast 239.1.2.3 --interface 127.0.0.1",)),
-        Terminal(
-            ('udpmsg send --interface 127.0.0.1 239.1.2.3 "to all"', 'udpmsg send --tcp 239.1.2.3 "to all"'),
-        ),
-    ),
-    program=Program(
-        """
-import os
-import socket
-group, port, receivers = "239.1.2.3", 0, []
-for _ in range(3):
-    receiver = socket.socket(type=socket.SOCK_DGRAM)
-    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    receiver.bind((group, port))
-    joined = socket.inet_aton(group) + socket.inet_aton("127.0.0.1")
-    receiver.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
-    port = receiver.getsockname()[1]
-    receivers.append(receiver)
-sender = socket.socket(type=socket.SOCK_DGRAM)
-sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
-sender.sendto(b"to all", (group, port))
-print([receiver.recv(100) for receiver in receivers])
-print(os.strerror(socket.socket().connect_ex((group, port))))
-""",
-        ("[b'to all', b'to all', b'to all']", "Network is unreachable"),
-    ),
-)
+EXPECTED: Predicates[Seen] = {
+    "one-send-three-receivers": lambda seen: seen.multicast_sends == 1 and seen.multicast_received == (1,) * RECEIVERS,
+    "broadcast-must-be-allowed": lambda seen: seen.broadcast_at_first == "EACCES",
+    "broadcast-reaches-all": lambda seen: seen.broadcast_received == (1,) * RECEIVERS,
+    "tcp-cannot": lambda seen: seen.tcp_connect != CONNECTED,
+}

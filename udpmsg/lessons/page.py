@@ -16,10 +16,10 @@ from udpmsg.compare.page.svg import draw
 from udpmsg.compare.page.words import SHORT
 from udpmsg.compare.reading import Reading
 from udpmsg.lessons import story
-from udpmsg.lessons.lesson import Bars, Curve, Illustration, Ladder, Ledger
+from udpmsg.lessons.lesson import KEYS, Bars, Curve, Illustration, Ladder, Ledger
 from udpmsg.lessons.printed import typed
 from udpmsg.lessons.running import Result
-from udpmsg.lessons.story import KEYS, Answers, Check, Commands, Failure, LessonPicture, Listing, Part
+from udpmsg.lessons.story import Answers, Check, Commands, Failure, LessonPicture, Listing, Part
 from udpmsg.show import page as show_page
 from udpmsg.show.markup import safe
 from udpmsg.show.page import css

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.base.language import N_, _, number
+from udpmsg.base.language import _, number
 from udpmsg.compare.choices import Mode, Workload
 from udpmsg.compare.trace import Trace
 from udpmsg.lessons.in_lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import Bars, Illustration, Observations, Predicates, table
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import Phase
 
@@ -113,96 +113,16 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     )
 
 
-LESSON = Lesson(
-    title=N_("The price of reliability"),
-    question=Quiz(
-        N_("Nothing is lost. Twenty short messages, one at a time: how many frames does each take?"),
-        (
-            N_("One, over UDP and over TCP: without a loss there is nothing to repeat."),
-            N_("A little more than one over UDP; two or so where each is acknowledged, by udpmsg or by TCP."),
-            N_("One over UDP, two with acknowledgments, four over TCP, which shakes hands for each message."),
-            N_("Less than one over TCP, which puts several messages into one segment."),
-        ),
-        1,
+EXPECTED: Predicates[Seen] = {
+    "everything-delivered": lambda seen: all(one.delivered == COUNT for one in (seen.udp, seen.udp_acknowledged, seen.tcp)),
+    "udp-one-frame-each": lambda seen: seen.udp.data_frames == COUNT and seen.udp.frames == COUNT + seen.udp.goodbye_frames,
+    "acknowledgments-double-it": lambda seen: (
+        seen.udp_acknowledged.data_frames == COUNT == seen.udp_acknowledged.acknowledgment_frames
     ),
-    run=run,
-    expectations=(
-        Expectation(
-            "everything-delivered",
-            N_("Each of the three delivers all twenty messages."),
-            lambda seen: all(one.delivered == COUNT for one in (seen.udp, seen.udp_acknowledged, seen.tcp)),
-            N_("something was lost on a link without faults: a buffer was too small."),
-        ),
-        Expectation(
-            "udp-one-frame-each",
-            N_("UDP: one frame per message, and no other but udpmsg's goodbye."),
-            lambda seen: seen.udp.data_frames == COUNT and seen.udp.frames == COUNT + seen.udp.goodbye_frames,
-            N_("the messages were larger than a frame, or something else was on the link."),
-        ),
-        Expectation(
-            "acknowledgments-double-it",
-            N_("Acknowledged UDP: an acknowledgment comes back for each message, so there are twice as many frames."),
-            lambda seen: seen.udp_acknowledged.data_frames == COUNT == seen.udp_acknowledged.acknowledgment_frames,
-            N_("several messages were acknowledged together, or one was sent twice: this machine was busy."),
-        ),
-        Expectation(
-            "tcp-has-it-all",
-            N_("TCP: a handshake of three frames, acknowledgments, and a goodbye in both directions."),
-            lambda seen: seen.tcp.handshake_frames == 3 and seen.tcp.acknowledgment_frames > 0 and seen.tcp.goodbye_frames >= 3,
-            N_("a frame of the handshake was sent twice, or the connection was reset."),
-        ),
-        Expectation(
-            "udp-is-cheapest",
-            N_("UDP is the cheapest, in frames and in bytes; what it leaves out is what the others pay for."),
-            lambda seen: all(
-                seen.udp.frames < one.frames and seen.udp.size_bytes < one.size_bytes for one in (seen.udp_acknowledged, seen.tcp)
-            ),
-            N_("messages were joined in one segment, which makes TCP cheaper: they came close together."),
-        ),
+    "tcp-has-it-all": lambda seen: (
+        seen.tcp.handshake_frames == 3 and seen.tcp.acknowledgment_frames > 0 and seen.tcp.goodbye_frames >= 3
     ),
-    shows=shows,
-    why=(
-        N_("A UDP header has 8 bytes (RFC 768), a TCP header 20, and 12 more for timestamps (RFC 9293, 3.1; RFC 7323)."),
-        N_("But most of the price is frames: each costs an Ethernet and an IP header, and work at both ends."),
-        N_(
-            "A TCP receiver acknowledges at least every second full segment, and waits for it at most half a second (RFC 9293, "
-            "3.8.6.3); where messages come one at a time, that is often one acknowledgment per message."
-        ),
-        N_("Handshake and goodbye are paid once: expensive for one message, next to nothing for a million."),
-        N_(
-            "Messages that come close together are joined by TCP in one segment, and acknowledged together by udpmsg: then the price falls."
-        ),
+    "udp-is-cheapest": lambda seen: all(
+        seen.udp.frames < one.frames and seen.udp.size_bytes < one.size_bytes for one in (seen.udp_acknowledged, seen.tcp)
     ),
-    by_hand=(
-        Terminal(
-            (
-                "udpmsg compare --count 20 --interval 30ms --delay 5ms --loss 0%",
-                "udpmsg compare --count 200 --interval 1ms --delay 5ms --loss 0%",
-            ),
-            N_("The second command sends faster: look at what happens to the acknowledgments."),
-        ),
-    ),
-    program=Program(
-        """
-import socket
-import struct
-listener = socket.create_server(("127.0.0.1", 0))
-sender = socket.create_connection(listener.getsockname())
-sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-receiver, _ = listener.accept()
-for _ in range(10):
-    sender.send(b"message")
-    receiver.recv(7)
-figures = sender.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)    # Linux has it
-segments, answers, _, _, _, with_data = struct.unpack_from("6I", figures, 136)
-print("segments with a message:", with_data)
-print("others of the sender's, SYN and ACK:", segments - with_data)
-print("segments that came back:", "SYN-ACK and acknowledgments" if answers > 1 else answers)
-""",
-        (
-            "segments with a message: 10",
-            "others of the sender's, SYN and ACK: 2",
-            "segments that came back: SYN-ACK and acknowledgments",
-        ),
-    ),
-)
+}

@@ -15,8 +15,8 @@ from udpmsg.compare import ladder_text as ladder_lines
 from udpmsg.compare import ledger_text as ledger
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Trace
-from udpmsg.lessons.lesson import Bars, Curve, Illustration, Ladder, Ledger, Quiz
-from udpmsg.lessons.story import KEYS, Answers, Check, Commands, Failure, LessonPicture, Listing, Part
+from udpmsg.lessons.lesson import KEYS, Bars, Curve, Illustration, Ladder, Ledger, Quiz
+from udpmsg.lessons.story import Answers, Check, Commands, Failure, LessonPicture, Listing, Part
 from udpmsg.lessons.table import Entry
 from udpmsg.show import text
 from udpmsg.show.pictures import Prose, Table

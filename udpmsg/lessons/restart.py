@@ -5,8 +5,8 @@ import socket
 from dataclasses import dataclass
 
 from udpmsg.base import clock
-from udpmsg.base.language import N_, _
-from udpmsg.lessons.lesson import UNIX, WINDOWS, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
+from udpmsg.base.language import _
+from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
 from udpmsg.lessons.stage import END, LOOPBACK, PATIENCE, SILENCE, Stage, error_name, reading, word_for
 
 BEFORE, MEANWHILE, AFTER = b"before", b"meanwhile", b"after"
@@ -166,111 +166,12 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     return (table(("", "UDP", "TCP"), rows),)
 
 
-LESSON = Lesson(
-    title=N_("The server that is started again"),
-    question=Quiz(
-        N_("A server ends, and is started again on the same port at once. What happens to a client that goes on sending?"),
-        (
-            N_("Over both it has to connect again."),
-            N_("Over UDP it goes on and notices nothing; over TCP its connection is over, and it has to connect again."),
-            N_("Over both it goes on: address and port are the same."),
-            N_("Over UDP it goes on, and the server even gets what was sent while it was away."),
-        ),
-        1,
-    ),
-    run=run,
-    expectations=(
-        Expectation(
-            "udp-binds-at-once",
-            N_("UDP: the server gets its port back at once."),
-            lambda seen: seen.udp_bind_again == BOUND,
-            N_("another program took the port in the meantime, or the server never ended."),
-        ),
-        Expectation(
-            "udp-goes-on",
-            N_("UDP: the client's next datagram arrives as if nothing had happened; the one sent in between is gone."),
-            lambda seen: seen.udp_read_after == (AFTER.decode(),),
-            N_("the server was never away, so nothing was lost."),
-        ),
-        Expectation(
-            "tcp-connection-ends",
-            N_("TCP: the client reads the end of the stream, and what it still sends is answered by a reset."),
-            lambda seen: seen.tcp_client_reads == END and seen.tcp_send_error is not None,
-            N_("the server was never away, or it could not say goodbye, as when the power fails."),
-        ),
-        Expectation(
-            "tcp-needs-a-new-connection",
-            N_("TCP: the new server knows nothing of the old connection; a new one works."),
-            lambda seen: seen.tcp_new_connection == AFTER.decode(),
-            N_("the old connection went on, so nobody had to connect again."),
-        ),
-        Expectation(
-            "time-wait-holds-the-port",
-            N_("TCP: the port is taken (EADDRINUSE), though nobody has it: the old connection is in TIME_WAIT."),
-            lambda seen: seen.tcp_bind_again == "EADDRINUSE",
-            N_("the client closed first, and then it is the client's port that waits."),
-            on=UNIX,
-        ),
-        Expectation(
-            "reuse-gets-the-port",
-            N_("TCP: with SO_REUSEADDR the server gets its port all the same."),
-            lambda seen: seen.tcp_bind_reusing == BOUND,
-            N_("another program listens there, or the first server did not set the option."),
-            on=UNIX,
-        ),
-        Expectation(
-            "port-is-free",
-            N_("TCP: Windows gives the port at once; TIME_WAIT keeps the connection, not the port."),
-            lambda seen: seen.tcp_bind_again == BOUND,
-            N_("another program took the port in the meantime, or the server never ended."),
-            on=(WINDOWS,),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_(
-            "For a datagram nobody has to remember anything: whoever has the port now gets it, and what comes while nobody has "
-            "it is gone (RFC 768)."
-        ),
-        N_(
-            "A TCP connection is known to both ends by its numbers. The new server has none of them, so what comes for the old "
-            "connection is answered by a reset (RFC 9293, 3.5.2)."
-        ),
-        N_("That is useful: the client learns at once that the server forgot everything, which a UDP client never does."),
-        N_(
-            "The side that closes first waits for two maximum segment lifetimes in TIME_WAIT, so that no late segment gets into a "
-            "new connection (RFC 9293, 3.6.1); Linux waits for 60 s."
-        ),
-        N_("SO_REUSEADDR lets a program take the port all the same, which is why servers set it."),
-    ),
-    by_hand=(
-        Terminal(("udpmsg listen --both --echo",), N_("End it with Ctrl-C after the first answers, and start it again.")),
-        Terminal(
-            ("udpmsg send 127.0.0.1", "udpmsg send --tcp 127.0.0.1"),
-            N_(
-                "One after the other; type a line before the server ends, and one after it is back. Over TCP the client ends with the "
-                "server."
-            ),
-        ),
-    ),
-    program=Program(
-        """
-import socket
-server = socket.create_server(("127.0.0.1", 0))              # sets SO_REUSEADDR
-address = server.getsockname()
-client = socket.create_connection(address)
-server.accept()[0].close()                                   # the server ends first
-server.close()
-print("the client reads", client.recv(100))
-client.close()
-for reuse in 0, 1:
-    server = socket.socket()
-    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
-    try:
-        print(reuse, server.bind(address) or "bound")
-    except OSError as error:
-        print(reuse, error)
-""",
-        ("the client reads b''", "0 [Errno 98] Address already in use", "1 bound"),
-    ),
-)
+EXPECTED: Predicates[Seen] = {
+    "udp-binds-at-once": lambda seen: seen.udp_bind_again == BOUND,
+    "udp-goes-on": lambda seen: seen.udp_read_after == (AFTER.decode(),),
+    "tcp-connection-ends": lambda seen: seen.tcp_client_reads == END and seen.tcp_send_error is not None,
+    "tcp-needs-a-new-connection": lambda seen: seen.tcp_new_connection == AFTER.decode(),
+    "time-wait-holds-the-port": lambda seen: seen.tcp_bind_again == "EADDRINUSE",
+    "reuse-gets-the-port": lambda seen: seen.tcp_bind_reusing == BOUND,
+    "port-is-free": lambda seen: seen.tcp_bind_again == BOUND,
+}

@@ -3,20 +3,8 @@
 import socket
 from dataclasses import dataclass
 
-from udpmsg.base.language import N_, _, number
-from udpmsg.lessons.lesson import (
-    LINUX,
-    MACOS,
-    WINDOWS,
-    Expectation,
-    Illustration,
-    Lesson,
-    Observations,
-    Program,
-    Quiz,
-    Terminal,
-    table,
-)
+from udpmsg.base.language import _, number
+from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
 from udpmsg.lessons.stage import SILENCE, Stage, error_name
 
 LARGEST = 65_507
@@ -103,90 +91,11 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     return (table((_("bytes"), _("the send"), _("the other side has")), tuple(rows)),)
 
 
-LESSON = Lesson(
-    title=N_("How large a datagram may be"),
-    question=Quiz(
-        N_("Which of these datagrams can be sent over UDP and IPv4: one of 0 bytes, one of 65,507, one of 65,508?"),
-        (
-            N_("All three: the system cuts large ones into several."),
-            N_("Only the second: without bytes there is no datagram."),
-            N_("The first and the second."),
-            N_("Only the first: Ethernet carries 1,500 bytes at most."),
-        ),
-        2,
-    ),
-    run=run,
-    expectations=(
-        Expectation(
-            "empty-is-a-message",
-            N_("0 bytes are a message: the other side reads it, and knows that somebody sent."),
-            lambda seen: seen.sizes_bytes[0] == 0 and seen.received_bytes[0] == 0,
-            N_("the datagram was lost on loopback, or the program took an empty read for the end."),
-        ),
-        Expectation(
-            "largest-goes",
-            N_("65,507 bytes go in one datagram, and come in one."),
-            lambda seen: seen.received_bytes[1] == LARGEST,
-            N_("the system's buffers are smaller than a datagram may be: net.core.rmem_default and wmem_default show it."),
-            on=(LINUX, MACOS, WINDOWS),
-        ),
-        Expectation(
-            "largest-goes-at-once",
-            N_("No setting had to be changed for it."),
-            lambda seen: seen.largest_at_first_bytes == LARGEST,
-            N_("the send buffer was smaller to begin with, as it is on macOS."),
-            on=(LINUX, WINDOWS),
-        ),
-        Expectation(
-            "buffer-had-to-be-raised",
-            N_("macOS sends at most 9,216 bytes until the send buffer is raised."),
-            lambda seen: seen.largest_at_first_bytes == MACOS_LARGEST,
-            N_("net.inet.udp.maxdgram was changed on this system."),
-            on=(MACOS,),
-        ),
-        Expectation(
-            "one-more-is-refused",
-            N_("65,508 bytes are refused by the sender's own system (EMSGSIZE); nothing is sent."),
-            lambda seen: seen.errors[2] == "EMSGSIZE" and seen.received_bytes[2] is None,
-            N_("the address was one of IPv6, where 65,527 bytes fit."),
-        ),
-        Expectation(
-            "tcp-sends-nothing",
-            N_("TCP: a send of 0 bytes sends nothing, and nobody can read it."),
-            lambda seen: seen.tcp_reads_of_nothing == 0,
-            N_("the connection was closed, which is what a read of 0 bytes says over TCP."),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_("The length field of UDP's header has 16 bits and counts the header too, so 65,527 bytes would fit (RFC 768)."),
-        N_("IPv4's total length has 16 bits as well (RFC 791, 3.1): 65,535 less 20 of its own header and 8 of UDP's are 65,507."),
-        N_("An empty datagram still has headers, so it is a message: a heartbeat, or a way to ask whether anybody is there."),
-        N_(
-            "That it can be sent does not make it a good idea: on Ethernet, 65,507 bytes travel as 45 fragments, and the loss of one is the "
-            "loss of all, so RFC 8085 (3.2) asks for datagrams that fit the path."
-        ),
-    ),
-    by_hand=(
-        Terminal(("udpmsg listen --quiet --count 1",)),
-        Terminal(
-            ("udpmsg send 127.0.0.1 --raw --size 65507", "udpmsg send 127.0.0.1 --raw --size 65508"),
-            N_("The listener ends after the first datagram and says how much came; the second is never sent."),
-        ),
-    ),
-    program=Program(
-        """
-import socket
-receiver = socket.socket(type=socket.SOCK_DGRAM)
-receiver.bind(("127.0.0.1", 0))
-sender = socket.socket(type=socket.SOCK_DGRAM)
-for size in 0, 65507, 65508:
-    try:
-        sender.sendto(bytes(size), receiver.getsockname())
-        print(size, len(receiver.recv(100_000)))
-    except OSError as error:
-        print(size, error)
-""",
-        ("0 0", "65507 65507", "65508 [Errno 90] Message too long"),
-    ),
-)
+EXPECTED: Predicates[Seen] = {
+    "empty-is-a-message": lambda seen: seen.sizes_bytes[0] == 0 and seen.received_bytes[0] == 0,
+    "largest-goes": lambda seen: seen.received_bytes[1] == LARGEST,
+    "largest-goes-at-once": lambda seen: seen.largest_at_first_bytes == LARGEST,
+    "buffer-had-to-be-raised": lambda seen: seen.largest_at_first_bytes == MACOS_LARGEST,
+    "one-more-is-refused": lambda seen: seen.errors[2] == "EMSGSIZE" and seen.received_bytes[2] is None,
+    "tcp-sends-nothing": lambda seen: seen.tcp_reads_of_nothing == 0,
+}

@@ -6,8 +6,8 @@ import struct
 import sys
 from dataclasses import dataclass
 
-from udpmsg.base.language import N_, _, number
-from udpmsg.lessons.lesson import LINUX, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
+from udpmsg.base.language import _, number
+from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
 from udpmsg.lessons.stage import SILENCE, Stage
 
 SO_RXQ_OVFL = 40
@@ -149,114 +149,11 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     return (table(("", _("sent"), _("held up"), _("read"), _("gone"), _("drops the kernel counted")), rows),)
 
 
-LESSON = Lesson(
-    title=N_("A slow receiver"),
-    question=Quiz(
-        N_("A program keeps sending, and the other one, on the same machine, does not read. What happens to the sender?"),
-        (
-            N_("Over both, send waits until the receiver reads."),
-            N_("Over UDP it notices nothing, and datagrams are gone; over TCP it has to wait, and nothing is lost."),
-            N_("Over UDP it gets an error as soon as the buffer is full; over TCP the connection breaks."),
-            N_("Nothing is lost over either: on one machine the system keeps everything."),
-        ),
-        1,
-    ),
-    run=run,
-    expectations=(
-        Expectation(
-            "udp-sender-is-not-held-up",
-            N_("UDP: all 200 sends succeed at once, though nobody reads."),
-            lambda seen: seen.udp_sent == DATAGRAMS,
-            N_("fewer were sent, or the sender's own buffer was full."),
-        ),
-        Expectation(
-            "udp-kernel-drops",
-            N_("UDP: most of them are gone. They reached this host, and its kernel had no room for them."),
-            lambda seen: 0 < seen.udp_read < seen.udp_sent / 2,
-            N_("the system gave the socket a larger buffer than it was asked for."),
-        ),
-        Expectation(
-            "drops-are-counted",
-            N_("Linux counts the drops of a socket exactly: what was read and what was dropped add up to what was sent."),
-            lambda seen: bool(seen.udp_count_later) and seen.udp_read + (seen.udp_count_later or 0) == seen.udp_sent,
-            N_("nothing was dropped, so there was nothing to count."),
-            on=(LINUX,),
-        ),
-        Expectation(
-            "count-comes-later",
-            N_("The count comes with a later datagram only: those that had room knew of no loss yet."),
-            lambda seen: seen.udp_count_while_reading is None and seen.udp_count_later is not None,
-            N_("somebody read while datagrams still came, or nothing was dropped."),
-            on=(LINUX,),
-        ),
-        Expectation(
-            "tcp-sender-is-held-up",
-            N_(
-                "TCP: send takes no more when the buffers of both sides are full; a send that may wait sleeps until there is "
-                "room."
-            ),
-            lambda seen: seen.tcp_blocked,
-            N_("the receiver read after all, or this system's buffers are larger than 64 MiB."),
-        ),
-        Expectation(
-            "tcp-loses-nothing",
-            N_("TCP: every byte that send took is read in the end, and then the sender goes on."),
-            lambda seen: seen.tcp_blocked and seen.tcp_read_bytes == seen.tcp_sent_bytes and seen.tcp_went_on,
-            N_("the sender never had to wait, so it had nothing to resume."),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_("UDP has no flow control: its header (RFC 768) has no field that says how much room the receiver has."),
-        N_(
-            "A datagram that finds the socket's buffer full is discarded by the kernel of the receiving host; the network did its part, "
-            "and the sender is told nothing."
-        ),
-        N_(
-            "TCP's receiver says in each acknowledgment how much it has room for, its window, and the sender sends no more than that "
-            "(RFC 9293, 3.8.6)."
-        ),
-        N_("With a window of zero the bytes stay with the sender, until its buffer is full as well and send has to wait."),
-        N_(
-            "So a slow receiver slows TCP's sender down, and costs UDP's messages; a larger buffer (SO_RCVBUF) helps against bursts, "
-            "never against a receiver that is always too slow."
-        ),
-    ),
-    by_hand=(
-        Terminal(
-            (
-                "udpmsg listen --quiet --slow 5ms --receive-buffer 4KiB --idle 2s",
-                "udpmsg listen --tcp --quiet --slow 5ms --receive-buffer 4KiB --idle 2s",
-            ),
-            N_(
-                "Run the first listener with the first send, then the second with the second. Each ends by itself and says how "
-                "many came."
-            ),
-        ),
-        Terminal(
-            ("udpmsg send 127.0.0.1 --count 200 --size 1000", "udpmsg send --tcp 127.0.0.1 --count 200 --size 1000"),
-            N_("Over UDP it ends at once; over TCP it takes a second, because it has to wait."),
-        ),
-    ),
-    program=Program(
-        """
-import select
-import socket
-import sys
-receiver = socket.socket(type=socket.SOCK_DGRAM)
-receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-receiver.setsockopt(socket.SOL_SOCKET, 40, 1)                # SO_RXQ_OVFL
-receiver.bind(("127.0.0.1", 0))
-sender = socket.socket(type=socket.SOCK_DGRAM)
-for number in range(200):
-    sender.sendto(bytes(100), receiver.getsockname())
-read = 0
-while select.select([receiver], [], [], 0)[0]:
-    read += len(receiver.recv(100)) // 100
-sender.sendto(b"later", receiver.getsockname())
-dropped = int.from_bytes(receiver.recvmsg(100, 100)[1][0][2], sys.byteorder)
-print("some dropped:", dropped > 0, "- read and dropped:", read + dropped)
-""",
-        ("some dropped: True - read and dropped: 200",),
-    ),
-)
+EXPECTED: Predicates[Seen] = {
+    "udp-sender-is-not-held-up": lambda seen: seen.udp_sent == DATAGRAMS,
+    "udp-kernel-drops": lambda seen: 0 < seen.udp_read < seen.udp_sent / 2,
+    "drops-are-counted": lambda seen: bool(seen.udp_count_later) and seen.udp_read + (seen.udp_count_later or 0) == seen.udp_sent,
+    "count-comes-later": lambda seen: seen.udp_count_while_reading is None and seen.udp_count_later is not None,
+    "tcp-sender-is-held-up": lambda seen: seen.tcp_blocked,
+    "tcp-loses-nothing": lambda seen: seen.tcp_blocked and seen.tcp_read_bytes == seen.tcp_sent_bytes and seen.tcp_went_on,
+}

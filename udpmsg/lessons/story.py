@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from udpmsg.base.language import _, told
-from udpmsg.lessons.lesson import Illustration, Lesson
+from udpmsg.lessons.lesson import KEYS, Illustration, Lesson
 from udpmsg.lessons.running import Result, Verdict
 from udpmsg.show.pictures import Prose
-
-KEYS = "abcd"
-"""What is pressed for each answer."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""Every lesson: its name, and a line about it. The module of that name has the lesson, and is imported only when it is run.
+"""Every lesson: its name, and a line about it. The files of that name have the lesson, and are read only when it is run.
 
-The order is that of a course. A new lesson is a module with a `LESSON`, and a row here.
+The order is that of a course. A new lesson is a row here, a module with the experiment, and a file with its texts (see `told`).
 """
 
 from importlib import import_module
@@ -59,5 +59,6 @@ def entry(name: str) -> Entry:
 
 def load(row: Entry) -> Lesson[Any]:
     """The lesson itself."""
-    lesson: Lesson[Any] = import_module(f"udpmsg.lessons.{row.name.replace('-', '_')}").LESSON
-    return lesson
+    from udpmsg.lessons.told import lesson
+
+    return lesson(import_module(f"udpmsg.lessons.{row.name.replace('-', '_')}"))

@@ -4,23 +4,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.base.language import N_, _, number
+from udpmsg.base.language import _, number
 from udpmsg.compare import passage
 from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.trace import Trace
 from udpmsg.lessons.in_lab import in_lab, link
-from udpmsg.lessons.lesson import (
-    Bars,
-    Expectation,
-    Illustration,
-    Ladder,
-    Lesson,
-    Observations,
-    Program,
-    Quiz,
-    Terminal,
-    for_pictures,
-)
+from udpmsg.lessons.lesson import Bars, Illustration, Ladder, Observations, Predicates, for_pictures
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameRecord
 
@@ -131,101 +120,9 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     )
 
 
-LESSON = Lesson(
-    title=N_("Acknowledgment, timeout and back-off"),
-    question=Quiz(
-        N_(
-            "A sender waits 200 ms for an acknowledgment and gets none. It sends the message again, and again there is silence. "
-            "What should it do?"
-        ),
-        (
-            N_("Send it every 200 ms until an answer comes."),
-            N_("Wait twice as long each time: 200, 400, 800 ms. And the receiver must expect to get it twice."),
-            N_("Wait twice as long each time. The receiver can't get it twice, because without an answer it was lost."),
-            N_("Give up: the other side is dead."),
-        ),
-        1,
-    ),
-    run=run,
-    expectations=(
-        Expectation(
-            "sent-until-it-comes",
-            N_("Three transmissions are lost, and the fourth one delivers the message."),
-            lambda seen: len(seen.waits_ms) == LOSSES and seen.delivered_after_ms is not None,
-            N_("the link lost nothing, or one more was sent than was needed, as on a busy machine."),
-        ),
-        Expectation(
-            "waits-double",
-            N_("The waits are 200, 400 and 800 ms, each up to half longer, at random."),
-            lambda seen: doubling(seen.waits_ms),
-            N_("the sender has another timeout, or this machine was busy: run it again."),
-        ),
-        Expectation(
-            "sent-again-though-it-came",
-            N_("With the acknowledgment lost, the message reaches the other host twice: its sender cannot know that it came."),
-            lambda seen: seen.arrivals == 2,
-            N_("the acknowledgment came through, so there was no reason to send again."),
-        ),
-        Expectation(
-            "duplicate-suppressed",
-            N_("The application gets it once: the receiver knows its number, and acknowledges it again."),
-            lambda seen: seen.deliveries == 1 and seen.suppressed == 1,
-            N_("there was no duplicate to suppress."),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_("Silence says neither that the message was lost, nor that its acknowledgment was; the sender can only try again."),
-        N_(
-            "How long it waits depends on the measured round trips and how much they vary, and the time doubles with each "
-            "expiry (RFC 6298, 2 and 5.5): where a network is overloaded, impatience would overload it more."
-        ),
-        N_("RFC 6298 (2.4) asks for at least one second; Linux's TCP and udpmsg wait at least 200 ms."),
-        N_(
-            "A random part makes each wait longer, so that senders that lost something at the same time do not send again at "
-            "the same time."
-        ),
-        N_(
-            "Sending again gives “at least once”; a number in each message, and a receiver that remembers it, make that “once” "
-            "(RFC 8085, 3.3, lists what an application over UDP must take care of)."
-        ),
-    ),
-    by_hand=(
-        Terminal(
-            (
-                "udpmsg compare --count 2 --interval 100ms --delay 20ms --loss 0% --modes udp+ack --ladder "
-                "--fault drop:data:2:1 --fault drop:data:2:2 --fault drop:control:1 --fault drop:control:2",
-                "udpmsg compare --count 2 --interval 100ms --delay 20ms --loss 0% --modes udp+ack --ladder "
-                "--fault drop:ack:2 --fault drop:control:1",
-            ),
-            N_("“control” is the probe, which asks what has come; where it is not lost, its answer saves time."),
-        ),
-    ),
-    program=Program(
-        """
-import socket
-receiver, sender = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
-receiver.bind(("127.0.0.1", 0))
-seen, timeout = set(), 0.1
-while timeout < 1:
-    sender.sendto(b"message 1", receiver.getsockname())
-    message, peer = receiver.recvfrom(100)
-    print("receiver:", "a duplicate, acknowledged again" if message in seen else "delivered")
-    seen.add(message)
-    receiver.sendto(b"ACK", peer if timeout == 0.4 else ("127.0.0.1", 9))    # two go astray
-    sender.settimeout(timeout)
-    try:
-        print("sender:", sender.recv(100)); break
-    except TimeoutError:
-        print("sender: nothing for", timeout, "s"); timeout *= 2
-""",
-        (
-            "receiver: delivered",
-            "sender: nothing for 0.1 s",
-            "receiver: a duplicate, acknowledged again",
-            "sender: nothing for 0.2 s",
-            "receiver: a duplicate, acknowledged again",
-            "sender: b'ACK'",
-        ),
-    ),
-)
+EXPECTED: Predicates[Seen] = {
+    "sent-until-it-comes": lambda seen: len(seen.waits_ms) == LOSSES and seen.delivered_after_ms is not None,
+    "waits-double": lambda seen: doubling(seen.waits_ms),
+    "sent-again-though-it-came": lambda seen: seen.arrivals == 2,
+    "duplicate-suppressed": lambda seen: seen.deliveries == 1 and seen.suppressed == 1,
+}

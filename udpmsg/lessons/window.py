@@ -7,11 +7,11 @@ so that is calculated here, round trip by round trip (`go_back_n`), and the less
 from dataclasses import dataclass
 
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.base.language import N_, _, number
+from udpmsg.base.language import _, number
 from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.trace import Trace
 from udpmsg.lessons.in_lab import in_lab, link
-from udpmsg.lessons.lesson import Bars, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import Bars, Illustration, Observations, Predicates, table
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameKind, FrameRecord
 
@@ -146,92 +146,15 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
     )
 
 
-LESSON = Lesson(
-    title=N_("Stop-and-wait, go-back-N, selective repeat"),
-    question=Quiz(
-        N_(
-            "Twelve messages, at most four under way and not acknowledged; the third and the eighth are lost. What is sent again?"
-        ),
-        (
-            N_("Two messages, whatever the protocol."),
-            N_("Two with selective repeat, eight with go-back-N, twelve with stop-and-wait."),
-            N_("Two with selective repeat and with stop-and-wait, eight with go-back-N. But stop-and-wait takes far longer."),
-            N_("All from the third on, with each of them."),
-        ),
-        2,
+EXPECTED: Predicates[Seen] = {
+    "stop-and-wait-one-under-way": lambda seen: seen.stop_and_wait.in_flight == 1 and seen.stop_and_wait.again == LOST,
+    "selective-repeat-the-lost-alone": lambda seen: (
+        seen.selective_repeat.in_flight == WINDOW and seen.selective_repeat.again == LOST
     ),
-    run=run,
-    expectations=(
-        Expectation(
-            "stop-and-wait-one-under-way",
-            N_("Stop-and-wait: one message is under way at a time, and the two lost ones are sent again."),
-            lambda seen: seen.stop_and_wait.in_flight == 1 and seen.stop_and_wait.again == LOST,
-            N_("nothing was lost, or this machine was so busy that a timeout was too short."),
-        ),
-        Expectation(
-            "selective-repeat-the-lost-alone",
-            N_("Selective repeat: four are under way, and here too only the two lost ones are sent again."),
-            lambda seen: seen.selective_repeat.in_flight == WINDOW and seen.selective_repeat.again == LOST,
-            N_("nothing was lost, or this machine was so busy that a timeout was too short."),
-        ),
-        Expectation(
-            "go-back-n-the-window",
-            N_("Go-back-N: each loss costs a whole window, eight frames for the same two losses."),
-            lambda seen: seen.go_back_n.again == AGAIN_GOING_BACK,
-            N_("the losses or the window are different."),
-        ),
-        Expectation(
-            "a-window-saves-time",
-            N_("With four under way everything is done in less than half of the time that one at a time takes."),
-            lambda seen: (
-                seen.selective_repeat.took_ms is not None
-                and seen.stop_and_wait.took_ms is not None
-                and seen.selective_repeat.took_ms < seen.stop_and_wait.took_ms / 2
-            ),
-            N_("the window was one message here too, or this machine was busy: run it again."),
-        ),
+    "go-back-n-the-window": lambda seen: seen.go_back_n.again == AGAIN_GOING_BACK,
+    "a-window-saves-time": lambda seen: (
+        seen.selective_repeat.took_ms is not None
+        and seen.stop_and_wait.took_ms is not None
+        and seen.selective_repeat.took_ms < seen.stop_and_wait.took_ms / 2
     ),
-    shows=shows,
-    why=(
-        N_("Stop-and-wait sends one message each round trip, however fast the link is; a window fills the time in between."),
-        N_(
-            "Go-back-N needs no memory in the receiver, which takes only the next number: so everything behind a loss is sent again, "
-            "though it had arrived (RFC 3366, 1.4, compares the three)."
-        ),
-        N_("Selective repeat keeps what is out of order and says what it has, so that only the gap is filled."),
-        N_("TCP began with acknowledgments that say “all up to here”, and learnt to report the rest by SACK (RFC 2018)."),
-        N_(
-            "With a window, the messages behind a loss reveal it within a round trip, while a message that is alone has to wait "
-            "for its timer."
-        ),
-    ),
-    by_hand=(
-        Terminal(
-            tuple(
-                f"udpmsg compare --count 12 --interval 100us --delay 20ms --loss 0% --modes udp+ack --ladder --window {window} "
-                "--fault drop:data:3 --fault drop:data:8"
-                for window in (1, WINDOW)
-            ),
-        ),
-    ),
-    program=Program(
-        """
-import socket
-receiver, sender = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
-receiver.bind(("127.0.0.1", 0))
-sent, lost, expected, following = [], [3, 8], 1, 1
-while expected <= 12:
-    burst = range(following, min(expected + 4, 13)) or range(expected, min(expected + 4, 13))
-    for number in burst:                         # nothing was left to send: go back
-        sent.append(number)
-        if number in lost:
-            lost.remove(number)                  # its first transmission
-        else:
-            sender.sendto(bytes([number]), receiver.getsockname())
-            expected += receiver.recv(1)[0] == expected      # anything else is thrown away
-    following = burst.stop
-print(len(sent), "frames:", *sent)
-""",
-        ("20 frames: 1 2 3 4 5 6 3 4 5 6 7 8 9 10 11 8 9 10 11 12",),
-    ),
-)
+}

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from statistics import median
 
 from udpmsg.base.durations import MILLISECOND
-from udpmsg.base.language import N_, _, number
+from udpmsg.base.language import _, number
 from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.trace import Known, Trace
 from udpmsg.lessons.in_lab import in_lab, link
-from udpmsg.lessons.lesson import Curve, Expectation, Illustration, Lesson, Observations, Program, Quiz, Terminal, for_pictures
+from udpmsg.lessons.lesson import Curve, Illustration, Observations, Predicates, for_pictures
 from udpmsg.lessons.stage import Stage
 
 COUNT, SIZE = 750, 1000
@@ -136,100 +136,10 @@ def left_within(one: Sawtooth, least: float, most: float) -> bool:
     return one.left_after_a_fall is not None and least < one.left_after_a_fall < most
 
 
-LESSON = Lesson(
-    title=N_("The window over time"),
-    question=Quiz(
-        N_(
-            "A sender has more to send than a bottleneck carries, where ten frames may wait. Its window says how much may be in "
-            "flight. How does that change over time?"
-        ),
-        (
-            N_("It grows to what the path holds, and stays there."),
-            N_("It grows until a frame is dropped, falls, grows again, and so on to the end."),
-            N_("It begins as large as the receiver allows, and each loss makes it smaller."),
-            N_("Over TCP it grows and falls; over UDP there is no window, and nothing changes."),
-        ),
-        1,
-    ),
-    run=run,
-    expectations=(
-        Expectation(
-            "udp-ack-saw-tooth",
-            N_("UDP with acknowledgments: the window rises and falls again, three times and more."),
-            lambda seen: seen.udp_ack.falls >= TEETH,
-            N_("there was no bottleneck, or nobody acknowledged anything."),
-        ),
-        Expectation(
-            "tcp-saw-tooth",
-            N_("TCP: the kernel's window does the same."),
-            lambda seen: seen.tcp.falls >= TEETH,
-            N_("there was no bottleneck, or the system does not tell what its TCP knows."),
-        ),
-        Expectation(
-            "a-fall-is-a-loss",
-            N_("It never falls by itself: the queue was full, and something was sent again at least as often as it fell."),
-            lambda seen: all(0 < one.falls <= one.sent_again and one.dropped > 0 for one in seen.flows),
-            N_("there was no bottleneck, so that nothing was lost and nothing fell."),
-        ),
-        Expectation(
-            "how-deep-it-falls",
-            N_("TCP's Reno keeps about half of its window, udpmsg's sender about seven tenths."),
-            lambda seen: left_within(seen.tcp, 0.35, 0.62) and left_within(seen.udp_ack, 0.62, 0.85),
-            N_("nothing fell, or this machine was so busy that timeouts expired, after which little is left."),
-        ),
-        Expectation(
-            "everything-comes",
-            N_("Whatever was dropped is sent again: every message comes."),
-            lambda seen: all(one.delivered == COUNT for one in seen.flows),
-            N_("nobody acknowledged, so nobody knew what to send again."),
-        ),
-    ),
-    shows=shows,
-    why=(
-        N_(
-            "Nobody tells a sender how much a path holds. It finds out by sending more until a queue is full and something is "
-            "dropped (RFC 5681, 3.1; RFC 9002, 7)."
-        ),
-        N_("Slow start comes first: the window doubles each round trip, until the queue grows or something is lost."),
-        N_(
-            "Then it grows by a datagram in a round trip or less, and a loss takes a part of it: half with Reno, three tenths with "
-            "CUBIC (RFC 9438, 4.6) and udpmsg."
-        ),
-        N_("Above what the path itself holds, the window only fills the queue, and everybody there waits longer."),
-        N_("BBR draws no saw tooth: it measures rate and round trip, and now and then tries for a moment whether there is more."),
-    ),
-    by_hand=(
-        Terminal(
-            (
-                "udpmsg compare --count 750 --size 1000 --interval 0s --delay 5ms --loss 0% --rate 4mbit --queue 10 "
-                "--modes udp+ack,tcp --tcp-congestion reno --html teeth.html",
-                "udpmsg compare --count 750 --size 1000 --interval 0s --delay 5ms --loss 0% --rate 4mbit --queue 40 "
-                "--modes udp+ack,tcp --tcp-congestion reno --html few-teeth.html",
-            ),
-            N_("The pages draw window, pace and round trip. A longer queue makes fewer, taller teeth, and a longer round trip."),
-        ),
-    ),
-    program=Program(
-        """
-import socket
-receiver, sender = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
-receiver.bind(("127.0.0.1", 0))
-for name, kept in ("Reno", 0.5), ("CUBIC", 0.7):
-    window, slow_start, windows = 1, True, []
-    for _ in range(24):                          # round trips
-        windows.append(window)
-        for _ in range(min(window, 10)):         # the queue has room for ten
-            sender.sendto(b"x", receiver.getsockname())
-        arrived = sum(len(receiver.recv(1)) for _ in range(min(window, 10)))
-        if arrived < window:                     # a loss: a part of it is left
-            window, slow_start = int(window * kept), False
-        else:                                    # all came: twice as many, or one more
-            window = 2 * window if slow_start else window + 1
-    print(name, *windows)
-""",
-        (
-            "Reno 1 2 4 8 16 8 9 10 11 5 6 7 8 9 10 11 5 6 7 8 9 10 11 5",
-            "CUBIC 1 2 4 8 16 11 7 8 9 10 11 7 8 9 10 11 7 8 9 10 11 7 8 9",
-        ),
-    ),
-)
+EXPECTED: Predicates[Seen] = {
+    "udp-ack-saw-tooth": lambda seen: seen.udp_ack.falls >= TEETH,
+    "tcp-saw-tooth": lambda seen: seen.tcp.falls >= TEETH,
+    "a-fall-is-a-loss": lambda seen: all(0 < one.falls <= one.sent_again and one.dropped > 0 for one in seen.flows),
+    "how-deep-it-falls": lambda seen: left_within(seen.tcp, 0.35, 0.62) and left_within(seen.udp_ack, 0.62, 0.85),
+    "everything-comes": lambda seen: all(one.delivered == COUNT for one in seen.flows),
+}
