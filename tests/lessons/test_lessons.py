@@ -21,7 +21,7 @@ from udpmsg.cli import app
 from udpmsg.compare.ladder_text import visible
 from udpmsg.lessons import printed as lesson_lines
 from udpmsg.lessons import story
-from udpmsg.lessons.lesson import KEYS, LINUX, MACOS, WINDOWS, Bars, Curve, Ladder, Ledger, Lesson
+from udpmsg.lessons.lesson import KEYS, LINUX, MACOS, WINDOWS, Bars, Curve, Ladder, Lesson
 from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.lessons.table import NAMES, entry, load
 from udpmsg.show.pictures import Table
@@ -207,7 +207,7 @@ def test_pictures_are_of_this_run(name: str) -> None:
     pictures = result.lesson.shows(result.observations)
     assert pictures
     for picture in pictures:
-        assert isinstance(picture, Table | Bars | Curve | Ladder | Ledger)
+        assert isinstance(picture, Table | Bars | Curve | Ladder)
         if isinstance(picture, Table):
             assert all(len(row.cells) == len(picture.columns) for group in picture.groups for row in group.rows)
     assert result.observations.told()

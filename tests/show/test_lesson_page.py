@@ -13,7 +13,7 @@ from tests.lessons.support import usual
 from tests.show.browsing import browser
 from udpmsg.base import language
 from udpmsg.compare.choices import Mode
-from udpmsg.lessons.lesson import Bars, Curve, Expectation, Ladder, Ledger, Lesson, Observations, Program, Quiz, Terminal, table
+from udpmsg.lessons.lesson import Bars, Curve, Expectation, Ladder, Lesson, Observations, Program, Quiz, Terminal, table
 from udpmsg.lessons.page import page
 from udpmsg.lessons.running import Result, judged
 from udpmsg.lessons.table import NAMES
@@ -43,7 +43,6 @@ def shows(_seen: Seen) -> tuple[Any, ...]:
         Bars((("UDP, WORKED OUT", 20.0, "20 ms: 5.9 times 200"), ("2", 0.0, "never")), "delays", Mode.UDP),
         Curve(((5.0, 20.0), (10.0, 40.0), (30.0, 10.0)), 40.0, 40.0, "40 DATAGRAMS", "window", Mode.TCP),
         Ladder(tuple(comparison.runs), 100.0, "frames"),
-        Ledger(comparison),
     )
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from udpmsg.compare.choices import LATE, Choices, Mode, Workload
 from udpmsg.link.faults import Link
-from udpmsg.link.record import Captured, FrameRecord
+from udpmsg.link.record import Captured, FrameKind, FrameRecord
 
 
 class Where(StrEnum):
@@ -111,6 +111,16 @@ class Trace:
     """Real network: the receiver's own figures, as its answer to a query had them."""
     known: list[Known] = field(default_factory=list)
     """What the sender knew over time, at most MOST_KNOWN rows; empty where nobody tells it anything."""
+
+    @property
+    def delivered(self) -> dict[int, int]:
+        """When the application had each message, by its sequence number, in the order of the deliveries."""
+        return {row.sequence: row.at for row in self.received if not row.duplicate}
+
+    @property
+    def data_frames(self) -> list[FrameRecord]:
+        """The frames on the link with bytes of messages."""
+        return [frame for frame in self.frames or () if frame.identity.kind is FrameKind.DATA]
 
 
 @dataclass

@@ -10,7 +10,7 @@ from udpmsg.compare.trace import Trace
 from udpmsg.lessons.in_lab import in_lab, link
 from udpmsg.lessons.lesson import Bars, Illustration, Observations, Predicates
 from udpmsg.lessons.stage import Stage
-from udpmsg.link.record import FrameKind, FrameRecord
+from udpmsg.link.record import FrameRecord
 
 COUNT, SIZE, INTERVAL_MS = 400, 1000, 2
 SCHEDULE_MS = COUNT * INTERVAL_MS
@@ -60,10 +60,6 @@ class Seen(Observations):
     udp: Flow
     tcp: Flow
 
-    def told(self) -> dict[str, object]:
-        """The flows as objects of their own."""
-        return super().told() | {"udp": self.udp.told(), "tcp": self.tcp.told()}
-
 
 def run(stage: Stage, *, rate: int | None = RATE, free: Mode = Mode.UDP, connected: Mode = Mode.TCP) -> Seen:
     """`rate`: the bottleneck's, in bits a second; None: there is none."""
@@ -76,7 +72,7 @@ def run(stage: Stage, *, rate: int | None = RATE, free: Mode = Mode.UDP, connect
     over, choices = link("10ms", rate=rate, queue=None if rate is None else QUEUE), Choices(tcp_congestion=RENO)
     flows = []
     for mode in (free, connected):
-        flows.append(flow(in_lab(stage, over, modes=(mode,), workload=workload, choices=choices, attempts=1).runs[0]))
+        flows.append(flow(in_lab(stage, over, mode, workload, choices, attempts=1)))
         stage.say(
             _("{} frames, {} of them dropped; {} messages came").format(flows[-1].frames, flows[-1].dropped, flows[-1].delivered)
         )
@@ -85,7 +81,7 @@ def run(stage: Stage, *, rate: int | None = RATE, free: Mode = Mode.UDP, connect
 
 def flow(made: Trace) -> Flow:
     """What a run did."""
-    frames = [frame for frame in made.frames or () if frame.identity.kind is FrameKind.DATA]
+    frames = made.data_frames
     later = [frame for frame in frames if frame.arrived_at >= LEARNT_MS * MILLISECOND]
     lasted = max((frame.arrived_at / MILLISECOND - LEARNT_MS for frame in later), default=0.0)
     rate = 8000 * sum(frame.size for frame in later) / lasted if lasted else 0.0
@@ -94,7 +90,7 @@ def flow(made: Trace) -> Flow:
     return Flow(
         tuple(sent[place] for place in periods),
         tuple(dropped[place] for place in periods),
-        sum(not row.duplicate for row in made.received),
+        len(made.delivered),
         round(rate),
         round(max((row.at for row in made.received), default=0) / MILLISECOND, 1),
     )

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from udpmsg.base.language import _
 from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
-from udpmsg.lessons.stage import SILENCE, Stage
+from udpmsg.lessons.stage import ANSWERED, REFUSED, SILENCE, SILENT, Stage, word_for
 
 FAREWELL, STOP = "bye", "stop"
 LARGEST = 100
-SILENT, REFUSED, ANSWERED = "silence", "refused", "answered"
 Turn = tuple[int, str, str | None]
 """The client's number, from 1, what it says, and what it is answered, if anything."""
 
@@ -28,14 +27,18 @@ class Seen(Observations):
 
 
 class OverUdp:
-    """One socket of the server's; each question comes with the address to answer."""
+    """One server, and one client at a time. The server has one socket; each question comes with the address to answer."""
 
     def __init__(self, stage: Stage) -> None:
         """Open the server's socket."""
         self.stage = stage
-        self.server, self.client = stage.udp_listener(), stage.udp()
+        self.server, self.client = self.listener(), stage.udp()
         self.address: tuple[str, int] = self.server.getsockname()
         self.peer = self.address
+
+    def listener(self) -> socket.socket:
+        """The server's socket."""
+        return self.stage.udp_listener()
 
     def begin(self) -> None:
         """A client appears."""
@@ -58,17 +61,17 @@ class OverUdp:
         """What the client is answered; None: silence."""
         self.client.settimeout(SILENCE)
         try:
-            return self.client.recv(LARGEST).decode()
+            return self.message()
         except TimeoutError:
             return None
+
+    def message(self) -> str:
+        """The next one that comes to the client."""
+        return self.client.recv(LARGEST).decode()
 
     def end(self) -> None:
         """The client ends."""
         self.client.close()
-
-    def stop(self) -> None:
-        """The server ends."""
-        self.server.close()
 
     def try_again(self) -> str:
         """What a client gets that comes afterwards."""
@@ -80,61 +83,41 @@ class OverUdp:
             return REFUSED
 
 
-class OverTcp:
-    """A connection for each client; a message is a line, because a stream has no boundaries."""
+class OverTcp(OverUdp):
+    """The same with a connection for each client; a message is a line, because a stream has no boundaries."""
 
-    def __init__(self, stage: Stage) -> None:
-        """Listen."""
-        self.stage = stage
-        self.listener, self.client, self.connection = stage.tcp_listener(), stage.tcp(), stage.tcp()
-        self.address: tuple[str, int] = self.listener.getsockname()
+    connection: socket.socket
+
+    def listener(self) -> socket.socket:
+        return self.stage.tcp_listener()
 
     def begin(self) -> None:
-        """A client appears."""
         self.client = self.stage.tcp()
         self.client.connect(self.address)
-        self.connection = self.stage.accepted(self.listener)
+        self.connection = self.stage.accepted(self.server)
 
     def say(self, text: str) -> None:
-        """The client says something."""
         self.client.sendall(f"{text}\n".encode())
 
     def hear(self) -> str:
-        """The server reads it."""
         return line_from(self.connection)
 
     def answer(self, text: str) -> None:
-        """The server answers."""
         self.connection.sendall(f"{text}\n".encode())
 
-    def read(self) -> str | None:
-        """What the client is answered; None: silence."""
-        self.client.settimeout(SILENCE)
-        try:
-            return line_from(self.client)
-        except TimeoutError:
-            return None
+    def message(self) -> str:
+        return line_from(self.client)
 
     def end(self) -> None:
-        """The client ends."""
-        self.client.close()
+        super().end()
         self.connection.close()
 
-    def stop(self) -> None:
-        """The server ends."""
-        self.listener.close()
-
     def try_again(self) -> str:
-        """What a client gets that comes afterwards."""
         try:
             self.stage.tcp().connect(self.address)
         except ConnectionRefusedError:
             return REFUSED
         return ANSWERED
-
-
-Parties = OverUdp | OverTcp
-"""One server, and one client at a time."""
 
 
 def run(stage: Stage, *, farewell: str = FAREWELL, stop: str = STOP, answers: bool = True) -> Seen:
@@ -143,12 +126,11 @@ def run(stage: Stage, *, farewell: str = FAREWELL, stop: str = STOP, answers: bo
     stage.step(_("UDP: two clients, one after the other, talk to one server"))
     udp = dialogue(stage, OverUdp(stage), clients, answers)
     stage.step(_("TCP: the same, with a connection for each client and a line for each message"))
-    tcp = dialogue(stage, OverTcp(stage), clients, answers)
-    return Seen(udp[0], udp[1], udp[2], tcp[0], tcp[1], tcp[2])
+    return Seen(*udp, *dialogue(stage, OverTcp(stage), clients, answers))
 
 
 def dialogue(
-    stage: Stage, parties: Parties, clients: tuple[tuple[str, ...], ...], answers: bool
+    stage: Stage, parties: OverUdp, clients: tuple[tuple[str, ...], ...], answers: bool
 ) -> tuple[tuple[Turn, ...], bool, str | None]:
     """All clients' turns, whether the server ended, and what comes then."""
     turns: list[Turn] = []
@@ -170,7 +152,7 @@ def dialogue(
         parties.end()
     if not stopped:
         return tuple(turns), False, None
-    parties.stop()
+    parties.server.close()
     afterwards = parties.try_again()
     stage.say(_("one more client gets: {}").format(word_for(afterwards)))
     return tuple(turns), True, afterwards
@@ -194,11 +176,6 @@ def told(turn: Turn) -> str:
     _number, text, answer = turn
     words = {FAREWELL: _("the client ends"), STOP: _("the server ends")}
     return f"“{answer}”" if answer is not None else words.get(text, _("silence"))
-
-
-def word_for(outcome: str) -> str:
-    """An outcome in the language that is spoken."""
-    return {SILENT: _("silence"), REFUSED: _("refused"), ANSWERED: _("answered")}[outcome]
 
 
 def shows(seen: Seen) -> tuple[Illustration, ...]:

@@ -38,7 +38,7 @@ def run(stage: Stage, *, delay_ms: float = ONE_WAY_MS, without: Mode = Mode.UDP,
         def prompt(made: Trace, latest: float = one_ways * delay_ms + SLACK_MS) -> bool:
             return bool(made.received) and made.received[0].at < latest * MILLISECOND
 
-        made = in_lab(stage, link(f"{delay_ms:g}ms"), modes=(mode,), workload=one, good=prompt).runs[0]
+        made = in_lab(stage, link(f"{delay_ms:g}ms"), mode, one, good=prompt)
         runs.append(made)
         first.append(made.received[0].at / MILLISECOND if made.received else None)
         stage.say(_("the message was delivered after {} ms").format("–" if first[-1] is None else number(first[-1], ",.1f")))

@@ -53,27 +53,22 @@ def run(
     def calm(made: Trace) -> bool:
         return segments(made)[1] < 2
 
-    udp = in_lab(stage, over, modes=(Mode.UDP,), workload=workload, choices=choices).runs[0]
-    stage.say(_("came: {}").format(" ".join(map(str, delivered(udp)))))
-    tcp = in_lab(stage, over, modes=(connected,), workload=workload, choices=choices, good=calm).runs[0]
-    stage.say(_("came: {}").format(" ".join(map(str, delivered(tcp)))))
+    udp = in_lab(stage, over, Mode.UDP, workload, choices)
+    stage.say(_("came: {}").format(" ".join(map(str, sorted(udp.delivered)))))
+    tcp = in_lab(stage, over, connected, workload, choices, good=calm)
+    stage.say(_("came: {}").format(" ".join(map(str, sorted(tcp.delivered)))))
     carried = passage.carriers(udp.frames or ())
     every = [carried.get(sequence, []) for sequence in range(1, COUNT + 1)]
     first, again = segments(tcp)
     return Seen(
         tuple(sum(frame.identity.part < 1 << passage.FRAGMENT_SHIFT for frame in frames) for frames in every),
         tuple(sum(passage.passed(frame) for frame in frames) for frames in every),
-        delivered(udp),
+        tuple(sorted(udp.delivered)),
         first,
         again,
-        delivered(tcp),
+        tuple(sorted(tcp.delivered)),
         (replace(udp, frames=every[HIT - 1]),),
     )
-
-
-def delivered(made: Trace) -> tuple[int, ...]:
-    """Which messages came."""
-    return tuple(sorted(row.sequence for row in made.received if not row.duplicate))
 
 
 def segments(made: Trace) -> tuple[int, int]:

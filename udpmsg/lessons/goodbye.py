@@ -39,41 +39,24 @@ class Seen(Observations):
 
 def run(stage: Stage, *, word: bytes = WORD, polite: bool = False, lost: int = LOST, closes: bool = True) -> Seen:
     """`word`: the farewell; `polite`: the sender that closes without a word says it; `lost`: 0 for none; `closes`: TCP's senders end."""
-    udp = over_udp(stage, word, polite)
-    read, sent, missing = counted(stage, lost)
-    tcp = over_tcp(stage, closes)
-    return Seen(udp[0], udp[1], udp[2], read, sent, missing, tcp[0], tcp[1], tcp[2])
+    return Seen(*over_udp(stage, word, polite), *counted(stage, lost), *over_tcp(stage, closes))
 
 
 def over_udp(stage: Stage, word: bytes, polite: bool) -> tuple[str, str, str]:
     """Three senders: one that pauses, one that is gone, and one that says so before."""
     stage.step(_("UDP: three messages, and then the sender thinks"))
-    receiver, sender = stage.udp_listener(), stage.udp()
-    paused = after_all(stage, sender, receiver, receiver.getsockname())
+    paused = after_all(stage)
     stage.step(_("UDP: three messages, and then the sender closes its socket and is gone"))
-    receiver, sender = stage.udp_listener(), stage.udp()
-    closed = after_all(stage, sender, receiver, receiver.getsockname(), last=WORD if polite else b"", closes=True)
+    closed = after_all(stage, last=WORD if polite else b"", closes=True)
     stage.step(_("UDP: three messages, and then the word “{}”").format(WORD.decode()))
-    receiver, sender = stage.udp_listener(), stage.udp()
-    with_word = after_all(stage, sender, receiver, receiver.getsockname(), last=word, closes=True)
-    return paused, closed, with_word
+    return paused, closed, after_all(stage, last=word, closes=True)
 
 
-def after_all(
-    stage: Stage,
-    sender: socket.socket,
-    receiver: socket.socket,
-    address: tuple[str, int] | None = None,
-    *,
-    last: bytes = b"",
-    closes: bool = False,
-) -> str:
+def after_all(stage: Stage, *, last: bytes = b"", closes: bool = False) -> str:
     """Send the messages, one word more if there is one, and close if told so; what is read after the messages."""
+    receiver, sender = stage.udp_listener(), stage.udp()
     for message in (*MESSAGES, *((last,) if last else ())):
-        if address is None:
-            sender.sendall(message)
-        else:
-            sender.sendto(message, address)
+        sender.sendto(message, receiver.getsockname())
     if closes:
         sender.close()
     return read_after_all(stage, receiver)
@@ -123,12 +106,10 @@ def counted(stage: Stage, lost: int) -> tuple[int, int | None, int | None]:
 def over_tcp(stage: Stage, closes: bool) -> tuple[str, str, str | None]:
     """A sender that pauses, and one that ends its side and still listens."""
     stage.step(_("TCP: three messages, and then the sender thinks"))
-    sender, receiver = stage.tcp_pair()
-    paused = after_all(stage, sender, receiver)
+    sender, receiver = sent_by_tcp(stage)
+    paused = read_after_all(stage, receiver)
     stage.step(_("TCP: three messages, and then the sender ends its side, and still reads"))
-    sender, receiver = stage.tcp_pair()
-    for message in MESSAGES:
-        sender.sendall(message)
+    sender, receiver = sent_by_tcp(stage)
     if not closes:
         return paused, read_after_all(stage, receiver), None
     sender.shutdown(socket.SHUT_WR)
@@ -137,6 +118,14 @@ def over_tcp(stage: Stage, closes: bool) -> tuple[str, str, str | None]:
     answer = sender.recv(LARGEST).decode()
     stage.say(_("the sender, which has ended, reads: {}").format(answer))
     return paused, closed, answer
+
+
+def sent_by_tcp(stage: Stage) -> tuple[socket.socket, socket.socket]:
+    """Both ends of a connection over which the messages were sent."""
+    sender, receiver = stage.tcp_pair()
+    for message in MESSAGES:
+        sender.sendall(message)
+    return sender, receiver
 
 
 def shows(seen: Seen) -> tuple[Illustration, ...]:

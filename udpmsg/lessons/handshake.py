@@ -33,7 +33,7 @@ def run(stage: Stage, *, without: Mode = Mode.UDP, connected: Mode = Mode.TCP) -
     one = Workload(count=1, size=20)
     runs, before = [], []
     for mode in (without, connected):
-        runs.append(in_lab(stage, link("20ms"), modes=(mode,), workload=one).runs[0])
+        runs.append(in_lab(stage, link("20ms"), mode, one))
         before.append(before_data(runs[-1]))
         stage.say(_("before the first byte: {}").format(", ".join(before[-1]) or _("nothing")))
     return Seen(before[0], before[1], len(runs[0].frames or ()), len(runs[1].frames or ()), tuple(runs))

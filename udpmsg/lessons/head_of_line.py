@@ -13,7 +13,7 @@ from udpmsg.lessons.stage import Stage
 
 COUNT, LOST = 8, 4
 INTERVAL_MS, ONE_WAY_MS = 20.0, 20.0
-TOGETHER_MS = 5.0
+TOGETHER = 5 * MILLISECOND
 """Deliveries within this time were made at once."""
 
 
@@ -38,20 +38,18 @@ def run(
     stage.step(_("{} messages, one every {} ms; the link drops the first transmission of message {}").format(COUNT, 20, LOST))
     runs = []
     for mode in (free, ordered):
-        runs.append(in_lab(stage, over, modes=(mode,), workload=eight).runs[0])
+        runs.append(in_lab(stage, over, mode, eight))
         stage.say(_("the delays: {}").format("  ".join(map(told, delays(runs[-1])))))
     udp, tcp = runs
-    delivered = {row.sequence: row.at / MILLISECOND for row in tcp.received if not row.duplicate}
-    moment = delivered.get(LOST)
-    with_it = [sequence for sequence, at in delivered.items() if moment is not None and abs(at - moment) < TOGETHER_MS]
-    times = sorted(row.at / MILLISECOND for row in udp.received if not row.duplicate)
-    together = sum(later - earlier < TOGETHER_MS for earlier, later in pairwise(times))
+    moment = tcp.delivered.get(LOST)
+    with_it = [sequence for sequence, at in tcp.delivered.items() if moment is not None and abs(at - moment) < TOGETHER]
+    together = sum(later - earlier < TOGETHER for earlier, later in pairwise(sorted(udp.delivered.values())))
     return Seen(delays(udp), delays(tcp), tuple(sorted(with_it)), together, (udp, tcp))
 
 
 def delays(run: Trace) -> tuple[float | None, ...]:
     """Milliseconds of each message."""
-    delivered = {row.sequence: row.at for row in run.received if not row.duplicate}
+    delivered = run.delivered
     return tuple(
         round((delivered[row.sequence] - row.due_at) / MILLISECOND, 1) if row.sequence in delivered else None for row in run.sent
     )
@@ -84,7 +82,7 @@ EXPECTED: Predicates[Seen] = {
     "udp-one-gap": lambda seen: lost(seen) == (LOST,),
     "udp-nobody-waits": lambda seen: lost(seen) == (LOST,) and seen.udp_delivered_together == 0,
     "tcp-loses-nothing": lambda seen: (
-        None not in seen.tcp_delays_ms and (seen.tcp_delays_ms[LOST - 1] or 0.0) > 3 * ONE_WAY_MS - TOGETHER_MS
+        None not in seen.tcp_delays_ms and (seen.tcp_delays_ms[LOST - 1] or 0.0) > 3 * ONE_WAY_MS - TOGETHER / MILLISECOND
     ),
     "tcp-others-wait": lambda seen: len(seen.tcp_delivered_with_the_lost) > 2 and min(seen.tcp_delivered_with_the_lost) == LOST,
 }

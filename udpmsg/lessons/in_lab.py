@@ -1,4 +1,4 @@
-"""The lab as lessons use it: the same messages in several modes over one link, which is made for it, and gone after it.
+"""The lab as lessons use it: messages in one mode over a link, which is made for them, and gone after them.
 
 Owns how a link is written in a lesson, and when a run is made again: where this machine was too busy to keep the schedule, times
 say nothing about the network. What a run is: `compare.trace`.
@@ -14,7 +14,7 @@ from udpmsg.base.errors import UdpmsgError
 from udpmsg.base.language import N_, _
 from udpmsg.compare.choices import Choices, Mode, Workload
 from udpmsg.compare.run import Request, compare
-from udpmsg.compare.trace import Comparison, Trace, Where
+from udpmsg.compare.trace import Trace, Where
 from udpmsg.lessons.stage import Stage, Stopped
 from udpmsg.link.faults import Link, Path
 from udpmsg.link.script import parse_fault
@@ -24,7 +24,7 @@ ATTEMPTS = 4
 DISTURBED = 8 * MILLISECOND
 """If a message is sent so long after it was due, or handed over so long after it arrived, the machine was busy."""
 
-WORKLOAD, CHOICES = Workload(count=10), Choices()
+CHOICES = Choices()
 
 STEPS = {
     Mode.UDP: N_("Linux's own UDP, between two virtual hosts"),
@@ -47,36 +47,30 @@ def link(delay: str = "20ms", *faults: str, **path: Any) -> Link:
 def in_lab(
     stage: Stage,
     over: Link,
-    *,
-    modes: tuple[Mode, ...] = (Mode.UDP, Mode.TCP),
-    workload: Workload = WORKLOAD,
+    mode: Mode,
+    workload: Workload,
     choices: Choices = CHOICES,
-    seed: int = 1,
+    *,
     good: Callable[[Trace], bool] = lambda _run: True,
     attempts: int = ATTEMPTS,
-) -> Comparison:
-    """Run it, the modes in turn, each in a lab of its own. Raises LabUnavailable, RunFailed and Stopped.
+) -> Trace:
+    """Run it, in a lab of its own. Raises LabUnavailable, RunFailed and Stopped.
 
     `good`: what else a run must fulfil, or it is made again. It is for times, to which a busy machine can only add.
     `attempts`: 1 where messages are kept waiting by the network on purpose, so that a run says nothing about this machine.
     """
-    runs: list[Trace] = []
-    whole = None
-    for mode in modes:
-        stage.step(_(STEPS[mode]))
-        request = Request(over, seed, workload, replace(choices, modes=(mode,)), Where.LAB)
-        for _attempt in range(attempts):
-            whole = compare(request, progress=lambda _state: None, stopped=stage.stopped)
-            if stage.stopped():
-                raise Stopped
-            if whole.runs[0].error is not None or (good(whole.runs[0]) and not disturbed(whole.runs[0], over)):
-                break
-        assert whole is not None
-        if whole.runs[0].error is not None:
-            raise RunFailed("{}: {}", mode.value, whole.runs[0].error)
-        runs += whole.runs
-    assert whole is not None
-    return replace(whole, runs=runs, choices=replace(choices, modes=modes))
+    stage.step(_(STEPS[mode]))
+    request = Request(over, 1, workload, replace(choices, modes=(mode,)), Where.LAB)
+    for _attempt in range(attempts):
+        made = compare(request, progress=lambda _state: None, stopped=stage.stopped)
+        if stage.stopped():
+            raise Stopped
+        (run,) = made.runs
+        if run.error is not None:
+            raise RunFailed("{}: {}", mode.value, run.error)
+        if good(run) and not disturbed(run, over):
+            break
+    return run
 
 
 def disturbed(run: Trace, over: Link) -> bool:

@@ -6,11 +6,10 @@ Texts are English; the printer translates them. Runs nothing (see `stage`), draw
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from udpmsg.compare.choices import Mode
-from udpmsg.compare.trace import Comparison, Trace
+from udpmsg.compare.trace import Trace
 from udpmsg.show.pictures import Column, Group, Row, Table
 
 KEYS = "abcd"
@@ -28,7 +27,7 @@ class Observations:
     """What one run saw: typed values, None where nothing was. Each lesson has its own; field names are JSON keys, with units."""
 
     def told(self) -> dict[str, Any]:
-        """The values for programs: texts, numbers, lists and None."""
+        """The values for programs: texts, numbers, lists, None, and what is observed of a part as an object of its own."""
         shown = [one for one in fields(self) if one.metadata.get("told", True)]
         return {one.name: _plain(getattr(self, one.name)) for one in shown}
 
@@ -123,15 +122,7 @@ class Ladder:
     caption: str = ""
 
 
-@dataclass(frozen=True)
-class Ledger:
-    """One row per message and mode: what happened to it, and why."""
-
-    comparison: Comparison
-    caption: str = ""
-
-
-Illustration = Table | Bars | Curve | Ladder | Ledger
+Illustration = Table | Bars | Curve | Ladder
 
 
 @dataclass(frozen=True)
@@ -171,12 +162,8 @@ class Lesson(Generic[Seen]):
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
+    if isinstance(value, Observations):
+        return value.told()
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, tuple | list):
-        return [_plain(one) for one in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    return value
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value

@@ -9,7 +9,6 @@ from udpmsg.compare.trace import Trace
 from udpmsg.lessons.in_lab import in_lab, link
 from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
 from udpmsg.lessons.stage import Stage
-from udpmsg.link.record import FrameKind
 
 COUNT, INTERVAL_MS = 8, 30
 LOST, DOUBLED, LATE = 3, 5, 7
@@ -40,17 +39,16 @@ def run(stage: Stage, *, faults: tuple[str, ...] = FAULTS, ordered: Mode = Mode.
     eight = Workload(count=COUNT, interval_ns=INTERVAL_MS * MILLISECOND, size=100)
     runs = []
     for mode in (free, ordered):
-        runs.append(in_lab(stage, link("20ms", *faults), modes=(mode,), workload=eight).runs[0])
+        runs.append(in_lab(stage, link("20ms", *faults), mode, eight))
         stage.say(_("came: {}").format(" ".join(map(str, arrivals(runs[-1])))))
     udp, tcp = runs
-    frames = tcp.frames or []
     return Seen(
         arrivals(udp),
         arrivals(tcp),
         times(udp),
         times(tcp),
-        tuple(sorted({frame.script for frame in frames if frame.script is not None})),
-        sum(frame.identity.kind is FrameKind.DATA and frame.identity.transmission > 1 for frame in frames),
+        tuple(sorted({frame.script for frame in tcp.frames or () if frame.script is not None})),
+        sum(frame.identity.transmission > 1 for frame in tcp.data_frames),
     )
 
 
@@ -61,8 +59,8 @@ def arrivals(run: Trace) -> tuple[int, ...]:
 
 def times(run: Trace) -> tuple[float | None, ...]:
     """When the receiver had each, in milliseconds."""
-    first = {row.sequence: round(row.at / MILLISECOND, 1) for row in run.received if not row.duplicate}
-    return tuple(first.get(sequence) for sequence in range(1, COUNT + 1))
+    at = run.delivered
+    return tuple(round(at[sequence] / MILLISECOND, 1) if sequence in at else None for sequence in range(1, COUNT + 1))
 
 
 def shows(seen: Seen) -> tuple[Illustration, ...]:

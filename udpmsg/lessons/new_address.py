@@ -127,9 +127,7 @@ class Conversation:
 
 def run(stage: Stage, *, moves: bool = True) -> Seen:
     """`moves`: whether the sender's address changes."""
-    sessions, arrivals, confirmed = over_udp(stage, moves)
-    connections, old = over_tcp(stage, moves)
-    return Seen(sessions, arrivals, confirmed, connections, old)
+    return Seen(*over_udp(stage, moves), *over_tcp(stage, moves))
 
 
 def over_udp(stage: Stage, moves: bool) -> tuple[int, tuple[tuple[int, int, bool], ...], int]:

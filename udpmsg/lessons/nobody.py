@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 from udpmsg.base.language import _
 from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
-from udpmsg.lessons.stage import SILENCE, SILENT, Stage
+from udpmsg.lessons.stage import ANSWERED, REFUSED, SENT, SILENCE, SILENT, Stage, word_for
 
 IP_RECVERR = 11
 """Linux, in.h; Python 3.11 has no name for it."""
-OK, REFUSED, ANSWERED = "sent", "refused", "answered"
 SENDS = 4
-PATTERN = (OK, REFUSED, OK, REFUSED)
+PATTERN = (SENT, REFUSED, SENT, REFUSED)
 
 
 @dataclass(frozen=True)
@@ -69,13 +68,12 @@ def unconnected(stage: Stage, address: tuple[str, int], listener: socket.socket 
     sends = []
     for number in range(1, 4):
         sender.sendto(f"datagram {number}".encode(), address)
-        sends.append(OK)
+        sends.append(SENT)
         stage.say(_("sendto() {} -> sent").format(number))
     if listener is not None:
         listener.sendto(b"here", sender.getsockname())
-    sender.settimeout(SILENCE)
-    then = reading(sender)
-    stage.say(_("recvfrom() waits {} ms: {}").format(round(SILENCE * 1000), word(then)))
+    then = outcome(sender)
+    stage.say(_("recvfrom() waits {} ms: {}").format(round(SILENCE * 1000), word_for(then)))
     return tuple(sends), then
 
 
@@ -86,14 +84,9 @@ def connected(stage: Stage, address: tuple[str, int]) -> tuple[tuple[str, ...], 
     sender.connect(address)
     sends = []
     for number in range(1, SENDS + 1):
-        try:
-            sender.send(f"datagram {number}".encode())
-            sends.append(OK)
-        except ConnectionRefusedError:
-            sends.append(REFUSED)
-        stage.say(f"send() {number} -> {word(sends[-1])}")
-    sender.settimeout(SILENCE)
-    return tuple(sends), reading(sender)
+        sends.append(sent(sender, number))
+        stage.say(f"send() {number} -> {word_for(sends[-1])}")
+    return tuple(sends), outcome(sender)
 
 
 def error_queue(stage: Stage, address: tuple[str, int]) -> tuple[str | None, int | None]:
@@ -105,9 +98,7 @@ def error_queue(stage: Stage, address: tuple[str, int]) -> tuple[str | None, int
     sender.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
     sender.connect(address)
     for number in range(1, SENDS + 1):
-        try:
-            sender.send(f"datagram {number}".encode())
-        except ConnectionRefusedError:
+        if sent(sender, number) == REFUSED:
             offending = sender.recvmsg(100, 512, socket.MSG_ERRQUEUE)[0].decode()
             stage.say(_("send() {} -> refused; the queue says: “{}”").format(number, offending))
             return offending, number
@@ -115,8 +106,18 @@ def error_queue(stage: Stage, address: tuple[str, int]) -> tuple[str | None, int
     return None, None
 
 
-def reading(sender: socket.socket) -> str:
+def sent(sender: socket.socket, number: int) -> str:
+    """Send a datagram by a connected socket, and what the program is told."""
+    try:
+        sender.send(f"datagram {number}".encode())
+    except ConnectionRefusedError:
+        return REFUSED
+    return SENT
+
+
+def outcome(sender: socket.socket) -> str:
     """What a read says: an answer, a refusal, or nothing."""
+    sender.settimeout(SILENCE)
     try:
         sender.recv(100)
     except TimeoutError:
@@ -126,17 +127,16 @@ def reading(sender: socket.socket) -> str:
     return ANSWERED
 
 
-def word(outcome: str) -> str:
-    """An outcome in the language that is spoken."""
-    return {OK: _("sent"), REFUSED: _("refused"), SILENT: _("silence"), ANSWERED: _("answered")}[outcome]
-
-
 def shows(seen: Seen) -> tuple[Illustration, ...]:
     """Each attempt, and what its program was told."""
     rows = [
-        ("TCP", "connect()", word(REFUSED) if seen.tcp_connect == REFUSED else _("connected")),
-        ("UDP", "sendto() ×3", ", ".join(map(word, seen.unconnected_sends)) + _("; then {}").format(word(seen.unconnected_then))),
-        (_("UDP, connected"), "send() ×4", ", ".join(map(word, seen.connected_sends))),
+        ("TCP", "connect()", word_for(REFUSED) if seen.tcp_connect == REFUSED else _("connected")),
+        (
+            "UDP",
+            "sendto() ×3",
+            ", ".join(map(word_for, seen.unconnected_sends)) + _("; then {}").format(word_for(seen.unconnected_then)),
+        ),
+        (_("UDP, connected"), "send() ×4", ", ".join(map(word_for, seen.connected_sends))),
     ]
     if seen.offending_datagram is not None:
         told = _("send() {} is told of “{}”").format(seen.reported_by_send, seen.offending_datagram)
@@ -146,8 +146,8 @@ def shows(seen: Seen) -> tuple[Illustration, ...]:
 
 EXPECTED: Predicates[Seen] = {
     "tcp-is-refused": lambda seen: seen.tcp_connect == REFUSED,
-    "udp-sends-succeed": lambda seen: seen.unconnected_sends == (OK,) * 3 and seen.unconnected_then == SILENT,
-    "udp-reset-is-read": lambda seen: seen.unconnected_sends == (OK,) * 3 and seen.unconnected_then == REFUSED,
+    "udp-sends-succeed": lambda seen: seen.unconnected_sends == (SENT,) * 3 and seen.unconnected_then == SILENT,
+    "udp-reset-is-read": lambda seen: seen.unconnected_sends == (SENT,) * 3 and seen.unconnected_then == REFUSED,
     "next-send-is-refused": lambda seen: seen.connected_sends == PATTERN,
     "queue-names-the-datagram": lambda seen: seen.offending_datagram == "datagram 1" and seen.reported_by_send == 2,
 }

@@ -10,13 +10,11 @@ from dataclasses import replace
 from udpmsg import __version__
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import _, number, spoken
-from udpmsg.compare import ledger_text as ledger
 from udpmsg.compare.page.excerpts import Excerpt
 from udpmsg.compare.page.svg import draw
 from udpmsg.compare.page.words import SHORT
-from udpmsg.compare.reading import Reading
 from udpmsg.lessons import story
-from udpmsg.lessons.lesson import KEYS, Bars, Curve, Illustration, Ladder, Ledger
+from udpmsg.lessons.lesson import KEYS, Bars, Curve, Illustration, Ladder
 from udpmsg.lessons.printed import typed
 from udpmsg.lessons.running import Result
 from udpmsg.lessons.story import Answers, Check, Commands, Failure, LessonPicture, Listing, Part
@@ -111,9 +109,6 @@ def drawing(one: LessonPicture, identity: str) -> str:
             return bars(one)
         case Curve():
             return curve(one)
-        case Ledger():
-            lines = ledger.lines(Reading(one.comparison), colour=False)
-            return f"<pre class='program'>{chr(10).join(map(safe, lines))}</pre>"
         case Ladder():
             return ladder(one, identity)
 

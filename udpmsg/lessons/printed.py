@@ -12,10 +12,8 @@ from udpmsg.base import language
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import _, plural
 from udpmsg.compare import ladder_text as ladder_lines
-from udpmsg.compare import ledger_text as ledger
-from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Trace
-from udpmsg.lessons.lesson import KEYS, Bars, Curve, Illustration, Ladder, Ledger, Quiz
+from udpmsg.lessons.lesson import KEYS, Bars, Curve, Illustration, Ladder, Quiz
 from udpmsg.lessons.story import Answers, Check, Commands, Failure, LessonPicture, Listing, Part
 from udpmsg.lessons.table import Entry
 from udpmsg.show import text
@@ -88,9 +86,6 @@ def drawn(picture: LessonPicture, *, width: int, colour: bool) -> Iterator[str]:
             yield from _bars(picture, width)
         case Curve():
             yield from _curve(picture, width)
-        case Ledger():
-            table = ledger.lines(Reading(picture.comparison), colour=colour)
-            yield from (line[: width + len(line) - ladder_lines.visible(line)] for line in table)
         case Ladder():
             yield from _ladder(picture, width, colour)
 

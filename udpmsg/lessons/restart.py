@@ -37,8 +37,7 @@ def run(stage: Stage, *, restarted: bool = True, client_ends_first: bool = False
     """`restarted`: whether the server ends; `client_ends_first`: TCP's client closes before the server does."""
     udp_bind, udp_read = over_udp(stage, restarted)
     client_reads, send_error, new_connection = over_tcp(stage, restarted)
-    plain, reused = port(stage, restarted, client_ends_first)
-    return Seen(udp_bind, udp_read, client_reads, send_error, new_connection, plain, reused)
+    return Seen(udp_bind, udp_read, client_reads, send_error, new_connection, *port(stage, restarted, client_ends_first))
 
 
 def over_udp(stage: Stage, restarted: bool) -> tuple[str | None, tuple[str, ...]]:
@@ -69,10 +68,8 @@ def over_udp(stage: Stage, restarted: bool) -> tuple[str | None, tuple[str, ...]
 def over_tcp(stage: Stage, restarted: bool) -> tuple[str, str | None, str | None]:
     """The same over a connection; then over a new one."""
     stage.step(_("TCP: the client sends “{}”; then the server ends").format(BEFORE.decode()))
-    listener, client = listening(stage), stage.tcp()
+    listener, client, connection = connected(stage)
     address = listener.getsockname()
-    client.connect(address)
-    connection = stage.accepted(listener)
     client.sendall(BEFORE)
     connection.recv(LARGEST)
     if restarted:
@@ -100,10 +97,8 @@ def port(stage: Stage, restarted: bool, client_ends_first: bool) -> tuple[str | 
     if not restarted:
         return None, None
     stage.step(_("TCP: a server ends its connection and itself; another one wants its port at once"))
-    listener, client = listening(stage), stage.tcp()
+    listener, client, connection = connected(stage)
     address = listener.getsockname()
-    client.connect(address)
-    connection = stage.accepted(listener)
     first, second = (client, connection) if client_ends_first else (connection, client)
     first.close()
     second.recv(LARGEST)  # the end, which is there when the other side has closed
@@ -118,6 +113,13 @@ def port(stage: Stage, restarted: bool, client_ends_first: bool) -> tuple[str | 
     stage.say(f"bind() -> {told(outcomes[0])}")
     stage.say(_("with SO_REUSEADDR: bind() -> {}").format(told(outcomes[1])))
     return outcomes[0], outcomes[1]
+
+
+def connected(stage: Stage) -> tuple[socket.socket, socket.socket, socket.socket]:
+    """A listener, a client, and the server's end of their connection."""
+    listener, client = listening(stage), stage.tcp()
+    client.connect(listener.getsockname())
+    return listener, client, stage.accepted(listener)
 
 
 def listening(stage: Stage, address: tuple[str, int] = (LOOPBACK, 0)) -> socket.socket:

@@ -22,6 +22,8 @@ LARGEST = 2048
 """Bytes of a read that is larger than everything that lessons send as text."""
 END, SILENT = "end", "silence"
 """What a read gave where no bytes came: the end of a stream, and nothing for so long that it is called silence."""
+SENT, REFUSED, ANSWERED = "sent", "refused", "answered"
+"""What became of a message."""
 
 
 class Stopped(Exception):
@@ -136,10 +138,17 @@ def reading(receiver: socket.socket) -> str:
 
 
 def word_for(read: str) -> str:
-    """What a read gave, in the language that is spoken; a text is quoted."""
+    """What a read gave, or what became of a message, in the language that is spoken; a text is quoted."""
     if read in errno.errorcode.values():
         return read
-    return {END: _("the end of the stream"), SILENT: _("silence")}.get(read, f"“{read}”")
+    words = {
+        END: _("the end of the stream"),
+        SILENT: _("silence"),
+        SENT: _("sent"),
+        REFUSED: _("refused"),
+        ANSWERED: _("answered"),
+    }
+    return words.get(read, f"“{read}”")
 
 
 def error_name(error: OSError) -> str:

@@ -13,7 +13,6 @@ from udpmsg.compare.trace import Trace
 from udpmsg.lessons.in_lab import in_lab, link
 from udpmsg.lessons.lesson import Bars, Illustration, Observations, Predicates, table
 from udpmsg.lessons.stage import Stage
-from udpmsg.link.record import FrameKind, FrameRecord
 
 COUNT, WINDOW, ONE_WAY_MS = 12, 4, 20
 LOST = (3, 8)
@@ -43,14 +42,6 @@ class Seen(Observations):
     go_back_n: Strategy
     selective_repeat: Strategy
 
-    def told(self) -> dict[str, object]:
-        """The ways as objects of their own."""
-        return {
-            "stop_and_wait": self.stop_and_wait.told(),
-            "go_back_n": self.go_back_n.told(),
-            "selective_repeat": self.selective_repeat.told(),
-        }
-
 
 def run(stage: Stage, *, lost: tuple[int, ...] = LOST, window: int = WINDOW) -> Seen:
     """`lost`: the messages whose first transmission the link drops; `window`: how many may be under way."""
@@ -68,21 +59,16 @@ def in_the_lab(stage: Stage, lost: tuple[int, ...], window: int) -> Strategy:
     def calm(made: Trace) -> bool:
         return sent_again(made) == lost
 
-    made = in_lab(stage, over, modes=(Mode.UDP_ACK,), workload=workload, choices=choices, good=calm).runs[0]
+    made = in_lab(stage, over, Mode.UDP_ACK, workload, choices, good=calm)
     settled = max((row.settled_at or 0 for row in made.sent), default=0)
-    way = Strategy(len(data(made)), sent_again(made), in_flight(made), round(settled / MILLISECOND, 1))
+    way = Strategy(len(made.data_frames), sent_again(made), in_flight(made), round(settled / MILLISECOND, 1))
     stage.say(_("window {}: {} frames, {} ms").format(window, way.frames, number(settled / MILLISECOND, ",.0f")))
     return way
 
 
-def data(made: Trace) -> list[FrameRecord]:
-    """The frames with messages."""
-    return [frame for frame in made.frames or () if frame.identity.kind is FrameKind.DATA]
-
-
 def sent_again(made: Trace) -> tuple[int, ...]:
     """The messages of those that were not the first to carry theirs."""
-    return tuple(frame.identity.index for frame in data(made) if frame.identity.transmission > 1)
+    return tuple(frame.identity.index for frame in made.data_frames if frame.identity.transmission > 1)
 
 
 def in_flight(made: Trace) -> int:
@@ -90,7 +76,7 @@ def in_flight(made: Trace) -> int:
     other host that an acknowledgment can have come back."""
     begun: dict[int, int] = {}
     known: dict[int, int] = {}
-    for frame in data(made):
+    for frame in made.data_frames:
         begun.setdefault(frame.identity.index, frame.arrived_at)
         for at in frame.left_at:
             known.setdefault(frame.identity.index, at + ONE_WAY_MS * MILLISECOND)
