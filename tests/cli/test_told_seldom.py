@@ -18,7 +18,7 @@ from udpmsg.base import language
 from udpmsg.base.errors import Phrase, UdpmsgError, UsageError
 from udpmsg.base.option import Option
 from udpmsg.cli import listen, saving, send
-from udpmsg.cli.answering import Silence, Typed
+from udpmsg.cli.answering import Answerer, Typed
 from udpmsg.cli.exchange import Exchange
 from udpmsg.cli.executor import Executor
 from udpmsg.cli.given import check
@@ -84,7 +84,7 @@ def listening(shown: Shown) -> ListenRun:
     ending = EndRules(None, None, None, False, None, b"bye")
     interrupts: Any = SimpleNamespace(number=None)
     receiver: Any = SimpleNamespace()
-    return ListenRun(receiver, shown.lines, shown.words, interrupts, ending=ending, answerer=Silence(), saver=None, slow=0)
+    return ListenRun(receiver, shown.lines, shown.words, interrupts, ending=ending, answerer=Answerer(), saver=None, slow=0)
 
 
 def exchange(shown: Shown) -> Exchange:

@@ -15,7 +15,8 @@ names and exit codes never change. A catalogue is read when the first sentence i
 import os
 import sys
 
-from udpmsg.base.errors import N_, Phrase, UdpmsgError, UsageError
+from udpmsg.base.errors import N_ as N_
+from udpmsg.base.errors import Phrase, UdpmsgError, UsageError
 
 TYPE_CHECKING = False  # typing's own constant costs its import
 if TYPE_CHECKING:
@@ -189,25 +190,3 @@ def _load() -> "GNUTranslations | None":
             pass  # an installation without catalogues speaks English
     _speaker.read = True
     return _speaker.catalogue
-
-
-__all__ = [
-    "CATALOGUES",
-    "ENGLISH",
-    "LANGUAGES",
-    "N_",
-    "SYSTEM",
-    "N_plural",
-    "_",
-    "choose",
-    "choose_from",
-    "known",
-    "number",
-    "of_system",
-    "parse",
-    "plural",
-    "said",
-    "separated",
-    "spoken",
-    "told",
-]

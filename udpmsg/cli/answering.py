@@ -7,7 +7,6 @@ A new way is a class and a row of the table in `listen`. Knows no socket.
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 from udpmsg.base import clock
 from udpmsg.base.durations import MILLISECOND
@@ -31,45 +30,27 @@ EXCERPT = 24
 """Characters of a message that name it: with an IPv6 address beside them, a prompt still fits into 80 columns."""
 
 
-class Answerer(Protocol):
-    """Turns messages into replies, at once or later."""
+class Answerer:
+    """Turns messages into replies, at once or later; this one into none."""
+
+    @property
+    def pending(self) -> int:
+        """How many accepted messages may still get a reply."""
+        return 0
 
     def take(self, message: Message) -> None:
         """Accept a message that may be answered."""
 
     def ready(self) -> Iterator[Reply]:
         """The replies that are ready now."""
-        ...
-
-    @property
-    def pending(self) -> int:
-        """How many accepted messages may still get a reply."""
-        ...
+        return iter(())
 
     def close(self) -> None:
         """Free what it holds: no more replies are wanted."""
 
 
-class Silence:
-    """No replies."""
-
-    pending = 0
-
-    def take(self, message: Message) -> None:
-        """Ignore it."""
-
-    def ready(self) -> Iterator[Reply]:
-        """None."""
-        return iter(())
-
-    def close(self) -> None:
-        """Nothing to give back."""
-
-
-class Immediate:
+class Immediate(Answerer):
     """A reply that is known at once."""
-
-    pending = 0
 
     def __init__(self, reply: Callable[[bytes], bytes]) -> None:
         self._reply = reply
@@ -84,9 +65,6 @@ class Immediate:
         ready, self._ready = self._ready, []
         return iter(ready)
 
-    def close(self) -> None:
-        """Nothing to give back."""
-
 
 def echo() -> Immediate:
     """--echo"""
@@ -99,7 +77,7 @@ def fixed(text: str) -> Immediate:
     return Immediate(lambda _message: payload)
 
 
-class Typed:
+class Typed(Answerer):
     """--interactive: each line of standard input answers one message.
 
     Piped: line n answers message n, whichever of them comes first. At a terminal a prompt names the message that the next line

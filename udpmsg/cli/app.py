@@ -209,6 +209,3 @@ def _refuse(name: str, sentence: str, code: int) -> int:
     if code == 2:
         words.say(_("See {} --help").format(name))
     return code
-
-
-__all__ = ["main", "run"]

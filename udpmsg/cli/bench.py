@@ -18,7 +18,7 @@ from udpmsg.cli import options, showing
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.given import Given
 from udpmsg.cli.options import NETWORK, OUTPUT
-from udpmsg.cli.outputs import Writable, open_outputs
+from udpmsg.cli.outputs import open_outputs
 from udpmsg.cli.signals import Interrupts
 from udpmsg.compare.choices import CHOICES, MODE, Mode
 from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
@@ -139,7 +139,9 @@ def bench(context: typer.Context, given: Given) -> int:
     if interrupts.number is not None:
         words.say(interrupts.words)
     for output in outputs.values():
-        write(benchmark, output, words)
+        from udpmsg.bench.page import page
+
+        showing.write_page(page(benchmark), output, words)
     if data.broken:
         words.say(f"udpmsg: {data.broken}")
     if interrupts.number is not None:
@@ -175,8 +177,7 @@ def run(request: BenchRequest, interrupts: Interrupts, data: Data, words: Words,
         from udpmsg.bench.printed import lines as table
 
         width = columns(data.stream) if data.terminal else showing.PIPE_WIDTH
-        for line in table(benchmark, colour=data.colour, width=width):
-            data.write(showing.spelled(line, getattr(data.stream, "encoding", None) or "utf-8"))
+        showing.put(data, table(benchmark, colour=data.colour, width=width))
     return benchmark
 
 
@@ -201,13 +202,6 @@ def minutes(seconds: float) -> str:
     """45 s, 1 min 35 s."""
     whole = max(1, round(seconds))
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
-
-
-def write(benchmark: Benchmark, output: Writable, words: Words) -> None:
-    """Write the page. Raises CannotWrite."""
-    from udpmsg.bench.page import page
-
-    showing.say_written(output, output.write(page(benchmark).encode("utf-8", "backslashreplace")), words)
 
 
 def once(given: Iterable[T], name: str) -> tuple[T, ...]:

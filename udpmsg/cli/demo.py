@@ -12,7 +12,7 @@ from udpmsg.base.option import Option
 from udpmsg.cli import options, showing
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.given import Given
-from udpmsg.cli.in_class import LessonShow, width_of, write
+from udpmsg.cli.in_class import LessonShow, width_of
 from udpmsg.cli.outputs import Writable, open_outputs
 from udpmsg.lessons import printed as lesson_lines
 from udpmsg.lessons.running import Result
@@ -97,7 +97,7 @@ def demo(context: typer.Context, given: Given) -> int:
     for output in outputs.values():
         from udpmsg.lessons.page import page
 
-        showing.say_written(output, output.write(page(results).encode("utf-8", "backslashreplace")), show.words)
+        showing.write_page(page(results), output, show.words)
     if show.data.broken:
         show.words.say(f"udpmsg: {show.data.broken}")
     return exit_code(results, broken=show.data.broken is not None)
@@ -109,14 +109,14 @@ def write_worksheets(entries: Iterable[Entry], output: Writable) -> int:
 
     _data, words = showing.open_streams((output,))
     text = worksheet({row.name: load(row) for row in entries})
-    showing.say_written(output, output.write(text.encode("utf-8", "backslashreplace")), words)
+    showing.write_page(text, output, words)
     return Exit.WELL
 
 
 def listing() -> int:
     """The lessons and what each is about."""
     data, words = showing.open_streams()
-    write(data, lesson_lines.listing(LESSONS, width=width_of(data), colour=data.colour))
+    showing.put(data, lesson_lines.listing(LESSONS, width=width_of(data), colour=data.colour))
     if not data.broken:
         words.say(_("Run one: udpmsg demo {}").format(LESSONS[0].name))
     elif not data.gone:

@@ -91,14 +91,6 @@ class Exchange:
         self._failures_shown = 0
         self._round_trips = Distribution()
         self._states = dict.fromkeys(State, 0)
-        self._handlers: dict[type, Callable[[Event], None]] = {
-            Unreachable: self._on_unreachable,
-            NextAddress: self._on_next_address,
-            Disconnected: self._on_disconnected,
-            PeerRestarted: self._on_restart,
-            Malformed: self._on_malformed,
-            OffloadRefused: self._on_offload_refused,
-        }
 
     @property
     def stopped(self) -> bool:
@@ -121,9 +113,7 @@ class Exchange:
         self._on_outcomes([event for event in events if isinstance(event, Outcome)])
         self._on_replies([event for event in events if isinstance(event, Message)])
         for event in events:
-            handler = self._handlers.get(type(event))
-            if handler is not None:
-                handler(event)
+            self._on_other(event)
 
     def settle(self, wait: float | None, replies: int | None) -> None:
         """Wait until every message has ended, and up to `wait` seconds for `replies` replies.
@@ -305,8 +295,28 @@ class Exchange:
             self.replies += len(messages)
             self.output.replies(messages, [self.on_reply(message) for message in messages])
 
-    def _on_unreachable(self, event: Event) -> None:
-        assert isinstance(event, Unreachable)
+    def _on_other(self, event: Event) -> None:
+        """What is neither an outcome nor a reply."""
+        match event:
+            case Unreachable():
+                self._on_unreachable(event)
+            case NextAddress():
+                if self.sender.endpoint not in self._addresses_tried:  # they are tried in turn, again and again
+                    self._addresses_tried.add(self.sender.endpoint)
+                    self._hint(_("{}; trying {}, the name's next address").format(told(event.reason), event.peer))
+            case Disconnected() if not self._closing:
+                self.disconnected = event
+                text = _("{} ended the connection").format(self.sender.endpoint)
+                self.words.say(text if event.reason == "end of stream" else f"{text} ({told(event.reason)})")
+            case PeerRestarted():
+                self.words.say(_("{} was restarted; what it never had is sent again").format(self.sender.endpoint))
+            case Malformed():
+                self.words.say(_("{} sent {} bytes that are no message: {}").format(event.peer, event.size, told(event.reason)))
+            case OffloadRefused():
+                text = _("the kernel takes no runs of datagrams here ({}): each goes by itself, which is slower")
+                self.words.say(text.format(told(event.reason)))
+
+    def _on_unreachable(self, event: Unreachable) -> None:
         if self._closing:  # it is a goodbye that found nobody: a listener may end with the first of them
             return
         self.unreachable = event
@@ -314,31 +324,6 @@ class Exchange:
             self._hint_told = True
             text = _("{} (ICMP); trying until {}")
             self._hint(text.format(hint_words(event), clock.time_of_day(self._longest_wait())))
-
-    def _on_next_address(self, event: Event) -> None:
-        assert isinstance(event, NextAddress)
-        if self.sender.endpoint not in self._addresses_tried:  # they are tried in turn, again and again
-            self._addresses_tried.add(self.sender.endpoint)
-            self._hint(_("{}; trying {}, the name's next address").format(told(event.reason), event.peer))
-
-    def _on_disconnected(self, event: Event) -> None:
-        assert isinstance(event, Disconnected)
-        if not self._closing:
-            self.disconnected = event
-            text = _("{} ended the connection").format(self.sender.endpoint)
-            self.words.say(text if event.reason == "end of stream" else f"{text} ({told(event.reason)})")
-
-    def _on_restart(self, event: Event) -> None:
-        self.words.say(_("{} was restarted; what it never had is sent again").format(self.sender.endpoint))
-
-    def _on_malformed(self, event: Event) -> None:
-        assert isinstance(event, Malformed)
-        self.words.say(_("{} sent {} bytes that are no message: {}").format(event.peer, event.size, told(event.reason)))
-
-    def _on_offload_refused(self, event: Event) -> None:
-        assert isinstance(event, OffloadRefused)
-        text = _("the kernel takes no runs of datagrams here ({}): each goes by itself, which is slower")
-        self.words.say(text.format(told(event.reason)))
 
 
 def is_this_machine(host: str) -> bool:

@@ -19,7 +19,7 @@ from typing import IO
 from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
 from udpmsg.base.language import _
-from udpmsg.cli.answering import WAITING, WAITING_BYTES, Reply, cost_of, name_of
+from udpmsg.cli.answering import WAITING, WAITING_BYTES, Answerer, Reply, cost_of, name_of
 from udpmsg.core.budget import Budget
 from udpmsg.core.events import Message
 from udpmsg.show.terminal import peer_name
@@ -32,7 +32,7 @@ PIECE = 64 << 10
 """Bytes of output read at one go: as much as a pipe holds."""
 
 
-class Executor:
+class Executor(Answerer):
     """Runs the command in a few threads; `wake` is called when a reply is there. A reply has at most `largest` bytes."""
 
     def __init__(self, command: str, wake: Callable[[], None], largest: int) -> None:
@@ -50,8 +50,13 @@ class Executor:
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
         self._closed = False
-        self.pending = 0
+        self._pending = 0
         self._threads = 0
+
+    @property
+    def pending(self) -> int:
+        """Messages whose command has not ended, or whose reply was not taken."""
+        return self._pending
 
     def take(self, message: Message) -> None:
         """Run a command for it."""
@@ -63,7 +68,7 @@ class Executor:
             self.troubles.put(text.format(name_of(message), self._jobs.qsize()))
             return
         self._jobs.put_nowait(message)
-        self.pending += 1
+        self._pending += 1
 
     def ready(self) -> Iterator[Reply]:
         """The replies of the commands that have ended. A command that failed without output gives none."""
@@ -72,7 +77,7 @@ class Executor:
                 message, output = self._done.get_nowait()
             except queue.Empty:
                 return
-            self.pending -= 1
+            self._pending -= 1
             self._waiting.give_back(cost_of(message))
             if output is not None:
                 yield message, output

@@ -81,7 +81,7 @@ class LessonShow:
         self.pace_part()
         self.show(story.answer(lesson, voted=votes is not None))
         if votes is not None:
-            write(self.data, lesson_lines.votes(lesson.question, votes, colour=self.data.colour))
+            showing.put(self.data, lesson_lines.votes(lesson.question, votes, colour=self.data.colour))
         self.pace_part()
         self.show(story.why(lesson))
         self.pace_part()
@@ -108,7 +108,7 @@ class LessonShow:
 
     def write(self, line: str) -> None:
         """One line, spelled so that the output can have it."""
-        write(self.data, [line])
+        showing.put(self.data, [line])
 
     def stopped(self) -> bool:
         """Whether a signal came, or nobody reads any more."""
@@ -182,10 +182,3 @@ def summary(results: list[Result], *, colour: bool) -> Iterable[str]:
 def width_of(data: Data) -> int:
     """Columns that are used."""
     return min(lesson_lines.WIDEST, columns(data.stream)) if data.terminal else lesson_lines.WIDEST
-
-
-def write(data: Data, lines: Iterable[str]) -> None:
-    """Lines, spelled so that the output can have them."""
-    encoding = getattr(data.stream, "encoding", None) or "utf-8"
-    for line in lines:
-        data.write(showing.spelled(line, encoding))

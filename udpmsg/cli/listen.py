@@ -15,7 +15,7 @@ from udpmsg.base.kinds import ValueKind
 from udpmsg.base.language import _
 from udpmsg.base.option import Option
 from udpmsg.cli import options
-from udpmsg.cli.answering import Answerer, Silence, Typed, fixed
+from udpmsg.cli.answering import Answerer, Typed, fixed
 from udpmsg.cli.answering import echo as echoing
 from udpmsg.cli.ending import EndRules
 from udpmsg.cli.given import Given
@@ -218,7 +218,7 @@ def listen(context: typer.Context, given: Given) -> int:
                 from udpmsg.cli.lines import Lines
 
                 return Typed(Lines(receiver.wake, largest), words, at_terminal=is_terminal(sys.stdin))
-            return Silence()
+            return Answerer()
 
         return ListenRun(
             receiver, output, words, interrupts, ending=ending, answerer=answerer(), saver=saver, slow=given.slow or 0.0

@@ -27,8 +27,6 @@ from udpmsg.sockets.waiting import after
 
 ANSWER_WAIT = 11 * SECOND
 """How long to wait at the end for replies: a second more than a command may take."""
-SHOWN_TROUBLES = 10
-"""The first malformed datagrams have a line each; the others are only counted."""
 LIMITS = (
     N_("max_message"),
     N_("session_messages"),
@@ -67,23 +65,14 @@ class ListenRun:
         self.answerer = answerer
         self.saver = saver
         self.slow = slow
-        self.ends = Ends(ending, receiver, self._trouble)
+        self.ends = Ends(ending, receiver, self.words.trouble)
         self._failure: str | None = None
-        self._troubles = 0
         self._files: list[str] = []
         """The files that the messages of this turn were saved in, in order."""
         self._unsaved: CannotSave | None = None
         """Why the message after those was not saved."""
         self._whole: list[Message] = []
         """The messages of this turn that are written: the receiver may acknowledge them."""
-        self._handlers: dict[type, Callable[[Event], None]] = {
-            Duplicate: self._on_duplicate,
-            Goodbye: self._on_goodbye,
-            Malformed: self._on_malformed,
-            LimitReached: self._on_limit,
-            Disconnected: self._on_disconnected,
-            Outcome: self._on_outcome,
-        }
 
     def run(self) -> int:
         """Receive until the end; then close, write the summary and return the exit code."""
@@ -119,9 +108,9 @@ class ListenRun:
         for kind, group in groupby(events, type):
             if kind is Message:
                 self._on_messages([event for event in group if isinstance(event, Message)])
-            elif (handler := self._handlers.get(kind)) is not None:
+            else:
                 for event in group:
-                    handler(event)
+                    self._on_other(event)
             if self.output.data.broken is not None:
                 return
 
@@ -185,54 +174,36 @@ class ListenRun:
             self._answer()
             self._nap(self.slow)
 
-    def _on_duplicate(self, event: Event) -> None:
-        assert isinstance(event, Duplicate)
-        self.output.duplicate(event)
-
-    def _on_goodbye(self, event: Event) -> None:
-        assert isinstance(event, Goodbye)
-        self.output.goodbye(event)
-        self._gone(lambda message: message.session == event.session)
-        self.ends.on_goodbye(event)
-
-    def _on_malformed(self, event: Event) -> None:
-        assert isinstance(event, Malformed)
-        text = _("{} sent {} that are no message: {}")
-        self._trouble(lambda: text.format(peer_name(event.peer), counted(event.size, "byte"), told(event.reason)))
-
-    def _on_limit(self, event: Event) -> None:
-        assert isinstance(event, LimitReached)
-        if event.limit == "sessions":
-            text = _("{} has no place for now: there is room for {} at once (--max-sessions allows more)")
-            self._trouble(text.format(peer_name(event.peer), counted(event.value, "sender")))
-            return
-        text = _("{} sends more than is kept: dropped at the limit of {} ({})")
-        self._trouble(text.format(peer_name(event.peer), event.value, _(event.limit)))
-
-    def _on_disconnected(self, event: Event) -> None:
-        assert isinstance(event, Disconnected)
-        if event.reason != "end of stream":
-            text = _("{}: the connection ended: {}")
-            self._trouble(lambda: text.format(peer_name(event.peer), told(event.reason)))
-        self._gone(lambda message: message.peer == event.peer)
-        self.ends.on_disconnected(event)
+    def _on_other(self, event: Event) -> None:
+        """What is no message."""
+        match event:
+            case Duplicate():
+                self.output.duplicate(event)
+            case Goodbye():
+                self.output.goodbye(event)
+                self._gone(lambda message: message.session == event.session)
+                self.ends.on_goodbye(event)
+            case Malformed():
+                text = _("{} sent {} that are no message: {}")
+                self.words.trouble(lambda: text.format(peer_name(event.peer), counted(event.size, "byte"), told(event.reason)))
+            case LimitReached(limit="sessions"):
+                text = _("{} has no place for now: there is room for {} at once (--max-sessions allows more)")
+                self.words.trouble(text.format(peer_name(event.peer), counted(event.value, "sender")))
+            case LimitReached():
+                text = _("{} sends more than is kept: dropped at the limit of {} ({})")
+                self.words.trouble(text.format(peer_name(event.peer), event.value, _(event.limit)))
+            case Disconnected():
+                if event.reason != "end of stream":
+                    text = _("{}: the connection ended: {}")
+                    self.words.trouble(lambda: text.format(peer_name(event.peer), told(event.reason)))
+                self._gone(lambda message: message.peer == event.peer)
+                self.ends.on_disconnected(event)
+            case Outcome() if event.state is not State.DELIVERED:
+                self.words.trouble(_("a reply was not confirmed: {}").format(told(event.reason or "")))
 
     def _gone(self, is_of: Callable[[Message], bool]) -> None:
         if isinstance(self.answerer, Typed):
             self.answerer.gone(is_of)
-
-    def _on_outcome(self, event: Event) -> None:
-        assert isinstance(event, Outcome)
-        if event.state is not State.DELIVERED:
-            self._trouble(_("a reply was not confirmed: {}").format(told(event.reason or "")))
-
-    def _trouble(self, text: str | Callable[[], str]) -> None:
-        """Say it, unless many such things were said already. A function is called for its text only if that is said."""
-        self._troubles += 1
-        if self._troubles <= SHOWN_TROUBLES:
-            self.words.say(paint(text if isinstance(text, str) else text(), "warning", self.words.colour))
-        elif self._troubles == SHOWN_TROUBLES + 1:
-            self.words.say(paint(_("further cases are only counted"), "warning", self.words.colour))
 
     def _nap(self, seconds: float) -> None:
         until = after(seconds)

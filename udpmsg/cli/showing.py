@@ -56,13 +56,18 @@ def show(reading: "Reading", *, ledger: bool, ladder: bool, json: bool, data: Da
 
     Ends early where it can't be written, which is then said; a reader that went away has seen enough, and needs no words.
     """
-    encoding = getattr(data.stream, "encoding", None) or "utf-8"
-    for line in _json_lines(reading, ledger) if json else _human_lines(reading, ledger, ladder, data):
-        if data.broken:
-            break
-        data.write(line if json else spelled(line, encoding))
+    put(data, _json_lines(reading, ledger) if json else _human_lines(reading, ledger, ladder, data))
     if data.broken and not data.gone:
         words.say(f"udpmsg: {data.broken}")
+
+
+def put(data: Data, lines: Iterable[str]) -> None:
+    """Write lines, spelled so that the output can have them, until one can't be written."""
+    encoding = getattr(data.stream, "encoding", None) or "utf-8"
+    for line in lines:
+        if data.broken:
+            break
+        data.write(spelled(line, encoding))
 
 
 def write(reading: "Reading", outputs: Mapping[str, Writable], words: Words) -> None:
@@ -85,6 +90,11 @@ def write(reading: "Reading", outputs: Mapping[str, Writable], words: Words) -> 
 def say_written(output: Writable, size: int, words: Words) -> None:
     """That a file is there, and its size in bytes."""
     words.say(f"{told(output.name)}: {byte_count(size)}")
+
+
+def write_page(text: str, output: Writable, words: Words) -> None:
+    """Write a page for a browser, and say so. Raises CannotWrite."""
+    say_written(output, output.write(text.encode("utf-8", "backslashreplace")), words)
 
 
 def _json_lines(reading: "Reading", ledger: bool) -> Iterator[str]:

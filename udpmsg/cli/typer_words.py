@@ -85,6 +85,3 @@ class Command(Spoken, TyperCommand):
 
 class CommandGroup(Spoken, TyperGroup):
     """All of them."""
-
-
-__all__ = ["Command", "CommandGroup", "translated"]

@@ -91,26 +91,12 @@ class JsonLines(RunLines):
     def duplicate(self, event: Duplicate) -> None:
         """A message that came again."""
         if not self.quiet:
-            self._write(
-                "duplicate",
-                transport=_transport(event.peer),
-                peer=peer_name(event.peer),
-                session=session_name(event.session),
-                sequence=event.sequence,
-                transmission=event.transmission,
-            )
+            self._of_session("duplicate", event, sequence=event.sequence, transmission=event.transmission)
 
     def goodbye(self, event: Goodbye) -> None:
         """A session's end, with what its sender says it sent."""
         if not self.quiet:
-            self._write(
-                "goodbye",
-                transport=_transport(event.peer),
-                peer=peer_name(event.peer),
-                session=session_name(event.session),
-                messages_sent=event.messages_sent,
-                messages_lost=event.messages_lost,
-            )
+            self._of_session("goodbye", event, messages_sent=event.messages_sent, messages_lost=event.messages_lost)
 
     def outcomes(self, outcomes: Sequence[Outcome], *, aside: bool = False) -> None:
         """How messages of this sender ended, all of them in the same state."""
@@ -134,6 +120,10 @@ class JsonLines(RunLines):
         self._write("summary", **summary)
         if self.data.broken:
             self.words.say(summary_words(summary, endpoint))
+
+    def _of_session(self, name: str, event: Duplicate | Goodbye, **fields: Any) -> None:
+        transport, peer, session = _sender(event.peer, event.session)
+        self._write(name, transport=transport, peer=peer, session=session, **fields)
 
     def _write_all(self, event: str, keys: tuple[str, ...], rows: Iterable[tuple[Scalar, ...]]) -> int:
         return self.data.write(*lines(event, self.run, keys, rows))

@@ -22,8 +22,6 @@ from udpmsg.show.terminal import byte_count, counted, duration, escape, hint_wor
 from udpmsg.sockets.endpoint import Endpoint
 
 NAMES = {Direction.FORWARD: N_("forward"), Direction.BACK: N_("back")}
-SHOWN_TROUBLES = 10
-"""This many events that are no faults of the link are told one by one; further ones are only counted."""
 ORDINARY = "end of stream"
 
 
@@ -36,7 +34,6 @@ class HumanRelay:
         self.data = data
         self.words = words
         self.quiet = quiet
-        self._troubles = 0
 
     def relaying(self, endpoints: list[Endpoint], target: Endpoint, link: Link, seed: int) -> None:
         """Where clients can send to now, where that goes, and what happens to it on the way."""
@@ -53,7 +50,7 @@ class HumanRelay:
                 what = paint(fault_words(event), purpose, self.data.colour)
                 self.data.write(f"{peer_name(event.peer)}  {_(NAMES[event.record.identity.direction]):<7}  {what}")
         elif not (isinstance(event, Disconnected) and event.reason == ORDINARY):
-            self._trouble(trouble_words(event))
+            self.words.trouble(trouble_words(event))
 
     def status(self, statistics: RelayStatistics) -> None:
         """The line at the bottom of a terminal."""
@@ -65,13 +62,6 @@ class HumanRelay:
     def ended(self, statistics: RelayStatistics, seed: int, held: int) -> None:
         """The last line."""
         self.words.say(ended_words(statistics, seed, held))
-
-    def _trouble(self, text: str) -> None:
-        self._troubles += 1
-        if self._troubles <= SHOWN_TROUBLES:
-            self.words.say(paint(text, "warning", self.words.colour))
-        elif self._troubles == SHOWN_TROUBLES + 1:
-            self.words.say(paint(_("further cases are only counted"), "warning", self.words.colour))
 
 
 class JsonRelay(RunLines):
@@ -134,22 +124,9 @@ class JsonRelay(RunLines):
 
 def relay_summary(statistics: RelayStatistics, seed: int | None, held: int) -> Summary:
     """Every summary's keys, null where a relay can't know, and the relay's own: what went each way, and what did not."""
-    return empty_summary(statistics.transport, "relay") | {
-        "kernel_drops": statistics.kernel_drops,
-        "payload_bytes": None,
-        "duration_s": rounded(statistics.duration_s),
-        "seed": seed,
-        **{NAMES[way]: _traffic(traffic) for way, traffic in statistics.traffic.items()},
-        "held": held,
-        "clients": statistics.clients,
-        "over_limit": statistics.over_limit,
-        "hops_used_up": statistics.hops_used_up,
-        "refused_icmp": statistics.refused_icmp,
-        "unreachable_icmp": statistics.unreachable_icmp,
-        "connections": statistics.connections,
-        "connections_refused": statistics.connections_refused,
-        "connections_cut": statistics.connections_cut,
-    }
+    known = statistics._asdict() | {"duration_s": rounded(statistics.duration_s)}
+    traffic = {NAMES[way]: _traffic(went) for way, went in known.pop("traffic").items()}
+    return empty_summary(statistics.transport, "relay") | {"payload_bytes": None, "seed": seed, **traffic, "held": held} | known
 
 
 def fault_words(event: Faulted) -> str:

@@ -16,6 +16,7 @@ from typing import TextIO
 from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
 from udpmsg.base.language import _
+from udpmsg.show.terminal import paint
 
 PIECE: int = getattr(select, "PIPE_BUF", 512)
 """Bytes that a pipe takes without blocking once it is ready to be written to (POSIX)."""
@@ -25,6 +26,8 @@ GRACE = SECOND // 4
 """How long it still waits then, in all."""
 INDEX, SAVE, RESTORE = "\x1bD", "\x1b7", "\x1b8"
 """To a terminal (VT100): go down in the same column, scrolling at the bottom; keep the cursor's place; go back to it."""
+SHOWN_TROUBLES = 10
+"""What goes wrong has a line each so often."""
 PAINT = re.compile(r"\x1b\[[0-9;]*m")
 """A change of colour, which takes no room (ECMA-48, 8.3.117)."""
 
@@ -144,11 +147,22 @@ class Words:
         """With the reader of this, or of standard output."""
         self._bottom = ""
         self._stays = False
+        self._troubles = 0
 
     def say(self, text: str) -> None:
         """Write one line. If standard error is closed, the line is lost: there is nowhere left to complain."""
         before, after = self.around(text)
         self._write(f"{before}{text}\n{after}")
+
+    def trouble(self, text: str | Callable[[], str]) -> None:
+        """Say what went wrong; of many such things the first few, and then that the others are only counted.
+
+        A function is called for its text only if that is said."""
+        self._troubles += 1
+        if self._troubles <= SHOWN_TROUBLES:
+            self.say(paint(text if isinstance(text, str) else text(), "warning", self.colour))
+        elif self._troubles == SHOWN_TROUBLES + 1:
+            self.say(paint(_("further cases are only counted"), "warning", self.colour))
 
     def status(self, text: str) -> None:
         """Show this at the bottom of a terminal until the next line; nowhere else."""
