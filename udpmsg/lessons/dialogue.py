@@ -89,30 +89,38 @@ class OverTcp(OverUdp):
     connection: socket.socket
 
     def listener(self) -> socket.socket:
+        """The socket that listens."""
         return self.stage.tcp_listener()
 
     def begin(self) -> None:
+        """A client connects."""
         self.client = self.stage.tcp()
         self.client.connect(self.address)
         self.connection = self.stage.accepted(self.server)
 
     def say(self, text: str) -> None:
+        """The client writes a line."""
         self.client.sendall(f"{text}\n".encode())
 
     def hear(self) -> str:
+        """The server reads one."""
         return line_from(self.connection)
 
     def answer(self, text: str) -> None:
+        """The server writes one."""
         self.connection.sendall(f"{text}\n".encode())
 
     def message(self) -> str:
+        """The next line that comes to the client."""
         return line_from(self.client)
 
     def end(self) -> None:
+        """Both ends of the connection."""
         super().end()
         self.connection.close()
 
     def try_again(self) -> str:
+        """Whether one that comes afterwards can connect."""
         try:
             self.stage.tcp().connect(self.address)
         except ConnectionRefusedError:
