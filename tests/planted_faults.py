@@ -663,8 +663,8 @@ FAULTS = (
     Fault(
         "checksums of a run not looked at",
         "core/runs.py",
-        "if tuple(map(crc32, carried, map(crc32, heads))) != checksums:",
-        "if len(heads) != len(checksums):",
+        "if tuple(map(crc32, carried, map(crc32, tails, repeat(start)))) != checksums:",
+        "if len(tails) != len(checksums):",
         ("tests/core/test_runs.py",),
     ),
     Fault(

@@ -118,3 +118,11 @@ def test_what_no_message_can_be_called_is_refused_before_anything_is_sent(title:
 def test_raw_bytes_have_no_title() -> None:
     with Sender("127.0.0.1", 9, raw=True) as sender, pytest.raises(UsageError, match="raw bytes carry no header"):
         sender.send("x", title="n.txt")
+
+
+def test_many_are_given_to_the_core_in_batches_of_whole_runs(listen: Listening) -> None:
+    """52 of these messages are a run, and five runs a batch: a batch costs some 50 µs, however many messages it has."""
+    listener = listen("udp")
+    with listener.sender(acknowledged=True, datagram_size=1256) as sender:
+        batches = [len(numbers) for numbers in sender.sending([bytes(1200)] * 700)]
+    assert batches == [16, 260, 260, 164]

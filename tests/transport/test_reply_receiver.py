@@ -179,7 +179,8 @@ def test_replies_that_nobody_takes_are_bounded_and_not_acknowledged(monkeypatch:
         assert decode(acknowledgment).payload[28:36] == below.to_bytes(8, "big")
         replies.commit()
     assert replies.dropped == 2
-    *replies, limit = waiting.take()
+    (*replies, limit), in_hand = waiting.take()
+    assert replies == in_hand
     assert len(payloads(replies)) == 3
     assert isinstance(limit, LimitReached)
     assert (limit.session, limit.limit, waiting.full) == (1, "replies", False)
@@ -202,7 +203,7 @@ def test_notices_are_told_once_while_they_wait_and_bounded_and_outcomes_never_lo
     waiting.add([Malformed(LISTENER, "odd", size) for size in range(5000)])
     waiting.add([Outcome(sequence, State.DELIVERED) for sequence in range(5000)])
     waiting.add([Outcome(5000, State.REFUSED), ended])
-    events = waiting.take()
+    events, _ = waiting.take()
     assert [event.sequence for event in events[:5001] if isinstance(event, Outcome)] == list(range(5001))
     assert events[5001] == refused
     assert sum(isinstance(event, Duplicate) for event in events) == NOTICES_KEPT - 1
@@ -210,7 +211,7 @@ def test_notices_are_told_once_while_they_wait_and_bounded_and_outcomes_never_lo
     assert events[-1] == ended
     assert not waiting
     waiting.add([refused, Malformed(LISTENER, "odd", 1)])
-    assert waiting.take() == [refused]  # a refusal is told anew; of Malformed there were enough
+    assert waiting.take() == ([refused], [])  # a refusal is told anew; of Malformed there were enough
 
 
 @pytest.fixture

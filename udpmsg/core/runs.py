@@ -40,6 +40,8 @@ CHECKED_OVERHEAD = CHECKED_HEAD + wire.CHECKSUM_BLOCK.size
 """Bytes that it has besides its payload."""
 REST = Struct(">QQHH")
 """What follows the two numbers there: of messages that leave together it is the same."""
+TAIL = CHECKED_HEAD - PREFIX.size
+"""Bytes of a header from the two numbers on. What is before them is the same for a whole run, and so is its checksum."""
 CHECKED_FLAGS = (ACK_REQUESTED | CHECKSUM, ACK_REQUESTED | CHECKSUM | ORDERED)
 
 
@@ -219,15 +221,15 @@ def write_checked(
     from udpmsg.core.checksum import crc32  # not before it is needed: ISA-L's would make a start longer
 
     count = len(payloads)
-    fields: list[bytes | int] = [prefix, 0, 0, rest] * count
-    fields[1::4] = range(number, number + count)
-    fields[2::4] = sequences
-    heads = pieces_layout(CHECKED_HEAD, count).unpack(heads_layout(count).pack(*fields))
-    pieces = [lead, b"", b"", b""] * count
-    pieces[1::4] = heads
-    pieces[2::4] = payloads
-    pieces[3::4] = map(wire.CHECKSUM_BLOCK.pack, map(crc32, payloads, map(crc32, heads)))
-    return b"".join(pieces)
+    fields: list[bytes | int] = [0, 0, rest] * count
+    fields[0::3] = range(number, number + count)
+    fields[1::3] = sequences
+    tails = pieces_layout(TAIL, count).unpack(tails_layout(count).pack(*fields))
+    fields = [lead + prefix, b"", b"", 0] * count
+    fields[1::4] = tails
+    fields[2::4] = payloads
+    fields[3::4] = map(crc32, payloads, map(crc32, tails, repeat(crc32(prefix))))
+    return checked_layout(len(lead) + PREFIX.size, len(payloads[0]), count).pack(*fields)
 
 
 def decode(run: Run, *, payloads: bool = True) -> Messages | None:
@@ -261,10 +263,11 @@ def decode(run: Run, *, payloads: bool = True) -> Messages | None:
     else:
         from udpmsg.core.checksum import crc32
 
-        heads, carried, checksums = columns(checked_layout(lead, room, count).unpack(data), count)
-        if tuple(map(crc32, carried, map(crc32, heads))) != checksums:
+        prefixes, tails, carried, checksums = columns(checked_layout(lead + PREFIX.size, room, count).unpack(data), count)
+        start = crc32(prefixes[0][lead:])
+        if tuple(map(crc32, carried, map(crc32, tails, repeat(start)))) != checksums:
             return None
-        prefixes, numbers, sequences, rests = columns(heads_layout(count).unpack(b"".join(heads)), count)
+        numbers, sequences, rests = columns(tails_layout(count).unpack(b"".join(tails)), count)
         sent_at, lowest, transmissions, zeros = fields_of(rests)
         if any(zeros) or not (all(lowest) and all(transmissions) and all(map(le, lowest, sequences))):
             return None
@@ -330,15 +333,16 @@ def plain_layout(prefix: int, room: int, count: int, payloads: bool) -> Struct:
 
 
 @lru_cache(maxsize=256)
-def checked_layout(lead: int, room: int, count: int) -> Struct:
-    """`count` messages with acknowledgments, `lead` bytes before each: its header, a payload of `room` bytes, the checksum."""
-    return Struct(">" + f"{lead}x{CHECKED_HEAD}s{room}sI" * count)
+def checked_layout(prefix: int, room: int, count: int) -> Struct:
+    """`count` messages with acknowledgments: `prefix` bytes that all have, the rest of the header, a payload of `room` bytes, the
+    checksum."""
+    return Struct(">" + f"{prefix}s{TAIL}s{room}sI" * count)
 
 
 @lru_cache(maxsize=256)
-def heads_layout(count: int) -> Struct:
-    """The headers of `count` messages with acknowledgments: what all have, the two numbers, and the REST."""
-    return Struct(">" + f"{PREFIX.size}sQQ{REST.size}s" * count)
+def tails_layout(count: int) -> Struct:
+    """The rest of `count` headers with acknowledgments: the two numbers, and the REST."""
+    return Struct(">" + f"QQ{REST.size}s" * count)
 
 
 @lru_cache(maxsize=256)

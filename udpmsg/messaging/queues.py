@@ -64,11 +64,12 @@ class EventQueues:
         self._reply_bytes -= len(reply.payload) + REPLY_COST
         return reply
 
-    def take(self) -> list[Event]:
-        """Everything: outcomes, then replies, then notices."""
-        events = [*self.outcomes, *self._replies, *self._notices]
+    def take(self) -> tuple[list[Event], list[Message]]:
+        """Everything: outcomes, then replies, then notices; and the replies among them by themselves."""
+        replies = [*self._replies]
+        events = [*self.outcomes, *replies, *self._notices]
         self.outcomes.clear()
         self._replies.clear()
         self._notices.clear()
         self._reply_bytes = 0
-        return events
+        return events, replies
