@@ -104,9 +104,9 @@ FAULTS = (
     ),
     Fault(
         "what has begun to come is taken off the credit twice",
-        "core/sessions.py",
-        "session.waiting_bytes + session.unfinished_bytes",
-        "session.waiting_bytes",
+        "core/session.py",
+        "self.waiting_bytes + self.unfinished_bytes",
+        "self.waiting_bytes",
     ),
     Fault(
         "an old acknowledgment brings back its credit",
@@ -1283,6 +1283,26 @@ FAULTS = (
         "if CHECKSUM_BLOCK.unpack_from(data, end)[0] != crc32(data[:end]):",
         "if len(data) < end:",
         suite=("tests/core/test_intake.py",),
+    ),
+    Fault(
+        "many at once: nobody is owed an acknowledgment",
+        "core/intake.py",
+        "                owed.append(session)\n",
+        "",
+        suite=("tests/core/test_intake.py",),
+    ),
+    Fault(
+        "acknowledgments of one range leave for nothing",
+        "core/owed.py",
+        "if body is not None and may_be_sent(session.peer, keep=session.waiting_messages > 0):",
+        "if body is not None:",
+        suite=("tests/core/test_proof.py",),
+    ),
+    Fault(
+        "acknowledgments of one range never say that everything is told",
+        "core/owed.py",
+        "                session.note_told_all(now)\n",
+        "",
     ),
     Fault(
         "columns: a gap within a run is not seen",

@@ -117,6 +117,21 @@ def test_ordered_messages_and_what_their_sender_waits_for() -> None:
     assert sequences(receiver) == [(1, 4)]
 
 
+def test_each_sender_is_owed_an_acknowledgment_and_who_sends_a_second_message_one_at_once() -> None:
+    one, two = RemoteSender(1), RemoteSender(2)
+    receiver = greeted(one, two)
+    receiver.flush(now=at(0))
+    assert len(acknowledgments(receiver.data_to_send(now=at(0)))) == 2
+    assert take(receiver, ("peer 0", one.message(2)), ("peer 1", two.message(2))) == []
+    assert receiver.next_timeout() == at(25)
+    assert take(receiver, ("peer 1", two.message(3)), now=at(1)) == []
+    told = {ack.session: ack.arrived for ack in acknowledgments(receiver.data_to_send(now=at(1)))}
+    assert told == {2: [(1, 3)]}
+    told = {ack.session: ack.arrived for ack in acknowledgments(receiver.data_to_send(now=at(25)))}
+    assert told == {1: [(1, 2)]}
+    assert receiver.next_timeout() is None
+
+
 @pytest.mark.parametrize(
     "limits", [{"session_messages": 1}, {"session_bytes": 9}, {"max_message": 5}, {"total_bytes": 2 * 256}], ids=str
 )

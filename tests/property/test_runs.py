@@ -30,6 +30,7 @@ from udpmsg.core.framing import (
     together,
 )
 from udpmsg.core.receiver import Receiver as CoreReceiver
+from udpmsg.core.session import Session
 from udpmsg.core.wire import Kind
 from udpmsg.udp import offload
 
@@ -334,6 +335,37 @@ def test_a_mixed_batch_is_received_as_its_datagrams_would_be(
         assert at_once.data_to_send(now=now) == single.data_to_send(now=now)
         assert at_once.next_timeout() == single.next_timeout()
     assert at_once.totals() == single.totals()
+
+
+@given(traffic(), st.sampled_from([500, 8000]), st.booleans(), st.booleans(), st.booleans())
+def test_acknowledgments_made_in_one_pass_say_what_each_would(
+    datagrams: list[bytes], total_bytes: int, wary: bool, reads: bool, late: bool
+) -> None:
+    """Whose messages are read, or wait; at once or after the longest delay; to addresses that are proved or not."""
+    in_one_pass, one_by_one = (
+        CoreReceiver(
+            session=9,
+            now=0,
+            limits=LIMITS._replace(total_bytes=total_bytes),
+            cookies=Cookies(b"a secret") if wary else None,
+        )
+        for _ in range(2)
+    )
+    third = max(len(datagrams) // 3, 1)
+    for place in range(0, len(datagrams), third):
+        now, left = 10_000_000 + place * 40_000_000, []
+        for receiver in (in_one_pass, one_by_one):
+            receiver.receive(datagrams[place : place + third], now=now, peer=PEER)
+            if reads:
+                receiver.events()
+                receiver.commit()
+            with pytest.MonkeyPatch.context() as patch:
+                if receiver is one_by_one:
+                    patch.setattr(Session, "bare", lambda *_: None)
+                batch = receiver.data_to_send(now=now + 30_000_000 * late)
+            left.append(sorted([wire.decode(data)._replace(number=0) for data, _ in batch], key=repr))
+        assert left[0] == left[1]
+        assert in_one_pass.next_timeout() == one_by_one.next_timeout()
 
 
 @given(traffic())

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from tests.property.datagrams import acknowledgments, controls, encoded, messages, numbers, reports
 from udpmsg.base.errors import MalformedDatagram
+from udpmsg.core import bare
 from udpmsg.core.wire import (
+    MAX_NUMBER,
     Acknowledgment,
     Kind,
     Report,
@@ -83,6 +85,31 @@ def test_an_acknowledgment_comes_out_as_it_went_in(acknowledgment: Acknowledgmen
     payload = encode_acknowledgment(acknowledgment)
     assert len(payload) <= 1200 - overhead(acknowledged=False, reply=False, fragment=False) - 4
     assert decode_acknowledgment(payload) == acknowledgment
+
+
+@given(
+    st.lists(st.tuples(acknowledgments(), numbers, numbers), min_size=1, max_size=3),
+    numbers,
+    st.integers(1, MAX_NUMBER - 3),
+    st.integers(0, MAX_NUMBER),
+    st.booleans(),
+)
+def test_acknowledgments_of_one_range_are_the_same_in_one_pass(
+    acks: list[tuple[Acknowledgment, int, int]], session: int, number: int, sent_at: int, framed: bool
+) -> None:
+    one_range = [ack._replace(arrived=[(min(ends), max(ends))], delivered=[]) for ack, *ends in acks]
+    bodies = [(*ack[:6], bare.ONE_RANGE, *ack.arrived[0]) for ack in one_range]
+    assert list(bare.encode(session, number, sent_at, bodies, framed=framed)) == [
+        encode(
+            Kind.ACK,
+            session=session,
+            number=number + place,
+            sent_at=sent_at,
+            payload=encode_acknowledgment(ack),
+            framed=framed,
+        )
+        for place, ack in enumerate(one_range)
+    ]
 
 
 @given(reports())

@@ -42,7 +42,8 @@ class Allowances:
             make_room(self._accounts)
             account = self._accounts[peer] = Account()
         account.left += size
-        account.answers = min(account.answers + datagrams, ANSWERS_KEPT)
+        answers = account.answers + datagrams
+        account.answers = answers if answers < ANSWERS_KEPT else ANSWERS_KEPT  # `min` takes as long as all the rest
         return False
 
     def prove(self, peer: Peer) -> None:

@@ -3,10 +3,10 @@
 Knows no message's fate, no peer and no socket.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from udpmsg.core import runs, wire
+from udpmsg.core import bare, runs, wire
 from udpmsg.core.framing import Run
 from udpmsg.core.wire import Kind
 
@@ -62,6 +62,12 @@ class Encoder:
         """The next datagram of the session: one that is no message, and asks for nothing."""
         self.number += 1
         return wire.encode_answer(kind, self.session, self.number, (now - self._started) // 1000, payload, self.framed)
+
+    def bare(self, bodies: Sequence[tuple[int, ...]], now: int) -> Iterator[bytes]:
+        """The next datagrams of the session: an ACK of each of these, as `udpmsg.core.bare` takes them."""
+        first = self.number + 1
+        self.number += len(bodies)
+        return bare.encode(self.session, first, (now - self._started) // 1000, bodies, framed=self.framed)
 
     def challenge(self, asked: int, cookie: bytes) -> bytes:
         """The next datagram: a CHALLENGE for the session that is asked to return this cookie."""

@@ -54,6 +54,8 @@ class Intake:
         largest, most_messages, most_bytes = limits.max_message, limits.session_messages, limits.session_bytes
         messages: list[Message] = []
         whose: list[Session] = []
+        owed: list[Session] = []
+        owed_now: list[Session] = []
         taken, other = 0, None
         for data, peer in mixed:
             if len(data) < header:
@@ -88,8 +90,11 @@ class Intake:
                 session.arrivals.record(sequence)
                 sessions.count_gaps(session)
             if flags:
-                self._owed.acknowledgment(session, now, at_once=session.note_datagram(number, now))
-                session.next_ordered += (flags & ORDERED) > 0
+                owed.append(session)
+                if session.note_datagrams(number, number, now):
+                    owed_now.append(session)
+                if flags & ORDERED:
+                    session.next_ordered += 1
             else:
                 session.largest = number
             if transmission == 1:
@@ -112,6 +117,7 @@ class Intake:
             sessions.totals_ended.note_arrival(now)
             sessions.budget.used = sessions.budget.limit - left
             self._delivery.put_mixed(messages, whose)
+            self._owed.acknowledgments(owed, now, at_once=owed_now)
         return other
 
     def _check(self, session: Session, data: bytes, flags: int, sequence: int) -> int:
@@ -128,5 +134,5 @@ class Intake:
         lowest, transmission, zero = ACK_REQUESTED_BLOCK.unpack_from(data, HEADER.size)
         if zero or not 0 < lowest <= sequence:
             return 0
-        self._sessions.resolve_below(session, lowest)
+        session.resolve_below(lowest)  # of what is unfinished it has nothing
         return int(transmission)

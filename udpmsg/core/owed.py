@@ -4,7 +4,7 @@ Owns whom and until when, and how much of it an address may be sent that has not
 came: `udpmsg.core.receiver` says who is owed something.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.core import wire
@@ -49,9 +49,15 @@ class Owed:
 
     def acknowledgment(self, session: Session, now: int, *, at_once: bool) -> None:
         """An acknowledgment of what has just come: at once, or after the longest delay that is allowed."""
-        if at_once:
+        self.acknowledgments((session,), now, at_once=(session,) if at_once else ())
+
+    def acknowledgments(self, sessions: Sequence[Session], now: int, *, at_once: Sequence[Session]) -> None:
+        """The same of several sessions: which of these are owed one at once."""
+        due = now + MAX_ACK_DELAY
+        for session in sessions:
+            self._later.setdefault(session.identity, (due, session))
+        for session in at_once:
             self._now[session.identity] = session
-        self._later.setdefault(session.identity, (now + MAX_ACK_DELAY, session))
 
     def acknowledgment_now(self, session: Session) -> None:
         """An acknowledgment with what is sent next."""
@@ -95,10 +101,11 @@ class Owed:
             data = self._encoder.answer(Kind.REPORT, now, wire.encode_report(report))
             if self._allowances.grant(peer, len(data)):
                 batch.append((data, peer))
-        owed, self._now = self._now, {}
-        for session in owed.values():
-            self._later.pop(session.identity, None)
-            batch += self._encoded(session, now)
+        if self._now:
+            owed, self._now = self._now, {}
+            for identity in owed:
+                self._later.pop(identity, None)
+            batch += self._acknowledgments(owed.values(), now)
         answers, self._answers = self._answers, []
         return batch + answers
 
@@ -107,8 +114,9 @@ class Owed:
         allowed."""
         for identity, (_, session) in self._later.items():
             self._now[identity] = session
-        for identity, session in self._now.items():
-            self._later.setdefault(identity, (now + MAX_ACK_DELAY, session))
+        if len(self._now) > len(self._later):  # most often every one of them was owed one before
+            for identity, session in self._now.items():
+                self._later.setdefault(identity, (now + MAX_ACK_DELAY, session))
 
     def next_timeout(self) -> int | None:
         """When something is due, in nanoseconds; None: not before something comes in."""
@@ -132,9 +140,26 @@ class Owed:
 
     # Helpers -------------------------------------------------------------------------------------------------------------
 
-    def _encoded(self, session: Session, now: int) -> list[tuple[bytes, Peer]]:
-        """What this session's sender is told now. Where its address may not be sent as much as that, it is asked to prove itself,
-        and meanwhile gets an answer as short as one to a single datagram."""
+    def _acknowledgments(self, sessions: Iterable[Session], now: int) -> list[tuple[bytes, Peer]]:
+        """What these sessions' senders are told now. Most are told by one datagram of one range: these are encoded in one pass,
+        and leave first."""
+        memory, limits, may_be_sent = self._sessions.memory_left(now), self._sessions.limits, self._allowances.grant_answer
+        bodies, peers = [], []
+        batch: list[tuple[bytes, Peer]] = []
+        for session in sessions:
+            body = session.bare(now, limits, *memory)
+            if body is not None and may_be_sent(session.peer, keep=session.waiting_messages > 0):
+                session.note_told_all(now)
+                bodies.append(body)
+                peers.append(session.peer)
+            else:
+                batch += self._encoded(session, now, memory)
+        return [*zip(self._encoder.bare(bodies, now), peers, strict=True), *batch] if bodies else batch
+
+    def _encoded(self, session: Session, now: int, memory: tuple[int, int]) -> list[tuple[bytes, Peer]]:
+        """What this session's sender is told now, where there is `memory` for so many messages and bytes. Where its address may
+        not be sent as much as that, it is asked to prove itself, and meanwhile gets an answer as short as one to a single
+        datagram."""
         peer, ranges = session.peer, session.ranges(now)
         repeats = 0 if self._encoder.framed or ranges > BARE_RANGES else session.repeats
         if not self._allowances.proved(peer):
@@ -151,7 +176,7 @@ class Owed:
             if not (granted or self._allowances.grant_answer(peer, keep=keep)):
                 return []  # its next datagram, or its cookie, is answered
             ranges = ranges if granted else bare
-        credit, credit_bytes = self._sessions.credit(session, now)
+        credit, credit_bytes = session.credit(self._sessions.limits, *memory)
         acknowledgment = session.acknowledgment(now, credit=credit, credit_bytes=credit_bytes, ranges=ranges)
         payload = wire.encode_acknowledgment(acknowledgment)
         batch = [(self._encoder.answer(Kind.ACK, now, payload), peer)]

@@ -9,56 +9,57 @@ from bisect import bisect_left, bisect_right
 class RangeSet:
     """Whole numbers, held as ranges that neither touch nor overlap; its size in memory is the number of ranges."""
 
-    __slots__ = ("_firsts", "_lasts")
+    __slots__ = ("firsts", "lasts")
 
     def __init__(self) -> None:
-        self._firsts: list[int] = []
-        self._lasts: list[int] = []
+        self.firsts: list[int] = []
+        self.lasts: list[int] = []
+        """Where each range begins and ends. Others may look, where a call would take longer than that; they change nothing."""
 
     def __contains__(self, number: int) -> bool:
-        place = bisect_right(self._firsts, number) - 1
-        return place >= 0 and number <= self._lasts[place]
+        place = bisect_right(self.firsts, number) - 1
+        return place >= 0 and number <= self.lasts[place]
 
     def __len__(self) -> int:
         """How many ranges there are (not how many numbers)."""
-        return len(self._firsts)
+        return len(self.firsts)
 
     @property
     def lowest(self) -> int | None:
         """The smallest number; None when the set is empty."""
-        return self._firsts[0] if self._firsts else None
+        return self.firsts[0] if self.firsts else None
 
     def ranges(self) -> list[tuple[int, int]]:
         """All ranges as (first, last), ascending."""
-        if len(self._firsts) == 1:  # most often
-            return [(self._firsts[0], self._lasts[0])]
-        return list(zip(self._firsts, self._lasts, strict=True))
+        if len(self.firsts) == 1:  # most often
+            return [(self.firsts[0], self.lasts[0])]
+        return list(zip(self.firsts, self.lasts, strict=True))
 
     def outermost(self, most: int) -> list[tuple[int, int]]:
         """The same, or of more than `most` the first and the last half of so many; that takes no longer the more there are."""
-        if len(self._firsts) <= most:
+        if len(self.firsts) <= most:
             return self.ranges()
-        half, newest = most // 2, len(self._firsts) - (most - most // 2)
-        firsts, lasts = self._firsts[:half] + self._firsts[newest:], self._lasts[:half] + self._lasts[newest:]
+        half, newest = most // 2, len(self.firsts) - (most - most // 2)
+        firsts, lasts = self.firsts[:half] + self.firsts[newest:], self.lasts[:half] + self.lasts[newest:]
         return list(zip(firsts, lasts, strict=True))
 
     def ranges_from(self, number: int) -> int:
         """How many ranges reach `number` or above."""
-        return len(self._lasts) - bisect_left(self._lasts, number)
+        return len(self.lasts) - bisect_left(self.lasts, number)
 
     def first_ranges_from(self, number: int, most: int) -> list[tuple[int, int]]:
         """The first ranges that reach `number` or above, at most so many, cut off below it."""
-        begin = bisect_left(self._lasts, number)
+        begin = bisect_left(self.lasts, number)
         end = begin + most
-        return [(max(first, number), last) for first, last in zip(self._firsts[begin:end], self._lasts[begin:end], strict=True)]
+        return [(max(first, number), last) for first, last in zip(self.firsts[begin:end], self.lasts[begin:end], strict=True)]
 
     def count(self) -> int:
         """How many numbers the set has."""
-        return sum(self._lasts) - sum(self._firsts) + len(self._firsts)
+        return sum(self.lasts) - sum(self.firsts) + len(self.firsts)
 
     def add(self, number: int) -> bool:
         """Put one number in; False when it was there already."""
-        firsts, lasts = self._firsts, self._lasts
+        firsts, lasts = self.firsts, self.lasts
         if not lasts or number > lasts[-1] + 1:
             firsts.append(number)
             lasts.append(number)
@@ -85,9 +86,13 @@ class RangeSet:
 
     def add_run(self, first: int, last: int) -> None:
         """Put all numbers from `first` to `last` in."""
-        firsts, lasts = self._firsts, self._lasts
-        if not lasts or first > lasts[-1]:
-            self.append(first, last)
+        firsts, lasts = self.firsts, self.lasts
+        if not lasts or first > lasts[-1] + 1:
+            firsts.append(first)
+            lasts.append(last)
+            return
+        if first == lasts[-1] + 1:  # most often
+            lasts[-1] = last
             return
         begin = bisect_left(lasts, first - 1)  # from here on they reach the range, or touch it
         end = bisect_right(firsts, last + 1, begin)  # and before this one they begin within it, or touch it
@@ -98,15 +103,15 @@ class RangeSet:
 
     def append(self, first: int, last: int) -> None:
         """Put a range in that begins above everything in the set."""
-        if self._lasts and first == self._lasts[-1] + 1:
-            self._lasts[-1] = last
+        if self.lasts and first == self.lasts[-1] + 1:
+            self.lasts[-1] = last
         else:
-            self._firsts.append(first)
-            self._lasts.append(last)
+            self.firsts.append(first)
+            self.lasts.append(last)
 
     def remove(self, number: int) -> bool:
         """Take one number out; False when it was not there."""
-        firsts, lasts = self._firsts, self._lasts
+        firsts, lasts = self.firsts, self.lasts
         place = bisect_right(firsts, number) - 1
         if place < 0 or number > lasts[place]:
             return False
@@ -125,18 +130,18 @@ class RangeSet:
 
     def within(self, first: int, last: int) -> list[tuple[int, int]]:
         """What the set has of the numbers from `first` to `last`, as ranges."""
-        begin = bisect_left(self._lasts, first)
-        end = bisect_right(self._firsts, last, begin)
+        begin = bisect_left(self.lasts, first)
+        end = bisect_right(self.firsts, last, begin)
         if begin == end:
             return []
-        found = list(zip(self._firsts[begin:end], self._lasts[begin:end], strict=True))
+        found = list(zip(self.firsts[begin:end], self.lasts[begin:end], strict=True))
         found[0] = (max(found[0][0], first), found[0][1])
         found[-1] = (found[-1][0], min(found[-1][1], last))
         return found
 
     def take(self, first: int, last: int) -> list[tuple[int, int]]:
         """Take the numbers from `first` to `last` out; return those that were there, as ranges."""
-        firsts, lasts = self._firsts, self._lasts
+        firsts, lasts = self.firsts, self.lasts
         if not lasts or first > lasts[-1]:
             return []
         if first <= firsts[0] and lasts[-1] <= last:
@@ -156,11 +161,11 @@ class RangeSet:
 
     def pop_first(self) -> tuple[int, int]:
         """Take the lowest range out."""
-        return self._firsts.pop(0), self._lasts.pop(0)
+        return self.firsts.pop(0), self.lasts.pop(0)
 
     def discard_below(self, number: int) -> None:
         """Take everything below `number` out."""
-        firsts, lasts = self._firsts, self._lasts
+        firsts, lasts = self.firsts, self.lasts
         place = bisect_right(firsts, number - 1)  # ranges before this one begin below the number
         if place and lasts[place - 1] >= number:
             place -= 1

@@ -7,6 +7,8 @@ from collections.abc import Hashable, Sequence
 from itertools import groupby
 
 from udpmsg.core.arrivals import Arrivals, Novelty
+from udpmsg.core.bare import ONE_RANGE
+from udpmsg.core.config import Limits
 from udpmsg.core.events import Message, Peer
 from udpmsg.core.fragments import Reassembly
 from udpmsg.core.ranges import RangeSet
@@ -157,7 +159,7 @@ class Session:
         """The same for all numbers from `first` to `last`, which came in this order."""
         in_order = first == self.largest + 1
         self._arrived.add_run(first, last)
-        while len(self._arrived) > MAX_RANGES:
+        while len(self._arrived.firsts) > MAX_RANGES:
             self._arrived.pop_first()
         if last > self.largest:
             self.largest = last
@@ -259,7 +261,7 @@ class Session:
 
     def deliver(self, first: int, last: int) -> None:
         """The application has all messages from `first` to `last`."""
-        if first == self.all_below and not self._delivered:  # most often
+        if first == self.all_below and not self._delivered.firsts:  # most often
             self.all_below = last + 1
         elif last >= self.all_below:
             self._delivered.add_run(max(first, self.all_below), last)
@@ -267,7 +269,8 @@ class Session:
 
     def resolve_below(self, lowest: int) -> None:
         """The sender waits for nothing below `lowest` any more."""
-        self.arrivals.resolve_below(lowest)
+        if lowest > self.arrivals.lowest:
+            self.arrivals.lowest = lowest
         if lowest > self.all_below:
             self._delivered.discard_below(lowest)
             self._advance(lowest)
@@ -311,20 +314,43 @@ class Session:
             return everything
         return min(everything, RANGES_EACH * max(self.unacknowledged, 1))
 
+    def credit(self, limits: Limits, messages: int, size: int) -> tuple[int, int]:
+        """How many messages it may have in flight, and how many bytes of payload, where there is memory for so many `messages`
+        and for bytes of this `size`. What has begun to come is in flight still."""
+        messages = min(messages, limits.session_messages - self.waiting_messages + len(self.reassemblies), MAX_CREDIT)
+        size = min(size, limits.session_bytes - self.waiting_bytes + self.unfinished_bytes, MAX_CREDIT)
+        return max(messages, 0), max(size, 0)
+
+    def bare(self, now: int, limits: Limits, messages: int, size: int) -> tuple[int, ...] | None:
+        """The acknowledgment that is due as `udpmsg.core.bare` takes it, if it has one range and leaves once, as most do; when it
+        leaves, `note_told_all` is to be called. Else None. `messages`, `size`: as for `credit`."""
+        arrived, delay = self._arrived, (now - self._largest_at) // 1000
+        if len(arrived.firsts) != 1 or self._delivered.firsts or delay >> 32:  # what has no place in 32 bits
+            return None
+        if self.unacknowledged > ACKNOWLEDGE_EVERY and self.repeats:
+            return None
+        credit, credit_bytes = self.credit(limits, messages, size)
+        first, last = arrived.firsts[0], arrived.lasts[0]
+        return self.identity, self.largest, delay, credit, credit_bytes, self.all_below, ONE_RANGE, first, last
+
+    def note_told_all(self, now: int) -> None:
+        """Its sender is told everything."""
+        self.unacknowledged = 0
+        self.asked = False
+        self._told_all_at = now
+
     def acknowledgment(self, now: int, *, credit: int, credit_bytes: int, ranges: int = 2 * MAX_RANGES) -> Acknowledgment:
         """What to tell the sender now: how many messages and bytes it may have in flight, and so many ranges at most, from 1."""
-        self.unacknowledged = 0
         # the gaps to fill first, and the newest; most often all that is delivered is below the first gap
         delivered = self._delivered.outermost(MAX_RANGES) if self._delivered else []
         arrived = self._arrived.ranges()
         if len(arrived) + len(delivered) > ranges:  # the newest arrivals tell of losses
             arrived = arrived[-max(ranges - len(delivered), ranges // 2, 1) :]
             delivered = self._delivered.outermost(ranges - len(arrived))
+            self.unacknowledged = 0
         else:
-            self.asked = False
-            self._told_all_at = now
+            self.note_told_all(now)
         delay = min(max(now - self._largest_at, 0) // 1000, 2**32 - 1)
-        credit, credit_bytes = min(credit, MAX_CREDIT), min(credit_bytes, MAX_CREDIT)
         return Acknowledgment(self.identity, self.largest, delay, credit, credit_bytes, self.all_below, arrived, delivered)
 
     @property

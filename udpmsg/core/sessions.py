@@ -242,19 +242,15 @@ class Sessions:
             for sequence in [sequence for sequence in session.reassemblies if sequence < lowest]:
                 self.drop(session, sequence)
 
-    def credit(self, session: Session, now: int) -> tuple[int, int]:
-        """How many messages this session may have in flight, and how many bytes of payload. What has begun to come is in flight
-        still. Where the memory for all is short, half of what is left of it is for the messages, and half for their bytes."""
-        budget, limits = self.budget, self.limits
-        left = budget.limit - budget.used
-        enough = min(limits.max_message, budget.limit // 2)
-        if left < enough:  # what is silent makes room now, not later
+    def memory_left(self, now: int) -> tuple[int, int]:
+        """How many messages the memory for all has room for, and how many bytes of payload. Where it is short, half of what is
+        left of it is for the messages, and half for their bytes."""
+        budget = self.budget
+        enough = min(self.limits.max_message, budget.limit // 2)
+        if budget.left < enough:  # what is silent makes room now, not later
             self._affords(enough, now)
-            left = budget.left
-        left = max(left // 2, 0)
-        messages = limits.session_messages - session.waiting_messages + len(session.reassemblies)
-        size = limits.session_bytes - session.waiting_bytes + session.unfinished_bytes
-        return max(0, min(messages, left // MESSAGE_COST)), max(0, min(size, left))
+        left = max(budget.left // 2, 0)
+        return left // MESSAGE_COST, left
 
     def totals(self) -> Totals:
         """Everything counted so far."""
