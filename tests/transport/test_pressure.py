@@ -354,6 +354,7 @@ def test_replies_that_nobody_confirms_do_not_take_memory_without_end(stack: Exit
     receiver._allowances.prove(question.peer)
     for _ in range(1000):
         receiver.reply(question, bytes(10_000))
+    assert receiver._replies is not None
     assert 10 < receiver._replies.unresolved <= (1 << 18) // 10_000  # a quarter of what all may take
     told = [event for event in drain(receiver) if isinstance(event, LimitReached)]
     assert {(event.limit, event.peer) for event in told} == {("replies", question.peer)}

@@ -205,6 +205,7 @@ def test_what_comes_to_a_closed_receiver_is_not_received(stack: ExitStack, toget
     for message in collect(receiver, Message, 3):
         if message.acknowledged:
             receiver.reply(message, "an answer")
+    assert receiver._replies is not None
     while receiver._replies._strangers.waiting:  # until its address has proved itself
         asking.poll(0)
         receiver.poll(0)

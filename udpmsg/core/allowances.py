@@ -5,6 +5,7 @@ party (RFC 9000, section 8.1). A connection has proved its addresses by its hand
 Knows no datagram: it is told sizes in bytes and the time in nanoseconds.
 """
 
+from collections import deque
 from collections.abc import Hashable
 
 from udpmsg.base.durations import SECOND
@@ -28,7 +29,7 @@ class Allowances:
         self._of_everybody = of_everybody
         self._accounts: dict[Peer, Account] = {}
         self._proved: dict[Peer, None] = {}
-        self.newly_proved: list[Peer] = []
+        self.newly_proved: deque[Peer] = deque(maxlen=PEERS_KEPT)
         """The addresses that have proved themselves since the last `take_proved`."""
         self._buckets: dict[Hashable, Bucket] = {}
         self._bucket_of_all = Bucket(RAW_RATE_OF_ALL, RAW_RATE_OF_ALL)
@@ -56,7 +57,8 @@ class Allowances:
 
     def take_proved(self) -> list[Peer]:
         """The addresses that have proved themselves since the last call."""
-        newly, self.newly_proved = self.newly_proved, []
+        newly = list(self.newly_proved)
+        self.newly_proved.clear()
         return newly
 
     def proved(self, peer: Peer) -> bool:

@@ -160,7 +160,8 @@ class Receiver:
         """When the application was last given something: the time until it asks again is not the peers' fault."""
         self._slow = False
         """The application took longer for what it had last than an acknowledgment may wait."""
-        self._replies = Replies(self.limits, self._budget, self._allowances)
+        self._replies: Replies | None = None
+        """Made for the first reply: most programs that receive give none."""
 
     # Public --------------------------------------------------------------------------------------------------------------
 
@@ -272,7 +273,9 @@ class Receiver:
             raise UsageError("this receiver is closed: reply before it is")
         if message.reply_to is not None:
             raise UsageError("this message is itself a reply, and a reply is never answered: two programs would talk for ever")
-        self._replies.add(message, encoded(payload), framed=self._socket_of(message.peer).framed, now=clock.now())
+        framed = self._socket_of(message.peer).framed
+        self._replies = self._replies or Replies(self.limits, self._budget, self._allowances)
+        self._replies.add(message, encoded(payload), framed=framed, now=clock.now())
         self._settle()
 
     def wake(self) -> None:
@@ -342,7 +345,7 @@ class Receiver:
 
     def next_timeout(self) -> int | None:
         """When `work` is due even if nothing comes, in nanoseconds; None: never."""
-        due = self._replies.next_timeout()
+        due = None if self._replies is None else self._replies.next_timeout()
         for core in self._cores.values():
             due = earliest(due, core.next_timeout())
         return due if self._tcp is None else earliest(due, self._tcp.next_timeout())
@@ -366,12 +369,17 @@ class Receiver:
         self._settle()
         self.closed = True  # from here on nothing is received but acknowledgments and cookies
         try:
-            while (self._replies.waiting or any(s.waiting for s in self._sockets.values())) and not passed(until):
+            while self._unfinished() and not passed(until):
                 yield until
         finally:
             self._close_sockets()
 
     # Helpers -------------------------------------------------------------------------------------------------------------
+
+    def _unfinished(self) -> bool:
+        """Whether a reply is not confirmed yet, or something has not left."""
+        replies = self._replies is not None and self._replies.waiting
+        return replies or any(socket.waiting for socket in self._sockets.values())
 
     def _hand_over(self, limit: int, now: int) -> list[Event]:
         """Take events for the application. If it was slow last time, its peers are told before it runs what has arrived; what is
@@ -399,19 +407,26 @@ class Receiver:
         for name, socket in self._sockets.items():
             if socket.notices or socket.failures or self._cores[name].urgent(now):
                 return True
-        return self._replies.urgent(now)
+        return self._replies is not None and self._replies.urgent(now)
 
     def _commit(self, now: int) -> bool:
         """The application is done with what it was given: that is delivered, and acknowledged at once. False: it had nothing."""
+        if self._store is not None:
+            self._keep_in_hand(self._store, now)
+        committed = False
+        for core in self._cores.values():
+            if core.uncommitted:
+                core.commit()
+                core.flush(now=now)
+                committed = True
+        return committed
+
+    def _keep_in_hand(self, store: "Store", now: int) -> None:
         cores = [core for core in self._cores.values() if core.uncommitted]
-        if self._store is not None and cores:
+        if cores:
             messages = [message for core in cores for message in core.in_hand]
             sessions = [known for core in cores for known in core.remembered()]
-            self._store.keep(messages, sessions, now_ns=clock.epoch() + now)
-        for core in cores:
-            core.commit()
-            core.flush(now=now)
-        return bool(cores)
+            store.keep(messages, sessions, now_ns=clock.epoch() + now)
 
     def _gather(self, events: list[Event]) -> None:
         """What comes over UDP in whole rounds is kept in one group, as long as the limits have room for a round more.
@@ -509,7 +524,7 @@ class Receiver:
     def _take_one(self, peer: Endpoint, message: bytes, now: int) -> None:
         kind = wire.kind_of(message) if wire.is_ours(message) else None
         if kind in (Kind.ACK, Kind.PROBE_REPLY):
-            if not self._replies.receive(message, peer, now=now):
+            if self._replies is None or not self._replies.receive(message, peer, now=now):
                 self._stray_acknowledgments += 1
         elif not self.closed or kind == Kind.COOKIE:
             self._cores[peer.transport].receive([message], now=now, peer=peer)
@@ -517,25 +532,35 @@ class Receiver:
     def _settle(self) -> None:
         """Timeouts, events, data to send: in this order, after every change. The core keeps its events until they are taken."""
         now = clock.now()
-        outgoing: list[tuple[bytes, Endpoint]] = []
-        if self._replies.stirred(now):
-            self._replies.handle_timeout(now=now)
-            self._events += self._replies.events(now=now)
-            outgoing = self._replies.data_to_send(now=now)
-            for session, peer in self._replies.take_challenges():
-                self._cores["udp"].challenge(session, peer, now=now)
+        replies = self._settle_replies(self._replies, now) if self._replies is not None and self._replies.stirred(now) else []
         for name, socket in self._sockets.items():
-            batch = [(datagram, peer) for datagram, peer in self._cores[name].data_to_send(now=now) if isinstance(peer, Endpoint)]
-            if outgoing:
-                batch += [(datagram, peer) for datagram, peer in outgoing if peer.transport == name]
+            batch = self._cores[name].data_to_send(now=now)
+            if replies:
+                batch += [(datagram, peer) for datagram, peer in replies if peer.transport == name]
             if batch:
                 socket.write(batch, now=now)
-            failures, socket.failures = socket.failures, []
+            if socket.failures:
+                self._note_failures(socket, now)
+            if socket.notices:
+                for notice in socket.notices:
+                    self._note(notice, self._cores[name])
+                socket.notices.clear()
+
+    def _settle_replies(self, replies: Replies, now: int) -> list[tuple[bytes, Endpoint]]:
+        """The same of the replies; what of them may leave now."""
+        replies.handle_timeout(now=now)
+        self._events += replies.events(now=now)
+        batch = replies.data_to_send(now=now)
+        for session, peer in replies.take_challenges():
+            self._cores["udp"].challenge(session, peer, now=now)
+        return batch
+
+    def _note_failures(self, socket: UdpReceiver | TcpReceiver, now: int) -> None:
+        """What the system refused to send: of interest if it is a reply."""
+        failures, socket.failures = socket.failures, []
+        if self._replies is not None:
             for datagram, _, reason, permanent in failures:
                 self._replies.not_sent(datagram, reason, permanent=permanent, now=now)
-            for notice in socket.notices:
-                self._note(notice, self._cores[name])
-            socket.notices.clear()
 
     def _note_kernel_drops(self) -> None:
         """After input, not before: what was discarded before a session's first datagram was read may well be of that session."""

@@ -23,7 +23,7 @@ from functools import partial
 from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.base.errors import N_, Phrase, UdpmsgError
 from udpmsg.core.budget import Budget
-from udpmsg.core.events import Disconnected, Event, LimitReached, Malformed
+from udpmsg.core.events import Disconnected, Event, LimitReached, Malformed, Peer
 from udpmsg.core.framing import BadFrame, FrameReader, Run, frame
 from udpmsg.sockets.endpoint import Endpoint, endpoint_of
 from udpmsg.sockets.listening import MOST_BUFFER, bind, own_address, within_descriptors
@@ -178,10 +178,11 @@ class TcpReceiver:
         if (connection := self._connections.get(endpoint)) is not None:
             self._drop(connection, Phrase(FOREIGN, reason))
 
-    def write(self, batch: list[tuple[bytes, Endpoint]], *, now: int) -> None:
+    def write(self, batch: list[tuple[bytes, Peer]], *, now: int) -> None:
         """Put messages on the streams of their endpoints; what the kernel does not take now is sent when it does."""
         written = {}
         for message, peer in batch:
+            assert isinstance(peer, Endpoint)
             connection = self._connections.get(peer)
             if connection is None or connection.failure is not None:
                 self.failures.append((message, peer, Phrase("the connection is closed"), True))

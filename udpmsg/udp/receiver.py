@@ -12,7 +12,7 @@ import sys
 from collections import deque
 
 from udpmsg.base.errors import CannotListen, Phrase
-from udpmsg.core.events import Event
+from udpmsg.core.events import Event, Peer
 from udpmsg.core.framing import MOST_MESSAGES, Mixed, Run
 from udpmsg.sockets.endpoint import Endpoint, endpoint_of
 from udpmsg.sockets.listening import MOST_BUFFER, bind, own_address
@@ -71,7 +71,7 @@ class UdpReceiver:
         self._selector = selector
         self._last_counts: tuple[int, int | None] | None = None
         """The receive buffer and the kernel's drops of a socket that is closed."""
-        self._waiting: deque[tuple[bytes, Endpoint]] = deque(maxlen=WAITING_LIMIT)
+        self._waiting: deque[tuple[bytes, Peer]] = deque(maxlen=WAITING_LIMIT)
         self._vector: Vector | None = None
         """What receives many in one call; made when many come."""
         self._may_vector = offload
@@ -124,11 +124,12 @@ class UdpReceiver:
         self._look()
         return self.drops_noted
 
-    def write(self, batch: list[tuple[bytes, Endpoint]], *, now: int) -> None:
+    def write(self, batch: list[tuple[bytes, Peer]], *, now: int) -> None:
         """Send datagrams, each to its endpoint; what the kernel does not take now is sent when it does."""
         self._waiting += batch
         while self._waiting:
             datagram, peer = self._waiting[0]
+            assert isinstance(peer, Endpoint)
             try:
                 self._send(datagram, peer)
             except BlockingIOError:
