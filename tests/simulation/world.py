@@ -953,7 +953,7 @@ def check_budget(receiver: Receiver) -> None:
     """What is charged is what is there, counted anew."""
     delivery, sessions = receiver._delivery, receiver._sessions
     whole = [
-        message for entry in [*delivery._queue, *delivery._in_hand] if isinstance(entry, Batch) for message in entry.messages
+        message for entry in [*delivery.waiting, *delivery.uncommitted] if isinstance(entry, Batch) for message in entry.messages
     ]
     parts = 0
     for session in [*sessions._table.values(), *sessions._tombstones]:

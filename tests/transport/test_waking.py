@@ -137,7 +137,7 @@ def test_a_fire_and_forget_sender_whose_peer_never_reads(stack: ExitStack) -> No
     sent = sender.send_many(bytes(100_000) for _ in range(10_000))
     thread.join()
     assert 0 < len(sent) < 10_000
-    waiting = len(sender._socket._waiting)
+    waiting = len(sender._socket.waiting)
     assert 0 < waiting < 10_000_000
     receiver.close(linger=0.0)
     sender.close(wait=False)

@@ -80,26 +80,16 @@ class Encoder:
         self, payloads: Sequence[bytes], *, now: int, sequence: int, lowest: int = 0, ordered: bool = False
     ) -> list[bytes | Run]:
         """Messages that leave for the first time, each whole in one datagram, with sequence numbers from `sequence` on."""
-        if len(payloads) == 1:  # nothing of what many need at once
-            return [
-                self.encode(
-                    Kind.MESSAGE,
-                    now=now,
-                    sequence=sequence,
-                    payload=payloads[0],
-                    lowest=lowest,
-                    transmission=1 if lowest else 0,
-                    ordered=ordered,
-                )
-            ]
-        first = self.number + 1
+        first, sent_at = self.number + 1, (now - self._started) // 1000
         self.number += len(payloads)
+        if len(payloads) == 1:  # nothing of what many need at once
+            return [wire.encode_message(self.session, first, sequence, sent_at, payloads[0], lowest, ordered, self.framed)]
         return runs.encode(
             payloads,
             session=self.session,
             number=first,
             sequence=sequence,
-            sent_at=(now - self._started) // 1000,
+            sent_at=sent_at,
             lowest=lowest,
             ordered=ordered,
             framed=self.framed,

@@ -22,6 +22,8 @@ class State(Enum):
     UNCONFIRMED = "unconfirmed"
     REFUSED = "refused"
 
+    __hash__ = object.__hash__  # each is one object, and Enum's own is a function of Python's
+
 
 # Named tuples: they are made by the thousand in one pass of C (`map` over `zip`), and a frozen dataclass takes ten times as long
 # to define, at every start of the program.

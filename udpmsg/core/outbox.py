@@ -11,7 +11,7 @@ What holds at all times:
 - Messages begin in the order of their numbers, so those of which nothing was sent are the last ones, without a gap:
   `next_unsent` up to `sequence`. Only the first of those before, `last_started`, may have been sent in part.
 - `_open` has the numbers of all that have not ended, `_arrived` those of them that the receiver's host has whole.
-- `_apart` has an `Outgoing` for every open message that is not ordinary; `_unfinished` the numbers of those, in order, of which a
+- `_apart` has an `Outgoing` for every open message that is not ordinary; `unfinished` the numbers of those, in order, of which a
   fragment was never sent.
 - `_payloads[number - _base]` is the payload of an open message; what has ended is empty there, and gone in time. `_ends` has as
   many entries.
@@ -128,8 +128,9 @@ class Outbox:
         self._open = RangeSet()
         self._arrived = RangeSet()
         self._apart: dict[int, Outgoing] = {}
-        self._unfinished: deque[int] = deque()
-        self._again: dict[tuple[int, int], None] = {}
+        self.unfinished: deque[int] = deque()
+        """Numbers of the messages that are not ordinary and of which a fragment was never sent; also of some that have ended."""
+        self.again: dict[tuple[int, int], None] = {}
         """Fragments to retransmit, in order, each once: by sequence number and index."""
         self._deadlines: deque[tuple[int, int]] = deque()
         """The last number accepted at one time, and the deadline of all that were."""
@@ -162,7 +163,7 @@ class Outbox:
     @property
     def anything_to_send(self) -> bool:
         """Whether there is something that was not sent, or is to be sent again; credit and window may still hold it back."""
-        return self.next_unsent <= self.sequence or bool(self._unfinished) or bool(self._again)
+        return self.next_unsent <= self.sequence or bool(self.unfinished or self.again)
 
     @property
     def unsent(self) -> int:
@@ -217,13 +218,13 @@ class Outbox:
     def set_apart(self, sequence: int, fragments: int, reply_to: int, title: str, way: Cutter) -> None:
         """A message that was just accepted is not ordinary; `way`: how it is cut up."""
         self._apart[sequence] = Outgoing(sequence, self._payloads[sequence - self._base], fragments, reply_to, title, way)
-        self._unfinished.append(sequence)
+        self.unfinished.append(sequence)
 
     def set_apart_next(self, fragments: int, way: Cutter) -> None:
         """The next message of which nothing was sent is ordinary no more: it has become too large for one datagram."""
         sequence = self.next_unsent
         self._apart[sequence] = Outgoing(sequence, self._payloads[sequence - self._base], fragments, way=way)
-        self._unfinished.appendleft(sequence)
+        self.unfinished.appendleft(sequence)
 
     def cut_anew(self, message: Outgoing, fragments: int, way: Cutter) -> None:
         """This message, some of which is to be sent, is cut up as `way` has it, into so many fragments."""
@@ -232,14 +233,14 @@ class Outbox:
             message.waiting = fragments
         else:
             for index in range(len(message.transmissions)):
-                self._again.pop((message.sequence, index), None)
+                self.again.pop((message.sequence, index), None)
             unfinished = message.next_fragment < len(message.transmissions)
             message.cut_anew(fragments)
             for index in range(message.next_fragment):
                 if not message.arrived[index]:
                     self.send_again(message, index)
             if unfinished and message.next_fragment == fragments:
-                self._unfinished.remove(message.sequence)
+                self.unfinished.remove(message.sequence)
         message.way = way
 
     def find(self, sequence: int) -> Outgoing | None:
@@ -253,17 +254,17 @@ class Outbox:
         """What to send next, if that is not ordinary, retransmissions first; it stays next until `sent`.
 
         `credit`: messages that may be in flight; `credit_bytes`: bytes of payload that they may have, None: not known yet."""
-        while self._again:
-            sequence, fragment = next(iter(self._again))
+        while self.again:
+            sequence, fragment = next(iter(self.again))
             message = self._apart.get(sequence)
             if message is not None and not self.has_arrived(message, fragment):
                 return message, fragment
-            del self._again[sequence, fragment]  # it arrived or ended while it waited
-        while self._unfinished and self._unfinished[0] not in self._apart:
-            self._unfinished.popleft()
-        if not self._unfinished:
+            del self.again[sequence, fragment]  # it arrived or ended while it waited
+        while self.unfinished and self.unfinished[0] not in self._apart:
+            self.unfinished.popleft()
+        if not self.unfinished:
             return None
-        message = self._apart[self._unfinished[0]]
+        message = self._apart[self.unfinished[0]]
         if len(message.transmissions) == 1 and message.sequence == self.next_unsent and self._room(credit, credit_bytes, 1):
             return message, 0
         return None
@@ -271,7 +272,7 @@ class Outbox:
     def next_cut(self, credit: int, credit_bytes: int | None) -> list[Outgoing]:
         """The messages in fragments to send next, or to go on with, if `next_fragment` has nothing: neighbours that are cut
         alike, as many as credit and window leave room for."""
-        begin = self._unfinished[0] if self._unfinished else NEVER
+        begin = self.unfinished[0] if self.unfinished else NEVER
         if begin > self.next_unsent:
             return []
         first = self._apart[begin]
@@ -279,7 +280,7 @@ class Outbox:
         if first.started:
             return [first]
         alike = [first]
-        for sequence in islice(self._unfinished, 1, max(RUN // fragments, 1)):
+        for sequence in islice(self.unfinished, 1, max(RUN // fragments, 1)):
             message = self._apart.get(sequence)
             if message is None or not message.is_cut_like(first, len(alike)):
                 break
@@ -289,7 +290,7 @@ class Outbox:
     def next_run(self, credit: int, credit_bytes: int | None) -> range:
         """The ordinary messages to send next, if `next_fragment` has nothing: as many as credit and window leave room for."""
         begin = self.next_unsent
-        end = min(self._unfinished[0] if self._unfinished else self.sequence + 1, begin + RUN)
+        end = min(self.unfinished[0] if self.unfinished else self.sequence + 1, begin + RUN)
         return range(begin, begin + self._room(credit, credit_bytes, end - begin) if begin < end else begin)
 
     def payloads(self, run: range) -> list[bytes]:
@@ -304,7 +305,7 @@ class Outbox:
     def sent(self, message: Outgoing, fragment: int) -> None:
         """What `next_fragment` told has left."""
         if message.transmissions[fragment]:
-            del self._again[message.sequence, fragment]
+            del self.again[message.sequence, fragment]
             message.transmissions[fragment] += 1
         else:
             self.sent_cut([message], 1)
@@ -320,12 +321,12 @@ class Outbox:
             if not begin:
                 self.sent_run(message.sequence)
             if end == fragments:
-                self._unfinished.popleft()
+                self.unfinished.popleft()
             left -= fragments
 
     def send_again(self, message: Outgoing, fragment: int) -> None:
         """This fragment is to be retransmitted; it may wait for that already."""
-        self._again[message.sequence, fragment] = None
+        self.again[message.sequence, fragment] = None
 
     # Messages arrive -----------------------------------------------------------------------------------------------------
 
@@ -392,9 +393,12 @@ class Outbox:
         return outcomes
 
     def _end_run(self, run: range, state: State, reason: str | None) -> list[Outcome]:
-        self._payloads[run.start - self._base : run.stop - self._base] = [b""] * len(run)
+        count = len(run)
+        self._payloads[run.start - self._base : run.stop - self._base] = [b""] * count
         self.waiting_bytes -= self._size(run.start, run.stop - 1)
-        self.unresolved -= len(run)
+        self.unresolved -= count
+        if count == 1 and not self._apart:  # nothing of what many need at once
+            return [tuple.__new__(Outcome, (run.start, state, reason, 1, self._round_trips.pop(run.start, None)))]
         transmissions: Iterable[int] = repeat(1)
         if self._apart:
             transmissions = [max(self._apart.pop(sequence).transmissions) if sequence in self._apart else 1 for sequence in run]
@@ -402,7 +406,7 @@ class Outbox:
         outcomes = list(map(tuple.__new__, repeat(Outcome), fields))  # Outcome's own constructor is a function of Python's
         for sequence in [sequence for sequence in self._round_trips if sequence in run]:  # few were measured
             place = sequence - run.start
-            outcomes[place] = outcomes[place]._replace(rtt_ns=self._round_trips.pop(sequence))
+            outcomes[place] = tuple.__new__(Outcome, (*outcomes[place][:-1], self._round_trips.pop(sequence)))
         return outcomes
 
     # Helpers -------------------------------------------------------------------------------------------------------------
@@ -425,7 +429,7 @@ class Outbox:
 
     def _room(self, credit: int, credit_bytes: int | None, messages: int) -> int:
         """How many of so many messages of which nothing was sent may begin, by the receiver's credit and the window."""
-        under_way = self.unresolved - self.unsent
+        under_way = self.unresolved - (self.sequence + 1 - self.next_unsent)
         room = min(credit - under_way + self._arrived.count(), messages)
         if self._window is not None:
             room = min(room, self._window - under_way)

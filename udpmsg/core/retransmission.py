@@ -98,6 +98,8 @@ class Flight:
 
     def carried_by(self, number: int) -> tuple[int, int]:
         """Of the datagram with this number, the sequence number and the name of the fragment that it carries."""
+        if self.fragments == 1:
+            return self.sequence + number - self.first, self.fragment
         index = self.fragment & 0xFFFF
         messages, fragment = divmod(index + number - self.first, self.fragments)
         return self.sequence + messages, self.fragment - index + fragment
@@ -173,10 +175,9 @@ class InFlight:
 
     def add(self, flight: Flight) -> None:
         """Datagrams leave. RFC 6298 (5.1): start the timer if it is not running."""
-        if not self._flights:
-            self._arm(flight.sent_at)
+        alone = not self._flights
         self._flights.append(flight)
-        self._await_tail(flight.sent_at)
+        self._await(flight.sent_at, anew=alone)
 
     def acknowledge(self, ranges: Sequence[tuple[int, int]], below: int, now: int) -> list[Flight]:
         """Take out what these ranges of datagram numbers name, and return it; also what was deemed lost by mistake, and what
@@ -184,16 +185,17 @@ class InFlight:
 
         Call `restart` after the round trips of these were sampled."""
         arrived: list[Flight] = []
-        for first, last in ranges:
-            if (first, last) not in self._told:
-                arrived += take(self._flights, first, last)
-                arrived += take(self._late, first, last)
-        self._told = set(ranges)
-        if ranges:
-            if self._probes and not arrived and ranges[-1][1] > self.largest_acknowledged:
-                self._probes, self.probe_at = PROBES, NEVER  # it was asked, and answers; to ask again would tell nothing new
-            self.largest_acknowledged = max(self.largest_acknowledged, ranges[-1][1])
         flights = self._flights
+        for named in ranges:
+            if named not in self._told:
+                arrived += take(flights, *named)
+                if self._late:
+                    arrived += take(self._late, *named)
+        self._told = set(ranges)
+        if ranges and (largest := ranges[-1][1]) > self.largest_acknowledged:
+            if self._probes and not arrived:
+                self._probes, self.probe_at = PROBES, NEVER  # it was asked, and answers; to ask again would tell nothing new
+            self.largest_acknowledged = largest
         while flights and flights[0].ordinal == 1 and flights[0].sequence < below:
             # what is in flight for the first time was sent once: it must be that which was delivered
             arrived += take(flights, flights[0].first, flights[0].last_below(below))
@@ -206,8 +208,7 @@ class InFlight:
         """Something was acknowledged. RFC 6298 (5.2), (5.3): stop the timer when nothing is left, else begin anew."""
         self._probes = 0
         if self._flights:
-            self._arm(now)
-            self._await_tail(now)
+            self._await(now, anew=True)
         else:
             self.rto_at = self.probe_at = NEVER
 
@@ -215,7 +216,7 @@ class InFlight:
         """The receiver is asked now."""
         self._probes += 1
         self.probe_at = NEVER
-        self._await_tail(now)
+        self._await(now, anew=False)
 
     def detect_lost(self, now: int) -> list[Flight]:
         """RFC 9002 section 6.1: what is lost by now, taken out; sets `loss_at` for what may be lost later."""
@@ -280,24 +281,26 @@ class InFlight:
         """The timeout times 1 to 1 + jitter, so that many senders that lost together do not come back together."""
         return timeout + int(timeout * self._draw())
 
-    def _arm(self, now: int) -> None:
-        """Start the retransmission timer anew."""
-        if not self._lossless:
-            self.rto_at = now + self._rtt.rto + int(self._rtt.rto * self._stretch)
-
-    def _await_tail(self, now: int) -> None:
-        """Have the receiver asked after a probe timeout (RFC 9002 section 6.2.1) without a word from it, and again: the question
-        or its answer may be lost too. It may hold back the acknowledgment of one datagram, not of two (RFC 8985 section 7.2 makes
-        the same difference). Before a round trip is known, a few datagrams are as soon sent again as asked about."""
-        if self._lossless or self._probes == PROBES:
+    def _await(self, now: int, *, anew: bool) -> None:
+        """Start the retransmission timer, if it is to begin `anew`; and have the receiver asked after a probe timeout (RFC 9002
+        section 6.2.1) without a word from it, and again: the question or its answer may be lost too. It may hold back the
+        acknowledgment of one datagram, not of two (RFC 8985 section 7.2 makes the same difference). Before a round trip is known,
+        a few datagrams are as soon sent again as asked about."""
+        if self._lossless:
             return
-        if self._rtt.srtt is None:
-            if sum(len(flight.sizes) for flight in self._flights) > PROBES:
-                self.probe_at = now + (self._rtt.rto >> PROBES + 1 - self._probes)
+        rtt, flights = self._rtt, self._flights
+        if anew:
+            self.rto_at = now + rtt.rto + int(rtt.rto * self._stretch)
+        if self._probes == PROBES:
+            return
+        if rtt.srtt is None:
+            if sum(len(flight.sizes) for flight in flights) > PROBES:
+                self.probe_at = now + (rtt.rto >> PROBES + 1 - self._probes)
         else:
-            alone = self._flights[0].first == self._flights[-1].last
-            timeout = self._rtt.srtt + max(4 * self._rtt.rttvar, GRANULARITY) + MAX_ACK_DELAY * alone
-            self.probe_at = now + (timeout << max(self._probes - 1, 0))
+            timeout = rtt.srtt + max(4 * rtt.rttvar, GRANULARITY)
+            if flights[0].first == flights[-1].last:
+                timeout += MAX_ACK_DELAY
+            self.probe_at = now + (timeout << self._probes - 1 if self._probes else timeout)
 
     def _draw(self) -> float:
         self._draws += 1

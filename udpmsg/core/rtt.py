@@ -45,7 +45,8 @@ class RttEstimator:
         The delay is taken off only where the rest is not below the smallest round trip seen (RFC 9002, section 5.3).
         """
         rtt = min(rtt, MAX_RTO)
-        self.minimum = rtt if self.minimum is None else min(self.minimum, rtt)
+        if self.minimum is None or rtt < self.minimum:
+            self.minimum = rtt
         R = self.latest = rtt - delay if rtt - delay >= self.minimum else rtt
         if self.srtt is None:
             # RFC 6298 (2.2)

@@ -130,7 +130,8 @@ class Sender:
     @property
     def backlog(self) -> int:
         """Acknowledged messages that were accepted and of which nothing was sent yet."""
-        return self._outbox.unsent
+        outbox = self._outbox
+        return outbox.sequence + 1 - outbox.next_unsent
 
     @property
     def messages_in_flight(self) -> int:
@@ -321,15 +322,16 @@ class Sender:
         batch, self._ready = self._ready, []
         if not self.config.acknowledged:
             return batch
-        self._transmitter.window_was_limit = False
-        if self._outbox.anything_to_send:
-            batch += self._transmitter.data_to_send(self.credit, self.credit_bytes, now)
-        if self._transmitter.window_was_limit:
+        transmitter, unresolved = self._transmitter, self._outbox.unresolved
+        transmitter.window_was_limit = False
+        if unresolved and self._outbox.anything_to_send:
+            batch += transmitter.data_to_send(self.credit, self.credit_bytes, now)
+        if transmitter.window_was_limit:
             self._paced_until = self.congestion.paced_until(now) or NEVER
         else:
             self._paced_until = NEVER
             self.congestion.on_application_limited()
-        if self._outbox.unresolved:
+        if unresolved:
             self._schedule_probe(now)
         return batch
 
@@ -501,7 +503,7 @@ class Sender:
         self._deliver(self._outbox.lowest, min(acknowledgment.all_below - 1, sent))
         for first, last in acknowledgment.delivered:
             self._deliver(first, min(last, sent))
-        for flight in arrived:  # what is delivered need not be known to have arrived
+        for flight in arrived if self._outbox.unresolved else ():  # what is delivered need not be known to have arrived
             last, last_fragment = flight.carried_by(flight.last)
             self._outbox.arrive(flight.sequence, last, flight.fragment, last_fragment)
         if datagram.number > self._newest_acknowledgment:
@@ -521,14 +523,14 @@ class Sender:
             for flight in arrived:
                 if max(flight.sizes) > FLOOR:  # the many small ones need not be counted
                     path.on_used(flight.sizes)
-        self._probe_answered(path, acknowledgment.arrived, acknowledgment.largest, now, acknowledgment.delay_us * 1000)
+        if path.listening:
+            self._probe_answered(path, acknowledgment.arrived, acknowledgment.largest, now, acknowledgment.delay_us * 1000)
 
     def _probe_answered(self, path: PathMtu, ranges: Sequence[tuple[int, int]], newest: int, now: int, delay: int = 0) -> None:
-        if path.listening:
-            sent_at = path.on_acknowledged(ranges, now).get(newest)
-            if sent_at is not None and self.rtt.srtt is None:
-                self.rtt.sample(now - sent_at, delay)
-            self._follow_path(now)
+        sent_at = path.on_acknowledged(ranges, now).get(newest)
+        if sent_at is not None and self.rtt.srtt is None:
+            self.rtt.sample(now - sent_at, delay)
+        self._follow_path(now)
 
     def _check_acknowledgment(self, acknowledgment: Acknowledgment) -> None:
         """Raise MalformedDatagram for what no receiver of this session can say."""
@@ -549,7 +551,7 @@ class Sender:
             raise MalformedDatagram("a PROBE_REPLY to what was never sent")
         if self._question is not None:
             self._question.disclaimed()
-        if self._path is not None:
+        if self._path is not None and self._path.listening:
             self._probe_answered(self._path, [(number, number)], number, now)
         if self._is_current_receiver(datagram.session):
             self._send_arrived_again()  # it answers so only when it knows nothing of this session

@@ -87,15 +87,17 @@ class Transmitter:
     def data_to_send(self, credit: int, credit_bytes: int | None, now: int) -> list[bytes | Run]:
         """Every message that may leave now, encoded, in order, in runs where that goes; retransmissions before new messages."""
         batch: list[bytes | Run] = []
-        while self._outbox.anything_to_send and not self.window_was_limit:
-            if (due := self._outbox.next_fragment(credit, credit_bytes)) is not None:
+        outbox = self._outbox
+        while outbox.anything_to_send and not self.window_was_limit:
+            apart = outbox.again or outbox.unfinished
+            if apart and (due := outbox.next_fragment(credit, credit_bytes)) is not None:
                 if not self._cut_anew(*due):
                     batch += self._transmit(*due, now)
-            elif cut := self._outbox.next_cut(credit, credit_bytes):
+            elif apart and (cut := outbox.next_cut(credit, credit_bytes)):
                 if not [message for message in cut if self._cut_anew(message, message.next_fragment)]:
                     batch += self._transmit_cut(cut, now)
-            elif run := self._outbox.next_run(credit, credit_bytes):
-                if run := self._fitting(run):
+            elif run := outbox.next_run(credit, credit_bytes):
+                if run.start > self._recheck or (run := self._fitting(run)):
                     batch += self._transmit_run(run, now)
             else:
                 break
@@ -190,8 +192,6 @@ class Transmitter:
 
     def _fitting(self, run: range) -> range:
         """Of these ordinary messages those up to the first that has become too large for one datagram: that one is cut up."""
-        if run.start > self._recheck:
-            return run
         for place, payload in enumerate(self._outbox.payloads(run)):
             if len(payload) > self.cutter.ordinary:
                 if not place:

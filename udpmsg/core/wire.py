@@ -194,13 +194,19 @@ class Report(NamedTuple):
     missing: list[tuple[int, int]]
 
 
-OURS = tuple(MAGIC.to_bytes(2, "big") + bytes((VERSION, kind)) for kind in ACCEPTED_KINDS)
+def mark_of(kind: int) -> bytes:
+    """The first MARK_SIZE bytes of everything of ours of this kind."""
+    return (OUR_MARK << 8 | kind).to_bytes(MARK_SIZE, "big")
+
+
+MARK_SIZE = 4
+OURS = frozenset(map(mark_of, ACCEPTED_KINDS))
 
 
 def is_ours(data: bytes) -> bool:
     """Whether bytes start as every datagram of ours does: magic, version and kind. Any other datagram is some other program's
     (raw): a text may well begin with "UM"."""
-    return data[:4] in OURS
+    return data[:MARK_SIZE] in OURS
 
 
 def kind_of(data: bytes) -> int:
@@ -294,6 +300,19 @@ def encode(
     return datagram + CHECKSUM_BLOCK.pack(crc32(datagram)) if flags & CHECKSUM else datagram
 
 
+def encode_message(
+    session: int, number: int, sequence: int, sent_at: int, payload: bytes, lowest: int, ordered: bool, framed: bool
+) -> bytes:
+    """The same of a message that leaves for the first time, and is whole: `encode`, without what only the others have."""
+    length = 0 if framed else len(payload)
+    if not lowest:
+        return HEADER.pack(MAGIC, VERSION, MESSAGE, 0, length, session, number, sequence, sent_at) + payload
+    flags = ACK_REQUESTED | CHECKSUM | ORDERED * ordered
+    head = HEADER.pack(MAGIC, VERSION, MESSAGE, flags, length, session, number, sequence, sent_at)
+    datagram = head + ACK_REQUESTED_BLOCK.pack(lowest, 1, 0) + payload
+    return datagram + CHECKSUM_BLOCK.pack(crc32(datagram))
+
+
 def encode_answer(kind: Kind, session: int, number: int, sent_at: int, payload: bytes, framed: bool) -> bytes:
     """The same of what is no message and asks for nothing: `encode`, without what only the others have."""
     length = 0 if framed else len(payload)
@@ -370,8 +389,9 @@ def decode(data: bytes, *, framed: bool = False) -> Datagram:
         check_fragment(fragment, data[offset:end])
         if title and fragment[0]:
             raise MalformedDatagram("a title that is not in the first fragment")
-    payload, ordered = data[offset:end], bool(flags & ORDERED)
-    return Datagram(kind, session, number, sequence, sent_at, payload, lowest, transmission, fragment, reply_to, ordered, title)
+    payload, ordered = data[offset:end], flags & ORDERED > 0
+    fields = kind, session, number, sequence, sent_at, payload, lowest, transmission, fragment, reply_to, ordered, title
+    return tuple.__new__(Datagram, fields)  # its own constructor is a function of Python's
 
 
 def check_fragment(fragment: tuple[int, int, int, int], payload: bytes) -> None:
@@ -408,7 +428,11 @@ def encode_acknowledgment(acknowledgment: Acknowledgment) -> bytes:
     """The payload of an ACK; at most MAX_RANGES ranges of each sort."""
     *counts, arrived, delivered = acknowledgment
     body = ACK_BODY.pack(*counts, len(arrived), len(delivered), 0)
-    return body + b"".join([RANGE.pack(first, last) for first, last in arrived + delivered])
+    for first, last in arrived:
+        body += RANGE.pack(first, last)
+    for first, last in delivered:
+        body += RANGE.pack(first, last)
+    return body
 
 
 def decode_acknowledgment(payload: bytes) -> Acknowledgment:
@@ -419,12 +443,13 @@ def decode_acknowledgment(payload: bytes) -> Acknowledgment:
     if zero or max(arrived, delivered) > MAX_RANGES or len(payload) != ACK_BODY.size + (arrived + delivered) * RANGE.size:
         raise MalformedDatagram("an ACK whose ranges do not fit it")
     ranges = list(RANGE.iter_unpack(payload[ACK_BODY.size :]))
-    for part, floor in ((ranges[:arrived], 0), (ranges[arrived:], all_below)):
+    these, those = ranges[:arrived], ranges[arrived:]
+    for part, floor in (these, 0), (those, all_below):
         for first, last in part:
             if not floor < first <= last:
                 raise MalformedDatagram("ranges of an ACK out of order")
             floor = last + 1
-    return Acknowledgment(session, largest, delay_us, credit, credit_bytes, all_below, ranges[:arrived], ranges[arrived:])
+    return tuple.__new__(Acknowledgment, (session, largest, delay_us, credit, credit_bytes, all_below, these, those))
 
 
 def encode_query(begins_at: int) -> bytes:

@@ -53,6 +53,8 @@ ROUND = ROUND_BYTES + LARGEST_DATAGRAM
 """Bytes that a UDP socket brings at most before it is asked again."""
 LINGER = 1.0
 """Seconds that `close` waits at most for replies to be confirmed."""
+FOR_REPLIES, COOKIE = frozenset(map(wire.mark_of, (Kind.ACK, Kind.PROBE_REPLY))), wire.mark_of(Kind.COOKIE)
+"""How that begins which is for a reply that was sent, and what is listened to to the end."""
 SAME_PORT_ATTEMPTS = 16
 """How often the system is asked for a port that is free over UDP and over TCP."""
 
@@ -200,7 +202,8 @@ class Receiver:
         elif committed:
             self._settle()
         looked = False
-        while not (events or self.closed or self._waiter.take_woken() or (looked and passed(until))):
+        waiter = self._waiter
+        while not (events or self.closed or (waiter.woken and waiter.take_woken()) or (looked and passed(until))):
             events = self._hand_over(most, self._turn(until))
             looked = True
         if self._store is not None and events:
@@ -347,7 +350,8 @@ class Receiver:
         """When `work` is due even if nothing comes, in nanoseconds; None: never."""
         due = None if self._replies is None else self._replies.next_timeout()
         for core in self._cores.values():
-            due = earliest(due, core.next_timeout())
+            if (time := core.next_timeout()) is not None and (due is None or time < due):
+                due = time
         return due if self._tcp is None else earliest(due, self._tcp.next_timeout())
 
     def work(self) -> None:
@@ -522,12 +526,12 @@ class Receiver:
                 core.receive_run(run, now=now, peer=peer)
 
     def _take_one(self, peer: Endpoint, message: bytes, now: int) -> None:
-        kind = wire.kind_of(message) if wire.is_ours(message) else None
-        if kind in (Kind.ACK, Kind.PROBE_REPLY):
+        mark = message[: wire.MARK_SIZE]
+        if mark in FOR_REPLIES:
             if self._replies is None or not self._replies.receive(message, peer, now=now):
                 self._stray_acknowledgments += 1
-        elif not self.closed or kind == Kind.COOKIE:
-            self._cores[peer.transport].receive([message], now=now, peer=peer)
+        elif not self.closed or mark == COOKIE:
+            self._cores[peer.transport].receive((message,), now=now, peer=peer)
 
     def _settle(self) -> None:
         """Timeouts, events, data to send: in this order, after every change. The core keeps its events until they are taken."""

@@ -37,6 +37,8 @@ class ReplyReceiver:
         room = max(max_message, REPLY_BYTES)
         self._limits = Limits(max_message=max_message, session_messages=1 << 16, session_bytes=room, total_bytes=room)
         self._receiver: Receiver | None = None
+        self.began = False
+        """Whether a reply has come, so that something may be due."""
         self._bound = 0
         """The session that answers; 0: none has yet."""
         self._restarts = 0
@@ -66,6 +68,7 @@ class ReplyReceiver:
             from udpmsg.core.receiver import Receiver
 
             self._receiver = Receiver(session=new_session(), now=now, framed=self._framed, limits=self._limits)
+            self.began = True
         self._receiver.receive([message], now=now, peer=peer)
         # one by one: a stream brings more at once than the core would keep
         events = self._receiver.events()

@@ -45,8 +45,8 @@ BATCH_BYTES = 320 << 10
 messages a batch costs both sides some 50 µs, at the receiver mostly for its acknowledgment."""
 SPOOLED_BYTES = 512 << 10
 """The same with a spool, where a batch is one commit, which takes longer than sending: the fewer, the better."""
-FOR_THE_CORE = (Kind.ACK, Kind.PROBE_REPLY, Kind.CHALLENGE, Kind.REPORT)
-"""What only a receiver says. Everything else that comes may be a reply."""
+FOR_THE_CORE = frozenset(map(wire.mark_of, (Kind.ACK, Kind.PROBE_REPLY, Kind.CHALLENGE, Kind.REPORT)))
+"""How that begins which only a receiver says. Everything else that comes may be a reply."""
 BACKLOG = 256
 """Acknowledged messages that may wait to be sent for the first time; `send` waits while there are more."""
 CLOSE_WAIT = 1 * SECOND
@@ -231,7 +231,7 @@ class Sender:
     @property
     def blocked(self) -> bool:
         """Whether the kernel has not taken everything yet: over TCP, because the peer reads nothing."""
-        return self._socket.waiting
+        return bool(self._socket.waiting)
 
     @property
     def refused(self) -> bool:
@@ -263,7 +263,7 @@ class Sender:
         receiver allow; this waits while too much is waiting already. Raises MessageTooLarge, and UsageError for what is neither
         bytes nor text or for a title that can't be one: then nothing was sent.
         """
-        return self._accept([encoded(payload)], checked_title(title, raw=self.raw))[0]
+        return self._accept([encoded(payload)], "" if title is None else checked_title(title, raw=self.raw))[0]
 
     def send_many(self, payloads: Iterable[Payload], *, title: str | None = None) -> range:
         """Send messages as they come from the iterable, in batches, each called `title`; return their sequence numbers.
@@ -304,9 +304,10 @@ class Sender:
         """
         until = None if timeout is None else after(timeout)
         if not self.closed:
-            self._commit()
+            if self._in_hand:
+                self._commit()
             looked = False
-            while not self._events and not self._waiter.take_woken() and not (looked and passed(until)):
+            while not (self._events or (self._waiter.woken and self._waiter.take_woken()) or (looked and passed(until))):
                 self._turn(until)
                 looked = True
         events, self._in_hand = self._events.take()
@@ -431,7 +432,9 @@ class Sender:
 
     def next_timeout(self) -> int | None:
         """When `work` is due even if nothing comes, in nanoseconds; None: never."""
-        due = earliest(self._core.next_timeout(), self._reply_receiver.next_timeout())
+        due = self._core.next_timeout()
+        if self._reply_receiver.began:
+            due = earliest(due, self._reply_receiver.next_timeout())
         if due is not None and self._socket.waiting:
             due = max(due, clock.now() + BLOCKED_TICK)
         return due
@@ -446,7 +449,7 @@ class Sender:
 
     def take_reply(self) -> Message | None:
         """The next reply that has come; those before are delivered, and acknowledged."""
-        if not self.closed:
+        if self._in_hand and not self.closed:
             self._commit()
         reply = self._events.take_reply()
         if reply is not None:
@@ -586,11 +589,10 @@ class Sender:
 
     def _commit(self) -> None:
         """The program asks for more, so it is done with the replies that it has."""
-        if self._in_hand:
-            self._reply_receiver.done(self._in_hand)
-            self._in_hand.clear()
-            if batch := self._reply_receiver.data_to_send(now=clock.now()):  # nothing else has happened
-                self._socket.write(batch)
+        self._reply_receiver.done(self._in_hand)
+        self._in_hand.clear()
+        if batch := self._reply_receiver.data_to_send(now=clock.now()):  # nothing else has happened
+            self._socket.write(batch)
 
     def _unfinished(self, refusals: int) -> bool:
         """Whether something still has to leave, or to be heard, before the socket can be closed.
@@ -598,7 +600,7 @@ class Sender:
         Nobody confirms a goodbye who is not there any more, as one refusal more than there were then may say."""
         if self._core.goodbye_unconfirmed and self._refusals == refusals:
             return True
-        return self._socket.waiting or not self._socket.finish()
+        return bool(self._socket.waiting) or not self._socket.finish()
 
     def _accept(self, payloads: "list[bytes] | Rows", title: str = "") -> range:
         """Give messages to the core, or raw to the socket, and see them on their way."""
@@ -668,9 +670,10 @@ class Sender:
 
     def _take(self, peer: Endpoint, messages: Sequence[bytes | Run], now: int) -> None:
         """Input: what only a receiver says is for the sender's core; everything else is a reply, or a stray."""
-        for message in each(messages):
-            if not self.raw and wire.is_ours(message) and wire.kind_of(message) in FOR_THE_CORE:
-                self._core.receive([message], now=now, peer=peer)
+        for message in each(messages) if self._socket.framed else messages:
+            assert not isinstance(message, Run)
+            if message[: wire.MARK_SIZE] in FOR_THE_CORE and not self.raw:
+                self._core.receive((message,), now=now, peer=peer)
             else:
                 events = self._reply_receiver.receive(message, now=now, peer=peer, full=self._events.full)
                 self._events.add(events)
@@ -684,7 +687,7 @@ class Sender:
             self._go_elsewhere(Phrase("no answer from {}", self.endpoint), again=True)
         if events := self._core.events():
             self._take_events(events, now)
-        batch = self._reply_receiver.data_to_send(now=now)
+        batch = self._reply_receiver.data_to_send(now=now) if self._reply_receiver.began else []
         if not self._socket.waiting:  # what the kernel has not taken holds back what follows
             if self._path is not None:
                 self._follow_path(self._path)

@@ -29,7 +29,8 @@ class Waiter:
 
     def __init__(self) -> None:
         self.selector = selectors.DefaultSelector()
-        self._woken = False
+        self.woken = False
+        """Whether `wake` was called, left for whom it was meant."""
         self._inside, self._outside = socket.socketpair()
         self._inside.setblocking(False)
         self._outside.setblocking(False)
@@ -37,7 +38,7 @@ class Waiter:
 
     def wake(self) -> None:
         """Make the wait that is under way return, or the next one. Safe from any thread and any signal handler."""
-        self._woken = True
+        self.woken = True
         try:
             self._outside.send(b"\0")
         except OSError:
@@ -58,14 +59,9 @@ class Waiter:
         reading = [key.fd for key in keys if key.events & selectors.EVENT_READ]
         return reading, [key.fd for key in keys if key.events & selectors.EVENT_WRITE]
 
-    @property
-    def woken(self) -> bool:
-        """Whether `wake` was called, left for whom it was meant."""
-        return self._woken
-
     def take_woken(self) -> bool:
         """Whether `wake` was called since the last time this was asked."""
-        woken, self._woken = self._woken, False
+        woken, self.woken = self.woken, False
         return woken
 
     def wait(self, until: int | None) -> Iterator[tuple[Endpoint, Sequence[bytes | Run], int]]:

@@ -10,7 +10,7 @@ from udpmsg.core.framing import LENGTH, BadFrame, misfit
 
 BEGINNING = LENGTH.size + wire.HEADER.size
 """Bytes that are looked at: the length of the first frame, and the header of its message."""
-TOLD_BY = LENGTH.size + len(wire.OURS[0])
+TOLD_BY = LENGTH.size + wire.MARK_SIZE
 """Bytes that tell whether the first message is ours."""
 
 

@@ -55,7 +55,8 @@ class TcpSender:
         self.notices: list[Event] = []
         self.failures: list[tuple[bytes, str, bool]] = []
         self._selector = selector
-        self._waiting = bytearray()
+        self.waiting = bytearray()
+        """What the kernel has not taken yet."""
         self._raw = raw
         self._reader: FrameReader | LineReader = LineReader(frame_limit) if raw else FrameReader(frame_limit)
         self._connected = True
@@ -64,11 +65,6 @@ class TcpSender:
         self.congestion: str | None = congestion_of(self._socket)
         """The name of the congestion control that the connection has."""
         selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
-
-    @property
-    def waiting(self) -> bool:
-        """Whether the kernel has not taken everything yet."""
-        return bool(self._waiting)
 
     @property
     def ended(self) -> bool:
@@ -96,7 +92,7 @@ class TcpSender:
 
     def finish(self) -> bool:
         """Nothing more will be written: end the stream. True once the peer has ended its side too: closing loses nothing."""
-        if self._connected and not self._waiting and not self._finished:
+        if self._connected and not self.waiting and not self._finished:
             self._finished = True
             try:
                 self._socket.shutdown(socket.SHUT_WR)
@@ -142,15 +138,15 @@ class TcpSender:
 
     def _put(self, data: bytes | bytearray | memoryview) -> None:
         """Give this to the kernel, behind what waits; what it does not take now waits too."""
-        if self._waiting:
-            self._waiting += data
+        if self.waiting:
+            self.waiting += data
         elif (sent := self._send(data)) < len(data) and self._connected:  # most often all of it goes, as it is, without a copy
-            self._waiting += memoryview(data)[sent:]
+            self.waiting += memoryview(data)[sent:]
 
     def _push(self) -> None:
         """Give the kernel what waits, as far as it takes it."""
-        sent = self._send(self._waiting)
-        del self._waiting[:sent]
+        sent = self._send(self.waiting)
+        del self.waiting[:sent]
 
     def _send(self, data: bytes | bytearray | memoryview) -> int:
         """How many bytes of this the kernel took; when it takes more, the selector tells."""
@@ -168,7 +164,7 @@ class TcpSender:
     def _disconnect(self, reason: str) -> None:
         if self._connected:
             self._connected = False
-            self._waiting.clear()
+            self.waiting.clear()
             self._selector.unregister(self._socket)
             self.notices.append(Disconnected(self.endpoint, reason))
 

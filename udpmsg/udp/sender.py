@@ -60,7 +60,8 @@ class UdpSender:
         self.failures: list[tuple[bytes, str, bool]] = []
         """Datagrams that the system refused: (datagram, reason, whether trying again is in vain)."""
         self._selector = selector
-        self._waiting: deque[bytes | Run] = deque()
+        self.waiting: deque[bytes | Run] = deque()
+        """What the kernel has not taken yet."""
         self._vector: SendVector | None = None
         self._may_vector = True
         self._settings = broadcast, ttl, interface
@@ -74,11 +75,6 @@ class UdpSender:
         self._open(address)
 
     @property
-    def waiting(self) -> bool:
-        """Whether the kernel has not taken everything yet."""
-        return bool(self._waiting)
-
-    @property
     def ended(self) -> bool:
         """There is no connection that could be gone."""
         return False
@@ -88,22 +84,22 @@ class UdpSender:
 
     def write(self, batch: Sequence[bytes | Run]) -> None:
         """Send datagrams, in order; what the kernel does not take now is sent when it does."""
-        self._waiting += together(batch) if self.offload else each(batch)
-        while self._waiting:
+        self.waiting += together(batch) if self.offload else each(batch)
+        while self.waiting:
             try:
                 sent = self._send_first()
             except BlockingIOError:
                 self._selector.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self._on_ready)
-                self._waiting = deque(map(kept, self._waiting))
+                self.waiting = deque(map(kept, self.waiting))
                 return
             except offloading.RunRefused as refusal:  # nothing of it was sent, and one by one they can be
                 self.offload = False
                 if not self._follows or self._whole:  # else until the path is known
                     self.notices.append(OffloadRefused(self.endpoint, str(refusal)))
-                self._waiting = deque(each(self._waiting))
+                self.waiting = deque(each(self.waiting))
             else:
                 for _ in range(sent):
-                    self._waiting.popleft()
+                    self.waiting.popleft()
 
     def follow_path(self) -> None:
         """From now on let what is sent be cut up on its way, until `keep_whole`, and say what is known of the path."""
@@ -153,7 +149,7 @@ class UdpSender:
                 continue  # this system has no such family, or no descriptor left
             self._selector.unregister(former_socket)
             former_socket.close()
-            self._waiting.clear()
+            self.waiting.clear()
             self.notices.append(NextAddress(self.endpoint, former, reason))
             return True
         return False
@@ -189,9 +185,9 @@ class UdpSender:
     def _send_first(self) -> int:
         """Hand the first datagram or run that waits to the kernel, or as many runs as one call takes; how many these were. Raises
         BlockingIOError and RunRefused: nothing was sent then."""
-        first, sent = self._waiting[0], 1
+        first, sent = self.waiting[0], 1
         try:
-            if len(self._waiting) > 1 and self._connected and len(runs := neighbours(self._waiting)) > 1 and self._make_vector():
+            if len(self.waiting) > 1 and self._connected and len(runs := neighbours(self.waiting)) > 1 and self._make_vector():
                 assert self._vector is not None
                 sent = self._vector.send(self._socket, runs)
             else:

@@ -63,8 +63,7 @@ class Controller(ABC):
     def admit(self, sizes: Sequence[int], now: int) -> int:
         """How many of these datagrams may leave now, in this order. They leave: the window and the pace are charged for them."""
         admitted, pace = 0, self.pace
-        for size, group in groupby(sizes):
-            count = len(list(group))
+        for size, count in ((size, len(list(group))) for size, group in groupby(sizes)) if len(sizes) > 1 else ((sizes[0], 1),):
             room = min(count, max(self.window - self.bytes_in_flight, 0) // size)
             if pace is None:
                 allowed = self._pacer.admit(room, INITIAL_INTERVAL, now, INITIAL_BURST)

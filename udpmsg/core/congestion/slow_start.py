@@ -13,6 +13,7 @@ doubled: with a queue of half a bandwidth x delay the drops were as many as with
   HyStart has such a rule, with the length of a train of acknowledgments in place of its rate.
 """
 
+from collections import deque
 from collections.abc import Sequence
 
 from udpmsg.base.durations import MILLISECOND, SECOND
@@ -61,7 +62,7 @@ class SlowStart:
         self.over = False
         """The window is as large as the path takes."""
         self._minimum: int | None = None
-        self._recent: list[int] = []
+        self._recent: deque[int] = deque(maxlen=N_RTT_SAMPLE)
         """The last eight round trips."""
         self._baseline: int | None = None
         """cssBaselineMinRtt: the delay at which Conservative Slow Start began; None: it did not."""
@@ -84,8 +85,9 @@ class SlowStart:
 
     def on_round_trip(self, round_trip: int) -> None:
         """RFC 9406 section 4.2: the delay rises, and is there for longer than a moment, or not."""
-        self._minimum = min(self._minimum or round_trip, round_trip)
-        self._recent = [*self._recent[1 - N_RTT_SAMPLE :], round_trip]
+        if not self._minimum or round_trip < self._minimum:
+            self._minimum = round_trip
+        self._recent.append(round_trip)
         if len(self._recent) < N_RTT_SAMPLE:
             return
         current = min(self._recent)
@@ -106,7 +108,8 @@ class SlowStart:
             self._round_bytes = self._round_bytes[0], self._round_bytes[1] + size
         left_at, first_at, _, before, count = self._train
         if sent_at != left_at:
-            self._note_train()
+            if count >= TRAIN:
+                self._note_train()
             self._train = sent_at, now, now, 0, 0
         elif now > first_at:
             self._train = left_at, first_at, now, before + size, count + len(sizes)
@@ -114,7 +117,8 @@ class SlowStart:
     def settle(self, now: int) -> None:
         """Everything that one acknowledgment says was told: what is known of a rate by now is for what comes later, so many at
         once come to the same as one after the other."""
-        self._note_train()
+        if self._train[4] >= TRAIN:
+            self._note_train()
         since, came = self._round_bytes
         is_train = since == self._train[1]  # whose rate is told when enough of it has come
         if now - since > (self._minimum or 0) // 2 and (self._braked or not is_train):
@@ -155,11 +159,12 @@ class SlowStart:
         self.over = self._baseline is not None and self._rounds >= CSS_ROUNDS
         if self._beyond and self._baseline is None:
             self._braked = False  # it was none, and no slower train tells of one
-        self._beyond = self.choke is not None and in_flight >= self.choke + int(self._rate * self._threshold / SECOND)
+        self._beyond = self._braked and in_flight >= (self.choke or 0) + int(self._rate * self._threshold / SECOND)
 
     def _note_train(self) -> None:
-        _, since, until, came, count = self._train
-        if count >= TRAIN and until - since >= SHORTEST_TRAIN and self._raise_rate(since, came, until):
+        """It is long enough to tell something."""
+        _, since, until, came, _ = self._train
+        if until - since >= SHORTEST_TRAIN and self._raise_rate(since, came, until):
             self._braked = True
 
     def _raise_rate(self, since: int, size: int, now: int) -> bool:
