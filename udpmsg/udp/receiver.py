@@ -28,7 +28,7 @@ SO_MEMINFO = 55
 MEMINFO = struct.Struct("@I28xI")
 """sock_diag.h: SK_MEMINFO_RMEM_ALLOC, the memory of what waits to be read, and SK_MEMINFO_DROPS, the last of nine: it counts what
 the full buffer discarded."""
-ROUND_DATAGRAMS = 256 - MOST_MESSAGES
+ROUND_DATAGRAMS = 320 - MOST_MESSAGES
 ROUND_BYTES = (1 << 20) - LARGEST_DATAGRAM
 """What is read before it is handed on: with one call more it is less than the default limits let one session have waiting."""
 MOST_OF_ROUND, MOST_SEGMENTS = 2048, 128
