@@ -5,7 +5,7 @@ others are left to `udpmsg.core.receiver`, which would do the same to an ordinar
 and the application. Where many senders speak in turns, no two neighbours have anything in common: this is what each costs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from struct import Struct
 from zlib import crc32
 
@@ -37,9 +37,14 @@ class Intake:
         self._owed = owed
         self._allowances = allowances
         self._counting_only = counting_only
+        self._checksum: Callable[[bytes], int] = crc32
 
     def take(self, datagrams: Mixed, now: int) -> Iterator[tuple[bytes, Peer]]:
         """Take those that are ordinary; tell each of the others when its turn comes, for the caller to take."""
+        if len(datagrams) > 1 and self._checksum is crc32:
+            from udpmsg.core import checksum  # not for a lone one: ISA-L's would make a start longer
+
+            self._checksum = checksum.crc32
         mixed = iter(zip(datagrams, datagrams.peers, strict=True))
         while (other := self._take_ordinary(mixed, now)) is not None:
             yield other
@@ -82,8 +87,9 @@ class Intake:
                 other = data, peer
                 break
             taken += 1
-            session.last_seen_at = now
-            session.note_arrival(now)
+            session.last_seen_at = session.last_arrival_at = now
+            if session.first_arrival_at is None:
+                session.first_arrival_at = now
             if sequence == session.arrivals.highest + 1:
                 session.arrivals.record_next()
             else:
@@ -129,7 +135,7 @@ class Intake:
         if flags & ORDERED and sequence != session.next_ordered:
             return 0
         end = len(data) - CHECKSUM_BLOCK.size
-        if CHECKSUM_BLOCK.unpack_from(data, end)[0] != crc32(data[:end]):
+        if CHECKSUM_BLOCK.unpack_from(data, end)[0] != self._checksum(data[:end]):
             return 0
         lowest, transmission, zero = ACK_REQUESTED_BLOCK.unpack_from(data, HEADER.size)
         if zero or not 0 < lowest <= sequence:

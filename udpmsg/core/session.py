@@ -25,8 +25,6 @@ where that is lost, its sender waits for a probe timeout."""
 RANGES_EACH = 4
 """Ranges of an acknowledgment for each datagram that it is the first to name: then it is hardly longer than a short one of these.
 With all 64 it has 1,112 bytes, and one for each short datagram filled the way back, and its queue, before the way there."""
-MAX_CREDIT = 2**32 - 1
-"""The field has 32 bits."""
 LONGEST_FLIGHT = 120_000_000
 """Microseconds: no datagram lives longer (RFC 9293, section 3.4.1: the maximum segment lifetime). A `sent at` that would make one
 so old, or that much younger than the one before, is no time."""
@@ -317,9 +315,13 @@ class Session:
     def credit(self, limits: Limits, messages: int, size: int) -> tuple[int, int]:
         """How many messages it may have in flight, and how many bytes of payload, where there is memory for so many `messages`
         and for bytes of this `size`. What has begun to come is in flight still."""
-        messages = min(messages, limits.session_messages - self.waiting_messages + len(self.reassemblies), MAX_CREDIT)
-        size = min(size, limits.session_bytes - self.waiting_bytes + self.unfinished_bytes, MAX_CREDIT)
-        return max(messages, 0), max(size, 0)
+        own = limits.session_messages - self.waiting_messages + len(self.reassemblies)
+        own_size = limits.session_bytes - self.waiting_bytes + self.unfinished_bytes
+        if own < messages:  # `min` takes three times as long
+            messages = own
+        if own_size < size:
+            size = own_size
+        return messages if messages > 0 else 0, size if size > 0 else 0
 
     def bare(self, now: int, limits: Limits, messages: int, size: int) -> tuple[int, ...] | None:
         """The acknowledgment that is due as `udpmsg.core.bare` takes it, if it has one range and leaves once, as most do; when it

@@ -38,6 +38,8 @@ SHARE = 8
 the tombstones: else it would fill them all, and then nobody could be made room for."""
 SESSIONS_OF_GAPS = 32
 """All sessions together may have as many gaps as so many of them: 131,072, which take 16 MiB."""
+MAX_CREDIT = 2**32 - 1
+"""The field has 32 bits."""
 AT_ONE_GO = 16
 """This part of the places is made free by one walk through the table, so that a newcomer does not cost a walk each time."""
 
@@ -243,14 +245,14 @@ class Sessions:
                 self.drop(session, sequence)
 
     def memory_left(self, now: int) -> tuple[int, int]:
-        """How many messages the memory for all has room for, and how many bytes of payload. Where it is short, half of what is
-        left of it is for the messages, and half for their bytes."""
+        """How many messages the memory for all has room for, and how many bytes of payload; no more than a credit can say. Where
+        it is short, half of what is left of it is for the messages, and half for their bytes."""
         budget = self.budget
         enough = min(self.limits.max_message, budget.limit // 2)
         if budget.left < enough:  # what is silent makes room now, not later
             self._affords(enough, now)
         left = max(budget.left // 2, 0)
-        return left // MESSAGE_COST, left
+        return min(left // MESSAGE_COST, MAX_CREDIT), min(left, MAX_CREDIT)
 
     def totals(self) -> Totals:
         """Everything counted so far."""
