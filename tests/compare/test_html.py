@@ -13,9 +13,10 @@ import pytest
 from tests.compare.samples import MILLISECOND, sample
 from udpmsg.compare.choices import Mode
 from udpmsg.compare.ladder import Arrow
+from udpmsg.compare.ladder_text import neighbours
 from udpmsg.compare.ledger import Ending, LedgerRow
 from udpmsg.compare.page import whole
-from udpmsg.compare.page.columns import columns, ranges
+from udpmsg.compare.page.columns import columns
 from udpmsg.compare.page.excerpts import Excerpt
 from udpmsg.compare.page.labels import label, wording
 from udpmsg.compare.page.svg import MOST_ARROWS, draw, numbered
@@ -291,7 +292,7 @@ def test_columns_leave_out_what_is_the_rule() -> None:
 
 
 def test_series_of_numbers_are_written_as_ranges() -> None:
-    assert ranges([1, 2, 3, 7, 9, 10]) == [[1, 3], [7, 7], [9, 10]]
+    assert neighbours([1, 2, 3, 7, 9, 10]) == [[1, 3], [7, 7], [9, 10]]
     assert numbered([9, 4, 5, 6]) == "4–6, 9"
 
 

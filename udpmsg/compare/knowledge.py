@@ -5,9 +5,10 @@ thread looks, and how many rows are kept. Knows no transport (see `Sender.path`)
 """
 
 import threading
-from types import TracebackType
+from typing import Self
 
 from udpmsg.base import clock
+from udpmsg.base.closing import Closing
 from udpmsg.base.durations import SECOND
 from udpmsg.compare.trace import MOST_KNOWN, Known
 from udpmsg.messaging.sender import Sender
@@ -38,7 +39,7 @@ class Knowledge:
         self.rows.append(row)
 
 
-class Looking:
+class Looking(Closing):
     """A thread that looks at a sender. A context manager: leaving it ends the thread. There is none where the sender knows
     nothing, and so never will."""
 
@@ -48,13 +49,13 @@ class Looking:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="looking", daemon=True)
 
-    def __enter__(self) -> "Looking":
+    def __enter__(self) -> Self:
         """Begin."""
         if self._look():
             self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def close(self) -> None:
         """End, with a last look."""
         self._done.set()
         if self._thread.is_alive():

@@ -6,7 +6,7 @@ were sent; a slanted arrow would need many rows, and two that cross could not be
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise, zip_longest
 from statistics import median
 from textwrap import wrap
@@ -250,13 +250,18 @@ class _Looks:
 
 def ranges(numbers: list[int]) -> str:
     """4, 5–7, 9: ascending numbers, neighbours together."""
-    runs: list[list[int]] = []
+    return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in neighbours(numbers))
+
+
+def neighbours(numbers: Iterable[int]) -> list[list[int]]:
+    """Ascending numbers as the first and the last of each unbroken series."""
+    series: list[list[int]] = []
     for one in numbers:
-        if runs and one == runs[-1][1] + 1:
-            runs[-1][1] = one
+        if series and one == series[-1][1] + 1:
+            series[-1][1] = one
         else:
-            runs.append([one, one])
-    return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in runs)
+            series.append([one, one])
+    return series
 
 
 def _label(arrow: Arrow) -> str:

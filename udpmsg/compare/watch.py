@@ -5,16 +5,17 @@ Asks a question, and wakes the sender once the answer is yes, its time is over, 
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
+from typing import Self
 
 from udpmsg.base import clock
+from udpmsg.base.closing import Closing
 from udpmsg.messaging.sender import Sender
 
 ASKED_EVERY = 0.02
 """Seconds after which the question is asked again."""
 
 
-class Watch:
+class Watch(Closing):
     """A thread that wakes a sender when it shall stop, or has taken too long. A context manager: leaving it ends the thread."""
 
     def __init__(self, stop: Callable[[], bool]) -> None:
@@ -34,12 +35,12 @@ class Watch:
         self._progress_at = clock.now()
         self._watched = sender, limit, silence
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> Self:
         """Begin."""
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def close(self) -> None:
         """End."""
         self._done.set()
         self._thread.join()

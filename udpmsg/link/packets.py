@@ -81,12 +81,15 @@ def too_large(frame: bytes, mtu: int, source: bytes) -> bytes:
 
 def flip(frame: bytes, bit: int) -> bytes:
     """The frame with one bit flipped behind its IP header, or behind Ethernet's without one: `bit` modulo their number."""
-    begin = ETHERNET + _header_size(frame)
-    end = ETHERNET + ip_size(frame)
+    return flip_between(frame, ETHERNET + _header_size(frame), ETHERNET + ip_size(frame), bit)
+
+
+def flip_between(data: bytes, begin: int, end: int, bit: int) -> bytes:
+    """The data with one bit flipped from byte `begin` to before `end`: `bit` modulo their number, a byte's highest bit first."""
     if begin >= end:
-        return frame
+        return data
     byte, place = divmod(bit % ((end - begin) * 8), 8)
-    flipped = bytearray(frame)
+    flipped = bytearray(data)
     flipped[begin + byte] ^= 0x80 >> place
     return bytes(flipped)
 

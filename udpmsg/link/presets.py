@@ -6,6 +6,7 @@ Where a number is a choice of ours it says so: a preset is a typical case to lea
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from udpmsg.base.durations import MICROSECOND, MILLISECOND
 from udpmsg.base.errors import N_
@@ -38,6 +39,11 @@ def _named(name: str | None, forward: Path, back: Path | None = None) -> Link:
     return Link(forward, forward if back is None else back, name=name)
 
 
+def _access(name: str, delay: int, up: int, down: int, **path: Any) -> Link:
+    """A subscriber's link: what differs between its two ways is the rate."""
+    return _named(name, Path(delay=delay, rate=up, **path), Path(delay=delay, rate=down, **path))
+
+
 PRESETS: Mapping[str, Preset] = {
     "classroom": Preset(
         _named("classroom", Path(delay=20 * MILLISECOND, loss=0.05)),
@@ -68,21 +74,17 @@ PRESETS: Mapping[str, Preset] = {
         },
     ),
     "fibre": Preset(
-        _named("fibre", Path(delay=2 * MILLISECOND, rate=5 * MEGABIT), Path(delay=2 * MILLISECOND, rate=20 * MEGABIT)),
+        _access("fibre", 2 * MILLISECOND, 5 * MEGABIT, 20 * MEGABIT),
         "a glass fibre to the home, a small contract",
         {"delay": f"{WEBPAGETEST}: 4 ms round trip", "rate": f"{WEBPAGETEST}: 20 Mbit/s down, 5 Mbit/s up"},
     ),
     "cable": Preset(
-        _named("cable", Path(delay=14 * MILLISECOND, rate=MEGABIT), Path(delay=14 * MILLISECOND, rate=5 * MEGABIT)),
+        _access("cable", 14 * MILLISECOND, MEGABIT, 5 * MEGABIT),
         "television cable",
         {"delay": f"{WEBPAGETEST}: 28 ms round trip", "rate": f"{WEBPAGETEST}: 5 Mbit/s down, 1 Mbit/s up"},
     ),
     "adsl": Preset(
-        _named(
-            "adsl",
-            Path(delay=25 * MILLISECOND, rate=384 * KILOBIT, queue=50),
-            Path(delay=25 * MILLISECOND, rate=1_500 * KILOBIT, queue=50),
-        ),
+        _access("adsl", 25 * MILLISECOND, 384 * KILOBIT, 1_500 * KILOBIT, queue=50),
         "a telephone line, with the deep queue of its modem",
         {
             "delay": f"{WEBPAGETEST}: 50 ms round trip",
@@ -92,20 +94,12 @@ PRESETS: Mapping[str, Preset] = {
         },
     ),
     "dialup": Preset(
-        _named(
-            "dialup",
-            Path(delay=60 * MILLISECOND, rate=30 * KILOBIT),
-            Path(delay=60 * MILLISECOND, rate=49 * KILOBIT),
-        ),
+        _access("dialup", 60 * MILLISECOND, 30 * KILOBIT, 49 * KILOBIT),
         "a 56k modem",
         {"delay": f"{WEBPAGETEST}: 120 ms round trip", "rate": f"{WEBPAGETEST}: 49 kbit/s down, 30 kbit/s up"},
     ),
     "3g": Preset(
-        _named(
-            "3g",
-            Path(delay=150 * MILLISECOND, rate=768 * KILOBIT),
-            Path(delay=150 * MILLISECOND, rate=1_600 * KILOBIT),
-        ),
+        _access("3g", 150 * MILLISECOND, 768 * KILOBIT, 1_600 * KILOBIT),
         "a mobile telephone of 2010",
         {"delay": f"{WEBPAGETEST}: 300 ms round trip", "rate": f"{WEBPAGETEST}: 1.6 Mbit/s down, 768 kbit/s up"},
     ),
@@ -132,11 +126,7 @@ PRESETS: Mapping[str, Preset] = {
         },
     ),
     "starlink": Preset(
-        _named(
-            "starlink",
-            Path(delay=25 * MILLISECOND, jitter=5 * MILLISECOND, burst=Burst(0.002, 0.4), rate=15 * MEGABIT),
-            Path(delay=25 * MILLISECOND, jitter=5 * MILLISECOND, burst=Burst(0.002, 0.4), rate=105 * MEGABIT),
-        ),
+        _access("starlink", 25 * MILLISECOND, 15 * MEGABIT, 105 * MEGABIT, jitter=5 * MILLISECOND, burst=Burst(0.002, 0.4)),
         "satellites in low orbit",
         {
             "delay": "Michel et al., IMC (2022): round trips of 50 ms in the median to servers in Europe",
@@ -147,11 +137,7 @@ PRESETS: Mapping[str, Preset] = {
         },
     ),
     "satellite": Preset(
-        _named(
-            "satellite",
-            Path(delay=279 * MILLISECOND, rate=4_400 * KILOBIT),
-            Path(delay=279 * MILLISECOND, rate=48 * MEGABIT),
-        ),
+        _access("satellite", 279 * MILLISECOND, 4_400 * KILOBIT, 48 * MEGABIT),
         "a geostationary satellite, without the proxies that operators put in front of it",
         {
             "delay": "RFC 2488, section 2 (1999): 279.0 ms for ground stations at the edge of its view",

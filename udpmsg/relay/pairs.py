@@ -1,4 +1,4 @@
-"""A connection through the relay: two sockets, and the two directions between them. Values alone; who moves them: `tcp`."""
+"""A connection through the relay: two sockets, and the two directions between them. Decides nothing: that is `tcp`'s."""
 
 import socket
 import struct
@@ -46,6 +46,20 @@ class Half:
         """The relay knows when the first piece leaves."""
         self.finished = False
         """Its end was passed on, or there is nobody to pass it to."""
+
+    def write(self, limit: int | None) -> None:
+        """Write what the sink takes of what has come through, never more than `limit` bytes in all; behind the last byte, the
+        stream's end. Raises OSError."""
+        pipe = self.pipe
+        while pipe.ready and (limit is None or self.written < limit):
+            with memoryview(pipe.ready) as view, view[: None if limit is None else limit - self.written] as part:
+                sent = self.sink.socket.send(part)
+            pipe.taken(sent)
+            self.written += sent
+            self.traffic.stream_bytes += sent
+        if pipe.ended and not pipe.reset and not pipe.ready and not self.finished:
+            self.finished = True
+            self.sink.socket.shutdown(socket.SHUT_WR)
 
 
 class Relayed:

@@ -25,9 +25,9 @@ from udpmsg.relay.pairs import Half, Relayed, Side, close, prepared
 from udpmsg.relay.pipe import Pipe
 from udpmsg.relay.values import CutOff, HopsUsedUp, RelayEvent, Traffic
 from udpmsg.sockets.endpoint import Address, Endpoint, endpoint_of
-from udpmsg.sockets.listening import bind, own_address
-from udpmsg.sockets.waiting import earliest
-from udpmsg.tcp.receiver import ACCEPT_PAUSE, BACKLOG, OUT_OF_RESOURCES
+from udpmsg.sockets.listening import tcp_listener
+from udpmsg.sockets.waiting import earliest, watch
+from udpmsg.tcp.receiver import ACCEPT_PAUSE, OUT_OF_RESOURCES
 from udpmsg.tcp.sender import CHUNK
 
 CONNECTIONS = 200 if sys.platform == "win32" else 1024
@@ -80,19 +80,7 @@ class TcpRelay:
         self._scheduled = 0
         self._accept_again_at: int | None = None
         """While the system has no descriptor left: when to try again."""
-        address = own_address(host, port, socket.SOCK_STREAM)
-        self._socket = socket.socket(address.family, socket.SOCK_STREAM)
-        try:
-            if os.name == "posix":
-                # A relay that is started again must not wait for the old connections' TIME_WAIT to be over.
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bind(self._socket, address, "tcp")
-            hops.ask_of_connections(self._socket)
-            self._socket.listen(BACKLOG)
-            self._socket.setblocking(False)
-        except BaseException:
-            self._socket.close()
-            raise
+        self._socket = tcp_listener(host, port, hops.ask_of_connections)
         self.endpoint: Endpoint = endpoint_of("tcp", self._socket.getsockname())
         selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
 
@@ -260,7 +248,7 @@ class TcpRelay:
         pipe.handle_timeout(now=now)
         if half.sink.connected and not half.sink.gone:
             try:
-                self._write(half, self._cut.after_bytes if half is connection.forward else None)
+                half.write(self._cut.after_bytes if half is connection.forward else None)
             except BlockingIOError:
                 pass
             except OSError:
@@ -281,19 +269,6 @@ class TcpRelay:
             self._scheduled += 1
             heappush(self._due, (due_at, self._scheduled, connection, half))
         self._watch(connection)
-
-    def _write(self, half: Half, limit: int | None) -> None:
-        """Write what the sink takes of it, never more than `limit` in all; behind the last byte, the stream's end."""
-        pipe = half.pipe
-        while pipe.ready and (limit is None or half.written < limit):
-            with memoryview(pipe.ready) as view, view[: None if limit is None else limit - half.written] as part:
-                sent = half.sink.socket.send(part)
-            pipe.taken(sent)
-            half.written += sent
-            half.traffic.stream_bytes += sent
-        if pipe.ended and not pipe.reset and not pipe.ready and not half.finished:
-            half.finished = True
-            half.sink.socket.shutdown(socket.SHUT_WR)
 
     # A connection's end --------------------------------------------------------------------------------------------------
 
@@ -335,14 +310,9 @@ class TcpRelay:
             if side.connected:
                 reading = not side.ended and connection.outward(side).pipe.room > 0
                 mask = selectors.EVENT_READ * reading | selectors.EVENT_WRITE * bool(connection.inward(side).pipe.ready)
-            if mask == side.mask:
-                continue
-            if mask:
-                change = self._selector.modify if side.mask else self._selector.register
-                change(side.socket, mask, partial(self._on_side_ready, connection, side))
+            if mask != side.mask:
+                watch(self._selector, side.socket, side.mask, mask, partial(self._on_side_ready, connection, side))
                 side.mask = mask
-            else:
-                self._unwatch(side)
 
     def _unwatch(self, side: Side) -> None:
         if side.mask:

@@ -20,6 +20,7 @@ from udpmsg.core.events import LimitReached, Unreachable
 from udpmsg.link.changing import Beginning
 from udpmsg.link.faults import Link
 from udpmsg.link.frames import Tracker
+from udpmsg.link.packets import flip_between
 from udpmsg.link.record import Direction, Drop, FrameRecord
 from udpmsg.link.way import Way
 from udpmsg.relay import hops
@@ -235,7 +236,7 @@ class UdpRelay:
             self._drop(client, record, passage.dropped)
             return
         if passage.corrupt_bit is not None and datagram:
-            datagram = flip(datagram, passage.corrupt_bit)
+            datagram = flip_between(datagram, 0, len(datagram), passage.corrupt_bit)
             record.corrupted = True
         for leaves_at in passage.leaves_at:
             self._copies += 1
@@ -286,11 +287,3 @@ class UdpRelay:
                 self.unreachable_icmp += not notice.refused
                 self._tell(notice)
         client.upstream.notices.clear()
-
-
-def flip(datagram: bytes, bit: int) -> bytes:
-    """The datagram with one bit changed: number `bit`, modulo how many there are, the first byte's highest being number 0."""
-    changed = bytearray(datagram)
-    place, within = divmod(bit % (8 * len(datagram)), 8)
-    changed[place] ^= 0x80 >> within
-    return bytes(changed)

@@ -1,8 +1,10 @@
 """Finding and binding an address to listen on, the same for both twins, with an error that says what to do."""
 
 import errno
+import os
 import socket
 import sys
+from collections.abc import Callable
 
 from udpmsg.base.errors import CannotListen, NameUnknown, Phrase, UsageError
 from udpmsg.sockets.endpoint import DEFAULT_PORT, Address, Endpoint, endpoint_of, is_multicast, resolve
@@ -12,6 +14,8 @@ MOST_BUFFER = 2**31 - 1
 """Bytes: the socket option is a signed number of 32 bits; the kernel gives less anyway."""
 RECEIVE_BUFFER = 4 << 20
 """Bytes that a receiver asks the kernel for, where nothing else is said."""
+BACKLOG = 1024
+"""Connections that the kernel keeps ready until they are accepted."""
 KEPT_DESCRIPTORS = 64
 """Open files that connections leave to everything else."""
 
@@ -47,6 +51,24 @@ def bind(listener: socket.socket, address: Address, transport: str) -> None:
         listener.bind(address.sockaddr)
     except OSError as error:
         raise explained(error, endpoint_of(transport, address.sockaddr)) from None
+
+
+def tcp_listener(host: str, port: int, prepare: Callable[[socket.socket], object]) -> socket.socket:
+    """A socket that listens, and never blocks; `prepare` asks for what else it needs. Raises CannotListen and UsageError."""
+    address = own_address(host, port, socket.SOCK_STREAM)
+    listener = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":
+            # A listener that is started again must not wait for the old connections' TIME_WAIT to be over.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        prepare(listener)
+        bind(listener, address, "tcp")
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
 
 
 def explained(error: OSError, endpoint: Endpoint) -> CannotListen:

@@ -92,6 +92,16 @@ class Waiter:
         return []
 
 
+def watch(selector: selectors.BaseSelector, opened: socket.socket, before: int, mask: int, ready: object) -> None:
+    """Have the selector call `ready` when a socket can do what the mask says, 0 for nothing; `before`: what it waited for."""
+    if not mask:
+        selector.unregister(opened)
+    elif before:
+        selector.modify(opened, mask, ready)
+    else:
+        selector.register(opened, mask, ready)
+
+
 def nanoseconds(seconds: float) -> int:
     """Whole nanoseconds, LONGEST at most, also of infinity. Raises UsageError for what is no time."""
     if -LONGEST < seconds * SECOND < LONGEST:

@@ -26,8 +26,8 @@ from udpmsg.core.budget import Budget
 from udpmsg.core.events import Disconnected, Event, LimitReached, Malformed, Peer
 from udpmsg.core.framing import BadFrame, FrameReader, Run, frame
 from udpmsg.sockets.endpoint import Endpoint, endpoint_of
-from udpmsg.sockets.listening import MOST_BUFFER, bind, own_address, within_descriptors
-from udpmsg.sockets.waiting import Incoming, earliest
+from udpmsg.sockets.listening import MOST_BUFFER, tcp_listener, within_descriptors
+from udpmsg.sockets.waiting import Incoming, earliest, watch
 from udpmsg.tcp.beginning import BEGINNING, offence
 from udpmsg.tcp.connection import Connection
 from udpmsg.tcp.door import FOREIGN, Door
@@ -35,8 +35,6 @@ from udpmsg.tcp.memory import BUFFER, Memory
 from udpmsg.tcp.places import Places
 
 OnReady = Callable[[int, int], Incoming]
-BACKLOG = 1024
-"""Connections that the kernel keeps ready until they are accepted."""
 ACCEPTED_AT_ONCE = 16
 """Connections that are accepted before others have their turn, less those that wait for theirs."""
 CLOSED_AT_ONCE = 16
@@ -115,19 +113,8 @@ class TcpReceiver:
         """Since when there are such, in nanoseconds."""
         self._relief_at: int | None = None
         """While there are such: when to look for memory again."""
-        address = own_address(host, port, socket.SOCK_STREAM)
-        self._socket = socket.socket(address.family, socket.SOCK_STREAM)
-        try:
-            if os.name == "posix":
-                # A listener that is started again must not wait for the old connections' TIME_WAIT to be over.
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, min(buffer, MOST_BUFFER))
-            bind(self._socket, address, "tcp")
-            self._socket.listen(BACKLOG)
-            self._socket.setblocking(False)
-        except BaseException:
-            self._socket.close()
-            raise
+        asked = min(buffer, MOST_BUFFER)
+        self._socket = tcp_listener(host, port, lambda opened: opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, asked))
         self.endpoint: Endpoint = endpoint_of("tcp", self._socket.getsockname())
         self._door = Door(self._socket, frame_limit, self._connections, self._places, self.notices.append)
         selector.register(self._socket, selectors.EVENT_READ, self._on_ready)
@@ -410,12 +397,7 @@ class TcpReceiver:
         if mask & ~connection.mask & selectors.EVENT_READ and connection.frame_since is not None:
             connection.frame_since = now - self._excused
         if mask != connection.mask:
-            if not mask:
-                self._selector.unregister(connection.socket)
-            elif not connection.mask:
-                self._selector.register(connection.socket, mask, self._on_ready_of(connection))
-            else:
-                self._selector.modify(connection.socket, mask, self._on_ready_of(connection))
+            watch(self._selector, connection.socket, connection.mask, mask, self._on_ready_of(connection))
             connection.mask = mask
         if connection.waiting or connection.frame_since is not None:
             self._suspects[endpoint] = connection

@@ -5,11 +5,11 @@ once, delivered, due at its interval) is left out; what is not is a list of exce
 user's language. `assets/charts.js` reads this form, nobody else.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from udpmsg.base.durations import MICROSECOND
 from udpmsg.base.language import _, told
+from udpmsg.compare.ladder_text import neighbours
 from udpmsg.compare.ledger import Ending, LedgerRow
 from udpmsg.compare.trace import Comparison, Trace
 from udpmsg.show.markup import plain
@@ -18,7 +18,7 @@ Numbers = list[int | None]
 
 
 def columns(comparison: Comparison, run: Trace, rows: list[LedgerRow]) -> dict[str, Any]:
-    """One run. Index 0 is the first row; `ranges` are pairs of indices, both included."""
+    """One run. Index 0 is the first row; neighbours are pairs of indices, both included."""
     interval = comparison.workload.interval_ns
     regular = all(row.due_at == (row.sequence - 1) * interval and row.sequence == at for at, row in enumerate(rows, 1))
     return {
@@ -33,8 +33,8 @@ def columns(comparison: Comparison, run: Trace, rows: list[LedgerRow]) -> dict[s
         "known": known(run),
         "transmissions": [[at, row.transmissions] for at, row in enumerate(rows) if row.transmissions != 1],
         "duplicates": [[at, row.duplicates] for at, row in enumerate(rows) if row.duplicates],
-        "reordered": ranges(at for at, row in enumerate(rows) if row.reordered),
-        "late": ranges(at for at, row in enumerate(rows) if row.late),
+        "reordered": neighbours(at for at, row in enumerate(rows) if row.reordered),
+        "late": neighbours(at for at, row in enumerate(rows) if row.late),
         "not_delivered": [
             [at, row.outcome.value, row.cause and _(row.cause.value), row.reason and plain(told(row.reason))]
             for at, row in enumerate(rows)
@@ -78,14 +78,3 @@ def since(time: int | None, start: int) -> int | None:
 def one_if_same(column: Numbers) -> Numbers | int | None:
     """A column that says the same of everyone, as that one value."""
     return column[0] if column and all(value == column[0] for value in column) else column
-
-
-def ranges(indices: Iterable[int]) -> list[list[int]]:
-    """Ascending indices as pairs of the first and the last of each unbroken series."""
-    found: list[list[int]] = []
-    for index in indices:
-        if found and found[-1][1] == index - 1:
-            found[-1][1] = index
-        else:
-            found.append([index, index])
-    return found
