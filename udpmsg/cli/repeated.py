@@ -3,11 +3,16 @@
 Owns the pace. Does not know sockets, nor how anything is shown.
 """
 
+import os
+from pathlib import Path
+
 from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
+from udpmsg.base.errors import N_, MessageTooLarge, Phrase, UsageError
 from udpmsg.base.language import _, number
 from udpmsg.cli.exchange import PATIENCE, Exchange
-from udpmsg.compare.workload import BATCH, Schedule, batches
+from udpmsg.compare.workload import BATCH, Schedule, batches, filled
+from udpmsg.messaging.payload import ending
 from udpmsg.sockets.waiting import nanoseconds
 
 FEW = 20
@@ -78,3 +83,32 @@ class Repeated:
         if passed > PATIENCE and exchange.words.terminal:
             text = _("{} of {} messages, {} s; Ctrl-C stops")
             exchange.words.status(text.format(number(sent), number(self.count), passed // SECOND))
+
+
+def payload_of(text: list[str] | None, file: Path | None, size: int | None, limit: int) -> bytes | None:
+    """The one message that the arguments name; None where they name none, and standard input has the messages."""
+    if file is not None:
+        return _content(file, limit)
+    if not text and size is None:
+        return None
+    payload = os.fsencode(" ".join(text or []))
+    if size is not None and size > limit:
+        raise MessageTooLarge(size, limit, N_("choose a smaller --size, or raise --max-message on both sides"))
+    return filled(payload, size)
+
+
+def title_of(file: Path) -> str:
+    """What a message with this file is called: its name."""
+    return ending(os.fsencode(file.name).decode(errors="replace"))
+
+
+def _content(file: Path, limit: int) -> bytes:
+    """A file's bytes."""
+    try:
+        size = file.stat().st_size
+        if size > limit:
+            raise MessageTooLarge(size, limit, Phrase("raise --max-message on both sides, or send {} in parts", file))
+        with file.open("rb") as opened:
+            return opened.read(limit + 1)  # a device has no size, and may have no end
+    except OSError as error:
+        raise UsageError("--file {}: cannot read it: {}", file, Phrase(error.strerror or str(error))) from None

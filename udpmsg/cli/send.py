@@ -2,13 +2,12 @@
 
 import os
 import sys
-from pathlib import Path
 
 import typer
 
 from udpmsg.base import kinds
 from udpmsg.base.durations import SECOND
-from udpmsg.base.errors import N_, MessageTooLarge, Phrase, UdpmsgError, UsageError
+from udpmsg.base.errors import N_, Phrase, UdpmsgError, UsageError
 from udpmsg.base.language import _
 from udpmsg.base.option import Option
 from udpmsg.cli import options
@@ -17,13 +16,11 @@ from udpmsg.cli.exits import exit_for
 from udpmsg.cli.given import Given
 from udpmsg.cli.options import NETWORK
 from udpmsg.cli.output import complain, conduct, open_output
-from udpmsg.cli.repeated import Repeated
+from udpmsg.cli.repeated import Repeated, payload_of, title_of
 from udpmsg.cli.signals import Interrupts
-from udpmsg.compare.workload import filled
 from udpmsg.core.config import DATAGRAM_SIZE, DEADLINE, MIN_RTO, TRANSMISSIONS
 from udpmsg.core.congestion import CONGESTION
 from udpmsg.core.congestion import DEFAULT as DEFAULT_CONGESTION
-from udpmsg.messaging.payload import ending
 from udpmsg.messaging.sender import Sender
 from udpmsg.show.schema import empty_summary
 from udpmsg.show.stream import is_terminal
@@ -216,7 +213,7 @@ def send(context: typer.Context, given: Given) -> int:
         raise UsageError("--spool - means nothing: what was sent cannot be taken out of a stream; name a file")
     limit = given.max_message
     from_input = str(given.file) == "-"  # read when Ctrl-C can end it
-    payload = None if from_input else _payload(given.text, given.file, given.size, limit)
+    payload = None if from_input else payload_of(given.text, given.file, given.size, limit)
     interval = 1 / given.rate if given.rate is not None else given.interval
     terminal = is_terminal(sys.stdin)
     if payload is None and not from_input and interval is not None and terminal:
@@ -277,32 +274,3 @@ def send(context: typer.Context, given: Given) -> int:
         return exchange.finish()
 
     return conduct(run, output, words, interrupts, empty_summary(transport, "sender", given.ack))
-
-
-def _payload(text: list[str] | None, file: Path | None, size: int | None, limit: int) -> bytes | None:
-    """The one message that the arguments name; None where they name none, and standard input has the messages."""
-    if file is not None:
-        return _content(file, limit)
-    if not text and size is None:
-        return None
-    payload = os.fsencode(" ".join(text or []))
-    if size is not None and size > limit:
-        raise MessageTooLarge(size, limit, N_("choose a smaller --size, or raise --max-message on both sides"))
-    return filled(payload, size)
-
-
-def title_of(file: Path) -> str:
-    """What a message with this file is called: its name."""
-    return ending(os.fsencode(file.name).decode(errors="replace"))
-
-
-def _content(file: Path, limit: int) -> bytes:
-    """A file's bytes."""
-    try:
-        size = file.stat().st_size
-        if size > limit:
-            raise MessageTooLarge(size, limit, Phrase("raise --max-message on both sides, or send {} in parts", file))
-        with file.open("rb") as opened:
-            return opened.read(limit + 1)  # a device has no size, and may have no end
-    except OSError as error:
-        raise UsageError("--file {}: cannot read it: {}", file, Phrase(error.strerror or str(error))) from None

@@ -155,13 +155,12 @@ def joined(
 ) -> Trace:
     """The logs of a run as one, their times made relative to the sender's start. The logs themselves stay as they are."""
     start = sender_log.started_at
+
+    def since(time: int | None) -> int | None:
+        return None if time is None else time - start
+
     sent = [
-        replace(
-            row,
-            due_at=row.due_at - start,
-            sent_at=None if row.sent_at is None else row.sent_at - start,
-            settled_at=None if row.settled_at is None else row.settled_at - start,
-        )
+        replace(row, due_at=row.due_at - start, sent_at=since(row.sent_at), settled_at=since(row.settled_at))
         for row in sender_log.sent
     ]
     received = [replace(row, at=row.at - start) for row in receiver_log.received]

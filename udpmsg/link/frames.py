@@ -6,22 +6,15 @@ be understood is CONTROL, "other", "not understood".
 
 A retransmission is not a new data frame: it has the index and part of what was sent before, and the next transmission number.
 Of a message in several fragments, `part` is our fragment's index * 8192, plus the offset of an IP fragment in units of 8 bytes.
-
-What is neither handshake, data nor teardown is billed as ACKNOWLEDGMENT: PROBE, CHALLENGE, COOKIE, QUERY, REPORT, ICMP (unless it
-refuses a GOODBYE: TEARDOWN) and other programs' protocols.
 """
 
 import struct
-from typing import NamedTuple
 
-from udpmsg.base.errors import N_
 from udpmsg.core import wire
-from udpmsg.core.wire import OUR_MARK, OUR_MESSAGE, PEEK, Kind
+from udpmsg.core.wire import OUR_MARK, OUR_MESSAGE, PEEK
+from udpmsg.link.contents import ACK, ACKNOWLEDGMENT, CONTENTS, CONTROL, DATA, HANDSHAKE, MESSAGES, TEARDOWN, Content
 from udpmsg.link.record import Direction, FrameKind, Identity, Phase
 from udpmsg.link.streams import MODULUS, NOT_OURS, Stream
-
-DATA, ACK, CONTROL = FrameKind.DATA, FrameKind.ACK, FrameKind.CONTROL
-HANDSHAKE, MESSAGES, ACKNOWLEDGMENT, TEARDOWN = Phase.HANDSHAKE, Phase.DATA, Phase.ACKNOWLEDGMENT, Phase.TEARDOWN
 
 ETHERNET = 14
 """Bytes of an Ethernet header: two addresses and a type."""
@@ -45,58 +38,6 @@ PROTOCOLS = {0x0806: "ARP", 0x86DD: "IPv6"}
 UNREACHABLE = {0: "network", 1: "host", 2: "protocol", 3: "port", 13: "communication"}
 """ICMP type 3: codes of RFC 792 and RFC 1812, 5.2.7.1."""
 TOO_LARGE = 4
-
-CONTENTS = {
-    Kind.ACK.value: (DATA, ACKNOWLEDGMENT, N_("acknowledgment")),
-    Kind.GOODBYE.value: (CONTROL, TEARDOWN, N_("goodbye")),
-    Kind.PROBE.value: (CONTROL, ACKNOWLEDGMENT, N_("probe")),
-    Kind.PROBE_REPLY.value: (CONTROL, ACKNOWLEDGMENT, N_("probe reply")),
-    Kind.CHALLENGE.value: (CONTROL, ACKNOWLEDGMENT, N_("challenge")),
-    Kind.COOKIE.value: (CONTROL, ACKNOWLEDGMENT, N_("cookie")),
-    Kind.QUERY.value: (CONTROL, ACKNOWLEDGMENT, N_("query")),
-    Kind.REPORT.value: (CONTROL, ACKNOWLEDGMENT, N_("report")),
-}
-"""Every kind but MESSAGE: as the segment that begins with it (over UDP an ACK is FrameKind.ACK), its bill and its name."""
-
-LABELS = (
-    *(label for _kind, _phase, label in CONTENTS.values()),
-    N_("message {}"),
-    N_("messages {}–{}"),
-    N_("message {}, part {}"),
-    N_("messages {}–{}, part {}"),
-    N_("segment {}"),
-    N_("datagram {}"),
-    N_("IP fragment"),
-    N_("IP fragment of {}"),
-    N_("IP protocol {}"),
-    N_("ICMP {} unreachable"),
-    N_("ICMP too large"),
-    N_("ICMP time exceeded"),
-    N_("ICMP type {}"),
-    N_("ICMP echo"),
-    N_("ICMP echo reply"),
-    *(N_("network"), N_("host"), N_("protocol"), N_("port"), N_("communication"), N_("destination")),
-    N_("not understood"),
-    N_("other"),
-    "{}, FIN",
-    "{} ({})",
-)
-"""What the labels below are made of: a record holds English text, in which a report finds these, to tell them in the user's
-language. Names of protocols and flags are the same in all."""
-
-
-class Content(NamedTuple):
-    """What one frame carries."""
-
-    identity: Identity
-    phase: Phase
-    transport: str
-    """"udp", "tcp", "icmp" or "other"."""
-    label: str
-    """For a ladder: "message 4", "messages 4–6", "message 4, part 2", "SYN", "goodbye"."""
-    first_sequence: int
-    """The messages of which it carries anything, first and last; 0 for none. Of ICMP: the message that was refused."""
-    last_sequence: int
 
 
 class Tracker:

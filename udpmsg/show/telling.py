@@ -5,8 +5,8 @@ Data speaks English in every language; JSON and saved files never change. Owns h
 
 from udpmsg.base.language import _, separated, told
 from udpmsg.base.phrases import phrased
+from udpmsg.link.contents import LABELS
 from udpmsg.link.faults import Link
-from udpmsg.link.frames import LABELS
 from udpmsg.link.wording import Telling, describe, spaced
 
 
