@@ -164,7 +164,7 @@ def test_a_text_that_no_catalogue_can_have_is_refused(
     assert [complaint.partition(": ")[0] for complaint in translate.computed()] == ["said.py:1"]
 
 
-SAYING = {"BadParameter", "_give_up", "_hint", "_note", "paint", "print", "prompt", "say", "status", "trouble"}
+SAYING = {"BadParameter", "_give_up", "_note", "hint", "paint", "print", "prompt", "say", "status", "trouble"}
 """Functions whose first argument people read."""
 
 

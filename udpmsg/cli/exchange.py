@@ -10,7 +10,8 @@ from operator import attrgetter
 from udpmsg.base import clock
 from udpmsg.base.distribution import Distribution
 from udpmsg.base.durations import SECOND
-from udpmsg.base.language import N_plural, _, number, plural, told
+from udpmsg.base.language import _, told
+from udpmsg.cli import last_words
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.output import Output
 from udpmsg.cli.signals import Interrupts
@@ -29,20 +30,12 @@ from udpmsg.core.events import (
 from udpmsg.messaging.sender import Sender
 from udpmsg.show.schema import sender_summary
 from udpmsg.show.stream import Words
-from udpmsg.show.terminal import PARTS_OF_SENDER, byte_count, hint_words, paint, part
-from udpmsg.sockets.endpoint import DEFAULT_PORT, Endpoint
+from udpmsg.show.terminal import hint_words
+from udpmsg.sockets.endpoint import Endpoint
 from udpmsg.sockets.waiting import nanoseconds
 
-PATIENCE = 2 * SECOND
-"""A wait longer than this is explained while it lasts."""
 SHOWN_FAILURES = 20
 """Where there are too many messages for a line each, the first failures have one; the others are only counted."""
-FORMS = dict(PARTS_OF_SENDER)
-ENDED = {state: FORMS[f"messages_{state.value}"] for state in State}
-"""The words for how many messages ended in each state."""
-SENT_AGAIN, MALFORMED = FORMS["retransmissions"], FORMS["malformed"]
-ANSWERED = N_plural("{} answered", "{} answered")
-NOT_SENT = N_plural("{} not sent", "{} not sent")
 HINT_WAIT = 0.02
 """Seconds that a fire-and-forget sender waits for an ICMP refusal from another machine; from this one it comes at once."""
 
@@ -90,7 +83,8 @@ class Exchange:
         self._addresses_tried: set[Endpoint] = {sender.endpoint}
         self._failures_shown = 0
         self._round_trips = Distribution()
-        self._states = dict.fromkeys(State, 0)
+        self.states = dict.fromkeys(State, 0)
+        """How many messages ended in each."""
 
     @property
     def stopped(self) -> bool:
@@ -130,7 +124,7 @@ class Exchange:
             timeout = (until - now) / SECOND if listening else None
             if self.words.terminal:
                 timeout = min(timeout, 0.25) if timeout is not None else 0.25
-                self._explain(now - begun)
+                last_words.explain(self, now - begun)
             self.pump(timeout)
         self.words.clear()
 
@@ -146,7 +140,7 @@ class Exchange:
         if not self.output.for_people:
             self.output.summary(summary, str(self.sender.endpoint))
         code = self._code()
-        self._last_words(code)
+        last_words.say(self, code)
         return code
 
     def _hint_matters(self) -> bool:
@@ -166,112 +160,33 @@ class Exchange:
             return self.failed
         if self.output.data.broken:
             return Exit.ERROR
-        failed = self._states[State.UNCONFIRMED] + self._states[State.REFUSED] + self.not_sent + self._kept
+        failed = self.states[State.UNCONFIRMED] + self.states[State.REFUSED] + self.not_sent + self.kept
         unanswered = self.replies < self.answers_expected
         if not failed and not unanswered:
             return Exit.WELL
-        sent_none = not self.sender.statistics().messages_sent and self._states[State.REFUSED]
+        sent_none = not self.sender.statistics().messages_sent and self.states[State.REFUSED]
         refused = self.unreachable is not None or sent_none
-        return Exit.NOBODY if refused and not self._heard else Exit.UNCONFIRMED
+        return Exit.NOBODY if refused and not self.heard else Exit.UNCONFIRMED
 
     @property
-    def _heard(self) -> bool:
-        return bool(self._states[State.DELIVERED] or self.replies)
+    def heard(self) -> bool:
+        """Whether anybody confirmed or answered anything."""
+        return bool(self.states[State.DELIVERED] or self.replies)
 
     @property
-    def _kept(self) -> int:
+    def kept(self) -> int:
         """Messages that stay in the spool."""
         return self.sender.spool.messages if self.sender.spool is not None else 0
 
-    def _last_words(self, code: int) -> None:
-        """Tell a person how it ended; tell a reader of JSON only what the summary does not say."""
-        self._say_how_it_ended(code)
-        if self._kept and self.sender.spool is not None:
-            text = plural("{} message stays in {}: {}", "{} messages stay in {}: {}", self._kept)
-            self._hint(text.format(number(self._kept), self.sender.spool.path, _("run the same command again")))
-
-    def _say_how_it_ended(self, code: int) -> None:
-        if self.interrupts.number is not None:
-            self.words.say(f"{self.interrupts.words}: {self._tally()}")
-            return
-        if self.output.data.broken:
-            self.words.say(f"udpmsg: {self.output.data.broken}: {self._tally()}")
-            return
-        if self.output.for_people and self.sender.statistics().messages_sent + self._states[State.REFUSED] + self.not_sent:
-            self.words.say(self._tally())
-        where = self.sender.endpoint
-        if self.unreachable is not None and not self._heard:
-            self._hint(self._said_by_icmp(self.unreachable))
-        elif self._states[State.UNCONFIRMED]:
-            happened = _("Not all confirmed in time.") if self._states[State.DELIVERED] else _("Nobody confirmed in time.")
-            advice = _(
-                "Check that udpmsg listens on {} (other programs cannot confirm) and no firewall is between; "
-                "--deadline and --max-transmissions allow more"
-            )
-            self._hint(f"{happened} {advice.format(where)}")
-        elif code == Exit.UNCONFIRMED and self.replies < self.answers_expected:
-            self._hint(
-                _(
-                    "Not every message was answered. A listener answers with --echo, --reply, --exec or --interactive; "
-                    "--wait 0 asks for no answer"
-                )
-            )
-
-    def _said_by_icmp(self, unreachable: Unreachable) -> str:
-        where = self.sender.endpoint
-        if not unreachable.refused:
-            advice = _("Check the address, the route there, and the firewalls on the way")
-            return _("ICMP came back: {}. {}").format(hint_words(unreachable), advice)
-        text = _("ICMP came back: nobody listens on {}. Start one: {}").format(where, _listener_for(where))
-        if not self.sender.acknowledged:
-            text += _("; --ack waits for a confirmation of each message")
-        return text
-
-    def _tally(self) -> str:
-        statistics = self.sender.statistics()
-        where, sent = self.sender.endpoint, statistics.messages_sent
-        if self.sender.acknowledged:
-            parts = [plural("{} message to {}", "{} messages to {}", sent).format(number(sent), where)]
-            parts += [part(count, ENDED[state]) for state, count in self._states.items() if count or state is State.DELIVERED]
-            if statistics.retransmissions:
-                parts.append(part(statistics.retransmissions, SENT_AGAIN))
-        else:
-            checked = _("delivery not checked")
-            if self.replies or self.answers_expected:
-                checked = part(self.replies, ANSWERED)
-            parts = [plural("{} message sent; {}", "{} messages sent; {}", sent).format(number(sent), checked)]
-            if self._states[State.REFUSED]:
-                parts.append(part(self._states[State.REFUSED], ENDED[State.REFUSED]))
-            parts.append(_("{} to {}").format(byte_count(statistics.payload_bytes), where))
-        if statistics.malformed:  # only the first few had a line each
-            parts.append(part(statistics.malformed, MALFORMED))
-        if self.not_sent:
-            parts.append(part(self.not_sent, NOT_SENT))
-        return " · ".join(parts)
-
-    def _explain(self, waited: int) -> None:
-        """On a terminal, say during a long wait what it waits for, how long it may last, and how to end it."""
-        if waited < PATIENCE or not self.sender.unresolved:
-            return
-        waiting = part(self.sender.unresolved, ENDED[State.UNCONFIRMED])
-        if self.unreachable is not None:
-            said = _("nobody listens") if self.unreachable.refused else hint_words(self.unreachable)
-            waiting = _("{} (ICMP: {})").format(waiting, said)
-        text = _("{}, {} s of {} s, Ctrl-C stops · {}")
-        self.words.status(text.format(waiting, waited // SECOND, number(self._longest_wait(), "g"), self.sender.endpoint))
-
-    def _longest_wait(self) -> float:
+    def longest_wait(self) -> float:
         """Seconds after which a message that nobody confirms ends."""
-        refused = self.unreachable is not None and self.unreachable.refused and not self._heard
+        refused = self.unreachable is not None and self.unreachable.refused and not self.heard
         return min(self.deadline, self.refused_for) if refused and self.refused_for is not None else self.deadline
-
-    def _hint(self, text: str) -> None:
-        self.words.say(paint(text, "warning", self.words.colour))
 
     def _on_outcomes(self, outcomes: list[Outcome]) -> None:
         for state, group in groupby(outcomes, attrgetter("state")):
             ended = list(group)
-            self._states[state] += len(ended)
+            self.states[state] += len(ended)
             if state is State.DELIVERED:
                 self._hint_told = False  # should the listener go, that is news
             for round_trip in [outcome.rtt_ns for outcome in ended if outcome.rtt_ns is not None]:
@@ -303,7 +218,7 @@ class Exchange:
             case NextAddress():
                 if self.sender.endpoint not in self._addresses_tried:  # they are tried in turn, again and again
                     self._addresses_tried.add(self.sender.endpoint)
-                    self._hint(_("{}; trying {}, the name's next address").format(told(event.reason), event.peer))
+                    self.words.hint(_("{}; trying {}, the name's next address").format(told(event.reason), event.peer))
             case Disconnected() if not self._closing:
                 self.disconnected = event
                 text = _("{} ended the connection").format(self.sender.endpoint)
@@ -323,19 +238,12 @@ class Exchange:
         if self.sender.unresolved and not self._hint_told:
             self._hint_told = True
             text = _("{} (ICMP); trying until {}")
-            self._hint(text.format(hint_words(event), clock.time_of_day(self._longest_wait())))
+            self.words.hint(text.format(hint_words(event), clock.time_of_day(self.longest_wait())))
 
 
 def is_this_machine(host: str) -> bool:
     """Whether this is a loopback address: a refusal from there is known before the send returns."""
     return host.startswith("127.") or host == "::1"
-
-
-def _listener_for(endpoint: Endpoint) -> str:
-    """The command that starts a listener there."""
-    host = "" if endpoint.host == "127.0.0.1" else f" --host {endpoint.host}"
-    port = "" if endpoint.port == DEFAULT_PORT else f" --port {endpoint.port}"
-    return f"udpmsg listen{host}{port}"
 
 
 def _without_note(_: Message) -> str:

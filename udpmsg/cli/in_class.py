@@ -88,7 +88,7 @@ class LessonShow:
         self.show(story.try_it(lesson))
         if result.unseen:
             names = ", ".join(expectation.name for expectation in result.unseen)
-            self.words.say(paint(_("Not everything was seen: {}").format(names), "warning", self.words.colour))
+            self.words.hint(_("Not everything was seen: {}").format(names))
         return result
 
     def show(self, part: story.Part) -> None:

@@ -24,7 +24,6 @@ from udpmsg.relay.values import CutOff
 from udpmsg.show.relaying import HumanRelay, JsonRelay
 from udpmsg.show.schema import empty_summary
 from udpmsg.show.stream import Data, Words, forgiving
-from udpmsg.show.terminal import paint
 from udpmsg.sockets.endpoint import LOOPBACK
 from udpmsg.sockets.waiting import after, earliest, passed
 
@@ -166,7 +165,7 @@ def relay(context: typer.Context, given: Given) -> int:
             interrupts.defer_to(opened)
             output.relaying(opened.endpoints, opened.target, chosen, drawn)
             if transport != "udp":
-                words.say(paint(_(UNIMPAIRED), "warning", words.colour))
+                words.hint(_(UNIMPAIRED))
             return follow(opened, output, words, interrupts, given.for_, drawn)
 
     return conduct(run, output, words, interrupts, empty_summary(transport, "relay"))

@@ -10,7 +10,8 @@ from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import N_, MessageTooLarge, Phrase, UsageError
 from udpmsg.base.language import _, number
-from udpmsg.cli.exchange import PATIENCE, Exchange
+from udpmsg.cli.exchange import Exchange
+from udpmsg.cli.last_words import PATIENCE
 from udpmsg.compare.workload import BATCH, Schedule, batches, filled
 from udpmsg.messaging.payload import ending
 from udpmsg.sockets.waiting import nanoseconds

@@ -10,8 +10,9 @@ from udpmsg.base import clock
 from udpmsg.base.durations import SECOND
 from udpmsg.base.errors import UdpmsgError
 from udpmsg.base.language import _
-from udpmsg.cli.exchange import PATIENCE, Exchange
+from udpmsg.cli.exchange import Exchange
 from udpmsg.cli.exits import exit_for
+from udpmsg.cli.last_words import PATIENCE
 from udpmsg.cli.output import Output, complain
 from udpmsg.cli.signals import Interrupts
 from udpmsg.core.config import DEADLINE

@@ -154,15 +154,19 @@ class Words:
         before, after = self.around(text)
         self._write(f"{before}{text}\n{after}")
 
+    def hint(self, text: str) -> None:
+        """Say something that a reader had better notice."""
+        self.say(paint(text, "warning", self.colour))
+
     def trouble(self, text: str | Callable[[], str]) -> None:
         """Say what went wrong; of many such things the first few, and then that the others are only counted.
 
         A function is called for its text only if that is said."""
         self._troubles += 1
         if self._troubles <= SHOWN_TROUBLES:
-            self.say(paint(text if isinstance(text, str) else text(), "warning", self.colour))
+            self.hint(text if isinstance(text, str) else text())
         elif self._troubles == SHOWN_TROUBLES + 1:
-            self.say(paint(_("further cases are only counted"), "warning", self.colour))
+            self.hint(_("further cases are only counted"))
 
     def status(self, text: str) -> None:
         """Show this at the bottom of a terminal until the next line; nowhere else."""
