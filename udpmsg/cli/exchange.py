@@ -11,8 +11,8 @@ from udpmsg.base import clock
 from udpmsg.base.distribution import Distribution
 from udpmsg.base.durations import SECOND
 from udpmsg.base.language import _, told
-from udpmsg.cli import last_words
 from udpmsg.cli.exits import Exit
+from udpmsg.cli.last_words import Tally
 from udpmsg.cli.output import Output
 from udpmsg.cli.signals import Interrupts
 from udpmsg.core.events import (
@@ -40,7 +40,7 @@ HINT_WAIT = 0.02
 """Seconds that a fire-and-forget sender waits for an ICMP refusal from another machine; from this one it comes at once."""
 
 
-class Exchange:
+class Exchange(Tally):
     """Drives a sender, shows its events and counts them."""
 
     def __init__(
@@ -53,28 +53,15 @@ class Exchange:
         deadline: float,
         refused_for: float | None = None,
     ) -> None:
-        self.sender = sender
-        self.words = words
-        self.output = output
-        self.interrupts = interrupts
-        self.deadline = deadline
-        self.refused_for = refused_for
+        super().__init__(sender, output, words, interrupts, deadline, refused_for)
         self.goes_on = False
         """Whether the run goes on when everything was refused, because a person may try again."""
         self.show_outcomes = True
         """Whether a confirmed message gets a line of its own."""
         self.aside = False
         """Whether outcomes go to standard error, because standard output has the replies."""
-        self.answers_expected = 0
-        """Replies without which the run has failed."""
-        self.replies = 0
-        self.not_sent = 0
-        """Messages that the library was never given: the line was too large, or the connection had ended."""
         self.failed: int | None = None
         """The exit code of the error that ended the run."""
-        self.resumed = sender.spool.messages if sender.spool is not None else 0
-        """Messages that an earlier run left in the spool."""
-        self.unreachable: Unreachable | None = None
         self.disconnected: Disconnected | None = None
         self.on_reply: Callable[[Message], str] = _without_note
         """Called with each reply; returns a note to show beside it."""
@@ -83,8 +70,6 @@ class Exchange:
         self._addresses_tried: set[Endpoint] = {sender.endpoint}
         self._failures_shown = 0
         self._round_trips = Distribution()
-        self.states = dict.fromkeys(State, 0)
-        """How many messages ended in each."""
 
     @property
     def stopped(self) -> bool:
@@ -124,7 +109,7 @@ class Exchange:
             timeout = (until - now) / SECOND if listening else None
             if self.words.terminal:
                 timeout = min(timeout, 0.25) if timeout is not None else 0.25
-                last_words.explain(self, now - begun)
+                self.explain(now - begun)
             self.pump(timeout)
         self.words.clear()
 
@@ -140,7 +125,7 @@ class Exchange:
         if not self.output.for_people:
             self.output.summary(summary, str(self.sender.endpoint))
         code = self._code()
-        last_words.say(self, code)
+        self.say_last_words(code)
         return code
 
     def _hint_matters(self) -> bool:
@@ -167,21 +152,6 @@ class Exchange:
         sent_none = not self.sender.statistics().messages_sent and self.states[State.REFUSED]
         refused = self.unreachable is not None or sent_none
         return Exit.NOBODY if refused and not self.heard else Exit.UNCONFIRMED
-
-    @property
-    def heard(self) -> bool:
-        """Whether anybody confirmed or answered anything."""
-        return bool(self.states[State.DELIVERED] or self.replies)
-
-    @property
-    def kept(self) -> int:
-        """Messages that stay in the spool."""
-        return self.sender.spool.messages if self.sender.spool is not None else 0
-
-    def longest_wait(self) -> float:
-        """Seconds after which a message that nobody confirms ends."""
-        refused = self.unreachable is not None and self.unreachable.refused and not self.heard
-        return min(self.deadline, self.refused_for) if refused and self.refused_for is not None else self.deadline
 
     def _on_outcomes(self, outcomes: list[Outcome]) -> None:
         for state, group in groupby(outcomes, attrgetter("state")):
