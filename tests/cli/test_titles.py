@@ -8,8 +8,8 @@ import pytest
 from tests.cli.conftest import Commands
 from tests.store.samples import NOON, message
 from udpmsg import Message, Store
-from udpmsg.cli.saving import Saver, safe
 from udpmsg.cli.repeated import title_of
+from udpmsg.cli.saving import Saver, safe
 
 
 @pytest.fixture
