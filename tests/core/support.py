@@ -223,6 +223,11 @@ class Receiver(CoreReceiver):
         return events
 
 
+def room_for(size: int) -> int:
+    """The limit for all memory that leaves so many bytes, and not one more, for what is unfinished: three quarters."""
+    return -(-size * 4 // 3)
+
+
 def a_receiver(*, now: int = START, framed: bool = False, **limits: int) -> Receiver:
     """A receiver with room for 256 messages and 1 MiB of a session, unless the story says otherwise."""
     limits = {"session_messages": 256, "session_bytes": 1 << 20, **limits}

@@ -2,7 +2,18 @@
 
 import pytest
 
-from tests.core.support import Receiver, RemoteSender, a_receiver, a_wary_receiver, acknowledgments, answers, at, payloads, proves
+from tests.core.support import (
+    Receiver,
+    RemoteSender,
+    a_receiver,
+    a_wary_receiver,
+    acknowledgments,
+    answers,
+    at,
+    payloads,
+    proves,
+    room_for,
+)
 from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
 from udpmsg.core.events import Duplicate, Goodbye, LimitReached, Message
 from udpmsg.core.framing import Run
@@ -295,7 +306,7 @@ def test_an_unfinished_fire_and_forget_message_is_lost_with_its_place() -> None:
 
 
 def test_a_fragment_at_the_end_of_the_memory_is_refused_and_comes_again() -> None:
-    limit = REASSEMBLY_COST + 3 * (100 + FRAGMENT_COST) - 1
+    limit = room_for(REASSEMBLY_COST + 3 * (100 + FRAGMENT_COST) - 1)
     remote, receiver = RemoteSender(), a_receiver(total_bytes=limit, session_bytes=10_000)
     first, second, third = remote.fragments(1, bytes(300), 100)
     receiver.receive([first, second], now=at(0), peer="p")

@@ -14,6 +14,7 @@ from tests.core.support import (
     at,
     payloads,
     read,
+    room_for,
 )
 from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
 from udpmsg.core.config import Limits
@@ -548,7 +549,7 @@ def test_a_run_of_drops_ends_with_the_next_message() -> None:
 # Unfinished fire-and-forget messages -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("limit", [{"session_messages": 4}, {"session_bytes": 19}, {"total_bytes": 5 * 706 - 1}])
+@pytest.mark.parametrize("limit", [{"session_messages": 4}, {"session_bytes": 19}, {"total_bytes": room_for(5 * 706 - 1)}])
 def test_at_a_limit_the_oldest_unfinished_message_is_dropped(limit: dict[str, int]) -> None:
     """Without acknowledgments a lost fragment never comes again."""
     remote, receiver = fire_and_forget(), a_receiver(**limit)
@@ -774,15 +775,16 @@ def test_a_new_connection_from_the_port_of_one_that_is_gone_does_not_end_with_it
     assert not accepts(receiver, 2, at(1999))
 
 
-def test_memory_that_silent_sessions_reserved_is_given_back() -> None:
-    receiver = a_receiver(total_bytes=900)
+def test_memory_that_unfinished_messages_keep_for_long_is_given_back() -> None:
+    receiver = a_receiver(total_bytes=room_for(900))
     silent = RemoteSender(1)
     receiver.receive([silent.fragments(1, bytes(100), 60)[0]], now=at(0), peer="p")
     young = RemoteSender(2)
-    receiver.receive([young.message(1, b"x")], now=at(999), peer="q")
-    assert receiver.events() == [LimitReached("q", 2, "total_bytes", 900)]
-    receiver.receive([young.message(1, b"x")], now=at(1100), peer="q")  # it is looked for ten times a second
-    assert payloads(receiver.events()) == [b"x"]
+    fragments = young.fragments(1, b"xy", 1)
+    receiver.receive(fragments, now=at(999), peer="q")
+    assert receiver.events()[0] == LimitReached("q", 2, "total_bytes", room_for(900))
+    receiver.receive(fragments, now=at(1100), peer="q")  # it is looked for ten times a second
+    assert payloads(receiver.events()) == [b"xy"]
     assert (receiver.sessions_open, receiver.held_bytes) == (2, 0)
     receiver.data_to_send(now=at(1100))
     receiver.receive([silent.probe()], now=at(1101), peer="p")  # it must learn that its fragment has to be sent again

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.core.support import RECEIVER, SENDER, Receiver, RemoteSender, acknowledgments, at
+from tests.core.support import RECEIVER, SENDER, Receiver, RemoteSender, acknowledgments, at, room_for
 from udpmsg.core import runs
 from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
 from udpmsg.core.config import Limits
@@ -188,9 +188,10 @@ def test_the_beginning_of_a_message_behind_a_gap() -> None:
 @pytest.mark.parametrize("count", [2, 3])
 def test_what_the_memory_for_all_has_no_room_for(count: int, acknowledged: bool) -> None:
     """A message in three fragments takes more than when it is whole; one byte less, and the last of them is not taken."""
-    cost = 1 + MESSAGE_COST + REASSEMBLY_COST + count * (FRAGMENT_COST + 2)
-    for total_bytes, fits in ((cost, True), (cost - 1, False)):
-        receiver = Receiver(session=RECEIVER, now=at(0), limits=Limits(total_bytes=total_bytes))
+    unfinished = REASSEMBLY_COST + count * (FRAGMENT_COST + 2)
+    cost = 1 + MESSAGE_COST + unfinished
+    for most, fits in ((unfinished, True), (unfinished - 1, False)):
+        receiver = Receiver(session=RECEIVER, now=at(0), limits=Limits(total_bytes=room_for(most)))
         sender = RemoteSender(acknowledged=acknowledged)
         receiver.receive([sender.message(1, b"x"), in_a_run(cut(sender, 2)[:count])], now=at(0), peer="p")
         assert receiver.totals().over_limit == (not fits)
@@ -200,8 +201,9 @@ def test_what_the_memory_for_all_has_no_room_for(count: int, acknowledged: bool)
 
 
 def test_fragments_go_on_where_there_is_no_room_for_more() -> None:
-    cost = 1 + MESSAGE_COST + REASSEMBLY_COST + 3 * (FRAGMENT_COST + 2)
-    receiver, sender = Receiver(session=RECEIVER, now=at(0), limits=Limits(total_bytes=cost)), RemoteSender()
+    unfinished = REASSEMBLY_COST + 3 * (FRAGMENT_COST + 2)
+    cost = 1 + MESSAGE_COST + unfinished
+    receiver, sender = Receiver(session=RECEIVER, now=at(0), limits=Limits(total_bytes=room_for(unfinished))), RemoteSender()
     datagrams = cut(sender, 2, payload=bytes(12))
     receiver.receive([sender.message(1, b"x"), datagrams[0]], now=at(0), peer="p")
     sender.number = 1

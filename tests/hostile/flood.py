@@ -5,6 +5,7 @@ open until its standard input ends. Bounded in number and in rate. Knows the for
 """
 
 import contextlib
+import itertools
 import json
 import random
 import resource
@@ -151,18 +152,24 @@ def many_connections(port: int, count: int, alive: bool) -> None:
     stay(pulse if alive else None)
 
 
-def fragments(port: int, sessions: int, each: int, size: int, total: int, rate: float) -> None:
-    """Of one message of each session the first `each` fragments, `size` bytes each, and never the rest."""
+def fragments(port: int, sessions: int, each: int, size: int, total: int, rate: float, alive: bool = False) -> None:
+    """Of one message of each session the first `each` fragments, `size` bytes each, and never the rest; `alive`: another one now
+    and then.
+    """
     opened, of = sources(SOCKETS), -(-total // size)
+    names, index = drawn(sessions), itertools.count()
 
-    def datagrams() -> Iterator[bytes]:
-        for index in range(each):
-            for name in drawn(sessions):
-                part = codec.Fragment(index, of, size, total)
-                yield codec.message(name, 1, b"x" * size, ask=True, number=index + 1, fragment=part)
+    def part_of_each() -> Iterator[bytes]:
+        place = next(index)
+        for name in names:
+            part = codec.Fragment(place, of, size, total)
+            yield codec.message(name, 1, b"x" * size, ask=True, number=place + 1, fragment=part)
 
-    paced(datagrams(), rate, lambda place, part: _to(opened[place % sessions % SOCKETS], port, part), sessions * each)
-    stay()
+    def send(parts: Iterable[bytes], rate: float) -> None:
+        paced(parts, rate, lambda place, part: _to(opened[place % sessions % SOCKETS], port, part), sessions * each)
+
+    send(itertools.chain.from_iterable(part_of_each() for _ in range(each)), rate)
+    stay((lambda: send(part_of_each(), rate)) if alive else None)
 
 
 def frames(port: int, connections: int, size: int, shape: str) -> None:

@@ -40,9 +40,10 @@ with Sender("127.0.0.1", int(sys.argv[1]), acknowledged=True) as sender:
 """
 
 
-def test_fragments_of_one_byte(commands: Commands, strangers: Strangers, record_property: Record) -> None:
+@pytest.mark.parametrize("alive", [False, True])
+def test_fragments_of_one_byte(commands: Commands, strangers: Strangers, record_property: Record, alive: bool) -> None:
     """Fragments of one byte, which cost many times that to keep. They are charged at what they cost: a listener with a
-    limit of 1 MiB keeps no more than twice that, and serves newcomers after it.
+    limit of 1 MiB keeps no more than twice that, and serves newcomers after it, also where each session goes on and on.
     """
     port = free_port()
     listener = commands.start(program=[sys.executable, "-c", SMALL_LISTENER, str(port)], port=port)
@@ -50,10 +51,11 @@ def test_fragments_of_one_byte(commands: Commands, strangers: Strangers, record_
     assert is_served(port, payload=bytes(100_000))
     process = Process(listener.process.pid)
     each = at_night(10_000, 60_000)
-    flood = strangers.start("fragments", port=port, sessions=8, each=each, size=1, total=60_000, rate=20_000)
+    flood = strangers.start("fragments", port=port, sessions=8, each=each, size=1, total=60_000, rate=20_000, alive=alive)
     flood.out.wait_for("done", patience=FLOOD)
     record_property("seen", f"{process.grown() / MIB:.1f} MiB more, with a limit of 1 MiB")
     assert process.grown() <= 2 * MIB + 2 * MIB  # 2 MiB: what any flood moves about
+    assert served(port, 4) == 1
     assert served(port, 4, payload=bytes(100_000)) == 1
 
 

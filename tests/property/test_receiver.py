@@ -86,9 +86,18 @@ class ModelSession:
 
     def cost(self) -> int:
         """What it takes of the memory for all: each message that waits, and of the unfinished ones what came."""
-        whole = [self.sizes[number] + MESSAGE_COST for number in self.whole()]
+        return sum(self.sizes[number] + MESSAGE_COST for number in [*self.in_hand, *self.queued]) + self.unfinished()
+
+    def unfinished(self) -> int:
+        """Of that, what is not whole, or waits behind a gap."""
+        held = [self.sizes[number] + MESSAGE_COST for number in self.held]
         parts = [REASSEMBLY_COST + sum(map(fragment_cost, parts)) for parts in self.parts.values()]
-        return sum(whole) + sum(parts)
+        return sum(held) + sum(parts)
+
+    def would_wait(self, sequence: int) -> bool:
+        """Whether this message, if it is whole, waits behind a gap."""
+        below = set(range(self.lowest, sequence))
+        return self.ordered and not below <= {*self.delivered, *self.in_hand, *self.queued}
 
     def leave(self) -> None:
         """Its place is for others, if nothing more is to come and nothing waits."""
@@ -206,7 +215,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             cost = fragment_cost(index) * (index not in parts) + REASSEMBLY_COST * begins
             if begins and not self.may_begin(session, sequence, size, cost):
                 return
-            if self.held_bytes() + cost > LIMITS.total_bytes:
+            if self.room(unfinished=True) < cost:
                 session.over_limit += 1
                 return
             self.has_place(session, number)
@@ -214,7 +223,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             if len(session.parts[sequence]) < 2:
                 return
             del session.parts[sequence]
-        elif not self.fits(session, sequence, size):
+        elif not self.fits(session, sequence, size, unfinished=session.would_wait(sequence)):
             return
         else:
             self.has_place(session, number)
@@ -245,19 +254,27 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             session.parts.pop(next(iter(session.parts)))
             session.over_limit += 1
             session.leave()
-        return self.fits(session, sequence, size, cost)
+        return self.fits(session, sequence, size, cost, unfinished=True)
 
     def crowded(self, session: ModelSession, size: int, cost: int) -> bool:
-        return not (session.has_left and self.places_taken() >= LIMITS.sessions) and not self.has_room(session, size, cost)
+        return not (session.has_left and self.places_taken() >= LIMITS.sessions) and not self.has_room(
+            session, size, cost, unfinished=True
+        )
 
-    def has_room(self, session: ModelSession, size: int, cost: int) -> bool:
+    def has_room(self, session: ModelSession, size: int, cost: int, *, unfinished: bool) -> bool:
         return (
             session.waiting_messages() < LIMITS.session_messages
             and session.waiting_bytes() + size <= LIMITS.session_bytes
-            and self.held_bytes() + max(size + MESSAGE_COST, cost) <= LIMITS.total_bytes
+            and max(size + MESSAGE_COST, cost) <= self.room(unfinished=unfinished)
         )
 
-    def fits(self, session: ModelSession, sequence: int, size: int, cost: int = 0) -> bool:
+    def room(self, *, unfinished: bool) -> int:
+        """The memory that is left: for what is unfinished there are three quarters of it."""
+        left = LIMITS.total_bytes - self.held_bytes()
+        kept = sum(session.unfinished() for session in self.model.values())
+        return min(left, LIMITS.total_bytes * 3 // 4 - kept) if unfinished else left
+
+    def fits(self, session: ModelSession, sequence: int, size: int, cost: int = 0, *, unfinished: bool) -> bool:
         gaps = len(session.gaps(max([0, *session.seen])))
         waited_for = sum(last >= session.lowest for _, last in session.gaps(max([0, *session.seen])))  # not given up
         # What fills a gap is always welcome; an unfinished message may open one when it is whole, so each of them counts.
@@ -265,7 +282,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         fits = (
             not (session.has_left and self.places_taken() >= LIMITS.sessions)
             and size <= LIMITS.max_message
-            and self.has_room(session, size, cost)
+            and self.has_room(session, size, cost, unfinished=unfinished)
             and not (session.acknowledged and opens and waited_for + len(session.parts) >= LIMITS.gaps)
         )
         session.over_limit += not fits

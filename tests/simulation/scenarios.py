@@ -209,6 +209,15 @@ def _table() -> dict[str, Scenario]:
         ),
         both("few-gaps", "8 gaps may be remembered, and 20 % is lost", Faults(loss=0.2), limits=Limits(gaps=8)),
         both("ordered", "in order, 10 % lost", Faults(loss=0.1), ordered=True, delivered_at_least=1.0),
+        Scenario(
+            "ordered-few",
+            "in order, 10 % lost, and sixteen messages may wait",
+            ordered=True,
+            forward=Faults(loss=0.1),
+            sizes="small",
+            limits=Limits(session_messages=16),
+            delivered_at_least=0.99,
+        ),
         both(
             "ordered-slow",
             "in order, overtaking and a slow application",

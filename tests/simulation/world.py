@@ -665,16 +665,19 @@ class World:
                     self._note(f"receiver: {event}")
         if limit is not None and took > limit:
             raise Broken(f"events({limit}) gave {took} messages")
+        limits, sessions = self.scenario.limits, len(self.ledgers)
+        most, most_bytes = limits.session_messages, limits.session_bytes
+        if self.scenario.ordered:  # the one that others wait behind has a place beyond the limits
+            most, most_bytes = most + 1, most_bytes + limits.max_message
         for session, sizes in waited.items():
-            if len(sizes) > self.scenario.limits.session_messages:
+            if len(sizes) > most:
                 raise Broken(f"{len(sizes)} messages of session {session} waited for the application")
-            if session is not None and sum(sizes) > self.scenario.limits.session_bytes:
+            if session is not None and sum(sizes) > most_bytes:
                 raise Broken(f"{sum(sizes)} bytes of session {session} waited for the application")
-        if not self.scenario.hostile and not self._may_be_corrupt():
-            # What was handed over was held until now, and no session is here but the honest ones.
-            limits, sessions = self.scenario.limits, len(self.ledgers)
-            if took > limits.session_messages * sessions or size > limits.session_bytes * sessions:
-                raise Broken(f"{took} messages of {size} bytes waited, above the limits of {sessions} sessions")
+        # What was handed over was held until now. Where nobody is hostile, no session is here but the honest ones.
+        honest = not self.scenario.hostile and not self._may_be_corrupt()
+        if honest and (took > most * sessions or size > most_bytes * sessions):
+            raise Broken(f"{took} messages of {size} bytes waited, above the limits of {sessions} sessions")
         return took
 
     def _keep(self, life: Life) -> None:
@@ -955,14 +958,22 @@ def check_budget(receiver: Receiver) -> None:
     whole = [
         message for entry in [*delivery.waiting, *delivery.uncommitted] if isinstance(entry, Batch) for message in entry.messages
     ]
-    parts = 0
+    parts, unfinished, unproved = 0, 0, 0
     for session in [*sessions._table.values(), *sessions._tombstones]:
+        held = [len(message.payload) + MESSAGE_COST for message in session.held.values()]
+        fragments = [part for reassembly in session.reassemblies.values() for part in reassembly._parts.values()]
+        cost = REASSEMBLY_COST * len(session.reassemblies) + sum(len(part) + FRAGMENT_COST for part in fragments)
         whole += session.held.values()
-        for reassembly in session.reassemblies.values():
-            parts += REASSEMBLY_COST + sum(len(part) + FRAGMENT_COST for part in reassembly._parts.values())
+        parts += cost
+        unfinished += sum(held) + cost
+        unproved += 0 if session.proved else sum(held) + cost
     there = sum(len(message.payload) + MESSAGE_COST for message in whole) + parts
     if receiver.held_bytes != there:
         raise Broken(f"{receiver.held_bytes} bytes are charged, and {there} are there")
+    if (sessions._unfinished, sessions._unfinished_unproved) != (unfinished, unproved):
+        raise Broken(f"{sessions._unfinished} bytes are unfinished, {unfinished} are there")
+    if unfinished > receiver.limits.total_bytes * 3 // 4 and not sessions._lossless:
+        raise Broken(f"{unfinished} bytes are unfinished")
 
 
 def vars_of(totals: object) -> dict[str, object]:

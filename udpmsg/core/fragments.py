@@ -88,7 +88,7 @@ class Reassembly:
     narrower is cut up anew, so fragments of two cuts may overlap: of each only those bytes are kept that have not come. So
     nothing is kept twice, however often a message is cut, and what came of an earlier cut counts."""
 
-    __slots__ = ("_came", "_covered", "_parts", "_size", "cost", "started_at", "title", "total", "transmission")
+    __slots__ = ("_covered", "_parts", "_size", "came", "cost", "started_at", "title", "total", "transmission")
 
     def __init__(self, size: int, total: int, now: int) -> None:
         self._size = size
@@ -98,7 +98,8 @@ class Reassembly:
         """By the place of their first byte."""
         self._covered: RangeSet | None = None
         """The places of all bytes that have come; None as long as there is one cut, whose fragments are the same or apart."""
-        self._came = 0
+        self.came = 0
+        """Bytes that have come."""
         self.started_at = now
         self.cost = REASSEMBLY_COST
         """Bytes that it takes, and the fragments that have come."""
@@ -161,13 +162,13 @@ class Reassembly:
         return self._whole(transmission)
 
     def _note(self, size: int, pieces: int, title: str = "") -> None:
-        self._came += size
+        self.came += size
         self.cost += piece_cost(size, pieces, title)
         self.title = title or self.title
 
     def _whole(self, transmission: int) -> bytes | None:
         self.transmission = max(self.transmission, transmission)
-        if self._came < self.total:
+        if self.came < self.total:
             return None
         return b"".join([self._parts[first] for first in sorted(self._parts)])
 

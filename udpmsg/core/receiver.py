@@ -287,6 +287,7 @@ class Receiver:
                 title=title or None,
                 sent_at_us=datagram.sent_at,
             ),
+            now,
             ordered=datagram.ordered,
         )
 
@@ -366,7 +367,7 @@ class Receiver:
             self._drop_unfinished(session, total, REASSEMBLY_COST + piece_cost(part.size), now)
         messages = len(part.numbers) // fragments
         cost = (total + MESSAGE_COST) * (messages - 1) + REASSEMBLY_COST + piece_cost(total, fragments)
-        return self._sessions.limit_reached(session, total, now, messages=messages, cost=cost) is None
+        return self._sessions.limit_reached(session, total, now, messages=messages, cost=cost, unfinished=True) is None
 
     def _take_fragments(self, session: Session, part: Messages, now: int, peer: Peer) -> bool:
         """What `_receive_message` does, for fragments of one message that came in order, if no limit stands in the way."""
@@ -380,11 +381,11 @@ class Receiver:
                 return False
             if not part.acknowledged:
                 self._drop_unfinished(session, total, REASSEMBLY_COST + piece_cost(min(size, total - begin)), now)
-            if self._sessions.limit_reached(session, total, now, cost=cost) is not None:
+            if self._sessions.limit_reached(session, total, now, cost=cost, unfinished=True) is not None:
                 return False
         elif not reassembly.lacks(part.indexes, part.shape):
             return False
-        if not self._sessions.take_fragment(cost, now):
+        if not self._sessions.take_fragment(session, cost, now):
             return False
         if reassembly is None:
             reassembly = Reassembly(size, total, now)
@@ -472,7 +473,7 @@ class Receiver:
     def _resolve_below(self, session: Session, lowest: int) -> None:
         self._sessions.resolve_below(session, lowest)
         if session.held:
-            self._delivery.put(session.fill(), session)
+            self._delivery.put(self._sessions.fill(session), session)
 
     def _session(self, datagram: Datagram, now: int, peer: Peer) -> Session | None:
         """The session of a datagram, opened if there is a place for it. A known one needs none for its goodbye."""
@@ -538,8 +539,8 @@ class Receiver:
             return reassembly
         else:
             cost = piece_cost(sum(last + 1 - first for first, last in gaps), len(gaps), datagram.title)
-        if not self._sessions.take_fragment(cost, now):
-            self._over_limit(session, "total_bytes")
+        if not self._sessions.take_fragment(session, cost, now):
+            self._over_limit(session, "total_bytes", now)
             return None
         if begins:
             self._sessions.begin(session, datagram.sequence, reassembly)
@@ -550,7 +551,7 @@ class Receiver:
         bytes, which takes `cost` now and may still be whole."""
         while session.reassemblies:
             sequence, oldest = next(iter(session.reassemblies.items()))
-            crowded = self._sessions.limit_reached(session, size, now, cost=cost) in MADE_ROOM_FOR
+            crowded = self._sessions.limit_reached(session, size, now, cost=cost, unfinished=True) in MADE_ROOM_FOR
             if not crowded and now - oldest.started_at <= UNFINISHED_KEPT:
                 return
             self._sessions.drop(session, sequence)
@@ -558,11 +559,13 @@ class Receiver:
 
     def _fits(self, session: Session, datagram: Datagram, size: int, now: int, *, cost: int = 0) -> bool:
         """Whether every limit has room for one message more, of `size` bytes; the first that has not is told."""
-        limit = self._sessions.limit_reached(session, size, now, cost=cost)
+        unfinished = datagram.fragment is not None or (datagram.ordered and datagram.sequence > session.next_ordered)
+        awaited = session.held and not session.queued_messages and datagram.sequence == session.next_ordered
+        limit = self._sessions.limit_reached(session, size, now, cost=cost, unfinished=unfinished, awaited=bool(awaited))
         if limit is None and session.acknowledged and self._lacks_gap(session, datagram):
             limit = "gaps"
         if limit is not None:
-            self._over_limit(session, limit)
+            self._over_limit(session, limit, now)
         return limit is None
 
     def _lacks_gap(self, session: Session, datagram: Datagram) -> bool:
@@ -571,16 +574,18 @@ class Receiver:
         opens = session.arrivals.opens_gap(datagram.sequence)
         return opens and session.arrivals.gaps + len(session.reassemblies) >= self._sessions.gaps_allowed(session)
 
-    def _over_limit(self, session: Session, limit: str) -> None:
+    def _over_limit(self, session: Session, limit: str, now: int) -> None:
         session.over_limit += 1
+        if limit == "total_bytes" and session.acknowledged and not session.proved:  # there is more for those that have
+            self._owed.challenge(session.identity, session.peer, now)
         if not session.limit_told:
             session.limit_told = True
             self._delivery.notify(LimitReached(session.peer, session.identity, limit, getattr(self.limits, limit)))
 
-    def _enqueue(self, session: Session, message: Message, *, ordered: bool) -> None:
+    def _enqueue(self, session: Session, message: Message, now: int, *, ordered: bool) -> None:
         self._sessions.reserve(session, len(message.payload), titles=title_cost(message.title))
         session.limit_told = False
         if ordered:
-            self._delivery.put(session.in_order(message), session)
+            self._delivery.put(self._sessions.in_order(session, message, now), session)
         else:
             self._delivery.put([message], session, None if message.title else len(message.payload))

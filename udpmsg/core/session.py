@@ -4,7 +4,7 @@ Knows neither the other sessions nor the queue to the application; `udpmsg.core.
 """
 
 from collections.abc import Hashable, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 
 from udpmsg.core.arrivals import Arrivals, Novelty
 from udpmsg.core.bare import ONE_RANGE
@@ -37,6 +37,7 @@ class Session:
         "_arrived",
         "_delivered",
         "_dropped",
+        "_held_at",
         "_largest_at",
         "_last_transit",
         "_told_all_at",
@@ -73,6 +74,7 @@ class Session:
         "transits",
         "unacknowledged",
         "unfinished_bytes",
+        "unfinished_cost",
         "waiting_bytes",
         "waiting_messages",
     )
@@ -97,6 +99,8 @@ class Session:
         self.reassemblies: dict[int, Reassembly] = {}
         self.held: dict[int, Message] = {}
         """Ordered messages that wait behind a gap, by sequence number."""
+        self._held_at: dict[int, int] = {}
+        """When each of them came, in the order in which they did."""
         self.gaps_counted = 0
         """How many of its gaps are in the sum of all sessions."""
         self.next_ordered = 1
@@ -105,6 +109,8 @@ class Session:
         self.waiting_bytes = 0
         self.unfinished_bytes = 0
         """Of those, what messages in reassembly will have when they are whole."""
+        self.unfinished_cost = 0
+        """Bytes that are charged for fragments, and for what is held."""
         self.queued_messages = 0
         """Of the waiting messages, those that only the application holds up: they are complete, and in order."""
         # what is acknowledged
@@ -229,6 +235,7 @@ class Session:
         """Messages that had arrived were dropped, the last of them with this number: go back to what was remembered before."""
         self._dropped = max(self._dropped, dropped)
         self.held.clear()
+        self._held_at.clear()
         self._arrived = RangeSet()
         self.restore(known)
 
@@ -237,11 +244,11 @@ class Session:
         """What was dropped must be sent anew, and did not come yet: its sender may not have heard of it."""
         return self.arrivals.classify(self._dropped) in (Novelty.NEW, Novelty.REORDERED)
 
-    def in_order(self, message: Message) -> list[Message]:
-        """Take an ordered message; return what may be delivered now, in order."""
+    def hold(self, message: Message, now: int) -> None:
+        """Take an ordered message, which may have to wait."""
         assert message.sequence is not None
         self.held[message.sequence] = message
-        return self.fill()
+        self._held_at[message.sequence] = now
 
     def fill(self) -> list[Message]:
         """Ordered messages that no gap holds back any more: it was filled, or its sender gave it up."""
@@ -253,7 +260,21 @@ class Session:
         while self.next_ordered in self.held:
             ready.append(self.held.pop(self.next_ordered))
             self.next_ordered += 1
+        for message in ready:
+            del self._held_at[message.sequence or 0]
         return ready
+
+    @property
+    def unfinished_since(self) -> int:
+        """When the oldest came of what is unfinished; there is something."""
+        begun = [reassembly.started_at for reassembly in islice(self.reassemblies.values(), 1)]
+        return min(begun + list(islice(self._held_at.values(), 1)))
+
+    @property
+    def unfinished_came(self) -> int:
+        """Bytes of payload that have come of what is unfinished."""
+        fragments = sum(reassembly.came for reassembly in self.reassemblies.values())
+        return fragments + sum(len(message.payload) for message in self.held.values())
 
     # What is acknowledged ------------------------------------------------------------------------------------------------
 

@@ -27,8 +27,15 @@ TOMBSTONES_FOR_EACH_PLACE = 32
 """With 1,024 places: 16,000 newcomers a second, and some 30 MiB."""
 LOOK_AGAIN = SECOND
 """How soon to ask again whether the application has taken what keeps a session: a newcomer must not cost a walk each time."""
-SILENCE = SECOND
-"""A sender of a message in fragments sends the next fragment within this time, or again what was lost."""
+UNFINISHED_FOR = SECOND
+"""A message that is not whole so long after its first fragment came may have to make room, and so may what waits behind a gap."""
+UNFINISHED = 3 / 4
+"""This part of the memory is for what is unfinished. The rest is for whole messages, which the application takes soon: they get
+through whatever else is kept."""
+KEPT = 1 / 4
+"""This part of the memory stays for what is unfinished, however many whole messages wait."""
+UNPROVED = 1 / 2
+"""This part of the memory is for what is unfinished of senders that have not proved their addresses."""
 GIVES_WAY_AFTER = 2 * SECOND
 """A session that has proved itself and was silent for so long gives its place to one that asks for it."""
 WALK_AGAIN = 10 * MILLISECOND
@@ -85,6 +92,10 @@ class Sessions:
         self._next_look = 0
         self._unproved = 0
         """How many places sessions have that have not proved themselves."""
+        self._unfinished = 0
+        """Bytes that are charged for fragments, and for ordered messages that wait behind a gap."""
+        self._unfinished_unproved = 0
+        """Of those, what is of sessions that have not proved themselves."""
         self._in_line: deque[tuple[Session, int]] = deque()
         """Which of them give way next, the longest silent first, and when each was last heard of."""
 
@@ -118,8 +129,10 @@ class Sessions:
 
     def follow(self, session: Session, peer: Peer) -> None:
         """Its sender is at this address, which has proved itself: it is answered there, and its place counts as of there."""
-        self._unproved -= session.placed and not session.proved
-        session.proved = True
+        if not session.proved:
+            self._unproved -= session.placed
+            self._unfinished_unproved -= session.unfinished_cost
+            session.proved = True
         if peer != session.peer:
             session.peer = peer
             if session.placed:
@@ -144,21 +157,34 @@ class Sessions:
         self._next_eviction = min(self._next_eviction, session.last_seen_at + ENDED_KEPT)
         self._leave_at_the_end(session)
 
-    def limit_reached(self, session: Session, size: int, now: int, *, messages: int = 1, cost: int = 0) -> str | None:
+    def limit_reached(
+        self,
+        session: Session,
+        size: int,
+        now: int,
+        *,
+        messages: int = 1,
+        cost: int = 0,
+        unfinished: bool = False,
+        awaited: bool = False,
+    ) -> str | None:
         """The name of the first limit that has no room for so many messages more, of `size` bytes each; None: there is room.
 
-        `cost`: bytes that they take now, if that is more than they take as whole messages."""
+        `cost`: bytes that they take now, if that is more than they take as whole messages. `unfinished`: they are not whole yet,
+        or will wait behind a gap. `awaited`: they fill the gap that others of this session wait behind, so its own limits do
+        not count: the others would never make room."""
         limits = self.limits
         total = size * messages
         if session.ended and not self._may_come_back(session, now):
             return "sessions"
         if size > limits.max_message:
             return "max_message"
-        if session.waiting_messages + messages > limits.session_messages:
+        if session.waiting_messages + messages > limits.session_messages and not awaited:
             return "session_messages"
-        if session.waiting_bytes + total > limits.session_bytes:
+        if session.waiting_bytes + total > limits.session_bytes and not awaited:
             return "session_bytes"
-        return None if self._affords(max(total + messages * MESSAGE_COST, cost), now) else "total_bytes"
+        cost = max(total + messages * MESSAGE_COST, cost)
+        return None if self._affords(cost, now, session, unfinished=unfinished) else "total_bytes"
 
     def reserve(self, session: Session, size: int, messages: int = 1, titles: int = 0) -> None:
         """Whole messages of `size` bytes each take their places until the application is done with them, and so do titles."""
@@ -223,9 +249,12 @@ class Sessions:
             self._tombstones.take(session)
             self._enter(session)
 
-    def take_fragment(self, cost: int, now: int) -> bool:
-        """Whether there is memory for one fragment more, which is charged."""
-        return self._affords(cost, now) and self.budget.charge(cost)
+    def take_fragment(self, session: Session, cost: int, now: int) -> bool:
+        """Whether there is memory for one fragment more of this session, which is charged."""
+        if not (self._affords(cost, now, session, unfinished=True) and self.budget.charge(cost)):
+            return False
+        self._count_unfinished(session, cost)
+        return True
 
     def drop(self, session: Session, sequence: int) -> Reassembly:
         """An unfinished message is whole now, or will never be."""
@@ -233,7 +262,20 @@ class Sessions:
         session.release(reassembly.total)
         session.unfinished_bytes -= reassembly.total
         self.budget.give_back(reassembly.cost)
+        self._count_unfinished(session, -reassembly.cost)
         return reassembly
+
+    def in_order(self, session: Session, message: Message, now: int) -> list[Message]:
+        """Take an ordered message, for which `reserve` was called; return what may be delivered now, in order."""
+        self._count_unfinished(session, _cost(message))
+        session.hold(message, now)
+        return self.fill(session)
+
+    def fill(self, session: Session) -> list[Message]:
+        """Ordered messages that no gap holds back any more: it was filled, or its sender gave it up."""
+        ready = session.fill()
+        self._count_unfinished(session, -sum(map(_cost, ready)))
+        return ready
 
     def resolve_below(self, session: Session, lowest: int) -> None:
         """The sender waits for nothing below `lowest` any more, so nothing below is kept for it."""
@@ -263,25 +305,37 @@ class Sessions:
 
     # Helpers: memory -----------------------------------------------------------------------------------------------------
 
-    def _affords(self, cost: int, now: int) -> bool:
-        """Whether so many bytes more can be charged; sessions that are over make room."""
-        if cost <= self.budget.left:
+    def _affords(self, cost: int, now: int, session: Session | None = None, *, unfinished: bool = False) -> bool:
+        """Whether so many bytes more can be charged, for this session; others make room. `unfinished`: for what is not whole, or
+        waits behind a gap."""
+        if cost <= self._room(session, unfinished):
             return True
         self._evict(now)
-        if cost > self.budget.left:
-            self._relieve(cost, now)
-        return cost <= self.budget.left or self._lossless
+        if cost > self._room(session, unfinished):
+            self._relieve(cost, now, session, unfinished)
+        return cost <= self._room(session, unfinished) or self._lossless
 
-    def _relieve(self, cost: int, now: int) -> None:
-        """Memory is short: a peer that has sent nothing for a second loses what is unfinished, the longest silent first."""
+    def _room(self, session: Session | None, unfinished: bool) -> int:
+        """How many bytes there are for this session."""
+        left, limit = self.budget.left, self.budget.limit
+        if unfinished and not self._lossless:
+            left = min(left, int(limit * UNFINISHED) - self._unfinished)
+            if session is not None and not session.proved:
+                left = min(left, int(limit * UNPROVED) - self._unfinished_unproved)
+        return left
+
+    def _relieve(self, cost: int, now: int, session: Session | None, unfinished: bool) -> None:
+        """Memory is short: what is unfinished for too long is dropped, first of those that have not proved themselves, and of
+        those of the slowest. So who wants to keep memory has to send faster than everybody else. Whole messages, which wait for
+        the application, drive out only what is beyond a quarter."""
         if now < self._next_relief:
             return
-        unfinished = [session for session in self._table.values() if session.reassemblies or session.held]
-        unfinished = [session for session in unfinished if not session.queued_messages]
-        for session in sorted(unfinished, key=lambda session: session.last_seen_at):
-            if cost <= self.budget.left or session.last_seen_at + SILENCE > now:
+        slow = [each for each in self._table.values() if each.unfinished_cost and not each.queued_messages]
+        slow = [each for each in slow if each is not session and now - each.unfinished_since >= UNFINISHED_FOR]
+        for each in sorted(slow, key=lambda each: (each.proved, each.unfinished_came / (now - each.unfinished_since))):
+            if cost <= self._room(session, unfinished) or not (unfinished or self._unfinished > self.budget.limit * KEPT):
                 break
-            self._forget_unfinished(session)
+            self._forget_unfinished(each)
         self._next_relief = now + LOOK_AGAIN // 10
 
     def _forget_unfinished(self, session: Session) -> None:
@@ -293,12 +347,19 @@ class Sessions:
         for sequence in list(session.reassemblies):
             self.drop(session, sequence)
         if session.held:
-            size, messages = sum(len(message.payload) for message in session.held.values()), len(session.held)
-            session.release(size, messages)
-            titles = sum(title_cost(message.title) for message in session.held.values())
-            self.budget.give_back(size + MESSAGE_COST * messages + titles)
+            session.release(sum(len(message.payload) for message in session.held.values()), len(session.held))
+            cost = sum(map(_cost, session.held.values()))
+            self.budget.give_back(cost)
+            self._count_unfinished(session, -cost)
         if known is not None:
             session.renege(known, dropped)
+
+    def _count_unfinished(self, session: Session, cost: int) -> None:
+        """What is unfinished of this session takes so many bytes more."""
+        session.unfinished_cost += cost
+        self._unfinished += cost
+        if not session.proved:
+            self._unfinished_unproved += cost
 
     def _count_anew(self, session: Session) -> bool:
         """Put this session's part of all gaps right; False: it is as it was."""
@@ -443,3 +504,8 @@ class Sessions:
             else:
                 expiries.append(expires if expires > now else now + LOOK_AGAIN)
         self._next_eviction = min(expiries, default=now)
+
+
+def _cost(message: Message) -> int:
+    """Bytes that a whole message takes."""
+    return len(message.payload) + MESSAGE_COST + title_cost(message.title)
