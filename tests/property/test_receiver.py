@@ -99,6 +99,10 @@ class ModelSession:
         below = set(range(self.lowest, sequence))
         return self.ordered and not below <= {*self.delivered, *self.in_hand, *self.queued}
 
+    def is_awaited(self, sequence: int) -> bool:
+        """Whether only this message keeps others from the application: it finds a place whatever the session's own limits say."""
+        return bool(self.held) and not self.queued and not self.in_hand and not self.would_wait(sequence)
+
     def leave(self) -> None:
         """Its place is for others, if nothing more is to come and nothing waits."""
         self.has_left = self.has_left or (self.messages_sent is not None and not self.waiting_messages())
@@ -261,12 +265,9 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
             session, size, cost, unfinished=True
         )
 
-    def has_room(self, session: ModelSession, size: int, cost: int, *, unfinished: bool) -> bool:
-        return (
-            session.waiting_messages() < LIMITS.session_messages
-            and session.waiting_bytes() + size <= LIMITS.session_bytes
-            and max(size + MESSAGE_COST, cost) <= self.room(unfinished=unfinished)
-        )
+    def has_room(self, session: ModelSession, size: int, cost: int, *, unfinished: bool, awaited: bool = False) -> bool:
+        own = session.waiting_messages() < LIMITS.session_messages and session.waiting_bytes() + size <= LIMITS.session_bytes
+        return (own or awaited) and max(size + MESSAGE_COST, cost) <= self.room(unfinished=unfinished)
 
     def room(self, *, unfinished: bool) -> int:
         """The memory that is left: for what is unfinished there are three quarters of it."""
@@ -282,7 +283,7 @@ class ReceiverAgainstAModel(RuleBasedStateMachine):
         fits = (
             not (session.has_left and self.places_taken() >= LIMITS.sessions)
             and size <= LIMITS.max_message
-            and self.has_room(session, size, cost, unfinished=unfinished)
+            and self.has_room(session, size, cost, unfinished=unfinished, awaited=session.is_awaited(sequence))
             and not (session.acknowledged and opens and waited_for + len(session.parts) >= LIMITS.gaps)
         )
         session.over_limit += not fits
