@@ -37,9 +37,11 @@ def test_the_rto_stays_within_its_bounds(min_rto: int, steps: list[tuple[int, in
 
 @given(st.lists(rtts, min_size=1, max_size=40))
 def test_srtt_stays_within_the_samples(samples: list[int]) -> None:
+    """A sample is a minute at most."""
     estimator = RttEstimator(200 * MILLISECOND)
     for sample in samples:
         estimator.sample(sample)
+    samples = [min(sample, MAX_RTO) for sample in samples]
     assert estimator.srtt is not None
     taken = [min(sample, MAX_RTO) for sample in samples]
     assert min(taken) - len(taken) <= estimator.srtt <= max(taken)
