@@ -87,8 +87,8 @@ FAULTS = (
     Fault(
         "memory: what the application has is forgotten",
         "core/sessions.py",
-        "        unfinished = [session for session in unfinished if not session.queued_messages]\n",
-        "",
+        "if each.unfinished_cost and not each.queued_messages]",
+        "if each.unfinished_cost]",
     ),
     Fault(
         "memory: gaps of all sessions without a limit",
@@ -153,13 +153,13 @@ FAULTS = (
     Fault(
         "limit of messages never applied",
         "core/sessions.py",
-        "if session.waiting_messages + messages > limits.session_messages:",
-        "if messages > limits.session_messages:",
+        "if session.waiting_messages + messages > limits.session_messages and not awaited:",
+        "if messages > limits.session_messages and not awaited:",
     ),
     Fault(
         "limit of bytes never applied",
         "core/sessions.py",
-        'return None if self._affords(max(total + messages * MESSAGE_COST, cost), now) else "total_bytes"',
+        'return None if self._affords(cost, now, session, unfinished=unfinished) else "total_bytes"',
         "return None",
     ),
     Fault(
@@ -221,8 +221,8 @@ FAULTS = (
     Fault(
         "budget: nothing charged for a fragment",
         "core/sessions.py",
-        "return self._affords(cost, now) and self.budget.charge(cost)",
-        "return self._affords(cost, now)",
+        "if not (self._affords(cost, now, session, unfinished=True) and self.budget.charge(cost)):",
+        "if not self._affords(cost, now, session, unfinished=True):",
     ),
     Fault(
         "budget: an unfinished message costs nothing",
@@ -344,7 +344,7 @@ FAULTS = (
     Fault(
         "budget: what is dropped with a place stays charged",
         "core/sessions.py",
-        "            self.budget.give_back(size + MESSAGE_COST * messages + titles)\n",
+        "            self.budget.give_back(cost)\n",
         "",
     ),
     Fault(
@@ -673,8 +673,8 @@ FAULTS = (
     Fault(
         "order not kept",
         "core/receiver.py",
-        "        if ordered:\n            self._delivery.put(session.in_order(message), session)",
-        "        if False:\n            self._delivery.put(session.in_order(message), session)",
+        "        if ordered:\n            self._delivery.put(self._sessions.in_order(session, message, now), session)",
+        "        if False:\n            self._delivery.put(self._sessions.in_order(session, message, now), session)",
     ),
     Fault(
         "an acknowledgment waits for as long as the application goes on asking",
