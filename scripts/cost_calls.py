@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from cost_work import BLOCK, WARM_UP, Cost, Work, Works
 
-from udpmsg import Message, Outcome, Receiver, Sender, State
+from udpmsg import Event, Message, Outcome, Receiver, Sender, State
 
 ADDRESS = "127.0.0.1"
 PAYLOAD = bytes(64)
@@ -216,6 +216,26 @@ def round_trips() -> Iterator[Works]:
         yield Work(there_and_back), Work(plain.there_and_back)
 
 
+@contextmanager
+def echoes() -> Iterator[Works]:
+    """A message and its reply, both acknowledged, one after the other; beside a datagram there and back."""
+    with ExitStack() as stack:
+        plain = PlainSockets(stack)
+        receiver = stack.enter_context(Receiver(ADDRESS, 0))
+        sender = live_sender(stack, receiver.endpoints[0].port, acknowledged=True)
+
+        def there_and_back() -> None:
+            for _ in range(BLOCK):
+                sender.send(PAYLOAD)
+                for event in receiver.poll(0):
+                    if isinstance(event, Message):
+                        receiver.reply(event, event.payload)
+                receiver.poll(0)
+                wait_for(sender, receiver, lambda event: isinstance(event, Message))
+
+        yield Work(there_and_back), Work(plain.there_and_back)
+
+
 def live_sender(stack: ExitStack, port: int, *, acknowledged: bool) -> Sender:
     """A sender that is closed at the end without a goodbye: the receiver is of this process, and could not confirm it."""
     sender = Sender(ADDRESS, port, acknowledged=acknowledged)
@@ -234,9 +254,14 @@ def take(receiver: Receiver, count: int) -> None:
 
 
 def hear_outcome(sender: Sender, receiver: Receiver) -> None:
-    """The sender's one message was DELIVERED: it knows at once, unless an address has to prove itself first."""
+    """The sender's one message was DELIVERED."""
+    wait_for(sender, receiver, lambda event: isinstance(event, Outcome) and event.state is State.DELIVERED)
+
+
+def wait_for(sender: Sender, receiver: Receiver, awaited: Callable[[Event], bool]) -> None:
+    """The sender is told what it waits for: at once, unless an address has to prove itself first."""
     until: float | None = None
-    while not any(isinstance(event, Outcome) and event.state is State.DELIVERED for event in sender.poll(0)):
+    while not any(map(awaited, sender.poll(0))):
         receiver.poll(0)
         until = until or time.monotonic() + PATIENCE
         if time.monotonic() > until:
@@ -253,6 +278,7 @@ ROWS = {
     "round-trip": Row(
         "one acknowledged message there and back, all of both sides", "a datagram there and back", 3.5, round_trips
     ),
+    "echo": Row("a message and its reply, both acknowledged, all of both sides", "a datagram there and back", 7, echoes),
 }
 
 

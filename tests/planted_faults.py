@@ -111,8 +111,8 @@ FAULTS = (
     Fault(
         "an old acknowledgment brings back its credit",
         "core/sender.py",
-        "datagram.number > self._newest_acknowledgment",
-        "datagram.number > 0",
+        "if number > self._newest_acknowledgment",
+        "if number > 0",
     ),
     Fault(
         "round-trip time guessed for a retransmission",

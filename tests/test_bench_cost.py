@@ -85,7 +85,7 @@ def test_every_stage_of_a_message_takes_its_time(
 
 
 @pytest.mark.parametrize(
-    ("name", "plain_calls"), [("send", 1), ("poll", 1), ("mixed", 1), ("mixed-acknowledged", 1), ("round-trip", 4)]
+    ("name", "plain_calls"), [("send", 1), ("poll", 1), ("mixed", 1), ("mixed-acknowledged", 1), ("round-trip", 4), ("echo", 4)]
 )
 def test_the_calls_of_one_message_are_counted_beside_those_of_plain_sockets(
     name: str, plain_calls: int, monkeypatch: pytest.MonkeyPatch

@@ -195,7 +195,10 @@ class Outbox:
             self.unresolved += len(payloads)
             before = self._ends[-1] if self._ends else self._ended_before
             self._payloads += payloads
-            self._ends += accumulate(map(len, payloads[1:]), initial=before + len(payloads[0]))
+            if len(payloads) == 1:  # nothing of what many need at once
+                self._ends.append(before + len(payloads[0]))
+            else:
+                self._ends += accumulate(map(len, payloads[1:]), initial=before + len(payloads[0]))
             self._open.append(first, self.sequence)
             self._deadlines.append((self.sequence, deadline))
             self.deadline = self._deadlines[0][1]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from udpmsg.base.durations import MILLISECOND, SECOND
 from udpmsg.base.errors import MalformedDatagram, Phrase
-from udpmsg.core import wire
+from udpmsg.core import bare, wire
 from udpmsg.core.asking import Query, possible
 from udpmsg.core.config import Earlier, SenderConfig
 from udpmsg.core.congestion import CONTROLLERS
@@ -271,9 +271,13 @@ class Sender:
         malformed, and told as long as not too much waits to be told."""
         for data in datagrams:
             try:
+                if (acknowledgment := bare.decode(data, framed=self._framed)) is not None:  # most often
+                    self._receive_acknowledgment(*acknowledgment, now)
+                    continue
                 datagram = wire.decode(data, framed=self._framed)
                 if datagram.kind is Kind.ACK:
-                    self._receive_acknowledgment(datagram, wire.decode_acknowledgment(datagram.payload), now)
+                    said = wire.decode_acknowledgment(datagram.payload)
+                    self._receive_acknowledgment(datagram.session, datagram.number, said, now)
                 elif datagram.kind is Kind.PROBE_REPLY:
                     self._receive_probe_reply(datagram, now)
                 elif datagram.kind is Kind.CHALLENGE:
@@ -476,9 +480,10 @@ class Sender:
 
     # Helpers: acknowledgments --------------------------------------------------------------------------------------------
 
-    def _receive_acknowledgment(self, datagram: Datagram, acknowledgment: Acknowledgment, now: int) -> None:
+    def _receive_acknowledgment(self, receiver: int, number: int, acknowledgment: Acknowledgment, now: int) -> None:
+        """Of this receiver's session, as the datagram with this number."""
         self._check_acknowledgment(acknowledgment)
-        if not self._is_current_receiver(datagram.session):
+        if not self._is_current_receiver(receiver):
             return
         if acknowledgment.largest >= self._goodbye_number:
             self._goodbye_at = NEVER
@@ -506,8 +511,8 @@ class Sender:
         for flight in arrived if self._outbox.unresolved else ():  # what is delivered need not be known to have arrived
             last, last_fragment = flight.carried_by(flight.last)
             self._outbox.arrive(flight.sequence, last, flight.fragment, last_fragment)
-        if datagram.number > self._newest_acknowledgment:
-            self._newest_acknowledgment = datagram.number
+        if number > self._newest_acknowledgment:
+            self._newest_acknowledgment = number
             self.credit, self.credit_bytes = acknowledgment.credit, acknowledgment.credit_bytes
         self._detect_lost(now)
         if self._path is not None and self._path.in_doubt:
