@@ -4,7 +4,7 @@ import pytest
 
 from tests.core.support import RECEIVER, RemoteSender, acknowledgments, at
 from udpmsg.core.config import Limits
-from udpmsg.core.events import Message
+from udpmsg.core.events import Malformed, Message
 from udpmsg.core.framing import Mixed
 from udpmsg.core.receiver import Receiver
 
@@ -198,3 +198,15 @@ def test_a_session_that_said_goodbye_leaves_its_place_with_its_last_message() ->
     assert sequences(receiver) == [(1, 2), (1, 3)]
     receiver.commit()
     assert receiver.sessions_open == 0
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+def test_a_reply_says_what_it_answers_and_one_to_no_message_is_left(acknowledged: bool) -> None:
+    one = RemoteSender(1, acknowledged=acknowledged)
+    receiver = greeted(one)
+    reply, unfit = one.message(2, b"yes", reply_to=7), bytearray(one.message(3, b"no", reply_to=8))
+    unfit[-2 - 8 - 4 * acknowledged : -2 - 4 * acknowledged] = bytes(8)
+    assert take(receiver, ("peer 0", reply), ("peer 0", bytes(unfit))) == [unfit]
+    message, malformed = receiver.events()
+    assert message == Message(b"yes", "peer 0", 1, 2, 7, acknowledged, False, 1, None, 0)
+    assert isinstance(malformed, Malformed)

@@ -17,7 +17,7 @@ MAX_FRAGMENTS = 65_535
 class Cutter:
     """How one sender cuts: `datagram_size` in bytes, or None where frames of a stream carry whole messages."""
 
-    __slots__ = ("_acknowledged", "_max_message", "datagram_size", "ordinary", "overhead")
+    __slots__ = ("_acknowledged", "_max_message", "_reply_overhead", "datagram_size", "ordinary", "overhead")
 
     def __init__(self, *, datagram_size: int | None, max_message: int, acknowledged: bool) -> None:
         self.datagram_size = datagram_size
@@ -25,6 +25,7 @@ class Cutter:
         self._acknowledged = acknowledged
         self.overhead = wire.overhead(acknowledged=acknowledged, reply=False, fragment=False)
         """What a datagram has besides the payload of a message that is whole and no reply."""
+        self._reply_overhead = wire.overhead(acknowledged=acknowledged, reply=True, fragment=False)
         self.ordinary = max_message if datagram_size is None else min(datagram_size - self.overhead, max_message)
         """The largest payload of such a message."""
 
@@ -64,13 +65,18 @@ class Cutter:
 
     def datagram_length(self, size: int, index: int, count: int, *, reply: bool, title: str = "") -> int:
         """Bytes of the datagram that carries fragment `index` of a payload of `size` bytes."""
+        if count == 1 and not title:
+            return size + (self._reply_overhead if reply else self.overhead)
         title = "" if index else title
         overhead = wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=count > 1, title=title)
         return fragment_size(size, count) + overhead
 
     def _room(self, reply: bool, title: str, *, fragment: bool) -> int:
         """Payload bytes that each datagram has room for: fragments have one size, also the first, which has the title."""
-        taken = wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=fragment, title=title)
+        if fragment or title:
+            taken = wire.overhead(acknowledged=self._acknowledged, reply=reply, fragment=fragment, title=title)
+        else:
+            taken = self._reply_overhead if reply else self.overhead
         return (self.datagram_size or 0) - taken
 
 

@@ -15,14 +15,25 @@ from udpmsg.core.delivery import Delivery
 from udpmsg.core.events import Message, Peer
 from udpmsg.core.framing import Mixed
 from udpmsg.core.owed import Owed
-from udpmsg.core.runs import CHECKED_FLAGS, CHECKED_HEAD, CHECKED_OVERHEAD
+from udpmsg.core.runs import CHECKED_FLAGS, CHECKED_OVERHEAD
 from udpmsg.core.session import Session
 from udpmsg.core.sessions import Sessions
-from udpmsg.core.wire import ACK_REQUESTED_BLOCK, CHECKSUM_BLOCK, HEADER, MAX_NUMBER, ORDERED, OUR_MESSAGE
+from udpmsg.core.wire import (
+    ACK_REQUESTED,
+    ACK_REQUESTED_BLOCK,
+    CHECKSUM_BLOCK,
+    HEADER,
+    MAX_NUMBER,
+    ORDERED,
+    OUR_MESSAGE,
+    REPLY,
+    REPLY_BLOCK,
+)
 
 HEAD = Struct(">IHHQQQQ")
 """A header whose magic, version and kind are one number."""
 OVERHEADS = {0: HEADER.size} | dict.fromkeys(CHECKED_FLAGS, CHECKED_OVERHEAD)
+OVERHEADS |= {flags | REPLY: size + REPLY_BLOCK.size for flags, size in OVERHEADS.items()}
 """Bytes besides the payload, by the flags of an ordinary message."""
 
 
@@ -67,7 +78,8 @@ class Intake:
                 other = data, peer
                 break
             mark, flags, size, identity, number, sequence, sent_at = unpack(data)
-            session = find(identity)
+            session, reply_to, asks = find(identity), None, flags & ACK_REQUESTED
+            end = len(data) - CHECKSUM_BLOCK.size * asks
             if (
                 session is None
                 or mark != OUR_MESSAGE
@@ -75,13 +87,14 @@ class Intake:
                 or session.peer != peer
                 or not session.arrivals.highest < sequence <= MAX_NUMBER
                 or not session.largest < number <= MAX_NUMBER
-                or session.acknowledged is not (flags > 0)
+                or session.acknowledged != asks
                 or session.reassemblies
                 or size > largest
                 or session.waiting_messages >= most_messages
                 or session.waiting_bytes + size > most_bytes
                 or size + MESSAGE_COST > left
-                or not (transmission := self._check(session, data, flags, sequence) if flags else 1)
+                or (flags & REPLY and not (reply_to := REPLY_BLOCK.unpack_from(data, end - size - REPLY_BLOCK.size)[0]))
+                or not (transmission := self._check(session, data, flags, sequence) if asks else 1)
                 or received(peer, len(data)) > session.proved
             ):
                 other = data, peer
@@ -95,7 +108,7 @@ class Intake:
             else:
                 session.arrivals.record(sequence)
                 sessions.count_gaps(session)
-            if flags:
+            if asks:
                 owed.append(session)
                 if session.note_datagrams(number, number, now):
                     owed_now.append(session)
@@ -108,15 +121,14 @@ class Intake:
             session.limit_told = False
             if counting_only:
                 session.payload_bytes += size
-                if flags:
+                if asks:
                     session.deliver(sequence, sequence)
                 continue
             session.waiting_messages += 1
             session.waiting_bytes += size
             session.queued_messages += 1
             left -= size + MESSAGE_COST
-            payload = data[CHECKED_HEAD : CHECKED_HEAD + size] if flags else data[header:]
-            fields = payload, peer, identity, sequence, None, flags > 0, False, transmission, None, sent_at
+            fields = data[end - size : end], peer, identity, sequence, reply_to, asks > 0, False, transmission, None, sent_at
             messages.append(tuple.__new__(Message, fields))  # its own constructor takes three times as long
             whose.append(session)
         if taken:

@@ -11,7 +11,7 @@ from udpmsg.base.errors import MalformedDatagram, Phrase
 from udpmsg.core import wire
 from udpmsg.core.config import Limits
 from udpmsg.core.events import Event, LimitReached, Malformed, Message
-from udpmsg.core.framing import Run
+from udpmsg.core.framing import Mixed, Run
 from udpmsg.core.sender import Sender
 from udpmsg.messaging.queues import REPLY_BYTES
 from udpmsg.sockets.endpoint import Endpoint, new_session
@@ -69,7 +69,8 @@ class ReplyReceiver:
 
             self._receiver = Receiver(session=new_session(), now=now, framed=self._framed, limits=self._limits)
             self.began = True
-        self._receiver.receive([message], now=now, peer=peer)
+        for other, _ in self._receiver.receive_mixed(Mixed((message,), (peer,)), now):
+            self._receiver.receive((other,), now=now, peer=peer)
         # one by one: a stream brings more at once than the core would keep
         events = self._receiver.events()
         self.done([event for event in events if isinstance(event, Message) and not event.acknowledged])
