@@ -146,9 +146,12 @@ class Owed:
         memory, limits, may_be_sent = self._sessions.memory_left(now), self._sessions.limits, self._allowances.grant_answer
         bodies, peers = [], []
         batch: list[tuple[bytes, Peer]] = []
+        messages, size = memory
+        credit = min(messages, limits.session_messages), min(size, limits.session_bytes)  # of most, of which nothing waits
         for session in sessions:
-            body = session.bare(now, limits, *memory)
-            if body is not None and may_be_sent(session.peer, keep=session.waiting_messages > 0):
+            waits = session.waiting_messages > 0
+            body = session.bare(now, *(session.credit(limits, messages, size) if waits else credit))
+            if body is not None and may_be_sent(session.peer, keep=waits):
                 session.note_told_all(now)
                 bodies.append(body)
                 peers.append(session.peer)

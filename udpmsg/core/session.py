@@ -344,15 +344,14 @@ class Session:
             size = own_size
         return messages if messages > 0 else 0, size if size > 0 else 0
 
-    def bare(self, now: int, limits: Limits, messages: int, size: int) -> tuple[int, ...] | None:
+    def bare(self, now: int, credit: int, credit_bytes: int) -> tuple[int, ...] | None:
         """The acknowledgment that is due as `udpmsg.core.bare` takes it, if it has one range and leaves once, as most do; when it
-        leaves, `note_told_all` is to be called. Else None. `messages`, `size`: as for `credit`."""
+        leaves, `note_told_all` is to be called. Else None."""
         arrived, delay = self._arrived, (now - self._largest_at) // 1000
         if len(arrived.firsts) != 1 or self._delivered.firsts or delay >> 32:  # what has no place in 32 bits
             return None
         if self.unacknowledged > ACKNOWLEDGE_EVERY and self.repeats:
             return None
-        credit, credit_bytes = self.credit(limits, messages, size)
         first, last = arrived.firsts[0], arrived.lasts[0]
         return self.identity, self.largest, delay, credit, credit_bytes, self.all_below, ONE_RANGE, first, last
 
