@@ -23,7 +23,7 @@ from udpmsg.compare.page.svg import MOST_ARROWS, draw, numbered
 from udpmsg.compare.reading import Reading
 from udpmsg.compare.trace import Comparison, Where
 from udpmsg.link.faults import Action, Link, Path, Scripted
-from udpmsg.link.record import Direction, FrameKind, Phase
+from udpmsg.link.record import Direction, Drop, FrameKind, FrameRecord, Identity, Phase
 from udpmsg.show import markup
 from udpmsg.show.figure import spread
 
@@ -319,25 +319,15 @@ def test_the_page_says_where_the_logs_disagree() -> None:
     assert "The logs disagree, so these figures are in doubt: message 2 was delivered" in told
 
 
-def arrow(sequence: int, dropped: str | None = None, *, transmission: int = 1) -> Arrow:
+def arrow(sequence: int, dropped: Drop | None = None, *, transmission: int = 1) -> Arrow:
     words = f"message {sequence}"
-    return Arrow(
-        sequence,
-        Direction.FORWARD,
-        Phase.DATA,
-        "udp",
-        words,
-        0,
-        20,
-        dropped,
-        transmission,
-        first_sequence=sequence,
-        last_sequence=sequence,
-    )
+    identity = Identity(Direction.FORWARD, FrameKind.DATA, sequence, transmission)
+    frame = FrameRecord(1, identity, Phase.DATA, "udp", words, 100, 0, sequence, sequence, dropped)
+    return Arrow(frame, 20)
 
 
 def test_of_a_label_for_several_only_what_was_lost_looks_lost() -> None:
-    together = [arrow(1), arrow(2), arrow(3, "lost"), arrow(4)]
+    together = [arrow(1), arrow(2), arrow(3, Drop.LOSS), arrow(4)]
     assert wording(together, 0.1) == [("1–2, 4; ", False), ("3 – lost", True)]
     picture = label(together, 0.1, float).picture
     assert '>1–2, 4; <tspan class="lost">3 – lost</tspan></text>' in picture
@@ -345,8 +335,8 @@ def test_of_a_label_for_several_only_what_was_lost_looks_lost() -> None:
 
 def test_a_label_is_cut_where_there_is_no_room_and_keeps_what_became_of_it() -> None:
     many = [arrow(one, transmission=1 + one % 2) for one in (10111, 10222, 10333, 10444)] + [
-        arrow(20111, "lost"),
-        arrow(20333, "lost", transmission=2),
+        arrow(20111, Drop.LOSS),
+        arrow(20333, Drop.LOSS, transmission=2),
     ]
     (sent, _), (lost, _) = wording(many, 0.1)
     assert "…; " in sent

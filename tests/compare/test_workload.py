@@ -7,7 +7,7 @@ import pytest
 
 from udpmsg.base.errors import UsageError
 from udpmsg.compare.choices import Workload
-from udpmsg.compare.workload import Schedule, batches, filled, payloads
+from udpmsg.compare.workload import BATCH, Schedule, batches, filled, payloads
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_the_filler_s_text_must_fit() -> None:
 
 
 def test_batches_hold_every_message() -> None:
-    assert [len(batch) for batch in batches(b"x", 7, 3)] == [3, 3, 1]
+    assert [len(batch) for batch in batches(b"x", 2 * BATCH + 1)] == [BATCH, BATCH, 1]
 
 
 def test_a_schedule_is_kept_by_the_clock() -> None:

@@ -56,8 +56,7 @@ class Step(NamedTuple):
 class Search:
     """Which rate to try next, and which one it was. Begins with a flood, whose rate is the highest there is to try."""
 
-    def __init__(self, *, sent: float, received: float | None, lost: bool, resolution: float = RESOLUTION) -> None:
-        self._resolution = resolution
+    def __init__(self, *, sent: float, received: float | None, lost: bool) -> None:
         self._unpaced = not lost
         """Whether the flood itself may be the throughput: then a long one decides."""
         self._ceiling = sent
@@ -85,7 +84,7 @@ class Search:
         if self._failed_long and not self._confirmed:
             return Step(self._next_down, True)
         floor = max([*self._passed, *self._confirmed], default=0.0)
-        if self._ceiling - floor > self._resolution * self._ceiling:
+        if self._ceiling - floor > RESOLUTION * self._ceiling:
             guess, self._guess = self._guess, None
             if guess is not None and floor < guess < self._ceiling:
                 return Step(guess, False)

@@ -14,7 +14,7 @@ from udpmsg.base.errors import N_
 from udpmsg.compare.audit import SLACK
 from udpmsg.compare.choices import Mode
 from udpmsg.compare.trace import Received, Trace
-from udpmsg.link.record import Direction, Drop, FrameRecord, Phase
+from udpmsg.link.record import Direction, Drop, FrameRecord
 
 DROPS = {
     Drop.LOSS: N_("lost"),
@@ -36,42 +36,33 @@ LARGEST_FRAME = 65_535
 class Arrow:
     """One copy of a frame on its way from one host to the other."""
 
-    number: int
-    """The frame's, in the link's record."""
-    direction: Direction
-    """FORWARD: from the sender to the receiver."""
-    phase: Phase
-    transport: str
-    label: str
-    """"message 4", "SYN", "ACK" …"""
-    sent_at: int
+    frame: FrameRecord
     arrives_at: int | None
     """None: dropped, or still under way when the run ended."""
-    dropped: str | None = None
-    """Why it does not arrive, in a few words."""
-    transmission: int = 1
-    """2 and above: a retransmission."""
     copy: bool = False
     """The link made it: the second of two."""
-    corrupted: bool = False
-    """A bit was flipped on the way; the host that it reaches discards it."""
-    held_back: bool = False
-    """Delayed on purpose, so that later frames overtake it."""
-    script: str | None = None
-    """The scripted fault that hit it, as the user wrote it."""
-    first_sequence: int = 0
-    """The messages it carries, whole or in part: first and last sequence number; 0 for none."""
-    last_sequence: int = 0
-    part: int = 0
-    """0: it carries the first byte of message `first_sequence`."""
-    index: int = 0
-    """With `part` and direction: what its bytes are, whichever transmission it is."""
+
+    @property
+    def direction(self) -> Direction:
+        """FORWARD: from the sender to the receiver."""
+        return self.frame.identity.direction
+
+    @property
+    def sent_at(self) -> int:
+        """When its host put it on the link."""
+        return self.frame.arrived_at
+
+    @property
+    def dropped(self) -> str | None:
+        """Why it does not arrive, in a few words."""
+        return None if self.frame.dropped is None else DROPS[self.frame.dropped]
 
     @property
     def faulty(self) -> bool:
         """Whether anything happened to it, or it repeats what was sent before: what a reader looks for."""
-        changed = self.copy or self.corrupted or self.held_back
-        return changed or self.dropped is not None or self.script is not None or self.transmission > 1
+        frame = self.frame
+        changed = self.copy or frame.corrupted or frame.reordered
+        return changed or frame.dropped is not None or frame.script is not None or frame.identity.transmission > 1
 
 
 class MarkKind(StrEnum):
@@ -97,44 +88,12 @@ class Mark:
     """The message that it waited for."""
 
 
-def arrows(run: Trace, *, first_ms: float | None = None) -> list[Arrow]:
-    """The arrows of a run, by when they were sent; `first_ms`: only those sent within so many milliseconds.
-
-    Empty where nobody saw frames: on a real network.
-    """
-    until = None if first_ms is None else first_ms * 1e6
+def arrows(run: Trace) -> list[Arrow]:
+    """The arrows of a run, by when they were sent. Empty where nobody saw frames: on a real network."""
     drawn = []
     for frame in run.frames or ():
-        if until is not None and frame.arrived_at > until:
-            continue
-        if frame.left_at:
-            drawn += [_arrow(frame, left_at, copy=number > 0) for number, left_at in enumerate(frame.left_at)]
-        else:
-            drawn.append(_arrow(frame, None, copy=False))
+        drawn += [Arrow(frame, left_at, number > 0) for number, left_at in enumerate(frame.left_at)] or [Arrow(frame, None)]
     return sorted(drawn, key=lambda arrow: arrow.sent_at)
-
-
-def _arrow(frame: FrameRecord, arrives_at: int | None, *, copy: bool) -> Arrow:
-    identity = frame.identity
-    return Arrow(
-        number=frame.number,
-        direction=identity.direction,
-        phase=frame.phase,
-        transport=frame.transport,
-        label=frame.label,
-        sent_at=frame.arrived_at,
-        arrives_at=arrives_at,
-        dropped=None if frame.dropped is None else DROPS[frame.dropped],
-        transmission=identity.transmission,
-        copy=copy,
-        corrupted=frame.corrupted,
-        held_back=frame.reordered,
-        script=frame.script,
-        first_sequence=frame.first_sequence,
-        last_sequence=frame.last_sequence,
-        part=identity.part,
-        index=identity.index,
-    )
 
 
 def marks(run: Trace, drawn: list[Arrow]) -> list[Mark]:
@@ -226,12 +185,15 @@ def _carriers(drawn: list[Arrow]) -> dict[int, list[int]]:
     arrived = [
         (arrow.arrives_at, place)
         for place, arrow in enumerate(drawn)
-        if arrow.arrives_at is not None and arrow.first_sequence and arrow.direction is Direction.FORWARD and not arrow.corrupted
+        if arrow.arrives_at is not None
+        and arrow.frame.first_sequence
+        and arrow.direction is Direction.FORWARD
+        and not arrow.frame.corrupted
     ]
     for _, place in sorted(arrived):
         arrow = drawn[place]
-        last = min(arrow.last_sequence, arrow.first_sequence + LARGEST_FRAME)
-        for sequence in range(arrow.first_sequence, last + 1):
+        last = min(arrow.frame.last_sequence, arrow.frame.first_sequence + LARGEST_FRAME)
+        for sequence in range(arrow.frame.first_sequence, last + 1):
             carriers[sequence].append(place)
     return carriers
 

@@ -115,13 +115,13 @@ def _worth_showing(drawn: list[Arrow], limit: int) -> list[int]:
     chosen = set(range(min(FIRST, limit)))
     again = defaultdict(list)
     for place, arrow in enumerate(drawn):
-        if arrow.phase is Phase.DATA:
-            again[arrow.direction, arrow.index, arrow.part].append(place)
+        if arrow.frame.phase is Phase.DATA:
+            again[_carried(arrow)].append(place)
     for place, arrow in enumerate(drawn):
         if len(chosen) >= limit:
             break
         if arrow.faulty:
-            same = again[arrow.direction, arrow.index, arrow.part] if arrow.phase is Phase.DATA else []
+            same = again[_carried(arrow)] if arrow.frame.phase is Phase.DATA else []
             after = same[bisect_right(same, place) :]
             end = after[0] if arrow.dropped is not None and after else place
             episode = list(range(max(0, place - 1), min(end + 2, len(drawn))))
@@ -131,6 +131,12 @@ def _worth_showing(drawn: list[Arrow], limit: int) -> list[int]:
     # A pause in place of one frame would take the same room.
     chosen.update(place + 1 for place in list(chosen) if place + 2 in chosen)
     return sorted(chosen)
+
+
+def _carried(arrow: Arrow) -> tuple[Direction, int, int]:
+    """What its bytes are, whichever transmission it is."""
+    identity = arrow.frame.identity
+    return identity.direction, identity.index, identity.part
 
 
 # Drawing.
@@ -171,11 +177,11 @@ class _Looks:
         return f"{_time(left)} {way} {_time(right)}  {text}".rstrip()
 
     def _colour(self, arrow: Arrow) -> tuple[str, bool]:
-        if arrow.dropped is not None or arrow.corrupted:
+        if arrow.dropped is not None or arrow.frame.corrupted:
             return PURPOSES["lost"], self.colour
-        if arrow.transmission > 1 or arrow.copy or arrow.held_back:
+        if arrow.frame.identity.transmission > 1 or arrow.copy or arrow.frame.reordered:
             return PURPOSES["again"], self.colour
-        return PURPOSES["quiet"], self.colour and arrow.phase is not Phase.DATA and arrow.phase is not Phase.HANDSHAKE
+        return PURPOSES["quiet"], self.colour and arrow.frame.phase is not Phase.DATA and arrow.frame.phase is not Phase.HANDSHAKE
 
     def _way(self, arrow: Arrow) -> str:
         """From line to line: `├─ message 4 ──────▶│`."""
@@ -184,7 +190,7 @@ class _Looks:
         words = f" {_label(arrow)} "[:inner]
         stroke = "┄" if arrow.copy else "─"
         if arrow.dropped is not None:
-            reason = f"✗ {arrow.script or _(arrow.dropped)}"
+            reason = f"✗ {arrow.frame.script or _(arrow.dropped)}"
             reason = escape(reason.encode("utf-8", "backslashreplace"))[: max(1, inner - len(words) - 2)]
             shaft = stroke * max(1, inner * 3 // 5 - len(words) - 1)
             ending = f"{shaft}{reason}" if forward else f"{reason[2:]} ✗{shaft}"
@@ -192,7 +198,7 @@ class _Looks:
             text = f"├{stroke}{words}{ending}{space}│" if forward else f"│{space}{ending}{words}{stroke}┤"
         else:
             head = "▶" if forward else "◀"
-            shaft = ("≈" if arrow.corrupted else stroke) * (inner - 2 - len(words))
+            shaft = ("≈" if arrow.frame.corrupted else stroke) * (inner - 2 - len(words))
             if arrow.arrives_at is None:
                 head = stroke
             text = f"├{stroke}{words}{shaft}{head}│" if forward else f"│{head}{shaft}{words}{stroke}┤"
@@ -226,8 +232,8 @@ class _Looks:
                 said[place] = (text.format(ranges(numbers), waiting[place][0].behind), "waits")
             elif place in suppressed:
                 said[place] = (_("{} again: suppressed").format(ranges(suppressed[place])), "again")
-            elif arrow.first_sequence and arrow.arrives_at is not None and arrow.direction is Direction.FORWARD:
-                said[place] = self._nothing_came_of(arrow, in_vain=arrow.first_sequence not in carrier)
+            elif arrow.frame.first_sequence and arrow.arrives_at is not None and arrow.direction is Direction.FORWARD:
+                said[place] = self._nothing_came_of(arrow, in_vain=arrow.frame.first_sequence not in carrier)
         return said
 
     def _delivered(self, told: list[Mark], arrow: Arrow) -> str:
@@ -239,13 +245,13 @@ class _Looks:
 
     def _nothing_came_of(self, arrow: Arrow, *, in_vain: bool) -> tuple[str, str]:
         """An arrow with messages reached the host, and the application got none of them from it; `in_vain`: nor from another."""
-        if arrow.corrupted:
+        if arrow.frame.corrupted:
             return _("corrupted: discarded"), "lost"
         if self.tcp:
-            return (_("had it: discarded"), "again") if arrow.transmission > 1 or arrow.copy else ("", "quiet")
-        if arrow.part or not in_vain:
+            return (_("had it: discarded"), "again") if arrow.frame.identity.transmission > 1 or arrow.copy else ("", "quiet")
+        if arrow.frame.identity.part or not in_vain:
             return "", "quiet"  # of several fragments one has the word
-        return _("{} not delivered").format(arrow.first_sequence), "lost"
+        return _("{} not delivered").format(arrow.frame.first_sequence), "lost"
 
 
 def ranges(numbers: list[int]) -> str:
@@ -265,13 +271,13 @@ def neighbours(numbers: Iterable[int]) -> list[list[int]]:
 
 
 def _label(arrow: Arrow) -> str:
-    parts = [escape(label(arrow.label).encode("utf-8", "backslashreplace"))]
-    if arrow.transmission == 2 and arrow.phase is Phase.DATA:
+    parts = [escape(label(arrow.frame.label).encode("utf-8", "backslashreplace"))]
+    if arrow.frame.identity.transmission == 2 and arrow.frame.phase is Phase.DATA:
         parts.append(_("again"))
-    elif arrow.transmission > 2 and arrow.phase is Phase.DATA:
-        parts.append(_("transmission {}").format(arrow.transmission))
+    elif arrow.frame.identity.transmission > 2 and arrow.frame.phase is Phase.DATA:
+        parts.append(_("transmission {}").format(arrow.frame.identity.transmission))
     parts += [_("the link's copy")] if arrow.copy else []
-    parts += [_("held back")] if arrow.held_back else []
+    parts += [_("held back")] if arrow.frame.reordered else []
     return ", ".join(parts)
 
 

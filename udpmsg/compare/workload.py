@@ -45,10 +45,10 @@ def payloads(workload: "Workload") -> Iterator[bytes]:
         yield filled(text, workload.size)
 
 
-def batches(payload: bytes, count: int, size: int = BATCH) -> Iterator[list[bytes]]:
-    """`count` times the payload, in lists of at most `size`."""
+def batches(payload: bytes, count: int) -> Iterator[list[bytes]]:
+    """`count` times the payload, in lists of at most BATCH."""
     messages = repeat(payload, count)
-    while batch := list(islice(messages, size)):
+    while batch := list(islice(messages, BATCH)):
         yield batch
 
 

@@ -38,7 +38,7 @@ class RunFailed(UdpmsgError):
     """A run in the lab that was not whole."""
 
 
-def link(delay: str = "20ms", *faults: str, **path: Any) -> Link:
+def link(delay: str, *faults: str, **path: Any) -> Link:
     """A link with this delay each way, these scripted faults, and other fields of `link.faults.Path` for both ways."""
     both = Path(delay=units.parse_nanoseconds(delay), **path)
     return Link(both, both, tuple(parse_fault(fault) for fault in faults))

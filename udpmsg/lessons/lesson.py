@@ -5,7 +5,7 @@ Texts are English; the printer translates them. Runs nothing (see `stage`), draw
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar
 
 from udpmsg.compare.choices import Mode
@@ -18,9 +18,6 @@ LINUX, MACOS, WINDOWS = "linux", "darwin", "win32"
 """Systems, as `sys.platform` names them."""
 EVERYWHERE: tuple[str, ...] = ()
 
-FOR_PICTURES = {"told": False}
-"""The metadata of a field of observations that only pictures are made of: it is not in the JSON line."""
-
 
 @dataclass(frozen=True)
 class Observations:
@@ -32,9 +29,9 @@ class Observations:
         return {one.name: _plain(getattr(self, one.name)) for one in shown}
 
 
-def for_pictures(default: Any = MISSING) -> Any:
-    """A field of observations that is no part of the JSON line."""
-    return field(metadata=FOR_PICTURES) if default is MISSING else field(default=default, metadata=FOR_PICTURES)
+def for_pictures() -> Any:
+    """A field of observations that only pictures are made of: it is not in the JSON line."""
+    return field(metadata={"told": False})
 
 
 Seen = TypeVar("Seen", bound=Observations)

@@ -126,7 +126,7 @@ def label(group: list[Arrow], slope: float, place: Place) -> Label:
     turn = f"translate({x} {y:.1f}) rotate({degrees(atan(slope if forward else -slope)):.1f})"
     side = "start" if forward else "end"
     parts = "".join(f'<tspan class="lost">{safe(text)}</tspan>' if lost else safe(text) for text, lost in wording(group, slope))
-    picture = f'<text class="label {group[0].phase.value}" text-anchor="{side}" transform="{turn}">{parts}</text>'
+    picture = f'<text class="label {group[0].frame.phase.value}" text-anchor="{side}" transform="{turn}">{parts}</text>'
     return Label(picture, max(y for _x, y in corners(group, slope, place)))
 
 
@@ -162,12 +162,16 @@ def cut(texts: list[str], room: float) -> list[str]:
 
 def contents(group: list[Arrow], *, brief: bool) -> str:
     """What several frames carry. Brief: messages are their numbers alone."""
-    others = Counter(arrow.label.replace("acknowledgment", "ack") for arrow in group if not is_message(arrow))
+    others = Counter(arrow.frame.label.replace("acknowledgment", "ack") for arrow in group if not is_message(arrow))
     words = [telling.label(text) if times == 1 else f"{times} × {telling.label(text)}" for text, times in others.items()]
     messages = [arrow for arrow in group if is_message(arrow)]
     if messages:
-        first = numbered([sequence for arrow in messages if arrow.transmission == 1 for sequence in carried(arrow)], brief)
-        again = numbered([sequence for arrow in messages if arrow.transmission > 1 for sequence in carried(arrow)], brief)
+        first = numbered(
+            [sequence for arrow in messages if arrow.frame.identity.transmission == 1 for sequence in carried(arrow)], brief
+        )
+        again = numbered(
+            [sequence for arrow in messages if arrow.frame.identity.transmission > 1 for sequence in carried(arrow)], brief
+        )
         numbers = ", ".join(filter(None, [first, again and _("{} again").format(again)]))
         text = "{}" if brief else _("message {}") if (first or again).isdigit() else _("messages {}")
         words.insert(0 if is_message(group[0]) else len(words), text.format(numbers))
@@ -176,12 +180,12 @@ def contents(group: list[Arrow], *, brief: bool) -> str:
 
 def carried(arrow: Arrow) -> range:
     """The sequence numbers of the messages in it."""
-    return range(arrow.first_sequence, arrow.last_sequence + 1)
+    return range(arrow.frame.first_sequence, arrow.frame.last_sequence + 1)
 
 
 def is_message(arrow: Arrow) -> bool:
     """Whether messages of ours are in it, whose numbers can stand for it."""
-    return arrow.phase is Phase.DATA and arrow.first_sequence > 0
+    return arrow.frame.phase is Phase.DATA and arrow.frame.first_sequence > 0
 
 
 def numbered(sequences: list[int], brief: bool = False) -> str:

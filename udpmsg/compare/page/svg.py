@@ -107,7 +107,7 @@ def milliseconds(time: int) -> str:
 
 def most_telling(seen: list[Arrow]) -> list[Arrow]:
     """Not more than can be read: faults, handshake and farewell first, and of the others every so many."""
-    telling = [arrow for arrow in seen if arrow.faulty or arrow.phase in (Phase.HANDSHAKE, Phase.TEARDOWN)][:MOST_ARROWS]
+    telling = [arrow for arrow in seen if arrow.faulty or arrow.frame.phase in (Phase.HANDSHAKE, Phase.TEARDOWN)][:MOST_ARROWS]
     chosen = {id(arrow) for arrow in telling}
     others = [arrow for arrow in seen if id(arrow) not in chosen]
     room = MOST_ARROWS - len(telling)
@@ -174,24 +174,26 @@ def one_frame(arrow: Arrow, usual: int, place: Place) -> str:
         back, side = 10, 4
         corners = [(x2 - back * along + turn * side * down, y2 - back * down - turn * side * along) for turn in (1, -1)]
         tip = f'<path class="head" d="M{x2:.1f} {y2:.1f}' + "".join(f"L{x:.1f} {y:.1f}" for x, y in corners) + 'z"/>'
-    kind = ["frame", arrow.phase.value]
-    kind += [word for word, true in (("again", arrow.transmission > 1 or arrow.copy), ("lost", bool(arrow.dropped))) if true]
+    kind = ["frame", arrow.frame.phase.value]
+    kind += ["again"] if arrow.frame.identity.transmission > 1 or arrow.copy else []
+    kind += ["lost"] if arrow.dropped else []
     line = f'<path class="line" d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"/>'
     return f'<g class="{" ".join(kind)}"><title>{safe(describe(arrow))}</title>{line}{tip}</g>'
 
 
 def describe(arrow: Arrow) -> str:
     """All that is known of a frame, in a line."""
-    parts = [telling.label(arrow.label), _("frame {}").format(arrow.number), _("sent at {} ms").format(exactly(arrow.sent_at))]
-    if arrow.transmission > 1:
-        parts.append(_("transmission {}").format(arrow.transmission))
+    frame = arrow.frame
+    parts = [telling.label(frame.label), _("frame {}").format(frame.number), _("sent at {} ms").format(exactly(arrow.sent_at))]
+    if frame.identity.transmission > 1:
+        parts.append(_("transmission {}").format(frame.identity.transmission))
     if arrow.arrives_at is not None:
         parts.append(_("arrived at {} ms").format(exactly(arrow.arrives_at)))
     parts += [_(arrow.dropped)] if arrow.dropped else []
     parts += [_("a copy")] if arrow.copy else []
-    parts += [_("corrupted")] if arrow.corrupted else []
-    parts += [_("held back on purpose")] if arrow.held_back else []
-    parts += [_("fault {}").format(arrow.script)] if arrow.script else []
+    parts += [_("corrupted")] if arrow.frame.corrupted else []
+    parts += [_("held back on purpose")] if arrow.frame.reordered else []
+    parts += [_("fault {}").format(arrow.frame.script)] if arrow.frame.script else []
     return ", ".join(parts)
 
 
