@@ -1,6 +1,6 @@
 """How large a datagram the path takes whole, and into how many a message goes. Sends nothing.
 
-Linux knows the MTU of the route to a peer (ip(7), IP_MTU of a connected socket); elsewhere 1200 bytes pass every IPv6 path.
+Linux knows the MTU of the route to a peer (`udpmsg.udp.path`); elsewhere 1200 bytes pass every IPv6 path.
 """
 
 import socket
@@ -10,11 +10,7 @@ from udpmsg.core import wire
 from udpmsg.core.config import DATAGRAM_SIZE, MAX_DATAGRAM_SIZE, MIN_DATAGRAM_SIZE
 from udpmsg.core.fragments import Cutter
 from udpmsg.sockets.endpoint import resolve
-
-IP_MTU, IPV6_MTU = 14, 24
-"""Linux, in.h and in6.h; they have no name in Python 3.11."""
-UDP_HEADER = 8
-IPV4_HEADER, IPV6_HEADER = 20, 40
+from udpmsg.udp.path import largest
 
 
 def largest_datagram(host: str, port: int) -> int | None:
@@ -22,14 +18,12 @@ def largest_datagram(host: str, port: int) -> int | None:
     address = resolve(host, port, socket.SOCK_DGRAM)[0]
     if sys.platform != "linux":
         return None
-    ipv6 = address.family == socket.AF_INET6
     try:
         with socket.socket(address.family, socket.SOCK_DGRAM) as probe:
             probe.connect(address.sockaddr)  # no packet leaves
-            mtu = probe.getsockopt(*((socket.IPPROTO_IPV6, IPV6_MTU) if ipv6 else (socket.IPPROTO_IP, IP_MTU)))
+            return largest(probe)
     except OSError:
         return None
-    return mtu - UDP_HEADER - (IPV6_HEADER if ipv6 else IPV4_HEADER)
 
 
 def datagram_size(size: int, *, acknowledged: bool, largest: int | None) -> int:

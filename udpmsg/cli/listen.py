@@ -28,7 +28,7 @@ from udpmsg.show.schema import empty_summary
 from udpmsg.show.stream import Words, is_terminal
 from udpmsg.show.terminal import counted, paint
 from udpmsg.sockets.endpoint import DEFAULT_PORT, LOOPBACK, Endpoint
-from udpmsg.sockets.listening import KEPT_DESCRIPTORS, RECEIVE_BUFFER
+from udpmsg.sockets.listening import KEPT_DESCRIPTORS, LAST_PRIVILEGED_PORT, RECEIVE_BUFFER
 
 if TYPE_CHECKING:
     from udpmsg.messaging.store import Store
@@ -57,7 +57,6 @@ use or forbidden, no address of this machine, name unknown), 130 Ctrl-C, 143 ter
 environment: --receive-buffer by UDPMSG_RECEIVE_BUFFER.
 """)
 
-LAST_PRIVILEGED_PORT = 1023
 LOOKING = ("echo", "reply", "exec", "interactive", "count", "idle", "once", "stop-word", "slow", "save", "store")
 """Options for which the messages themselves are looked at, also where none is shown."""
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import _, number
-from udpmsg.compare.choices import Choices, Mode, Workload
+from udpmsg.compare.choices import Mode, Workload
 from udpmsg.compare.trace import Trace
-from udpmsg.lessons.in_lab import in_lab, link
+from udpmsg.lessons.in_lab import RENO, in_lab, link
 from udpmsg.lessons.lesson import Bars, Illustration, Observations, Predicates
 from udpmsg.lessons.stage import Stage
 from udpmsg.link.record import FrameRecord
@@ -21,8 +21,6 @@ QUEUE = 20
 PERIOD_MS = 200
 LEARNT_MS = 400
 """After this time TCP has seen the queue full."""
-RENO = "reno"
-"""The congestion control of RFC 5681, which every Linux has; the system's default may be another one."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +67,10 @@ def run(stage: Stage, *, rate: int | None = RATE, free: Mode = Mode.UDP, connect
         )
     )
     workload = Workload(count=COUNT, interval_ns=INTERVAL_MS * MILLISECOND, size=SIZE)
-    over, choices = link("10ms", rate=rate, queue=None if rate is None else QUEUE), Choices(tcp_congestion=RENO)
+    over = link("10ms", rate=rate, queue=None if rate is None else QUEUE)
     flows = []
     for mode in (free, connected):
-        flows.append(flow(in_lab(stage, over, mode, workload, choices, attempts=1)))
+        flows.append(flow(in_lab(stage, over, mode, workload, RENO, attempts=1)))
         stage.say(
             _("{} frames, {} of them dropped; {} messages came").format(flows[-1].frames, flows[-1].dropped, flows[-1].delivered)
         )

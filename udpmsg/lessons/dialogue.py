@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from udpmsg.base.language import _
 from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
-from udpmsg.lessons.stage import ANSWERED, REFUSED, SILENCE, SILENT, Stage, word_for
+from udpmsg.lessons.stage import ANSWERED, LARGEST, REFUSED, SILENCE, SILENT, Stage, word_for
 
 FAREWELL, STOP = "bye", "stop"
-LARGEST = 100
 Turn = tuple[int, str, str | None]
 """The client's number, from 1, what it says, and what it is answered, if anything."""
 

@@ -25,6 +25,8 @@ DISTURBED = 8 * MILLISECOND
 """If a message is sent so long after it was due, or handed over so long after it arrived, the machine was busy."""
 
 CHOICES = Choices()
+RENO = Choices(tcp_congestion="reno")
+"""The congestion control of RFC 5681, which every Linux has; the system's default may be another one."""
 
 STEPS = {
     Mode.UDP: N_("Linux's own UDP, between two virtual hosts"),

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from udpmsg.base.language import _, plural
 from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
-from udpmsg.lessons.stage import SILENCE, Stage
+from udpmsg.lessons.stage import LARGEST, SILENCE, Stage
 
 PEERS = 20
-LARGEST = 100
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from udpmsg.base import clock
 from udpmsg.base.language import _
 from udpmsg.lessons.lesson import Illustration, Observations, Predicates, table
-from udpmsg.lessons.stage import END, LOOPBACK, PATIENCE, SILENCE, Stage, error_name, reading, word_for
+from udpmsg.lessons.stage import END, LARGEST, LOOPBACK, PATIENCE, SILENCE, Stage, error_name, reading, word_for
 
 BEFORE, MEANWHILE, AFTER = b"before", b"meanwhile", b"after"
-LARGEST = 100
 BOUND = "bound"
 
 

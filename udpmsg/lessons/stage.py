@@ -12,8 +12,8 @@ from contextlib import ExitStack
 
 from udpmsg.base.closing import Closing
 from udpmsg.base.language import _
+from udpmsg.sockets.endpoint import LOOPBACK as LOOPBACK
 
-LOOPBACK = "127.0.0.1"
 PATIENCE = 2.0
 """Seconds after which a wait on a socket of the stage ends with TimeoutError: for what comes at once on one machine."""
 SILENCE = 0.3

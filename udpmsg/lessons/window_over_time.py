@@ -9,9 +9,9 @@ from statistics import median
 
 from udpmsg.base.durations import MILLISECOND
 from udpmsg.base.language import _, number
-from udpmsg.compare.choices import Choices, Mode, Workload
+from udpmsg.compare.choices import Mode, Workload
 from udpmsg.compare.trace import Known, Trace
-from udpmsg.lessons.in_lab import in_lab, link
+from udpmsg.lessons.in_lab import RENO, in_lab, link
 from udpmsg.lessons.lesson import Curve, Illustration, Observations, Predicates, for_pictures
 from udpmsg.lessons.stage import Stage
 
@@ -19,8 +19,6 @@ COUNT, SIZE = 750, 1000
 RATE = 4_000_000
 """Bits a second."""
 QUEUE = 10
-RENO = "reno"
-"""The congestion control of RFC 5681, which every Linux has; the system's default may be another one."""
 FALLEN = 0.85
 """A window that is below this part of what it was has fallen; a loss leaves seven tenths of it, or half."""
 RISEN = 1.1
@@ -68,11 +66,11 @@ def run(stage: Stage, *, rate: int | None = RATE, ours: Mode = Mode.UDP_ACK, con
             number(COUNT), number(SIZE), number(RATE / 1e6, ",.0f"), QUEUE
         )
     )
-    workload, choices = Workload(count=COUNT, interval_ns=0, size=SIZE), Choices(tcp_congestion=RENO)
+    workload = Workload(count=COUNT, interval_ns=0, size=SIZE)
     over = link("5ms", rate=rate, queue=None if rate is None else QUEUE)
     flows = []
     for mode in (ours, connected):
-        flows.append(flow(in_lab(stage, over, mode, workload, choices, attempts=1)))
+        flows.append(flow(in_lab(stage, over, mode, workload, RENO, attempts=1)))
         stage.say(
             _("the window fell {} times; {} frames dropped; {} messages came").format(
                 flows[-1].falls, flows[-1].dropped, number(flows[-1].delivered)

@@ -13,11 +13,10 @@ import struct
 from udpmsg.core import wire
 from udpmsg.core.wire import OUR_MARK, OUR_MESSAGE, PEEK
 from udpmsg.link.contents import ACK, ACKNOWLEDGMENT, CONTENTS, CONTROL, DATA, HANDSHAKE, MESSAGES, TEARDOWN, Content
+from udpmsg.link.packets import ETHERNET, MORE_FRAGMENTS, OFFSET
 from udpmsg.link.record import Direction, FrameKind, Identity, Phase
 from udpmsg.link.streams import MODULUS, NOT_OURS, Stream
 
-ETHERNET = 14
-"""Bytes of an Ethernet header: two addresses and a type."""
 IP = struct.Struct(">12xHBxH2xHxB10x")
 """An Ethernet header and an IPv4 header without options: type, version and length, total length, fragment, protocol."""
 WITHOUT_OPTIONS = ETHERNET + 20
@@ -26,7 +25,6 @@ TCP = struct.Struct(">4xIIBB")
 """Of a TCP header: sequence number, acknowledgment number, offset, flags."""
 
 IPV4 = 0x0800
-MORE_FRAGMENTS, FRAGMENT_OFFSET = 0x2000, 0x1FFF
 FIN, SYN, RST = 1, 2, 4
 UDP_HEADER = 8
 
@@ -66,8 +64,8 @@ class Tracker:
             end = ETHERNET + size
             if version >> 4 != 4 or version & 15 < 5 or not at <= end <= len(data):
                 return self._not_understood(direction)
-            if fragment & FRAGMENT_OFFSET:
-                return self._later_fragment(data, fragment & FRAGMENT_OFFSET, protocol, direction)
+            if fragment & OFFSET:
+                return self._later_fragment(data, fragment & OFFSET, protocol, direction)
             if protocol == 17:
                 if at + UDP_HEADER > end:
                     return self._not_understood(direction)

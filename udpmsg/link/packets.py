@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 
 ETHERNET = 14
+"""Bytes of an Ethernet header: two addresses and a type."""
 IPV4 = b"\x08\x00"
 DONT_FRAGMENT, MORE_FRAGMENTS, OFFSET = 0x4000, 0x2000, 0x1FFF
 FRAGMENT_BIT = 0x80

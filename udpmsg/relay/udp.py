@@ -20,13 +20,14 @@ from udpmsg.core.events import LimitReached, Unreachable
 from udpmsg.link.changing import Beginning
 from udpmsg.link.faults import Link
 from udpmsg.link.frames import Tracker
-from udpmsg.link.packets import flip_between
+from udpmsg.link.packets import ETHERNET, flip_between
 from udpmsg.link.record import Direction, Drop, FrameRecord
 from udpmsg.link.way import Way
 from udpmsg.relay import hops
 from udpmsg.relay.clients import Listening, Upstream
 from udpmsg.relay.values import Faulted, HopsUsedUp, NotSent, RelayEvent, Traffic
 from udpmsg.sockets.endpoint import Endpoint
+from udpmsg.udp.path import IPV4_HEADERS, IPV6_HEADERS
 
 CLIENTS = 400 if sys.platform == "win32" else 1024
 """At once. Windows waits for 512 sockets at most."""
@@ -36,9 +37,6 @@ HELD_BYTES = 64 << 20
 """What may be held back in all; beyond it the link's queue counts as full."""
 HELD_COST = 512
 """What each datagram costs besides its bytes: its record, its place in the heap."""
-ETHERNET, UDP_HEADER = 14, 8
-IP_HEADERS = {4: 20, 6: 40}
-"""Bytes, by the version."""
 
 
 class Client:
@@ -87,7 +85,7 @@ class UdpRelay:
             for direction, path in paths.items()
         }
         self._mtus = {direction: path.mtu for direction, path in paths.items()}
-        self._headers = IP_HEADERS[6 if ":" in target.host else 4] + UDP_HEADER
+        self._headers = IPV6_HEADERS if ":" in target.host else IPV4_HEADERS
         self._clients: dict[Endpoint, Client] = {}
         """The one that was used last is last."""
         self._held: list[tuple[int, int, Client, Direction, bytes, FrameRecord]] = []
