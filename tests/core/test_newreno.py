@@ -152,10 +152,10 @@ def test_persistent_congestion_begins_again_from_the_minimum() -> None:
     congestion.on_round_trip(100 * MS, 100 * MS, start)
     leaves(congestion, *[1200] * 10, now=start)
     congestion.on_congestion(start, start + 1 * MS)
-    assert congestion.in_slow_start is False
+    assert congestion.window == congestion.ssthresh == 6000
     assert congestion.paced_until(start - 1) == start
     congestion.on_persistent_congestion(start + 5 * MS)
-    assert (congestion.window, congestion.ssthresh, congestion.in_slow_start) == (2400, 6000, True)
+    assert (congestion.window, congestion.ssthresh) == (2400, 6000)
     assert congestion.paced_until(start - 1) is None
     acknowledge(congestion, 1200, start + 5 * MS)
     assert congestion.window == 2400

@@ -31,7 +31,7 @@ from udpmsg.messaging.payload import Payload, encoded
 from udpmsg.messaging.replies import Replies
 from udpmsg.messaging.statistics import ReceiverStatistics
 from udpmsg.sockets.endpoint import DEFAULT_PORT, LOOPBACK, Endpoint, check_port, new_session, origin_of
-from udpmsg.sockets.listening import RECEIVE_BUFFER
+from udpmsg.sockets.listening import RECEIVE_BUFFER, SAME_PORT_ATTEMPTS, TRANSPORTS
 from udpmsg.sockets.waiting import Waiter, after, earliest, nanoseconds, passed
 from udpmsg.tcp.receiver import TcpReceiver
 from udpmsg.udp.multicast import check_group
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from udpmsg.messaging.arrays import MessageArrays
     from udpmsg.messaging.store import Store
 
-TRANSPORTS = {"udp": ("udp",), "tcp": ("tcp",), "both": ("udp", "tcp")}
 SECRET_SIZE = 32
 """Bytes of the secret under which cookies are made."""
 TURN = 320
@@ -56,8 +55,6 @@ LINGER = 1.0
 """Seconds that `close` waits at most for replies to be confirmed."""
 FOR_REPLIES, COOKIE = frozenset(map(wire.mark_of, (Kind.ACK, Kind.PROBE_REPLY))), wire.mark_of(Kind.COOKIE)
 """How that begins which is for a reply that was sent, and what is listened to to the end."""
-SAME_PORT_ATTEMPTS = 16
-"""How often the system is asked for a port that is free over UDP and over TCP."""
 
 
 class Receiver:

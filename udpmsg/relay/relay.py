@@ -19,11 +19,9 @@ from udpmsg.relay.tcp import TcpRelay
 from udpmsg.relay.udp import UdpRelay
 from udpmsg.relay.values import CutOff, RelayEvent, RelayStatistics, Traffic
 from udpmsg.sockets.endpoint import Address, Endpoint, check_port, endpoint_of, resolve
+from udpmsg.sockets.listening import SAME_PORT_ATTEMPTS, TRANSPORTS
 from udpmsg.sockets.waiting import Waiter, earliest, passed
 
-TRANSPORTS = {"udp": ("udp",), "tcp": ("tcp",), "both": ("udp", "tcp")}
-SAME_PORT_ATTEMPTS = 16
-"""How often the system is asked for a port that is free over UDP and over TCP."""
 OF_NO_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Where a packet to the unspecified address arrives."""
 

@@ -9,6 +9,10 @@ from collections.abc import Callable
 from udpmsg.base.errors import CannotListen, NameUnknown, Phrase, UsageError
 from udpmsg.sockets.endpoint import DEFAULT_PORT, Address, Endpoint, endpoint_of, is_multicast, resolve
 
+TRANSPORTS = {"udp": ("udp",), "tcp": ("tcp",), "both": ("udp", "tcp")}
+"""What a listener or a relay can be asked for, and what it then listens on."""
+SAME_PORT_ATTEMPTS = 16
+"""How often the system is asked for a port that is free over UDP and over TCP."""
 LAST_PRIVILEGED_PORT = 1023
 MOST_BUFFER = 2**31 - 1
 """Bytes: the socket option is a signed number of 32 bits; the kernel gives less anyway."""

@@ -51,11 +51,6 @@ class NewReno(Controller):
             pace = min(pace, known)
         return max(pace, 1)
 
-    @property
-    def in_slow_start(self) -> bool:
-        """RFC 9002 section 7.3.1."""
-        return self.ssthresh is None or self.window < self.ssthresh
-
     def on_round_trip(self, round_trip: int, srtt: int, now: int) -> None:
         """The pace follows the smoothed one; slow start looks at each."""
         self._srtt = srtt
