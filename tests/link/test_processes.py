@@ -65,9 +65,7 @@ def test_it_runs_one_function_after_another(child: Child) -> None:
 def test_what_it_says_on_the_way_is_heard_before_the_result(child: Child) -> None:
     child.call(count, 3)
     said: list[int] = []
-    while not child.finished(PATIENCE, said.append):
-        pass
-    assert child.result(PATIENCE) == "counted"
+    assert child.result(PATIENCE, meanwhile=said.append) == "counted"
     assert said == [0, 1, 2]
 
 

@@ -72,8 +72,8 @@ class Child:
             raise ChildFailed("the {} ended its work without an answer", Phrase(self.name))
         return value
 
-    def result(self, timeout: float | None = None) -> Any:
-        """What its function returned; values that it sends before are passed over. Raises ChildFailed, also after `timeout`."""
+    def result(self, timeout: float | None = None, *, meanwhile: Callable[[Any], None] | None = None) -> Any:
+        """What its function returned; values that it sends before go to `meanwhile`. Raises ChildFailed, also after `timeout`."""
         until = None if timeout is None else clock.now() + int(timeout * SECOND)
         while True:
             left = None if until is None else max(0, until - clock.now()) / SECOND
@@ -82,6 +82,8 @@ class Child:
                 return value
             if kind is None:
                 raise ChildFailed("the {} did not end its work within {:g} s", Phrase(self.name), timeout)
+            if meanwhile is not None:
+                meanwhile(value)
 
     def finished(self, timeout: float, meanwhile: Callable[[Any], None]) -> bool:
         """Whether its result is there; waits up to `timeout` seconds for one value, which goes to `meanwhile` if it is none."""
