@@ -7,7 +7,10 @@ import pytest
 from tests.transport.conftest import Listening
 from tests.transport.support import PATIENCE, collect
 from udpmsg import Message, Receiver, Sender, UsageError
+from udpmsg.core.outbox import Outbox
+from udpmsg.core.rtt import NEVER
 from udpmsg.messaging.payload import Payload, each_encoded, encoded
+from udpmsg.messaging.sender import BATCH
 
 GIVEN: list[Payload] = [b"bytes", bytearray(b"array"), memoryview(b"a view")[2:], memoryview(b"a-b-c")[::2], "grüße", "", b""]
 CAME = [b"bytes", b"array", b"view", b"abc", "grüße".encode(), b"", b""]
@@ -126,3 +129,10 @@ def test_many_are_given_to_the_core_in_batches_of_whole_runs(listen: Listening) 
     with listener.sender(acknowledged=True, datagram_size=1256) as sender:
         batches = [len(numbers) for numbers in sender.sending([bytes(1200)] * 700)]
     assert batches == [16, 260, 260, 164]
+
+
+def test_what_is_given_at_one_go_may_leave_at_one_go() -> None:
+    """What is left over leaves in a run of its own, and costs what a run does."""
+    outbox = Outbox(None)
+    outbox.accept([b"x"] * BATCH, NEVER)
+    assert outbox.next_run(BATCH, None) == range(1, BATCH + 1)

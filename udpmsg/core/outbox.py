@@ -28,8 +28,8 @@ from udpmsg.core.fragments import Cutter, fragment_size
 from udpmsg.core.ranges import RangeSet
 from udpmsg.core.rtt import NEVER
 
-RUN = 256
-"""Ordinary messages that leave at one time at most: some system calls' worth."""
+RUN = 320
+"""Ordinary messages that leave at one time at most: as many as `send_many` gives at one go, for none of these to be left over."""
 
 
 class Outgoing:
