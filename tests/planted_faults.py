@@ -1346,6 +1346,20 @@ FAULTS = (
         suite=("tests/core/test_intake.py",),
     ),
     Fault(
+        "many answers in one call: all to the first one's address",
+        "udp/addressed.py",
+        "fill(self._names, names[:count])",
+        "fill(self._names, names[:1] * count)",
+        suite=("tests/transport/test_addressed.py",),
+    ),
+    Fault(
+        "many answers in one call: one that was refused stays for ever",
+        "udp/receiver.py",
+        "error.errno == errno.EMSGSIZE))\n                sent = 1\n",
+        "error.errno == errno.EMSGSIZE))\n                sent = 0\n",
+        suite=("tests/transport/test_addressed.py",),
+    ),
+    Fault(
         "acknowledgments of one range leave for nothing",
         "core/owed.py",
         "if body is not None and may_be_sent(session.peer, keep=waits):",

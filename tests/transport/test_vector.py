@@ -71,6 +71,7 @@ def test_many_senders_in_turns(stack: ExitStack, together: bool, host: str, ackn
         messages += collect(receiver, Message)
     receiver.poll(0)
     assert uses_vector(receiver) is together
+    assert (receiver._sockets["udp"]._addressed is not None) is (together and acknowledged)  # type: ignore[union-attr]
     assert [(message.sequence, message.session, message.payload) for message in messages] == [
         (turn, place + 1, b"%d" % place) for turn in range(1, 6) for place in range(MANY)
     ]

@@ -19,6 +19,7 @@ from udpmsg.sockets.listening import MOST_BUFFER, bind, own_address
 from udpmsg.sockets.waiting import Incoming
 from udpmsg.udp import multicast
 from udpmsg.udp import offload as offloading
+from udpmsg.udp.addressed import Addressed, addressed
 from udpmsg.udp.local_address import ROOM, LocalAddresses, needed
 from udpmsg.udp.sender import LARGEST_DATAGRAM
 from udpmsg.udp.vector import CALLS, Vector, ancillary_of, vector_of
@@ -74,7 +75,9 @@ class UdpReceiver:
         self._waiting: deque[tuple[bytes, Peer]] = deque(maxlen=WAITING_LIMIT)
         self._vector: Vector | None = None
         """What receives many in one call; made when many come."""
-        self._may_vector = offload
+        self._may_vector = self._may_address = offload
+        self._addressed: Addressed | None = None
+        """What sends many in one call; made when many come, and many are answered."""
         self.grids = False
         """Whether runs that are alike may come as grids: for whoever looks at their headers alone."""
         self._busy = False
@@ -130,15 +133,20 @@ class UdpReceiver:
         while self._waiting:
             datagram, peer = self._waiting[0]
             assert isinstance(peer, Endpoint)
+            sent = 1
             try:
-                self._send(datagram, peer)
+                if self._vector is None or len(self._waiting) < FEW or not (sent := self._send_many()):
+                    self._send(datagram, peer)
+                    sent = 1
             except BlockingIOError:
                 self._selector.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self._on_ready)
                 return
             except OSError as error:
                 name = errno.errorcode.get(error.errno or 0, "error")
                 self.failures.append((datagram, peer, name, error.errno == errno.EMSGSIZE))
-            self._waiting.popleft()
+                sent = 1
+            for _ in range(sent):
+                self._waiting.popleft()
 
     def close(self) -> None:
         """Give the socket back; what was counted stays known."""
@@ -151,6 +159,15 @@ class UdpReceiver:
             self._socket.sendto(datagram, (peer.host, peer.port))
         else:
             self._socket.sendmsg([datagram], self._local_addresses.source(peer), 0, (peer.host, peer.port))
+
+    def _send_many(self) -> int:
+        """How many of those that wait left with one call; 0: the first one is to have one of its own."""
+        if self._addressed is None and self._may_address:
+            self._addressed = addressed(self._socket)
+            self._may_address = self._addressed is not None
+        if self._addressed is None:
+            return 0
+        return self._addressed.send(self._waiting, None if self._local_addresses is None else self._local_addresses.source)
 
     def _receive(self) -> tuple[list[bytes] | list[bytes | Run], Endpoint]:
         """What one call brings; `Mixed`, where that is a lone datagram."""
