@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from udpmsg.base.distribution import rounded
-from udpmsg.bench.values import Benchmark, Measurement, Trial, figures
+from udpmsg.bench.values import Benchmark, Measurement, figures
 from udpmsg.show.jsonlines import line
 
 
@@ -53,12 +53,8 @@ class BenchLines:
 def fields(measurement: Measurement) -> dict[str, Any]:
     """A measurement's keys and values."""
     found = {key: _tidy(value) for key, value in figures(measurement).items()}
-    return found | {"limits": list(measurement.limits), "curve": [trial_fields(trial) for trial in measurement.curve]}
-
-
-def trial_fields(trial: Trial) -> dict[str, Any]:
-    """A trial's: those of its values, and its share of loss."""
-    return {key: _tidy(value) for key, value in (asdict(trial) | {"loss": trial.loss}).items()}
+    curve = [_tidy(asdict(trial) | {"loss": trial.loss}) for trial in measurement.curve]
+    return found | {"limits": list(measurement.limits), "curve": curve}
 
 
 def _tidy(value: Any) -> Any:

@@ -8,13 +8,10 @@ from itertools import groupby
 from operator import attrgetter
 
 from udpmsg.base import clock
-from udpmsg.base.distribution import Distribution
 from udpmsg.base.durations import SECOND
 from udpmsg.base.language import _, told
 from udpmsg.cli.exits import Exit
 from udpmsg.cli.last_words import Tally
-from udpmsg.cli.output import Output
-from udpmsg.cli.signals import Interrupts
 from udpmsg.core.events import (
     Disconnected,
     Event,
@@ -27,11 +24,8 @@ from udpmsg.core.events import (
     State,
     Unreachable,
 )
-from udpmsg.messaging.sender import Sender
 from udpmsg.show.schema import sender_summary
-from udpmsg.show.stream import Words
 from udpmsg.show.terminal import hint_words
-from udpmsg.sockets.endpoint import Endpoint
 from udpmsg.sockets.waiting import nanoseconds
 
 SHOWN_FAILURES = 20
@@ -43,33 +37,20 @@ HINT_WAIT = 0.02
 class Exchange(Tally):
     """Drives a sender, shows its events and counts them."""
 
-    def __init__(
-        self,
-        sender: Sender,
-        output: Output,
-        words: Words,
-        interrupts: Interrupts,
-        *,
-        deadline: float,
-        refused_for: float | None = None,
-    ) -> None:
-        super().__init__(sender, output, words, interrupts, deadline, refused_for)
-        self.goes_on = False
-        """Whether the run goes on when everything was refused, because a person may try again."""
-        self.show_outcomes = True
-        """Whether a confirmed message gets a line of its own."""
-        self.aside = False
-        """Whether outcomes go to standard error, because standard output has the replies."""
-        self.failed: int | None = None
-        """The exit code of the error that ended the run."""
-        self.disconnected: Disconnected | None = None
-        self.on_reply: Callable[[Message], str] = _without_note
-        """Called with each reply; returns a note to show beside it."""
-        self._closing = False
-        self._hint_told = False
-        self._addresses_tried: set[Endpoint] = {sender.endpoint}
-        self._failures_shown = 0
-        self._round_trips = Distribution()
+    goes_on = False
+    """Whether the run goes on when everything was refused, because a person may try again."""
+    show_outcomes = True
+    """Whether a confirmed message gets a line of its own."""
+    aside = False
+    """Whether outcomes go to standard error, because standard output has the replies."""
+    failed: int | None = None
+    """The exit code of the error that ended the run."""
+    disconnected: Disconnected | None = None
+    on_reply: Callable[[Message], str] | None = None
+    """Called with each reply; returns a note to show beside it."""
+    _closing = False
+    _hint_told = False
+    _failures_shown = 0
 
     @property
     def stopped(self) -> bool:
@@ -121,7 +102,7 @@ class Exchange(Tally):
         self.interrupts.release()
         self.sender.close(wait=not self.stopped, finished=self.failed is None)
         self.pump(0)
-        summary = sender_summary(self.sender.statistics(), self._round_trips)
+        summary = sender_summary(self.sender.statistics(), self.round_trips)
         if not self.output.for_people:
             self.output.summary(summary, str(self.sender.endpoint))
         code = self._code()
@@ -160,7 +141,7 @@ class Exchange(Tally):
             if state is State.DELIVERED:
                 self._hint_told = False  # should the listener go, that is news
             for round_trip in [outcome.rtt_ns for outcome in ended if outcome.rtt_ns is not None]:
-                self._round_trips.add(round_trip / SECOND)
+                self.round_trips.add(round_trip / SECOND)
             if self.show_outcomes:
                 self.output.outcomes(ended, aside=self.aside)
             elif state is not State.DELIVERED:
@@ -178,7 +159,7 @@ class Exchange(Tally):
     def _on_replies(self, messages: list[Message]) -> None:
         if messages:
             self.replies += len(messages)
-            self.output.replies(messages, [self.on_reply(message) for message in messages])
+            self.output.replies(messages, [self.on_reply(message) if self.on_reply else "" for message in messages])
 
     def _on_other(self, event: Event) -> None:
         """What is neither an outcome nor a reply."""
@@ -186,8 +167,8 @@ class Exchange(Tally):
             case Unreachable():
                 self._on_unreachable(event)
             case NextAddress():
-                if self.sender.endpoint not in self._addresses_tried:  # they are tried in turn, again and again
-                    self._addresses_tried.add(self.sender.endpoint)
+                if self.sender.endpoint not in self.addresses:  # they are tried in turn, again and again
+                    self.addresses.add(self.sender.endpoint)
                     self.words.hint(_("{}; trying {}, the name's next address").format(told(event.reason), event.peer))
             case Disconnected() if not self._closing:
                 self.disconnected = event
@@ -214,7 +195,3 @@ class Exchange(Tally):
 def is_this_machine(host: str) -> bool:
     """Whether this is a loopback address: a refusal from there is known before the send returns."""
     return host.startswith("127.") or host == "::1"
-
-
-def _without_note(_: Message) -> str:
-    return ""

@@ -3,6 +3,7 @@
 Does not know how anything comes about (see `exchange`).
 """
 
+from udpmsg.base.distribution import Distribution
 from udpmsg.base.durations import SECOND
 from udpmsg.base.language import N_plural, _, number, plural
 from udpmsg.cli.exits import Exit
@@ -33,8 +34,9 @@ class Tally:
         output: Output,
         words: Words,
         interrupts: Interrupts,
+        *,
         deadline: float,
-        refused_for: float | None,
+        refused_for: float | None = None,
     ) -> None:
         """`deadline`, `refused_for`: seconds after which messages are given up, and where nothing but refusals came."""
         self.sender = sender
@@ -53,6 +55,9 @@ class Tally:
         self.resumed = sender.spool.messages if sender.spool is not None else 0
         """Messages that an earlier run left in the spool."""
         self.unreachable: Unreachable | None = None
+        self.addresses = {sender.endpoint}
+        """Those that were tried."""
+        self.round_trips = Distribution()
 
     @property
     def heard(self) -> bool:
