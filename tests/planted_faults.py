@@ -1373,6 +1373,20 @@ FAULTS = (
         "",
     ),
     Fault(
+        "an ACK of one range: a wrong checksum is as good",
+        "core/bare.py",
+        "        or checksum != crc32(data[: LAYOUT.size])\n",
+        "",
+        suite=("tests/core/test_bare.py",),
+    ),
+    Fault(
+        "a lone datagram: what waits behind it is left",
+        "udp/receiver.py",
+        "isinstance(received, Mixed) and not self._look():",
+        "isinstance(received, Mixed):",
+        suite=("tests/transport/test_other_systems.py",),
+    ),
+    Fault(
         "columns: a gap within a run is not seen",
         "core/header_columns.py",
         "pattern[:, 2] = pattern[:, 3] = np.arange(count)",
