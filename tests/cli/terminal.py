@@ -31,8 +31,9 @@ class Terminal:
             start_new_session=True,
         )
         os.close(side)
+        self._came = b""
         self.screen = ""
-        """What came, without colours."""
+        """What came, without colours and what moves the cursor."""
         self._seen = 0
         self._glass = pyte.Screen(COLUMNS, ROWS)
         self._stream = pyte.ByteStream(self._glass)
@@ -91,5 +92,6 @@ class Terminal:
                 raise
             data = b""
         self._stream.feed(data)
-        self.screen += re.sub(r"\x1b\[[0-9;]*[mK]", "", data.decode("utf-8", "replace"))
+        self._came += data
+        self.screen = re.sub(r"\x1b(\[[0-9;]*[A-Za-z]|[78D])", "", self._came.decode("utf-8", "replace"))
         return bool(data)
