@@ -74,18 +74,21 @@ class Intake:
         owed: list[Session] = []
         owed_now: list[Session] = []
         seal_of, block_of, checksum = CHECKSUM_BLOCK.unpack_from, ACK_REQUESTED_BLOCK.unpack_from, self._checksum
+        overhead_of, seal_size = OVERHEADS.get, CHECKSUM_BLOCK.size
         taken, other = 0, None
         for data, peer in mixed:
-            if len(data) < header:
+            end = length = len(data)
+            if length < header:
                 other = data, peer
                 break
             mark, flags, size, identity, number, sequence, sent_at = unpack(data)
-            session, reply_to, asks = find(identity), None, flags & ACK_REQUESTED
-            end = len(data) - CHECKSUM_BLOCK.size * asks
+            session, reply_to = find(identity), None
+            if asks := flags & ACK_REQUESTED:
+                end = length - seal_size
             if (
                 session is None
                 or mark != OUR_MESSAGE
-                or len(data) - size != OVERHEADS.get(flags)
+                or length - size != overhead_of(flags)
                 or (session.peer is not peer and session.peer != peer)
                 or not session.arrivals.highest < sequence <= MAX_NUMBER
                 or not session.largest < number <= MAX_NUMBER
@@ -109,7 +112,7 @@ class Intake:
                         or not block[1]
                     )
                 )
-                or received(peer, len(data)) > session.proved
+                or received(peer, length) > session.proved
             ):
                 other = data, peer
                 break
