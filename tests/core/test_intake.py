@@ -132,6 +132,15 @@ def test_each_sender_is_owed_an_acknowledgment_and_who_sends_a_second_message_on
     assert receiver.next_timeout() is None
 
 
+def test_a_session_of_which_nothing_was_taken_begins_with_what_is() -> None:
+    one, receiver = RemoteSender(1, acknowledged=False), greeted(max_message=3)
+    receiver.receive([one.message(1, b"too long")], now=at(0), peer="peer 0")
+    assert take(receiver, ("peer 0", one.message(2)), ("peer 0", one.message(3)), now=at(7)) == []
+    assert sequences(receiver) == [(1, 2), (1, 3)]
+    totals = receiver.totals()
+    assert (totals.first_arrival_ns, totals.last_arrival_ns) == (at(7), at(7))
+
+
 @pytest.mark.parametrize(
     "limits", [{"session_messages": 1}, {"session_bytes": 9}, {"max_message": 5}, {"total_bytes": 2 * 256}], ids=str
 )
