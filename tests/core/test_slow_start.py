@@ -18,7 +18,7 @@ def told(*round_trips: int) -> SlowStart:
 def came(start: SlowStart, sizes: list[int], sent_at: int, now: int, window: int) -> None:
     """Datagrams arrive, and that is all that the acknowledgment says."""
     start.on_arrival(sizes, sent_at, now, window)
-    start.settle(now)
+    start.settle()
 
 
 def test_as_long_as_the_delay_does_not_rise_the_window_grows_by_what_is_acknowledged() -> None:
@@ -87,9 +87,9 @@ def test_a_train_tells_the_rate_and_so_the_window_at_which_a_queue_begins() -> N
         assert start.choke is None
         came(start, [1000], 5, RTT + number * MS, 10_000)
     assert start.choke == 40_000
-    assert start.growth(1000, 39_000) == 1000
-    assert start.growth(1000, 39_600) == 400 + 600 // 8
-    assert start.growth(800, 40_000) == 100
+    assert start.growth(1000, 36_500) == 1000
+    assert start.growth(1000, 37_100) == 400 + 600 // 16  # a sixteenth before it
+    assert start.growth(800, 40_000) == 50
     came(start, [4000], 5, RTT + 7 * MS, 10_000)  # ten thousand bytes in seven milliseconds
     assert start.choke == 57_142
 
@@ -114,30 +114,33 @@ def test_a_train_that_is_slower_than_what_arrived_for_half_a_round_trip_tells_no
     assert start.choke is None
 
 
-def test_a_choke_keeps_the_pace_at_a_quarter_more_than_the_rate() -> None:
+def test_the_pace_is_the_rate_and_beyond_the_choke_a_sixteenth_more() -> None:
     start = told(RTT)
-    assert start.pace is None
+    assert start.pace(40_000) is None
     for number in range(7):
         came(start, [1000], 5, RTT + number * MS, 10_000)
-    assert start.pace == 1_250_000
+    assert start.pace(39_999) == 1_000_000
+    assert start.pace(40_000) == 1_062_500
     congestion = NewReno(1000)
     congestion._slow_start = start
     congestion.on_round_trip(RTT, RTT, 0)
     assert congestion.pace == 375_000  # 1.5 windows a round trip
+    congestion.window = 30_000
+    assert congestion.pace == 1_000_000
     congestion.window = 40_000
-    assert congestion.pace == 1_250_000
+    assert congestion.pace == 1_062_500
     congestion.ssthresh = 80_000
     congestion.window = 80_000
     assert congestion.pace == 2_500_000
 
 
 def test_on_a_short_path_the_pace_lets_so_much_more_go_that_a_queue_shows() -> None:
-    """2 ms of 5 are two fifths, and a quarter more than that is a half."""
+    """Half of 2 ms of 5 is a fifth, and a quarter more than that is a quarter."""
     start = told(5 * MS)
     for number in range(7):
         came(start, [1000], 5, 5 * MS + number * MS, 10_000)
     assert start.choke == 5000
-    assert start.pace == 1_500_000
+    assert start.pace(5000) == 1_250_000
 
 
 def test_what_left_at_different_times_is_no_train() -> None:
@@ -167,19 +170,62 @@ def test_half_a_round_trip_of_arrivals_tells_the_rate_too() -> None:
     assert start.choke == 59_047
 
 
-def test_a_choke_beyond_which_no_delay_rises_is_none() -> None:
-    """A round that began with what 2.5 ms more hold, and ended as it began. A slower train does not bring it back."""
+def test_a_choke_beyond_which_no_delay_rises_is_doubted_and_then_none() -> None:
+    """A round that began with what 2.5 ms more hold, and ended as it began: the window grows faster, and after five of them
+    doubles again. A slower train does not bring it back."""
     start = told(RTT)
     for number in range(7):
         came(start, [1000], 5, RTT + number * MS, 10_000)
     came(start, [1000], 2 * RTT, 3 * RTT, 42_499)
     came(start, [1000], 3 * RTT, 4 * RTT, 42_500)
-    assert start.choke == 40_000
-    came(start, [1000], 4 * RTT, 5 * RTT, 47_000)
-    assert start.choke is None
+    for turn, grown in enumerate((50, 100, 200, 400, 400, 800), 4):
+        assert start.choke == (40_000 if turn < 9 else None)
+        assert start.growth(800, 40_000) == grown
+        came(start, [1000], turn * RTT, (turn + 1) * RTT, 47_000)
     for number in range(8):
-        came(start, [1000], 4 * RTT + 5, 5 * RTT + number * MS, 47_000)
+        came(start, [1000], 9 * RTT + 5, 10 * RTT + number * MS, 47_000)
     assert start.choke is None
+
+
+def test_near_a_choke_half_the_delay_is_a_queue_and_the_window_stays() -> None:
+    start = told(*[RTT] * 8)
+    for number in range(7):
+        came(start, [1000], 5, RTT + number * MS, 10_000)
+    for _ in range(8):
+        start.on_round_trip(RTT + 5 * MS // 4 - 1)
+    assert start.growth(800, 40_000) == 50
+    for _ in range(8):
+        start.on_round_trip(RTT + 5 * MS // 4)
+    assert start.growth(800, 40_000) == 0
+    came(start, [1000], RTT + 7 * MS, 2 * RTT + 7 * MS, 42_500)  # a queue is there: that disproves nothing
+    came(start, [1000], 2 * RTT + 7 * MS, 3 * RTT + 7 * MS, 42_500)
+    assert start.choke == 40_000
+    assert start.growth(800, 40_000) == 0
+
+
+def test_slow_start_leaves_with_what_came_in_a_round_trip() -> None:
+    """Seven eighths are kept at least, and nothing is added."""
+    start = told(RTT)
+    assert start.left_with(40_000) == 40_000
+    for number in range(7):
+        came(start, [1000], 5, RTT + number * MS, 10_000)
+    came(start, [1000], RTT + 10 * MS, 2 * RTT, 40_000)
+    came(start, [39_000], RTT + 11 * MS, 3 * RTT, 40_000)
+    came(start, [1000], 2 * RTT, 3 * RTT, 40_000)
+    assert start.left_with(42_000) == 39_000
+    assert start.left_with(48_000) == 42_000
+    assert start.left_with(38_000) == 38_000
+
+
+def test_what_the_receiver_held_came_when_it_says() -> None:
+    """The first acknowledgment of a train leaves 2 ms late, and the others in time: they came a millisecond apart."""
+    start = told()
+    for number, held in enumerate([2 * MS] + [0] * 6):
+        start.on_round_trip(RTT, held)
+        came(start, [1000], 5, RTT + (number + 2) * MS, 10_000)
+    assert start.choke == 30_000  # six in 8 ms
+    came(start, [1000], 5, RTT + 7 * MS, 10_000)  # it may not say that it came before the one before
+    assert start.choke == 35_000
 
 
 def test_before_a_round_trip_is_known_nothing_is() -> None:

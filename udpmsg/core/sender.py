@@ -27,7 +27,7 @@ from udpmsg.core.outbox import Outbox, Outgoing
 from udpmsg.core.path_mtu import FLOOR, PathMtu
 from udpmsg.core.refusals import Refusals
 from udpmsg.core.retransmission import Flight, InFlight
-from udpmsg.core.rtt import CLOCK_GRANULARITY, MAX_RTO, NEVER, RttEstimator
+from udpmsg.core.rtt import CLOCK_GRANULARITY, MAX_ACK_DELAY, MAX_RTO, NEVER, RttEstimator
 from udpmsg.core.transmitter import Transmitter
 from udpmsg.core.wire import Acknowledgment, Datagram, Kind, Report
 
@@ -490,9 +490,10 @@ class Sender:
         arrived = self._in_flight.acknowledge(acknowledgment.arrived, acknowledgment.all_below, now)
         for flight in arrived:
             if flight.first <= acknowledgment.largest <= flight.last:  # the others may have waited for an ACK that was lost
-                round_trip = self.rtt.sample(now - flight.sent_at, acknowledgment.delay_us * 1000)
+                held = acknowledgment.delay_us * 1000
+                round_trip = self.rtt.sample(now - flight.sent_at, held)
                 self._outbox.measured(flight.carried_by(acknowledgment.largest)[0], round_trip)
-                self.congestion.on_round_trip(round_trip, self.rtt.srtt or round_trip, now)
+                self.congestion.on_round_trip(round_trip, self.rtt.srtt or round_trip, now, min(held, MAX_ACK_DELAY))
         for flight in arrived:
             if flight.deemed_lost:
                 self.losses -= 1

@@ -175,7 +175,7 @@ class BBR(Controller):
         alone = self.bytes_in_flight == sum(flight.sizes)
         flight.note = self._delivery.note(now, self.bytes_in_flight, alone=alone)
 
-    def on_round_trip(self, round_trip: int, srtt: int, now: int) -> None:
+    def on_round_trip(self, round_trip: int, srtt: int, now: int, held: int = 0) -> None:
         """The first one tells the pace of startup."""
         self._round_trip = round_trip
         if self._pace is None:  # InitPacingRate

@@ -92,8 +92,10 @@ class Controller(ABC):
     def on_sent(self, flight: Flight, now: int) -> None:  # noqa: B027 - not every controller needs it
         """This leaves; it was admitted before."""
 
-    def on_round_trip(self, round_trip: int, srtt: int, now: int) -> None:  # noqa: B027 - not every controller needs it
-        """A round trip was measured, and smoothed."""
+    def on_round_trip(  # noqa: B027 - not every controller needs it
+        self, round_trip: int, srtt: int, now: int, held: int = 0
+    ) -> None:
+        """A round trip was measured, and smoothed. `held`: for how long the receiver says it had what this acknowledges."""
 
     @abstractmethod
     def on_acknowledged(self, flight: Flight, now: int, window_was_limit: bool) -> None:

@@ -47,15 +47,15 @@ class NewReno(Controller):
             return None
         gain = SLOW_START_GAIN if self.ssthresh is None else PACING_GAIN
         pace = int(gain * self.window * SECOND / max(self._srtt, 1))
-        if self.ssthresh is None and (known := self._slow_start.pace) is not None:
+        if self.ssthresh is None and (known := self._slow_start.pace(self.window)) is not None:
             pace = min(pace, known)
         return max(pace, 1)
 
-    def on_round_trip(self, round_trip: int, srtt: int, now: int) -> None:
+    def on_round_trip(self, round_trip: int, srtt: int, now: int, held: int = 0) -> None:
         """The pace follows the smoothed one; slow start looks at each."""
         self._srtt = srtt
         if self.ssthresh is None:
-            self._slow_start.on_round_trip(round_trip)
+            self._slow_start.on_round_trip(round_trip, held)
 
     def on_acknowledged(self, flight: Flight, now: int, window_was_limit: bool) -> None:
         """RFC 9002 sections 7.3.1 and 7.3.3: the window grows by what arrives, below ssthresh fast and above slowly."""
@@ -66,7 +66,7 @@ class NewReno(Controller):
         if self.ssthresh is None:
             self._slow_start.on_arrival(flight.sizes, flight.sent_at, now, self.bytes_in_flight + size)
             if self._slow_start.over:
-                self.ssthresh = self.window
+                self.ssthresh = self.window = self._slow_start.left_with(self.window)
         if not window_was_limit:
             return self._pause(now)
         if self.ssthresh is None:
@@ -81,7 +81,7 @@ class NewReno(Controller):
     def settle(self, now: int) -> None:
         """Slow start looks once at each acknowledgment for the rate."""
         if self.ssthresh is None:
-            self._slow_start.settle(now)
+            self._slow_start.settle()
 
     def on_lost(self, flight: Flight, now: int) -> None:
         """It may only be late: it is counted until it is found."""

@@ -6,17 +6,18 @@ arrivals; knows no window but the one it is asked about.
 RFC 9406 sees the queue by its delay, compared round by round. What is seen is a round trip old, and in that time the window has
 doubled: with a queue of half a bandwidth x delay the drops were as many as without it. So (docs/decisions/0026 has the figures)
 - the delay is the least of the last eight samples, not of a round;
-- what left together comes back as far apart as the bottleneck lets it: that is a rate, and the rate times the smallest round
-  trip is the window at which a queue begins, the choke. From there on the window grows by an eighth of what is acknowledged, as
-  it does after the delay has risen (Conservative Slow Start), and the pace exceeds the rate by a quarter at most. When more than
-  that was delivered, or a round passed beyond the choke without any delay, it was none, and the window doubles again. Linux's
-  HyStart has such a rule, with the length of a train of acknowledgments in place of its rate.
+- the rate of the bottleneck (see `trains`) times the smallest round trip is the window at which a queue begins, the choke. From
+  shortly before it on the window grows by a sixteenth of what is acknowledged. The pace is that rate, and beyond the choke a
+  sixteenth more. A queue that grows so slowly is looked for with half the threshold; where it shows, the window stays. When a
+  round passed beyond the choke without any delay, it was none, and the window grows twice as fast, and doubles in the end.
+  Linux's HyStart has such a rule, with the length of a train of acknowledgments in place of its rate.
 """
 
 from collections import deque
 from collections.abc import Sequence
 
 from udpmsg.base.durations import MILLISECOND, SECOND
+from udpmsg.core.congestion.trains import Trains
 
 MIN_RTT_THRESH = 2 * MILLISECOND
 """RFC 9406 section 4.2 has 4 ms, for the minimum of a round."""
@@ -30,14 +31,16 @@ CSS_GROWTH_DIVISOR = 8
 """RFC 9406 section 4.2 has 4: then a queue of a quarter of bandwidth x delay overflows in the round in which it is noticed."""
 CSS_ROUNDS = 1
 """RFC 9406 section 4.2 has 5: rounds that begin before the slow growth is over, in case the delay was no queue's."""
-EXCESS = 0.25
-"""By such a part the pace may exceed the rate of a train: with less, a rate that was told too low holds the sender for long."""
-EXCESS_OF_THRESHOLD = 1.25
+CHOKE_GROWTH_DIVISOR = 16
+"""And so much near the choke: then the queue is less than an eighth of bandwidth x delay when its delay is heard of."""
+LEAST_DIVISOR = 2
+"""And so much when the choke was disproved often."""
+NEAR = 16
+"""Near is what such a part of the choke is missing to: by so much a rate is easily told too high."""
+EXCESS_OF_DELAY = 1.25
 """And by so much of what shows as a delay, which is a large part of a short round trip."""
-TRAIN = 6
-"""Datagrams that a train has at least, after the first: fewer say little about a rate."""
-SHORTEST_TRAIN = MILLISECOND
-"""And so long it takes at least to come: who was held up for half of that reads it as fast as if there were no bottleneck."""
+LEAST_KEPT = 8
+"""All but such a part of the window is kept when slow start is over: the delay may be no queue's."""
 
 
 class SlowStart:
@@ -46,21 +49,21 @@ class SlowStart:
     __slots__ = (
         "_baseline",
         "_beyond",
-        "_braked",
+        "_came_at",
+        "_held",
         "_minimum",
-        "_rate",
         "_recent",
         "_remainder",
-        "_round_bytes",
         "_round_ends",
         "_rounds",
-        "_train",
+        "_trains",
         "over",
     )
 
     def __init__(self) -> None:
         self.over = False
         """The window is as large as the path takes."""
+        self._trains = Trains()
         self._minimum: int | None = None
         self._recent: deque[int] = deque(maxlen=N_RTT_SAMPLE)
         """The last eight round trips."""
@@ -70,21 +73,19 @@ class SlowStart:
         """Rounds in Conservative Slow Start."""
         self._round_ends = 0
         """What left from here on is of the next round."""
-        self._round_bytes = (0, 0)
-        """When the round's first arrived, and bytes since."""
-        self._train = (-1, 0, 0, 0, 0)
-        """When the last train left, when its first and its last arrived, and bytes and datagrams after the first."""
-        self._braked = False
-        """A train has told the choke."""
-        self._rate = 0.0
-        """Bytes a second that came back at most."""
         self._beyond = False
         """Whether so much more than the choke was in flight, when the round began, that its queue must be seen."""
+        self._held = 0
+        """For how long the receiver had what this acknowledgment names."""
+        self._came_at = 0
+        """When the last datagram came there, and the way back later."""
         self._remainder = 0
         """Of what was acknowledged, bytes that have not made a whole one of growth."""
 
-    def on_round_trip(self, round_trip: int) -> None:
-        """RFC 9406 section 4.2: the delay rises, and is there for longer than a moment, or not."""
+    def on_round_trip(self, round_trip: int, held: int = 0) -> None:
+        """RFC 9406 section 4.2: the delay rises, and is there for longer than a moment, or not. `held`: for how long the receiver
+        had what it acknowledges."""
+        self._held = held
         if not self._minimum or round_trip < self._minimum:
             self._minimum = round_trip
         self._recent.append(round_trip)
@@ -92,50 +93,45 @@ class SlowStart:
             return
         current = min(self._recent)
         if self._baseline is None:
-            if current >= self._minimum + self._threshold:
+            if current >= self._minimum + (self._threshold // 2 if self._trains.known else self._threshold):
                 self._baseline, self._rounds = current, 0
         elif current < self._baseline:
             self._baseline = None
 
     def on_arrival(self, sizes: Sequence[int], sent_at: int, now: int, in_flight: int) -> None:
-        """Datagrams of so many bytes came, which left at this time; so many were in flight until now. A rate is that of those
-        that came after the first acknowledgment: most of what it names had been there for a while."""
-        size = sum(sizes)
+        """Datagrams of so many bytes came, which left at this time; so many were in flight until now. An acknowledgment that was
+        held back, or late because its receiver was busy, says when they came."""
+        self._came_at = max(self._came_at, now - self._held)
         if sent_at >= self._round_ends and now > sent_at:
             self._begin_round(now, in_flight)
-            self._round_bytes = now, 0
-        elif now > self._round_bytes[0]:
-            self._round_bytes = self._round_bytes[0], self._round_bytes[1] + size
-        left_at, first_at, _, before, count = self._train
-        if sent_at != left_at:
-            if count >= TRAIN:
-                self._note_train()
-            self._train = sent_at, now, now, 0, 0
-        elif now > first_at:
-            self._train = left_at, first_at, now, before + size, count + len(sizes)
+            self._trains.begin_round(self._came_at)
+        self._trains.on_arrival(sizes, sent_at, self._came_at)
 
-    def settle(self, now: int) -> None:
-        """Everything that one acknowledgment says was told: what is known of a rate by now is for what comes later, so many at
-        once come to the same as one after the other."""
-        if self._train[4] >= TRAIN:
-            self._note_train()
-        since, came = self._round_bytes
-        is_train = since == self._train[1]  # whose rate is told when enough of it has come
-        if now - since > (self._minimum or 0) // 2 and (self._braked or not is_train):
-            self._raise_rate(since, came, now)
+    def settle(self) -> None:
+        """Everything that one acknowledgment says was told."""
+        self._trains.settle(self._minimum or 0)
+        self._held = 0
 
     @property
     def choke(self) -> int | None:
         """The window at which a queue begins, as far as that is known."""
-        return int(self._rate * (self._minimum or 0) / SECOND) if self._braked else None
+        if self._minimum is None or not self._trains.known:
+            return None
+        return int(self._trains.rate * self._minimum / SECOND)
+
+    def pace(self, window: int) -> int | None:
+        """Bytes a second at most with such a window, once a rate is known: no burst fills the queue before the window does; and
+        beyond the choke so much more that a queue shows."""
+        choke = self.choke
+        if not choke or not self._minimum:
+            return None
+        excess = 0.0 if window < choke else max(1 / self._divisor, EXCESS_OF_DELAY * self._threshold / 2 / self._minimum)
+        return int(self._trains.rate * (1 + excess))
 
     @property
-    def pace(self) -> int | None:
-        """Bytes a second at most, once a rate is known: more than that, so that a queue beyond the choke shows, and less than a
-        whole window more, so that no burst fills the queue before."""
-        if not self._braked or not self._minimum:
-            return None
-        return int(self._rate * (1 + max(EXCESS, EXCESS_OF_THRESHOLD * self._threshold / self._minimum)))
+    def _divisor(self) -> int:
+        """Near the choke the window grows by such a part of what is acknowledged."""
+        return max(CHOKE_GROWTH_DIVISOR >> self._trains.disproved, LEAST_DIVISOR)
 
     @property
     def _threshold(self) -> int:
@@ -143,33 +139,29 @@ class SlowStart:
         return max(MIN_RTT_THRESH, min((self._minimum or 0) // MIN_RTT_DIVISOR, MAX_RTT_THRESH))
 
     def growth(self, acknowledged: int, window: int) -> int:
-        """By how much the window grows for so many bytes: by as many, or beyond the choke by an eighth of them."""
-        if self._baseline is not None:
-            fast = 0
-        elif self.choke is not None:
-            fast = min(acknowledged, max(self.choke - window, 0))
+        """By how much the window grows for so many bytes: by as many, or by a part of them."""
+        choke = self.choke
+        if choke is None:
+            fast, divisor = acknowledged if self._baseline is None else 0, CSS_GROWTH_DIVISOR
+        elif self._baseline is None:
+            fast, divisor = min(acknowledged, max(choke - choke // NEAR - window, 0)), self._divisor
         else:
-            fast = acknowledged
-        slow, self._remainder = divmod(self._remainder + acknowledged - fast, CSS_GROWTH_DIVISOR)
+            return 0
+        slow, self._remainder = divmod(self._remainder + acknowledged - fast, divisor)
         return fast + slow
+
+    def left_with(self, window: int) -> int:
+        """The window when slow start is over. While a queue stands, what comes in a round trip fills the path and no queue."""
+        if self._minimum is None or not self._trains.known:
+            return window
+        came = int(self._trains.last_round * self._minimum / SECOND)
+        return min(window, max(came, window - window // LEAST_KEPT))
 
     def _begin_round(self, now: int, in_flight: int) -> None:
         self._round_ends = now
         self._rounds += 1
         self.over = self._baseline is not None and self._rounds >= CSS_ROUNDS
-        if self._beyond and self._baseline is None:
-            self._braked = False  # it was none, and no slower train tells of one
-        self._beyond = self._braked and in_flight >= (self.choke or 0) + int(self._rate * self._threshold / SECOND)
-
-    def _note_train(self) -> None:
-        """It is long enough to tell something."""
-        _, since, until, came, _ = self._train
-        if until - since >= SHORTEST_TRAIN and self._raise_rate(since, came, until):
-            self._braked = True
-
-    def _raise_rate(self, since: int, size: int, now: int) -> bool:
-        """Given the bytes that came since the first: whether that is faster than all before."""
-        if self._minimum is None or now <= since or (rate := size * SECOND / (now - since)) <= self._rate:
-            return False
-        self._rate = rate
-        return True
+        if self._beyond and self._baseline is None and self._trains.known:
+            self._trains.disprove()
+        choke = self.choke
+        self._beyond = choke is not None and in_flight >= choke + int(self._trains.rate * self._threshold / SECOND)
