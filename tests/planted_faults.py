@@ -558,6 +558,12 @@ FAULTS = (
         "",
     ),
     Fault(
+        "memory: what waits over connections leaves nothing for others",
+        "core/sessions.py",
+        "STREAMS = 1 / 4\n",
+        "STREAMS = 1\n",
+    ),
+    Fault(
         "memory: whole messages drive out all that is unfinished",
         "core/sessions.py",
         "KEPT = 1 / 4\n",

@@ -17,3 +17,11 @@ def test_what_is_given_back_can_be_charged_again() -> None:
     assert budget.charge(100)
     budget.give_back(100)
     assert budget.charge(100)
+
+
+def test_what_is_set_aside_is_not_common() -> None:
+    budget = Budget(100)
+    assert budget.set_aside(30)
+    assert (budget.used, budget.common, budget.limit) == (30, 70, 100)
+    assert not budget.set_aside(71)
+    assert budget.common == 70

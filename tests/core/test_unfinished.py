@@ -1,7 +1,7 @@
 """Stories of memory that strangers keep: fragments of messages that never become whole, and what waits behind a gap."""
 
 from tests.core.support import RemoteSender, a_receiver, a_wary_receiver, answers, at, payloads, proves, room_for
-from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST
+from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST, Budget
 from udpmsg.core.receiver import Receiver
 from udpmsg.core.sessions import UNFINISHED_FOR
 from udpmsg.core.wire import Kind
@@ -142,6 +142,22 @@ def test_what_waited_behind_a_gap_for_a_second_makes_room_and_comes_again() -> N
     assert receiver.held_bytes == size + MESSAGE_COST
     receiver.receive([remote.message(sequence, b"again") for sequence in range(5, 10)], now=at(LATE + 100), peer="p")
     assert payloads(receiver.events()) == [b"again"] * 5
+
+
+def test_what_waits_over_connections_shares_the_memory_with_what_waits_over_udp() -> None:
+    """A stream loses nothing, so what it brings is taken; of what waits behind a gap a quarter of the memory."""
+    size = 1000
+    budget = Budget(4 * (size + MESSAGE_COST))
+    stream = Receiver(session=9, now=at(0), framed=True, budget=budget)
+    remote = RemoteSender(1, ordered=True, framed=True)
+    stream.receive([remote.message(sequence, bytes(size)) for sequence in (2, 3, 4)], now=at(0), peer="p")
+    assert budget.unfinished == size + MESSAGE_COST
+    datagrams = Receiver(session=9, now=at(0), budget=budget)
+    for session in range(1, 9):
+        begin(datagrams, session, at(0))
+    assert budget.unfinished == size + MESSAGE_COST + 3 * PIECE
+    datagrams.receive([RemoteSender(30).message(1, b"whole")], now=at(0), peer="q")
+    assert b"whole" in payloads(datagrams.events())
 
 
 def test_a_quarter_of_the_memory_stays_for_what_is_unfinished() -> None:

@@ -175,7 +175,22 @@ def fragments(port: int, sessions: int, each: int, size: int, total: int, rate: 
 def frames(port: int, connections: int, size: int, shape: str) -> None:
     """Connections that each send so many bytes of frames with nothing in them (`empty`), or one byte."""
     unit = b"\0\0\0\0" if shape == "empty" else codec.frame(b"U")
-    _pour(port, connections, unit * (size // len(unit)))
+    _pour(port, [unit * (size // len(unit))] * connections)
+    stay()
+
+
+def gaps(port: int, connections: int, count: int, size: int) -> None:
+    """Connections that each send so many messages in order, and never the first of them: all the others wait for it."""
+    _pour(
+        port,
+        [
+            b"".join(
+                codec.frame(codec.message(name, number, b"x" * size, ask=True, ordered=True, framed=True))
+                for number in range(2, count + 2)
+            )
+            for name in drawn(connections)
+        ],
+    )
     stay()
 
 
@@ -185,7 +200,7 @@ def malformed(port: int, connections: int, seconds: float) -> None:
     until = time.monotonic() + seconds
     say("half")
     while time.monotonic() < until:
-        _pour(port, connections, unit * 1_000, tell=False)
+        _pour(port, [unit * 1_000] * connections, tell=False)
     stay()
 
 
@@ -229,10 +244,10 @@ def _to(opened: socket.socket, port: int, datagram: bytes) -> None:
     opened.sendto(datagram, ("127.0.0.1", port))
 
 
-def _pour(port: int, connections: int, stream: bytes, *, tell: bool = True) -> None:
-    """Write the stream into so many connections at once, for at most 10 s; a connection that is closed is done."""
+def _pour(port: int, streams: list[bytes], *, tell: bool = True) -> None:
+    """Write each of the streams into a connection, all at once, for at most 10 s; a connection that is closed is done."""
     left: dict[socket.socket, memoryview] = {}
-    for _ in range(connections):
+    for stream in streams:
         peer = socket.socket()
         peer.settimeout(5)
         try:
@@ -242,7 +257,7 @@ def _pour(port: int, connections: int, stream: bytes, *, tell: bool = True) -> N
             continue
         peer.setblocking(False)
         left[peer] = memoryview(stream)
-    begun, whole = time.monotonic(), len(left) * len(stream)
+    begun, whole = time.monotonic(), sum(map(len, left.values()))
     said = not tell
     while left and time.monotonic() < begun + 10:
         for peer in select.select([], list(left), [], 0.1)[1]:
@@ -257,7 +272,7 @@ def _pour(port: int, connections: int, stream: bytes, *, tell: bool = True) -> N
             said = True
             say("half")
     kept.extend(left)
-    while len(kept) > connections:  # what is made again and again is not kept for ever
+    while len(kept) > len(streams):  # what is made again and again is not kept for ever
         kept.pop(0).close()
 
 
@@ -265,7 +280,18 @@ kept: list[socket.socket] = []
 """Connections that stay open until the program ends."""
 PROGRAMS = {
     program.__name__: program
-    for program in (forged, passers_by, many_sessions, one_connection, many_connections, fragments, frames, malformed, listener)
+    for program in (
+        forged,
+        passers_by,
+        many_sessions,
+        one_connection,
+        many_connections,
+        fragments,
+        frames,
+        gaps,
+        malformed,
+        listener,
+    )
 }
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ IDLE = 0.2
 SMALL_LISTENER = """
 import sys
 from udpmsg import Limits, Receiver
-with Receiver(port=int(sys.argv[1]), limits=Limits(total_bytes=1 << 20)) as receiver:
+with Receiver(port=int(sys.argv[1]), transport=sys.argv[2], limits=Limits(total_bytes=1 << 20)) as receiver:
     print("ready", flush=True)
     while True:
         receiver.poll(None)
@@ -46,7 +46,7 @@ def test_fragments_of_one_byte(commands: Commands, strangers: Strangers, record_
     limit of 1 MiB keeps no more than twice that, and serves newcomers after it, also where each session goes on and on.
     """
     port = free_port()
-    listener = commands.start(program=[sys.executable, "-c", SMALL_LISTENER, str(port)], port=port)
+    listener = commands.start(program=[sys.executable, "-c", SMALL_LISTENER, str(port), "udp"], port=port)
     listener.out.wait_for("ready")
     assert is_served(port, payload=bytes(100_000))
     process = Process(listener.process.pid)
@@ -57,6 +57,21 @@ def test_fragments_of_one_byte(commands: Commands, strangers: Strangers, record_
     assert process.grown() <= 2 * MIB + 2 * MIB  # 2 MiB: what any flood moves about
     assert served(port, 4) == 1
     assert served(port, 4, payload=bytes(100_000)) == 1
+
+
+def test_messages_that_wait_for_one_that_never_comes(commands: Commands, strangers: Strangers, record_property: Record) -> None:
+    """Whole messages, over connections, behind a gap that is never filled. What waits so leaves room for others, over UDP too."""
+    port = free_port()
+    listener = commands.start(program=[sys.executable, "-c", SMALL_LISTENER, str(port), "both"], port=port)
+    listener.out.wait_for("ready")
+    assert is_served(port)
+    process = Process(listener.process.pid)
+    strangers.start("gaps", port=port, connections=8, count=at_night(300, 1_500), size=1_000).out.wait_for("done", patience=FLOOD)
+    record_property("seen", f"{process.grown() / MIB:.1f} MiB more, with a limit of 1 MiB")
+    assert process.grown() <= 2 * MIB + 2 * MIB
+    for transport in ("udp", "tcp"):
+        assert served(port, 4, transport) == 1
+        assert served(port, 4, transport, bytes(20_000)) == 1
 
 
 def test_replies_that_nobody_confirms(listen: Listen, strangers: Strangers, record_property: Record) -> None:

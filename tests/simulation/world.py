@@ -972,7 +972,7 @@ def check_budget(receiver: Receiver) -> None:
         raise Broken(f"{receiver.held_bytes} bytes are charged, and {there} are there")
     if (sessions._unfinished, sessions._unfinished_unproved) != (unfinished, unproved):
         raise Broken(f"{sessions._unfinished} bytes are unfinished, {unfinished} are there")
-    if unfinished > receiver.limits.total_bytes * 3 // 4 and not sessions._lossless:
+    if unfinished > receiver.limits.total_bytes * 3 // 4:
         raise Broken(f"{unfinished} bytes are unfinished")
 
 

@@ -21,11 +21,16 @@ def title_cost(title: str | None) -> int:
 class Budget:
     """Bytes that all share. Call `charge` before something is kept, and `give_back` when it is gone."""
 
-    __slots__ = ("limit", "used")
+    __slots__ = ("common", "limit", "unfinished", "used")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         """Bytes in all."""
+        self.common = limit
+        """Of those, what nobody has set aside."""
+        self.unfinished = 0
+        """Of what is charged, what is for messages that are not whole, or wait behind a gap. Their senders alone can end that, so
+        `core.sessions` bounds it."""
         self.used = 0
         """Bytes that are charged now."""
 
@@ -39,6 +44,13 @@ class Budget:
         if self.used + size > self.limit:
             return False
         self.used += size
+        return True
+
+    def set_aside(self, size: int) -> bool:
+        """The same for good, for one purpose."""
+        if not self.charge(size):
+            return False
+        self.common -= size
         return True
 
     def give_back(self, size: int) -> None:

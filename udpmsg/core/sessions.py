@@ -30,12 +30,14 @@ LOOK_AGAIN = SECOND
 UNFINISHED_FOR = SECOND
 """A message that is not whole so long after its first fragment came may have to make room, and so may what waits behind a gap."""
 UNFINISHED = 3 / 4
-"""This part of the memory is for what is unfinished. The rest is for whole messages, which the application takes soon: they get
-through whatever else is kept."""
+"""This part of the common memory is for what is unfinished. The rest is for whole messages, which the application takes soon:
+they get through whatever else is kept."""
 KEPT = 1 / 4
 """This part of the memory stays for what is unfinished, however many whole messages wait."""
 UNPROVED = 1 / 2
 """This part of the memory is for what is unfinished of senders that have not proved their addresses."""
+STREAMS = 1 / 4
+"""This part of the memory is for what waits behind a gap over connections: a stream loses nothing, so a gap there is odd."""
 GIVES_WAY_AFTER = 2 * SECOND
 """A session that has proved itself and was silent for so long gives its place to one that asks for it."""
 WALK_AGAIN = 10 * MILLISECOND
@@ -93,7 +95,7 @@ class Sessions:
         self._unproved = 0
         """How many places sessions have that have not proved themselves."""
         self._unfinished = 0
-        """Bytes that are charged for fragments, and for ordered messages that wait behind a gap."""
+        """Bytes that are charged for what is unfinished: fragments, and ordered messages that wait behind a gap."""
         self._unfinished_unproved = 0
         """Of those, what is of sessions that have not proved themselves."""
         self._in_line: deque[tuple[Session, int]] = deque()
@@ -313,15 +315,18 @@ class Sessions:
         self._evict(now)
         if cost > self._room(session, unfinished):
             self._relieve(cost, now, session, unfinished)
-        return cost <= self._room(session, unfinished) or self._lossless
+        return cost <= self._room(session, unfinished) or (self._lossless and not unfinished)
 
     def _room(self, session: Session | None, unfinished: bool) -> int:
         """How many bytes there are for this session."""
-        left, limit = self.budget.left, self.budget.limit
-        if unfinished and not self._lossless:
-            left = min(left, int(limit * UNFINISHED) - self._unfinished)
-            if session is not None and not session.proved:
-                left = min(left, int(limit * UNPROVED) - self._unfinished_unproved)
+        budget = self.budget
+        left = budget.left
+        if unfinished:
+            left = min(left, int(budget.common * UNFINISHED) - budget.unfinished)
+            if self._lossless:
+                left = min(left, int(budget.common * STREAMS) - self._unfinished)
+            elif session is not None and not session.proved:
+                left = min(left, int(budget.common * UNPROVED) - self._unfinished_unproved)
         return left
 
     def _relieve(self, cost: int, now: int, session: Session | None, unfinished: bool) -> None:
@@ -333,7 +338,8 @@ class Sessions:
         slow = [each for each in self._table.values() if each.unfinished_cost and not each.queued_messages]
         slow = [each for each in slow if each is not session and now - each.unfinished_since >= UNFINISHED_FOR]
         for each in sorted(slow, key=lambda each: (each.proved, each.unfinished_came / (now - each.unfinished_since))):
-            if cost <= self._room(session, unfinished) or not (unfinished or self._unfinished > self.budget.limit * KEPT):
+            stays = not unfinished and self.budget.unfinished <= self.budget.common * KEPT
+            if stays or cost <= self._room(session, unfinished):
                 break
             self._forget_unfinished(each)
         self._next_relief = now + LOOK_AGAIN // 10
@@ -358,6 +364,7 @@ class Sessions:
         """What is unfinished of this session takes so many bytes more."""
         session.unfinished_cost += cost
         self._unfinished += cost
+        self.budget.unfinished += cost
         if not session.proved:
             self._unfinished_unproved += cost
 

@@ -28,7 +28,7 @@ class Memory:
     def __init__(self, budget: Budget, places: int) -> None:
         self._budget = budget
         set_aside = budget.limit // SET_ASIDE
-        self._set_aside = set_aside if budget.charge(set_aside) else 0
+        self._set_aside = set_aside if budget.set_aside(set_aside) else 0
         self._share = self._set_aside // max(places, 1)
         """Bytes that each connection has for certain."""
         self._large: dict[Endpoint, Connection] = {}
