@@ -87,8 +87,8 @@ FAULTS = (
     Fault(
         "memory: what the application has is forgotten",
         "core/sessions.py",
-        "if each.unfinished_cost and not each.queued_messages]",
-        "if each.unfinished_cost]",
+        "        slow = [each for each in slow if not (each.acknowledged and each.queued_messages)]\n",
+        "",
     ),
     Fault(
         "memory: gaps of all sessions without a limit",
@@ -562,6 +562,24 @@ FAULTS = (
         "core/sessions.py",
         "STREAMS = 1 / 4\n",
         "STREAMS = 1\n",
+    ),
+    Fault(
+        "memory: strangers drive out who has proved an address",
+        "core/sessions.py",
+        "strangers = unfinished and not session.proved",
+        "strangers = False",
+    ),
+    Fault(
+        "memory: of several that were dropped the last alone must come again",
+        "core/session.py",
+        "self._dropped = min(before or first, first), max(after, last)",
+        "self._dropped = last, last",
+    ),
+    Fault(
+        "memory: many senders' messages undo what is given back",
+        "core/intake.py",
+        "sessions.budget.used += begun_with - left",
+        "sessions.budget.used = sessions.budget.limit - left",
     ),
     Fault(
         "memory: whole messages drive out all that is unfinished",

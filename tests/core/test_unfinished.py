@@ -2,8 +2,9 @@
 
 from tests.core.support import RemoteSender, a_receiver, a_wary_receiver, answers, at, payloads, proves, room_for
 from udpmsg.core.budget import FRAGMENT_COST, MESSAGE_COST, REASSEMBLY_COST, Budget
+from udpmsg.core.framing import Mixed
 from udpmsg.core.receiver import Receiver
-from udpmsg.core.sessions import UNFINISHED_FOR
+from udpmsg.core.sessions import SESSIONS_OF_GAPS, UNFINISHED_FOR
 from udpmsg.core.wire import Kind
 
 PIECE = REASSEMBLY_COST + FRAGMENT_COST + 100
@@ -142,6 +143,88 @@ def test_what_waited_behind_a_gap_for_a_second_makes_room_and_comes_again() -> N
     assert receiver.held_bytes == size + MESSAGE_COST
     receiver.receive([remote.message(sequence, b"again") for sequence in range(5, 10)], now=at(LATE + 100), peer="p")
     assert payloads(receiver.events()) == [b"again"] * 5
+
+
+def test_strangers_drive_out_strangers_alone() -> None:
+    """What a proved sender keeps is not in their way: they have their half."""
+    receiver = a_wary_receiver(total_bytes=80 * PIECE)
+    honest = RemoteSender(1)
+    receiver.receive([honest.message(1, b"first")], now=at(0), peer=MINE)
+    proves(receiver, honest, MINE, at(0))
+    receiver.events()
+    receiver.receive([honest.fragments(2, bytes(200), 100)[0]], now=at(0), peer=MINE)
+    for session in range(100, 145):
+        begin(receiver, session, at(LATE), ("10.1.1.1", session))
+    assert kept(receiver) == 1 + 40
+    receiver.receive(honest.fragments(2, bytes(200), 100)[1:], now=at(LATE), peer=MINE)
+    assert payloads(receiver.events())[-1] == bytes(200)
+
+
+def test_a_stranger_whose_message_waits_for_the_application_makes_room_too() -> None:
+    receiver = a_wary_receiver(total_bytes=8 * PIECE)
+    strangers = [RemoteSender(session, acknowledged=False) for session in range(100, 104)]
+    for stranger in strangers:
+        receiver.receive([stranger.fragments(1, bytes(200), 100)[0]], now=at(0), peer=("10.1.1.1", stranger.session))
+    for stranger in strangers:
+        receiver.receive([stranger.message(2, b"whole")], now=at(LATE), peer=("10.1.1.1", stranger.session))
+    other = RemoteSender(1, acknowledged=False)
+    for milliseconds in (LATE, LATE + 100):
+        receiver.receive(other.fragments(1, bytes(200), 100), now=at(milliseconds), peer=YOURS)
+    assert payloads(receiver.events()) == [b"whole"] * 4 + [bytes(200)]
+
+
+def test_an_acknowledgment_drives_nothing_out() -> None:
+    """A large message that comes slowly, and nobody else: there is room for it, if not for another as large as may be."""
+    size, piece = 60_000, 1_000
+    receiver = a_receiver(total_bytes=100_000, max_message=70_000)
+    for place, fragment in enumerate(RemoteSender(1).fragments(1, bytes(size), piece)):
+        receiver.receive([fragment], now=at(place * LATE), peer="p")
+        receiver.data_to_send(now=at(place * LATE))
+    assert payloads(receiver.events()) == [bytes(size)]
+
+
+def test_of_several_messages_that_were_dropped_each_must_come_again() -> None:
+    receiver = a_receiver(total_bytes=room_for(4 * PIECE))
+    remote, other = RemoteSender(1), RemoteSender(2)
+    for sequence in (1, 2, 3):
+        receiver.receive([remote.fragments(sequence, bytes(200), 100)[0]], now=at(0), peer="p")
+    for milliseconds in (LATE, LATE + 100):
+        receiver.receive(other.fragments(1, bytes(700), 500), now=at(milliseconds), peer="q")
+    assert payloads(receiver.events()) == [bytes(700)]
+    answers(receiver, at(LATE + 100))
+    for sequence, answer in ((3, Kind.PROBE_REPLY), (1, Kind.PROBE_REPLY), (2, Kind.ACK)):
+        receiver.receive(remote.fragments(sequence, bytes(200), 100), now=at(LATE + 101), peer="p")
+        answers(receiver, at(LATE + 200))
+        receiver.receive([remote.probe()], now=at(LATE + 200), peer="p")
+        assert [kind for kind, _ in answers(receiver, at(LATE + 200))] == [answer]
+
+
+def test_what_comes_in_order_after_what_was_given_up_does_not_wait() -> None:
+    receiver = a_wary_receiver(total_bytes=8 * PIECE)
+    for session in range(100, 104):
+        begin(receiver, session, at(0), ("10.1.1.1", session))
+    remote = RemoteSender(1, ordered=True)
+    remote.lowest = 7
+    receiver.receive([remote.message(7, b"due")], now=at(1), peer=MINE)
+    assert payloads(receiver.events()) == [b"due"]
+
+
+def test_what_many_senders_bring_does_not_undo_what_is_given_back_meanwhile() -> None:
+    """The gap too many makes sessions that are over go, with what was unfinished of them."""
+    receiver = a_receiver(gaps=1, sessions=100)
+    stranger = RemoteSender(1, acknowledged=False)
+    receiver.receive([stranger.fragments(1, bytes(200), 100)[0], stranger.goodbye(1)], now=at(0), peer="q")
+    for session in range(2, 2 + SESSIONS_OF_GAPS):
+        other = RemoteSender(session, acknowledged=False)
+        receiver.receive([other.message(1), other.message(3)], now=at(0), peer="p")
+    receiver.events()
+    assert receiver.held_bytes == PIECE
+    late = RemoteSender(100, acknowledged=False)
+    for message in (late.message(1), late.message(3)):
+        for lone, peer in receiver.receive_mixed(Mixed([message], ["p"]), now=at(2500)):
+            receiver.receive([lone], now=at(2500), peer=peer)
+        receiver.events()
+    assert receiver.held_bytes == 0
 
 
 def test_what_waits_over_connections_shares_the_memory_with_what_waits_over_udp() -> None:

@@ -191,7 +191,7 @@ def listen(context: typer.Context, given: Given) -> int:
                     sessions=given.max_sessions,
                     max_message=largest,
                     session_bytes=max(largest, usual.session_bytes),
-                    total_bytes=max(largest, usual.total_bytes),
+                    total_bytes=max(4 * largest, usual.total_bytes),  # half of it is for what is unfinished of strangers
                 ),
                 offload=given.offload and not given.slow,  # a listener that is slow on purpose wants to see each drop counted
                 counting_only=given.quiet and given.written.keys().isdisjoint(LOOKING) and not given.slow,

@@ -109,7 +109,8 @@ class Limits(NamedTuple):
     session_messages: int = 2048
     """Messages a session that the application does not have yet."""
     total_bytes: int = 64 << 20
-    """Bytes in all that the application does not have yet."""
+    """Bytes in all that the application does not have yet. Three quarters of it for what comes in fragments or waits for others,
+    half for that of senders that have not proved their addresses: `max_message` has to be less than that."""
     max_message: int = MAX_MESSAGE
     """Bytes of one message."""
     gaps: int = 4096

@@ -67,7 +67,8 @@ class Intake:
         One loop without a call where that can be: each would be a tenth of what a message costs here."""
         sessions, counting_only = self._sessions, self._counting_only
         find, received, unpack, header = sessions.placed, self._allowances.received, HEAD.unpack_from, HEADER.size
-        limits, left = sessions.limits, sessions.budget.left
+        limits, begun_with = sessions.limits, sessions.budget.left
+        left = begun_with
         largest, most_messages, most_bytes = limits.max_message, limits.session_messages, limits.session_bytes
         fields: list[tuple[object, ...]] = []
         whose: list[Session] = []
@@ -153,7 +154,7 @@ class Intake:
             whose.append(session)
         if taken:
             sessions.totals_ended.note_arrival(now)
-            sessions.budget.used = sessions.budget.limit - left
+            sessions.budget.used += begun_with - left  # something may have been given back meanwhile
             # Message's own constructor is a function of Python's, at three times the cost
             self._delivery.put_mixed(list(map(tuple.__new__, repeat(Message), fields)), whose)
             self._owed.acknowledgments(owed, now, at_once=owed_now)

@@ -559,7 +559,8 @@ class Receiver:
 
     def _fits(self, session: Session, datagram: Datagram, size: int, now: int, *, cost: int = 0) -> bool:
         """Whether every limit has room for one message more, of `size` bytes; the first that has not is told."""
-        unfinished = datagram.fragment is not None or (datagram.ordered and datagram.sequence > session.next_ordered)
+        due = max(session.next_ordered, session.arrivals.lowest)  # of those in order; below nothing is waited for
+        unfinished = datagram.fragment is not None or (datagram.ordered and datagram.sequence > due)
         awaited = session.held and not session.queued_messages and datagram.sequence == session.next_ordered
         limit = self._sessions.limit_reached(session, size, now, cost=cost, unfinished=unfinished, awaited=bool(awaited))
         if limit is None and session.acknowledged and self._lacks_gap(session, datagram):

@@ -128,8 +128,9 @@ class Session:
         """When an acknowledgment last named everything."""
         self.challenged_at: int | None = None
         """When its address was last asked to prove itself instead of being sent an acknowledgment."""
-        self._dropped = 0
-        """The last of the messages that had arrived, and were acknowledged as that, and were dropped again; 0: none were."""
+        self._dropped = (0, 0)
+        """The first and the last of the messages of which something had arrived, and was acknowledged as that, and was dropped
+        again; 0: none were."""
         # what is reported
         self.said_goodbye = False
         self.messages_sent: int | None = None
@@ -231,9 +232,11 @@ class Session:
         self.waiting_messages -= messages
         self.waiting_bytes -= size
 
-    def renege(self, known: Remembered, dropped: int) -> None:
-        """Messages that had arrived were dropped, the last of them with this number: go back to what was remembered before."""
-        self._dropped = max(self._dropped, dropped)
+    def renege(self, known: Remembered, first: int, last: int) -> None:
+        """Messages of which something had arrived were dropped, none outside of these numbers: go back to what was remembered
+        before."""
+        before, after = self._dropped
+        self._dropped = min(before or first, first), max(after, last)
         self.held.clear()
         self._held_at.clear()
         self._arrived = RangeSet()
@@ -241,8 +244,10 @@ class Session:
 
     @property
     def reneged(self) -> bool:
-        """What was dropped must be sent anew, and did not come yet: its sender may not have heard of it."""
-        return self.arrivals.classify(self._dropped) in (Novelty.NEW, Novelty.REORDERED)
+        """What was dropped must be sent anew, and did not all come yet: its sender may not have heard of it."""
+        first, last = self._dropped
+        missing = self.arrivals.missing_from(first, 1)
+        return self.arrivals.classify(last) in (Novelty.NEW, Novelty.REORDERED) or bool(missing and missing[0][0] <= last)
 
     def hold(self, message: Message, now: int) -> None:
         """Take an ordered message, which may have to wait."""

@@ -293,8 +293,8 @@ class Sessions:
         it is short, half of what is left of it is for the messages, and half for their bytes."""
         budget = self.budget
         enough = min(self.limits.max_message, budget.limit // 2)
-        if budget.left < enough:  # what is silent makes room now, not later
-            self._affords(enough, now)
+        if budget.left < enough:  # what is over makes room now, not later
+            self._evict(now)
         left = max(budget.left // 2, 0)
         return min(left // MESSAGE_COST, MAX_CREDIT), min(left, MAX_CREDIT)
 
@@ -307,8 +307,8 @@ class Sessions:
 
     # Helpers: memory -----------------------------------------------------------------------------------------------------
 
-    def _affords(self, cost: int, now: int, session: Session | None = None, *, unfinished: bool = False) -> bool:
-        """Whether so many bytes more can be charged, for this session; others make room. `unfinished`: for what is not whole, or
+    def _affords(self, cost: int, now: int, session: Session, *, unfinished: bool = False) -> bool:
+        """Whether so many bytes more can be charged for this session; others make room. `unfinished`: for what is not whole, or
         waits behind a gap."""
         if cost <= self._room(session, unfinished):
             return True
@@ -317,7 +317,7 @@ class Sessions:
             self._relieve(cost, now, session, unfinished)
         return cost <= self._room(session, unfinished) or (self._lossless and not unfinished)
 
-    def _room(self, session: Session | None, unfinished: bool) -> int:
+    def _room(self, session: Session, unfinished: bool) -> int:
         """How many bytes there are for this session."""
         budget = self.budget
         left = budget.left
@@ -325,17 +325,19 @@ class Sessions:
             left = min(left, int(budget.common * UNFINISHED) - budget.unfinished)
             if self._lossless:
                 left = min(left, int(budget.common * STREAMS) - self._unfinished)
-            elif session is not None and not session.proved:
+            elif not session.proved:
                 left = min(left, int(budget.common * UNPROVED) - self._unfinished_unproved)
         return left
 
-    def _relieve(self, cost: int, now: int, session: Session | None, unfinished: bool) -> None:
+    def _relieve(self, cost: int, now: int, session: Session, unfinished: bool) -> None:
         """Memory is short: what is unfinished for too long is dropped, first of those that have not proved themselves, and of
         those of the slowest. So who wants to keep memory has to send faster than everybody else. Whole messages, which wait for
         the application, drive out only what is beyond a quarter."""
         if now < self._next_relief:
             return
-        slow = [each for each in self._table.values() if each.unfinished_cost and not each.queued_messages]
+        strangers = unfinished and not session.proved  # then what the others keep is not in the way
+        slow = [each for each in self._table.values() if each.unfinished_cost and not (strangers and each.proved)]
+        slow = [each for each in slow if not (each.acknowledged and each.queued_messages)]
         slow = [each for each in slow if each is not session and now - each.unfinished_since >= UNFINISHED_FOR]
         for each in sorted(slow, key=lambda each: (each.proved, each.unfinished_came / (now - each.unfinished_since))):
             stays = not unfinished and self.budget.unfinished <= self.budget.common * KEPT
@@ -347,8 +349,8 @@ class Sessions:
     def _forget_unfinished(self, session: Session) -> None:
         """What only its sender can finish is dropped. If it asked for acknowledgments it learns of that, and sends it again.
 
-        Nothing of it may be with the application, undelivered: that would be forgotten too, and come twice."""
-        dropped = max(chain(session.reassemblies, session.held), default=0)
+        Then nothing of it may be with the application, undelivered: that would be forgotten too, and come twice."""
+        dropped = sorted(chain(session.reassemblies, session.held))
         known = session.remembered() if session.acknowledged and dropped else None
         for sequence in list(session.reassemblies):
             self.drop(session, sequence)
@@ -358,7 +360,7 @@ class Sessions:
             self.budget.give_back(cost)
             self._count_unfinished(session, -cost)
         if known is not None:
-            session.renege(known, dropped)
+            session.renege(known, dropped[0], dropped[-1])
 
     def _count_unfinished(self, session: Session, cost: int) -> None:
         """What is unfinished of this session takes so many bytes more."""
