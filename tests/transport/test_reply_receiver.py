@@ -61,6 +61,16 @@ def test_the_first_session_that_answers_is_the_one_that_may() -> None:
     assert replies.malformed == 3
 
 
+def test_what_is_malformed_as_a_frame_is_malformed_behind_others_too() -> None:
+    """A datagram says how long its payload is, a frame does not."""
+    sender, _ = a_reply_receiver()
+    replies = ReplyReceiver(sender, raw=False, framed=True, max_message=1 << 20, one_to_many=False)
+    answers = RemoteSender(1, acknowledged=False, framed=True)
+    assert payloads(given(replies, answers.message(1, b"yes", reply_to=1))) == [b"yes"]
+    answers.framed = False
+    assert [type(event) for event in given(replies, answers.message(2, b"no", reply_to=2))] == [Malformed]
+
+
 def test_a_restarted_listener_shows_that_it_saw_a_message_and_may_answer() -> None:
     """Its new session can't be known to anybody who did not; that of somebody else, which is made at random, could be guessed."""
     sender, replies = a_reply_receiver()

@@ -69,8 +69,9 @@ class ReplyReceiver:
 
             self._receiver = Receiver(session=new_session(), now=now, framed=self._framed, limits=self._limits)
             self.began = True
-        for other, _ in self._receiver.receive_mixed(Mixed((message,), (peer,)), now):
-            self._receiver.receive((other,), now=now, peer=peer)
+        batch = [(message, peer)] if self._framed else self._receiver.receive_mixed(Mixed((message,), (peer,)), now)
+        for each, _ in batch:
+            self._receiver.receive((each,), now=now, peer=peer)
         # one by one: a stream brings more at once than the core would keep
         events = self._receiver.events()
         self.done([event for event in events if isinstance(event, Message) and not event.acknowledged])

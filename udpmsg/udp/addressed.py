@@ -61,11 +61,16 @@ class Addressed:
     def send(self, waiting: Iterable[tuple[bytes, Peer]], source: Source | None) -> int:
         """How many of the first of these the kernel took; 0: the first one is to have a call of its own. Raises OSError,
         BlockingIOError say, where the kernel refuses the first one."""
-        chosen = list(islice(waiting, MOST))
+        chosen: list[tuple[bytes, Peer]] = []
+        names: list[bytes] = []
+        for datagram, peer in islice(waiting, MOST):
+            if not (name := self._known.get(peer) or self._name(peer)):
+                break
+            chosen.append((datagram, peer))
+            names.append(name)
+        if not chosen:
+            return 0
         count = len(chosen)
-        names = [self._known.get(peer) or self._name(peer) for _, peer in chosen]
-        if b"" in names:
-            count = names.index(b"")
         told = [control(source(peer)) for _, peer in chosen if isinstance(peer, Endpoint)] if source is not None else [b""]
         lengths = list(map(len, told))
         if lengths.count(lengths[0]) < len(lengths):

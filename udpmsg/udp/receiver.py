@@ -167,7 +167,14 @@ class UdpReceiver:
             self._may_address = self._addressed is not None
         if self._addressed is None:
             return 0
-        return self._addressed.send(self._waiting, None if self._local_addresses is None else self._local_addresses.source)
+        try:
+            return self._addressed.send(self._waiting, None if self._local_addresses is None else self._local_addresses.source)
+        except BlockingIOError:
+            raise
+        except OSError as error:  # whether the datagram is refused, or this way to send it, its own call tells
+            if error.errno == errno.ENOSYS:
+                self._addressed, self._may_address = None, False
+            return 0
 
     def _receive(self) -> tuple[list[bytes] | list[bytes | Run], Endpoint]:
         """What one call brings; `Mixed`, where that is a lone datagram."""
