@@ -35,6 +35,9 @@ FOCUSED = """() => {
     return [one.id || one.textContent.trim().slice(0, 40) || one.tagName, style.outlineStyle !== "none" && style.outlineWidth];
 }"""
 
+TOLD = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""A page is told of its theme before it is shown anew, and draws its charts with that. Then it has been."""
+
 
 class Still(Opened):
     """A page without charts."""
@@ -51,6 +54,7 @@ def test_axe_core_finds_nothing_wrong(browser: Any, tmp_path: Path, name: str) -
         it.tab.set_viewport_size({"width": width, "height": 900})
         for theme in THEMES:
             it.tab.emulate_media(color_scheme=theme)
+            it.tab.evaluate(TOLD)
             it.tab.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
             assert it.violations() == [], (width, theme)
             assert it.tab.evaluate("document.documentElement.scrollWidth") <= width
