@@ -198,13 +198,17 @@ def mixed(*, acknowledged: bool) -> Iterator[Works]:
         )
 
 
+def pair(stack: ExitStack) -> tuple[PlainSockets, Receiver, Sender]:
+    """Plain sockets, and a receiver with a sender of acknowledged messages."""
+    receiver = stack.enter_context(Receiver(ADDRESS, 0))
+    return PlainSockets(stack), receiver, live_sender(stack, receiver.endpoints[0].port, acknowledged=True)
+
+
 @contextmanager
 def round_trips() -> Iterator[Works]:
     """One acknowledged message after the other, each when the one before was confirmed; beside a datagram there and back."""
     with ExitStack() as stack:
-        plain = PlainSockets(stack)
-        receiver = stack.enter_context(Receiver(ADDRESS, 0))
-        sender = live_sender(stack, receiver.endpoints[0].port, acknowledged=True)
+        plain, receiver, sender = pair(stack)
 
         def there_and_back() -> None:
             for _ in range(BLOCK):
@@ -220,9 +224,7 @@ def round_trips() -> Iterator[Works]:
 def echoes() -> Iterator[Works]:
     """A message and its reply, both acknowledged, one after the other; beside a datagram there and back."""
     with ExitStack() as stack:
-        plain = PlainSockets(stack)
-        receiver = stack.enter_context(Receiver(ADDRESS, 0))
-        sender = live_sender(stack, receiver.endpoints[0].port, acknowledged=True)
+        plain, receiver, sender = pair(stack)
 
         def there_and_back() -> None:
             for _ in range(BLOCK):

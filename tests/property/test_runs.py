@@ -293,6 +293,13 @@ def test_fragments_that_leave_together_are_encoded_as_each_would_be(
     ]
 
 
+def two_receivers(total_bytes: int, wary: bool) -> tuple[CoreReceiver, CoreReceiver]:
+    """Two that are alike; `wary`: addresses have to prove themselves."""
+    limits = LIMITS._replace(total_bytes=total_bytes)
+    one, other = (CoreReceiver(session=9, now=0, limits=limits, cookies=Cookies(b"a secret") if wary else None) for _ in range(2))
+    return one, other
+
+
 @given(
     traffic(),
     st.lists(st.integers(1, 9), min_size=1, max_size=5),
@@ -304,15 +311,7 @@ def test_a_mixed_batch_is_received_as_its_datagrams_would_be(
     datagrams: list[bytes], takes: list[int], peers: list[str], total_bytes: int, wary: bool
 ) -> None:
     """Of any sessions, at any addresses, cut anywhere. Events, counts, what is charged, and every acknowledgment."""
-    at_once, single = (
-        CoreReceiver(
-            session=9,
-            now=0,
-            limits=LIMITS._replace(total_bytes=total_bytes),
-            cookies=Cookies(b"a secret") if wary else None,
-        )
-        for _ in range(2)
-    )
+    at_once, single = two_receivers(total_bytes, wary)
     origins = [peers[place % len(peers)] for place in range(len(datagrams))]
     half = len(datagrams) // 2
     for now, part in ((10_000_000, slice(half)), (21_000_000, slice(half, None))):
@@ -342,15 +341,7 @@ def test_acknowledgments_made_in_one_pass_say_what_each_would(
     datagrams: list[bytes], total_bytes: int, wary: bool, reads: bool, late: bool
 ) -> None:
     """Whose messages are read, or wait; at once or after the longest delay; to addresses that are proved or not."""
-    in_one_pass, one_by_one = (
-        CoreReceiver(
-            session=9,
-            now=0,
-            limits=LIMITS._replace(total_bytes=total_bytes),
-            cookies=Cookies(b"a secret") if wary else None,
-        )
-        for _ in range(2)
-    )
+    in_one_pass, one_by_one = two_receivers(total_bytes, wary)
     third = max(len(datagrams) // 3, 1)
     for place in range(0, len(datagrams), third):
         now, left = 10_000_000 + place * 40_000_000, []
